@@ -1,0 +1,22 @@
+export {
+  brokerPort,
+  gatewayRoutes,
+  postgresPort,
+  serviceDatabases,
+  servicePorts,
+  type ServiceName,
+} from './addresses.ts'
+export {
+  commentAdded,
+  commentDeleted,
+  commentEdited,
+  discussionEvents,
+  threadCreated,
+  threadDeleted,
+  threadEdited,
+  threadViewed,
+  voteCast,
+  VoteKindSchema,
+  voteWithdrawn,
+} from './discussion-events.ts'
+export { deadLetterTopicOf, discussionEventsTopic, type TopicDefinition } from './topics.ts'

@@ -1,0 +1,20 @@
+import { MillraceError } from '@millrace/core'
+
+/** Codes of this package. */
+export const eventsErrors = {
+  /** A contract contradicts itself or another. */
+  MR_EVENTS_BAD_CONTRACT: { retryable: false },
+  /** An event does not match its contract; nothing was written. */
+  MR_EVENTS_INVALID: { retryable: false },
+} as const
+
+export class EventsError extends MillraceError<keyof typeof eventsErrors> {
+  constructor(
+    code: keyof typeof eventsErrors,
+    message: string,
+    details?: Readonly<Record<string, unknown>>,
+    options?: ErrorOptions,
+  ) {
+    super(code, eventsErrors[code].retryable, message, details, options)
+  }
+}

@@ -1,0 +1,12 @@
+export { cloudEventHeaders } from './cloud-events.ts'
+export {
+  ContractRegistry,
+  defineEvent,
+  type DataOf,
+  type EventContract,
+  type Upcaster,
+} from './contract.ts'
+export { createEvent, type CausationContext, type NewEvent } from './create-event.ts'
+export { decodeEvent, type DecodeResult } from './decode.ts'
+export { EnvelopeSchema, UuidSchema, type EventEnvelope } from './envelope.ts'
+export { EventsError, eventsErrors } from './errors.ts'
