@@ -1,0 +1,68 @@
+import { armFaultsFromText } from '@millrace/core/testing'
+import type { ServiceName } from '@millrace/contracts'
+import { startService, type RunningService } from '@millrace/runtime'
+
+/**
+ * All services in one process: a third of the memory of one process each. The supervisor says over the channel which service to start
+ * with what settings; the gateway comes first, so that the page is there while the rest still starts.
+ */
+export interface HostCommand {
+  readonly type: 'start'
+  readonly service: ServiceName
+  readonly env: Readonly<Record<string, string>>
+}
+
+export interface HostReply {
+  readonly type: 'listening' | 'failed'
+  readonly service: ServiceName
+  readonly detail: string
+}
+
+const running = new Map<ServiceName, RunningService>()
+let isStopping = false
+
+async function launch(
+  service: ServiceName,
+  env: Readonly<Record<string, string>>,
+): Promise<RunningService> {
+  switch (service) {
+    case 'gateway':
+      return startService((await import('@millrace/gateway')).gatewayService, { env })
+    case 'discussions':
+      return startService((await import('@millrace/discussions')).discussionsService, { env })
+    case 'discussion-analytics':
+      return startService(
+        (await import('@millrace/discussion-analytics')).discussionAnalyticsService,
+        { env },
+      )
+  }
+}
+
+function reply(message: HostReply): void {
+  process.send?.(message)
+}
+
+async function obey(command: HostCommand): Promise<void> {
+  try {
+    const service = await launch(command.service, command.env)
+    running.set(command.service, service)
+    reply({ type: 'listening', service: command.service, detail: service.url })
+  } catch (error) {
+    reply({ type: 'failed', service: command.service, detail: (error as Error).message })
+  }
+}
+
+/** The door first, then what stands behind it: requests under way are answered before anything they need goes. */
+async function stop(): Promise<void> {
+  if (isStopping) return
+  isStopping = true
+  for (const name of ['gateway', 'discussions', 'discussion-analytics'] as const)
+    await running.get(name)?.close()
+  process.exit(0)
+}
+
+if (process.env['MILLRACE_FAULTS']) armFaultsFromText(process.env['MILLRACE_FAULTS'])
+process.on('message', (command: HostCommand) => void obey(command))
+process.on('SIGTERM', () => void stop())
+// The supervisor is gone without a word (SIGKILL): nobody would ever stop us.
+process.on('disconnect', () => void stop())

@@ -1,0 +1,50 @@
+import { brokerPort, postgresPort, servicePorts, type ServiceName } from '@millrace/contracts'
+import { pickPort } from './ports.ts'
+
+export interface PlatformPorts {
+  readonly services: Readonly<Record<ServiceName, number>>
+  readonly broker: number
+  readonly postgres: number
+}
+
+export interface PortNote {
+  readonly part: string
+  readonly wanted: number
+  readonly port: number
+  readonly takenBy: string
+}
+
+/**
+ * Ports for all parts, chosen before anything starts so that the parts can be told of each other.
+ * @param isAny take whatever is free instead of the usual ports (for tests and second copies)
+ */
+export async function pickPorts(
+  isAny: boolean,
+): Promise<{ readonly ports: PlatformPorts; readonly notes: readonly PortNote[] }> {
+  const reserved = new Set<number>()
+  const notes: PortNote[] = []
+  const pick = async (part: string, wanted: number): Promise<number> => {
+    let picked = await pickPort(isAny ? 0 : wanted, reserved)
+    while (reserved.has(picked.port)) picked = await pickPort(0, reserved)
+    reserved.add(picked.port)
+    if (picked.takenBy !== undefined)
+      notes.push({ part, wanted, port: picked.port, takenBy: picked.takenBy })
+    return picked.port
+  }
+  const services = {
+    gateway: await pick('gateway', servicePorts.gateway),
+    discussions: await pick('discussions', servicePorts.discussions),
+    'discussion-analytics': await pick(
+      'discussion-analytics',
+      servicePorts['discussion-analytics'],
+    ),
+  }
+  return {
+    ports: {
+      services,
+      broker: await pick('broker', brokerPort),
+      postgres: await pick('postgres', postgresPort),
+    },
+    notes,
+  }
+}

@@ -1,0 +1,64 @@
+import { spawn } from 'node:child_process'
+import { globSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+
+/**
+ * The tiers, by the suffix of a test file (STYLE 8). Each has a time budget on 2 cores; `long` holds the full counts named in the issues
+ * and runs once per issue, not on CI.
+ */
+const tiers = {
+  /** Nothing installed; browser tests where a chromium is found. At most 10 minutes. */
+  test: {
+    takes: (file: string) => !/\.(fault|long|client|oracle)\.test\.ts$/.test(file),
+    env: {},
+    concurrency: 2,
+  },
+  /** The broker-facing suites again, on Apache Kafka (needs Java 17 and Maven). */
+  kafka: {
+    takes: (file: string) => /\.kafka\.test\.ts$/.test(file),
+    env: { MILLRACE_TEST_KAFKA: 'apache' },
+    concurrency: 1,
+  },
+  /** Real processes, killed. At most 15 minutes. */
+  faults: { takes: (file: string) => /\.fault\.test\.ts$/.test(file), env: {}, concurrency: 1 },
+  long: {
+    takes: (file: string) => /\.(fault|long)\.test\.ts$/.test(file),
+    env: { MILLRACE_TEST_LONG: 'true' },
+    concurrency: 1,
+  },
+} as const
+
+type Tier = keyof typeof tiers
+
+const root = fileURLToPath(new URL('../../', import.meta.url))
+const patterns = [
+  '*.test.ts',
+  '{packages,services,apps}/*/{src,test}/**/*.test.ts',
+  '{contracts,dev,bench}/{src,test}/**/*.test.ts',
+]
+
+const [first, ...rest] = process.argv.slice(2)
+const tier: Tier = first !== undefined && first in tiers ? (first as Tier) : 'test'
+const words = first === undefined || first in tiers ? rest : [first, ...rest]
+const files = globSync(patterns, { cwd: root, exclude: (name) => name === 'node_modules' })
+  .filter(
+    (file) =>
+      tiers[tier].takes(file) && (words.length === 0 || words.some((word) => file.includes(word))),
+  )
+  .toSorted()
+if (files.length === 0) {
+  console.error(`No test file of the tier "${tier}" has ${words.join(' or ')} in its path.`)
+  process.exit(1)
+}
+const child = spawn(
+  process.execPath,
+  [
+    '--disable-warning=ExperimentalWarning',
+    '--test',
+    '--test-reporter=spec',
+    `--test-concurrency=${tiers[tier].concurrency}`,
+    ...files,
+  ],
+  { cwd: root, stdio: 'inherit', env: { ...process.env, ...tiers[tier].env } },
+)
+child.on('exit', (code) => process.exit(code ?? 1))
