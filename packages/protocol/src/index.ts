@@ -289,3 +289,4 @@ export {
   type ListTransactionsResponse,
   type ListTransactionsResponseInput,
 } from './apis/66-list-transactions.ts'
+export { type Fields, type Message, type MessageInput } from './schema/fields.ts'

@@ -1,7 +1,8 @@
 import type { ByteReader } from '../byte-reader.ts'
 import type { ByteWriter } from '../byte-writer.ts'
 import { ProtocolError } from '../errors.ts'
-import { structCodec, type Codec } from './compile.ts'
+import type { Codec } from './codec.ts'
+import { structCodec } from './compile.ts'
 import type { Fields, Message, MessageInput } from './fields.ts'
 
 /** Reads and writes one kind of message (a request's or a response's body, without header) in every version. */

@@ -1,28 +1,9 @@
 import type { ByteReader } from '../byte-reader.ts'
 import type { ByteWriter } from '../byte-writer.ts'
 import { ProtocolError } from '../errors.ts'
+import type { Codec, CodecContext } from './codec.ts'
 import { scalarCodec } from './scalars.ts'
 import type { Field, FieldType, Fields } from './fields.ts'
-
-/**
- * Turns a declaration into a reader and a writer for one version. Everything that depends on the version (presence,
- * nullability, compact form, tags) is decided here, once; reading and writing are straight lists of closures.
- */
-export interface Codec {
-  read(reader: ByteReader): unknown
-  write(writer: ByteWriter, value: unknown): void
-  isDefault(value: unknown): boolean
-  /** Least bytes a value takes: bounds the element count that an array may claim. */
-  readonly minBytes: number
-  /** What an absent field is read as. */
-  readonly absent: unknown
-}
-
-export interface CodecContext {
-  readonly version: number
-  /** KIP-482: compact lengths, and a tag section at the end of each structure. */
-  readonly flexible: boolean
-}
 
 interface PlannedField {
   readonly name: string
@@ -43,6 +24,10 @@ type StructValue = Record<string, unknown>
 
 const emptyList: readonly unknown[] = Object.freeze([])
 
+/**
+ * Turns a declaration into a reader and a writer for one version. Everything that depends on the version (presence,
+ * nullability, compact form, tags) is decided here, once; reading and writing are straight lists of closures.
+ */
 export function structCodec(fields: Fields, context: CodecContext): Codec {
   const plan = planStruct(fields, context)
   const minBytes = plan.positional.reduce(
@@ -197,11 +182,11 @@ function arrayCodec(element: Codec, { flexible }: CodecContext, nullable: boolea
   }
 }
 
-export function unexpectedNull(reader: ByteReader): never {
+function unexpectedNull(reader: ByteReader): never {
   return reader.fail('MR_PROTOCOL_UNEXPECTED_NULL', 'null, which this version does not allow')
 }
 
-export function refuseNull(what: string): never {
+function refuseNull(what: string): never {
   throw new ProtocolError(
     'MR_PROTOCOL_UNEXPECTED_NULL',
     `Cannot write null for ${what}: this version does not allow it. Give a value or use a version that allows null.`,

@@ -2,50 +2,53 @@ import { zeroUuid, type ByteReader } from '../byte-reader.ts'
 import type { ByteWriter } from '../byte-writer.ts'
 import { ProtocolError } from '../errors.ts'
 import type { ScalarKind } from './fields.ts'
-import type { Codec, CodecContext } from './compile.ts'
+import type { Codec, CodecContext } from './codec.ts'
 
-/** Codecs of everything that is neither a list nor a structure. */
+/** Codec of anything that is neither a list nor a structure. */
 export function scalarCodec(
   kind: ScalarKind,
   { flexible }: CodecContext,
   nullable: boolean,
 ): Codec {
-  switch (kind) {
-    case 'string':
-      return orNull(nullable, 'a string', {
-        read: flexible ? (reader) => reader.compactString() : (reader) => reader.string(),
-        write: flexible
-          ? (writer, value) => writer.compactString(value as string | null)
-          : (writer, value) => writer.string(value as string | null),
-        isDefault: (value) => value === '',
-        minBytes: flexible ? 1 : 2,
-        absent: '',
-      })
-    case 'bytes':
-      return orNull(nullable, 'bytes', {
-        read: flexible ? (reader) => reader.compactBytes() : (reader) => reader.bytes(),
-        write: flexible
-          ? (writer, value) => writer.compactBytes(value as Uint8Array | null)
-          : (writer, value) => writer.bytes(value as Uint8Array | null),
-        isDefault: (value) => value !== null && (value as Uint8Array).length === 0,
-        minBytes: flexible ? 1 : 4,
-        absent: noBytes,
-      })
-    case 'records':
-      return orNull(nullable, 'records', {
-        read: flexible ? (reader) => reader.compactBytes() : (reader) => reader.bytes(),
-        write: (writer, value) => writeRecords(writer, value as RecordsInput, flexible),
-        isDefault: (value) => value === null,
-        minBytes: flexible ? 1 : 4,
-        absent: null,
-      })
-    case 'bool':
-    case 'int8':
-    case 'int16':
-    case 'int32':
-    case 'int64':
-    case 'uuid':
-      return fixedCodecs[kind]
+  if (kind === 'string') return orNull(nullable, 'a string', flexible ? compactText : classicText)
+  if (kind === 'bytes') return orNull(nullable, 'bytes', bytesCodec(flexible))
+  if (kind === 'records') return orNull(nullable, 'records', recordsCodec(flexible))
+  return fixedCodecs[kind]
+}
+
+const classicText: Codec = {
+  read: (reader) => reader.string(),
+  write: (writer, value) => writer.string(value as string | null),
+  isDefault: (value) => value === '',
+  minBytes: 2,
+  absent: '',
+}
+
+const compactText: Codec = {
+  ...classicText,
+  read: (reader) => reader.compactString(),
+  write: (writer, value) => writer.compactString(value as string | null),
+  minBytes: 1,
+}
+
+function bytesCodec(flexible: boolean): Codec {
+  return {
+    read: flexible ? (reader) => reader.compactBytes() : (reader) => reader.bytes(),
+    write: flexible
+      ? (writer, value) => writer.compactBytes(value as Uint8Array | null)
+      : (writer, value) => writer.bytes(value as Uint8Array | null),
+    isDefault: (value) => value !== null && (value as Uint8Array).length === 0,
+    minBytes: flexible ? 1 : 4,
+    absent: noBytes,
+  }
+}
+
+function recordsCodec(flexible: boolean): Codec {
+  return {
+    ...bytesCodec(flexible),
+    write: (writer, value) => writeRecords(writer, value as RecordsInput, flexible),
+    isDefault: (value) => value === null,
+    absent: null,
   }
 }
 
