@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { systemClock } from '@millrace/core'
+import { startBrokerProcess } from '@millrace/embedded'
+import { checkHistory } from './history-checker.ts'
+import { LoadDriver } from './load-driver.ts'
+import { PlatformUnderTest } from './platform-under-test.ts'
+import { PromiseRecord } from './promise-record.ts'
+import { rounds } from './rounds.ts'
+
+const outageMs = 20_000
+
+for (const seed of rounds()) {
+  test(`spine: the broker is down for 20 s under load, requests go on and all events arrive after (seed ${seed})`, async () => {
+    const brokerFolder = mkdtempSync(join(tmpdir(), 'millrace-broker-'))
+    let broker = await startBrokerProcess({ dir: brokerFolder, port: 0 })
+    try {
+      await using platform = await PlatformUnderTest.start({
+        env: { KAFKA_BROKERS: broker.address },
+      })
+      const record = new PromiseRecord()
+      const driver = new LoadDriver({ gatewayUrl: platform.gatewayUrl, record, seed, pauseMs: 60 })
+      await driver.start()
+      await systemClock.sleep(1_000)
+
+      broker.kill()
+      await broker.exited
+      const before = record.acknowledged
+      await systemClock.sleep(outageMs)
+      const during = record.acknowledged - before
+      const stats = (await (
+        await fetch(`${platform.gatewayUrl}/api/discussions/stats`)
+      ).json()) as { readonly pending: number }
+      assert.ok(during > 100, `only ${during} requests were acknowledged while the broker was down`)
+      assert.equal(record.unanswered, 0, 'no request fails because the broker is down')
+      assert.ok(
+        stats.pending > during / 2,
+        `events pile up: ${stats.pending} pending after ${during} requests`,
+      )
+
+      broker = await startBrokerProcess({ dir: brokerFolder, port: broker.port })
+      await systemClock.sleep(1_000)
+      await driver.stop()
+      await checkHistory(platform, record)
+      assert.equal(record.unanswered, 0)
+    } finally {
+      await broker.stop()
+      rmSync(brokerFolder, { recursive: true, force: true })
+    }
+  })
+}

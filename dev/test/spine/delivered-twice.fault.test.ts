@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { randomInt, seededRandom, systemClock, uuidv7, type Random } from '@millrace/core'
+import { discussionEventsTopic } from '@millrace/contracts'
+import { createAdmin, createConsumer, createProducer, type ConsumerRecord } from '@millrace/kafka'
+import { checkHistory, untilQuiet } from './history-checker.ts'
+import { LoadDriver } from './load-driver.ts'
+import { PlatformUnderTest } from './platform-under-test.ts'
+import { PromiseRecord } from './promise-record.ts'
+import { rounds } from './rounds.ts'
+
+for (const seed of rounds()) {
+  test(`spine: every event is delivered twice, and out of order between aggregates (seed ${seed})`, async () => {
+    await using platform = await PlatformUnderTest.start()
+    const random = seededRandom(seed)
+    const record = new PromiseRecord()
+    const driver = new LoadDriver({ gatewayUrl: platform.gatewayUrl, record, seed })
+    await driver.start()
+    // Frozen, analytics sees nothing until the doubles stand beside the originals; later doubles come after their effect.
+    platform.kill('discussion-analytics', 'SIGSTOP')
+    await systemClock.sleep(1_500)
+    const frozen = await deliverAgain(platform, random, 1)
+    platform.kill('discussion-analytics', 'SIGCONT')
+    await systemClock.sleep(1_500)
+    await driver.stop()
+    await untilQuiet(platform)
+    const later = await deliverAgain(platform, random, 1)
+    assert.ok(frozen > 50 && later > frozen, `enough was sent again: ${frozen} and ${later}`)
+    await checkHistory(platform, record)
+    const stats = (await (await fetch(`${platform.gatewayUrl}/api/analytics/stats`)).json()) as {
+      readonly duplicatesSkipped: number
+    }
+    assert.ok(
+      stats.duplicatesSkipped >= later,
+      `${stats.duplicatesSkipped} doubles were skipped of ${frozen + later}`,
+    )
+  })
+}
+
+/** Appends every record that is on the topic once more: each thread's in their order, the threads shuffled among each other. */
+async function deliverAgain(
+  platform: PlatformUnderTest,
+  random: Random,
+  copies: number,
+): Promise<number> {
+  const brokers = platform.state.kafkaBrokers.split(',')
+  const records = await readTopic(brokers)
+  const byThread = Map.groupBy(records, (item) => item.key?.toString() ?? '')
+  const queues = [...byThread.values()].map((queue) => [...queue])
+  await using producer = await createProducer({ brokers, clientId: 'doubles' })
+  let sent = 0
+  while (queues.length > 0) {
+    const index = randomInt(random, queues.length)
+    const queue = queues[index]
+    const chunk = queue?.splice(0, 1 + randomInt(random, 5)) ?? []
+    if (queue?.length === 0) queues.splice(index, 1)
+    for (let copy = 0; copy < copies; copy++) {
+      await producer.send(
+        chunk.map(({ topic, key, value, headers }) => ({ topic, key, value, headers })),
+      )
+      sent += chunk.length
+    }
+  }
+  return sent
+}
+
+async function readTopic(brokers: readonly string[]): Promise<readonly ConsumerRecord[]> {
+  await using admin = await createAdmin({ brokers, clientId: 'doubles' })
+  const ends = await admin.endOffsets(discussionEventsTopic.name)
+  const open = new Map(
+    ends.filter((end) => end.offset > 0n).map((end) => [end.partition, end.offset]),
+  )
+  const records: ConsumerRecord[] = []
+  await using consumer = await createConsumer({
+    brokers,
+    clientId: 'doubles',
+    groupId: `doubles-${uuidv7()}`,
+    topics: [discussionEventsTopic.name],
+  })
+  for await (const batch of consumer) {
+    const end = open.get(batch.partition) ?? 0n
+    records.push(...batch.records.filter((item) => item.offset < end))
+    if ((batch.records.at(-1)?.offset ?? 0n) + 1n >= end) open.delete(batch.partition)
+    if (open.size === 0) break
+  }
+  return records
+}
