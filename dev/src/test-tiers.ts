@@ -15,12 +15,12 @@ const tiers = {
   },
   /** The broker-facing suites again, on Apache Kafka (needs Java 17 and Maven). */
   kafka: {
-    takes: (file: string) => /\.kafka\.test\.ts$/.test(file),
+    takes: (file: string) => file.endsWith('.kafka.test.ts'),
     env: { MILLRACE_TEST_KAFKA: 'apache' },
     concurrency: 1,
   },
   /** Real processes, killed. At most 15 minutes. */
-  faults: { takes: (file: string) => /\.fault\.test\.ts$/.test(file), env: {}, concurrency: 1 },
+  faults: { takes: (file: string) => file.endsWith('.fault.test.ts'), env: {}, concurrency: 1 },
   long: {
     takes: (file: string) => /\.(fault|long)\.test\.ts$/.test(file),
     env: { MILLRACE_TEST_LONG: 'true' },
