@@ -1,0 +1,109 @@
+/** What every row of a service's config table says, whatever its type. */
+interface EntryBase<Type extends string, Value> {
+  readonly type: Type
+  /** Environment variable it is read from. */
+  readonly env: string
+  /** What it means, in one sentence; shown by `--help`. */
+  readonly doc: string
+  /** Without one the key is required. `null` makes it optional: absent reads as null. */
+  readonly default?: Value | null
+  /** Never shown in logs, faults or `--help`. */
+  readonly secret?: boolean
+}
+
+export interface StringEntry extends EntryBase<'string', string> {
+  readonly oneOf?: readonly string[]
+  readonly minLength?: number
+  readonly maxLength?: number
+}
+
+export interface IntegerEntry extends EntryBase<'integer', number> {
+  readonly min?: number
+  readonly max?: number
+}
+
+/** Written as `250ms`, `5s`, `2m`, `1h`, or a bare number of ms; read as ms. */
+export interface DurationEntry extends EntryBase<'duration', number> {
+  readonly minMs?: number
+  readonly maxMs?: number
+}
+
+/** `true`, `false`, `1`, `0`, `yes`, `no`, `on`, `off`. */
+export interface BooleanEntry extends EntryBase<'boolean', boolean> {}
+
+export interface UrlEntry extends EntryBase<'url', string> {
+  /** Such as `['http:', 'https:']`; any by default. */
+  readonly protocols?: readonly string[]
+}
+
+/** Comma separated; blanks around items and empty items are dropped. */
+export interface ListEntry extends EntryBase<'list', readonly string[]> {
+  readonly items?: 'string' | 'url'
+  readonly minItems?: number
+  readonly maxItems?: number
+}
+
+export type ConfigEntry =
+  | StringEntry
+  | IntegerEntry
+  | DurationEntry
+  | BooleanEntry
+  | UrlEntry
+  | ListEntry
+
+/** All that may be set about a service: key in the code → row. */
+export type ConfigTable = Readonly<Record<string, ConfigEntry>>
+
+type ValueOf<Entry> =
+  | (Entry extends { readonly type: 'integer' | 'duration' }
+      ? number
+      : Entry extends { readonly type: 'boolean' }
+        ? boolean
+        : Entry extends { readonly type: 'list' }
+          ? readonly string[]
+          : Entry extends { readonly oneOf: readonly (infer Choice)[] }
+            ? Choice
+            : string)
+  | (Entry extends { readonly default: null } ? null : never)
+
+/** The values a table gives. */
+export type ConfigValues<Table extends ConfigTable> = {
+  readonly [Key in keyof Table]: ValueOf<Table[Key]>
+}
+
+/** Rows every service has. */
+export const standardConfig = {
+  port: {
+    type: 'integer',
+    env: 'PORT',
+    min: 0,
+    max: 65_535,
+    default: 0,
+    doc: 'TCP port to listen on; 0 takes any free one.',
+  },
+  host: {
+    type: 'string',
+    env: 'HOST',
+    default: '127.0.0.1',
+    minLength: 1,
+    doc: 'Address to listen on.',
+  },
+  mode: {
+    type: 'string',
+    env: 'MILLRACE_MODE',
+    oneOf: ['development', 'production'],
+    default: 'development',
+    doc: 'What is allowed: demo identities and fault points exist in development only.',
+  },
+  logLevel: {
+    type: 'string',
+    env: 'LOG_LEVEL',
+    oneOf: ['debug', 'info', 'warn', 'error', 'silent'],
+    default: 'info',
+    doc: 'The least severe log lines to write.',
+  },
+} as const satisfies ConfigTable
+
+/** The config a service's `setup` is given: its own rows and the standard ones. */
+export type ServiceConfig<Table extends ConfigTable> = ConfigValues<Table> &
+  ConfigValues<typeof standardConfig>

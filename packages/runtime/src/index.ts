@@ -1,0 +1,37 @@
+export {
+  standardConfig,
+  type BooleanEntry,
+  type ConfigEntry,
+  type ConfigTable,
+  type ConfigValues,
+  type DurationEntry,
+  type IntegerEntry,
+  type ListEntry,
+  type ServiceConfig,
+  type StringEntry,
+  type UrlEntry,
+} from './config-table.ts'
+export { RuntimeError, runtimeErrors } from './errors.ts'
+export {
+  sendEvents,
+  type EventSource,
+  type SendEventsOptions,
+  type ServerSentEvent,
+} from './event-stream.ts'
+export type { ServiceApp } from './http-app.ts'
+export { createLogger, type LoggerOptions } from './logger.ts'
+export {
+  problemCodes,
+  ProblemError,
+  ProblemSchema,
+  type FieldError,
+  type Problem,
+  type ProblemOptions,
+} from './problem.ts'
+export { describeConfig, type Environment } from './read-config.ts'
+export type { PartReadiness, ReadinessCheck, ReadinessReport } from './readiness.ts'
+export { causationOf, contextOf, userOf, type RequestContext } from './request-context.ts'
+export { ExitCode, runService } from './run-service.ts'
+export { defineService, type ServiceContext, type ServiceDefinition } from './service.ts'
+export { startService, type RunningService, type StartServiceOptions } from './start-service.ts'
+export type { FastifyReply, FastifyRequest } from 'fastify'

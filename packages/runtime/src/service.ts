@@ -1,0 +1,82 @@
+import type { Clock, Logger, Meter } from '@millrace/core'
+import { standardConfig, type ConfigTable, type ServiceConfig } from './config-table.ts'
+import { RuntimeError } from './errors.ts'
+import type { ServiceApp } from './http-app.ts'
+import type { ReadinessCheck } from './readiness.ts'
+
+/** What `setup` is given. */
+export interface ServiceContext<Table extends ConfigTable = ConfigTable> {
+  readonly config: ServiceConfig<Table>
+  /** Register routes here. Those with `config: { availableWhileStarting: true }` answer before the start is done. */
+  readonly app: ServiceApp
+  readonly logger: Logger
+  readonly meter: Meter
+  readonly clock: Clock
+  /** Adds a part to /health/ready. */
+  addReadiness(name: string, check: ReadinessCheck): void
+  /**
+   * Work to be done after the server listens and before routes answer: migrations, topics, consumers. Functions run in the order
+   * they were added. One that throws a retryable error is run again with backoff until it works or the service closes, so it must
+   * be repeatable; any other error fails the start for good.
+   * @param name shown in /health/ready while it runs
+   */
+  onStart(fn: (signal: AbortSignal) => void | Promise<void>, name?: string): void
+  /** Work to be done at the end, after the last request; the last added runs first. Also runs when the start failed. */
+  onClose(fn: () => void | Promise<void>): void
+}
+
+export interface ServiceDefinition<Table extends ConfigTable = ConfigTable> {
+  /** Lower case with dashes, such as `discussion-analytics`. */
+  readonly name: string
+  readonly version: string
+  /** One or two sentences for people who read the API. */
+  readonly description: string
+  /** Port when `PORT` is not set. Default 0: any free one. */
+  readonly port?: number
+  readonly config: Table
+  /** Largest request body, bytes; a route may set its own. Default 262,144. */
+  readonly bodyLimitBytes?: number
+  /**
+   * Builds the service: opens what is opened lazily, registers routes and hooks. Must not wait for anything outside; that is for
+   * `onStart`, since the server listens only when `setup` is done.
+   */
+  setup(context: ServiceContext<Table>): void | Promise<void>
+}
+
+/**
+ * Declares a service with the types of its config kept.
+ * @throws RuntimeError `MR_RUNTIME_BAD_DEFINITION` when two config keys read one variable, or the name is not in dashes
+ */
+export function defineService<const Table extends ConfigTable>(
+  definition: ServiceDefinition<Table>,
+): ServiceDefinition<Table> {
+  if (!/^[a-z][a-z0-9-]*$/.test(definition.name)) {
+    throw new RuntimeError(
+      'MR_RUNTIME_BAD_DEFINITION',
+      `Service name "${definition.name}" must be lower case letters, digits and dashes.`,
+      { name: definition.name },
+    )
+  }
+  const seen = new Set<string>()
+  for (const [key, entry] of Object.entries(fullTable(definition))) {
+    if (!seen.has(entry.env)) {
+      seen.add(entry.env)
+      continue
+    }
+    throw new RuntimeError(
+      'MR_RUNTIME_BAD_DEFINITION',
+      `${definition.name}: the config key "${key}" reads ${entry.env}, which another key reads already. Rename one.`,
+      { name: definition.name, key, env: entry.env },
+    )
+  }
+  return definition
+}
+
+/** The service's own rows and the standard ones, the port's default filled in. */
+export function fullTable(definition: ServiceDefinition): ConfigTable {
+  return {
+    ...standardConfig,
+    port: { ...standardConfig.port, default: definition.port ?? 0 },
+    ...definition.config,
+  }
+}
