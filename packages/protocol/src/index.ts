@@ -41,7 +41,21 @@ export {
   setBatchLeaderEpoch,
 } from './records/batch-header.ts'
 export { nextBatch, wholeBatchBytes } from './records/batches.ts'
+export {
+  compress,
+  compressionCodecs,
+  decompress,
+  maxDecompressedBytes,
+  type CompressionName,
+} from './records/compression.ts'
 export { crc32c } from './records/crc32c.ts'
+export {
+  RecordBatchBuilder,
+  type BatchOptions,
+  type RecordBytes,
+  type RecordHeaderInput,
+} from './records/record-batch-builder.ts'
+export { RecordColumns, type RecordHeaderView } from './records/record-columns.ts'
 export { apis, apisByKey } from './registry.ts'
 export {
   type Api,

@@ -1,0 +1,192 @@
+import { ProtocolError } from '../errors.ts'
+import {
+  batchAttributeBits,
+  batchAttributes,
+  batchBaseOffset,
+  batchBaseTimestamp,
+  batchCodec,
+  batchHeaderBytes,
+  batchMaxTimestamp,
+  batchRecordCount,
+  batchSizeBytes,
+} from './batch-header.ts'
+import { decompress, maxDecompressedBytes } from './compression.ts'
+import { varintCursor } from './varint.ts'
+
+export type RecordHeaderView = readonly [name: string, value: Buffer | null]
+
+/** Length, attributes, timestamp, offset, key, value and header count take a byte each at least. */
+const leastRecordBytes = 7
+
+/**
+ * The records of one batch as columns: one pass notes where each part stands, and a part is decoded only when asked for.
+ * Meant to be kept and refilled batch after batch: `read` overwrites the columns. Keys, values and header values are views
+ * of the batch's bytes (of the unpacked bytes, when compressed), so they stay good for as long as those do.
+ */
+export class RecordColumns {
+  /** Records in the batch. */
+  count = 0
+  #bytes: Buffer = Buffer.alloc(0)
+  #baseOffset = 0
+  #baseTimestamp = 0
+  /** Not NaN when the broker's time of appending counts for every record. */
+  #appendTime = NaN
+  #offsetDeltas = new Int32Array(0)
+  #timestampDeltas = new Float64Array(0)
+  #keyStarts = new Int32Array(0)
+  /** -1 is null. */
+  #keyLengths = new Int32Array(0)
+  #valueStarts = new Int32Array(0)
+  #valueLengths = new Int32Array(0)
+  /** Where the header count stands. */
+  #headerStarts = new Int32Array(0)
+  #recordEnds = new Int32Array(0)
+
+  /**
+   * Reads the batch at `at`, which must be whole and checked: pass what `nextBatch` accepted.
+   * @param maxBytes most bytes that its records may unpack to
+   * @throws ProtocolError `MR_PROTOCOL_BAD_RECORD`, `MR_PROTOCOL_DECOMPRESSION_FAILED`, `MR_PROTOCOL_UNSUPPORTED_COMPRESSION`;
+   * the columns are then empty
+   */
+  read(buffer: Buffer, at: number, maxBytes = maxDecompressedBytes): void {
+    this.count = 0
+    const codec = batchCodec(buffer, at)
+    const end = at + batchSizeBytes(buffer, at)
+    const count = batchRecordCount(buffer, at)
+    const packed = buffer.subarray(at + batchHeaderBytes, end)
+    this.#bytes = codec === 0 ? packed : decompress(codec, packed, maxBytes)
+    if (count * leastRecordBytes > this.#bytes.length) {
+      refuse(0, `${count} records cannot stand in ${this.#bytes.length} bytes`)
+    }
+    const attributes = batchAttributeBits(buffer, at)
+    this.#baseOffset = batchBaseOffset(buffer, at)
+    this.#baseTimestamp = batchBaseTimestamp(buffer, at)
+    this.#appendTime =
+      (attributes & batchAttributes.logAppendTime) === 0 ? NaN : batchMaxTimestamp(buffer, at)
+    this.#reserve(count)
+    this.#scan(count)
+    this.count = count
+  }
+
+  offset(index: number): number {
+    return this.#baseOffset + this.#offsetDeltas[index]!
+  }
+
+  /** ms since the epoch; -1 when the producer gave none. */
+  timestampMs(index: number): number {
+    return Number.isNaN(this.#appendTime)
+      ? this.#baseTimestamp + this.#timestampDeltas[index]!
+      : this.#appendTime
+  }
+
+  key(index: number): Buffer | null {
+    return this.#view(this.#keyStarts[index]!, this.#keyLengths[index]!)
+  }
+
+  value(index: number): Buffer | null {
+    return this.#view(this.#valueStarts[index]!, this.#valueLengths[index]!)
+  }
+
+  hasKey(index: number): boolean {
+    return this.#keyLengths[index]! >= 0
+  }
+
+  /** False for a tombstone. */
+  hasValue(index: number): boolean {
+    return this.#valueLengths[index]! >= 0
+  }
+
+  /**
+   * Decoded at each call.
+   * @throws ProtocolError `MR_PROTOCOL_BAD_RECORD`
+   */
+  headers(index: number): RecordHeaderView[] {
+    const headers: RecordHeaderView[] = []
+    const bytes = this.#bytes
+    const cursor = varintCursor
+    const end = this.#recordEnds[index]!
+    cursor.at = this.#headerStarts[index]!
+    const count = cursor.varint(bytes, end)
+    if (count < 0 || count * 2 > end - cursor.at) refuse(cursor.at, `${count} headers`)
+    for (let i = 0; i < count; i++) {
+      const nameLength = cursor.varint(bytes, end)
+      const nameAt = cursor.at
+      if (nameLength < 0 || nameLength > end - nameAt)
+        refuse(nameAt, `a header name of ${nameLength} bytes`)
+      cursor.at = nameAt + nameLength
+      const name = bytes.toString('utf8', nameAt, cursor.at)
+      const valueLength = cursor.varint(bytes, end)
+      const valueAt = cursor.at
+      if (valueLength < -1 || valueLength > end - valueAt)
+        refuse(valueAt, `a header value of ${valueLength} bytes`)
+      if (valueLength > 0) cursor.at = valueAt + valueLength
+      headers.push([name, this.#view(valueAt, valueLength)])
+    }
+    if (cursor.at !== end) refuse(cursor.at, 'headers that end before their record')
+    return headers
+  }
+
+  #view(start: number, length: number): Buffer | null {
+    return length < 0 ? null : this.#bytes.subarray(start, start + length)
+  }
+
+  #reserve(count: number): void {
+    if (count <= this.#offsetDeltas.length) return
+    const size = Math.max(64, 2 ** Math.ceil(Math.log2(count)))
+    this.#offsetDeltas = new Int32Array(size)
+    this.#timestampDeltas = new Float64Array(size)
+    this.#keyStarts = new Int32Array(size)
+    this.#keyLengths = new Int32Array(size)
+    this.#valueStarts = new Int32Array(size)
+    this.#valueLengths = new Int32Array(size)
+    this.#headerStarts = new Int32Array(size)
+    this.#recordEnds = new Int32Array(size)
+  }
+
+  /** The one pass. Every position is checked against its record's end, every record against the batch's. */
+  #scan(count: number): void {
+    const bytes = this.#bytes
+    const limit = bytes.length
+    const cursor = varintCursor
+    cursor.at = 0
+    for (let index = 0; index < count; index++) {
+      const length = cursor.varint(bytes, limit)
+      const start = cursor.at
+      const end = start + length
+      if (length < leastRecordBytes - 1 || end > limit) refuse(start, `a record of ${length} bytes`)
+      // One byte of attributes, of which no bit is used so far.
+      cursor.at = start + 1
+      this.#timestampDeltas[index] = cursor.varlong(bytes, end)
+      this.#offsetDeltas[index] = cursor.varint(bytes, end)
+      const keyLength = cursor.varint(bytes, end)
+      const keyAt = cursor.at
+      if (keyLength < -1 || keyLength > end - keyAt) refuse(keyAt, `a key of ${keyLength} bytes`)
+      if (keyLength > 0) cursor.at = keyAt + keyLength
+      const valueLength = cursor.varint(bytes, end)
+      const valueAt = cursor.at
+      if (valueLength < -1 || valueLength > end - valueAt)
+        refuse(valueAt, `a value of ${valueLength} bytes`)
+      if (valueLength > 0) cursor.at = valueAt + valueLength
+      if (cursor.at >= end) refuse(cursor.at, 'no header count')
+      this.#keyStarts[index] = keyAt
+      this.#keyLengths[index] = keyLength
+      this.#valueStarts[index] = valueAt
+      this.#valueLengths[index] = valueLength
+      this.#headerStarts[index] = cursor.at
+      this.#recordEnds[index] = end
+      // Headers are checked when asked for; without any, the record must end right here.
+      if (bytes[cursor.at] === 0 && cursor.at + 1 !== end) refuse(cursor.at, 'bytes after its end')
+      cursor.at = end
+    }
+    if (cursor.at !== limit)
+      refuse(cursor.at, `${limit - cursor.at} bytes after the last of ${count} records`)
+  }
+}
+
+function refuse(position: number, what: string): never {
+  throw new ProtocolError(
+    'MR_PROTOCOL_BAD_RECORD',
+    `Malformed record batch: ${what} (byte ${position} of the records). None of its records was taken.`,
+    { position },
+  )
+}
