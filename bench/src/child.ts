@@ -1,0 +1,91 @@
+import { fork } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+
+/** What a measured process says at its end. */
+export interface Usage {
+  readonly cpuSeconds: number
+  readonly maxRssMb: number
+}
+
+/** A process under measurement: answers requests over its channel, reports its own use of the machine. */
+export interface BenchChild {
+  call<T>(command: string, argument?: unknown): Promise<T>
+  /** CPU since the process began, and its highest memory. */
+  usage(): Promise<Usage>
+  stop(): Promise<void>
+}
+
+interface Request {
+  readonly id: number
+  readonly command: string
+  readonly argument: unknown
+}
+
+type Reply =
+  | { readonly id: number; readonly value: unknown }
+  | { readonly id: number; readonly error: string }
+
+/** Starts `file` as a process of its own; it calls `serveChild`. */
+export function startChild(file: URL, env: Readonly<Record<string, string>>): BenchChild {
+  const child = fork(fileURLToPath(file), {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    execPath: process.execPath,
+  })
+  const waiting = new Map<number, (reply: Reply) => void>()
+  let nextId = 0
+  child.on('message', (reply: Reply) => {
+    waiting.get(reply.id)?.(reply)
+    waiting.delete(reply.id)
+  })
+  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()))
+  void exited.then(() => {
+    for (const [id, settle] of waiting) settle({ id, error: `${file.pathname} ended` })
+  })
+  const call = <T>(command: string, argument?: unknown): Promise<T> =>
+    new Promise((resolve, reject) => {
+      const request: Request = { id: nextId++, command, argument }
+      waiting.set(request.id, (reply) =>
+        'error' in reply ? reject(new Error(reply.error)) : resolve(reply.value as T),
+      )
+      child.send(request)
+    })
+  return {
+    call,
+    usage: () => call<Usage>('usage'),
+    stop: async () => {
+      if (child.connected) child.disconnect()
+      await exited
+    },
+  }
+}
+
+/** The child's side: one function per command. Ends when the parent goes. */
+export function serveChild(
+  commands: Readonly<Record<string, (argument: never) => Promise<unknown>>>,
+): void {
+  const usage = (): Promise<Usage> => {
+    const used = process.resourceUsage()
+    return Promise.resolve({
+      cpuSeconds: (used.userCPUTime + used.systemCPUTime) / 1e6,
+      maxRssMb: used.maxRSS / 1024,
+    })
+  }
+  const all: Readonly<Record<string, (argument: never) => Promise<unknown>>> = {
+    ...commands,
+    usage,
+  }
+  process.on('message', (request: Request) => {
+    const run =
+      all[request.command] ?? (() => Promise.reject(new Error(`no command ${request.command}`)))
+    run(request.argument as never).then(
+      (value) => process.send?.({ id: request.id, value } satisfies Reply),
+      (error: unknown) =>
+        process.send?.({
+          id: request.id,
+          error: (error as Error).stack ?? String(error),
+        } satisfies Reply),
+    )
+  })
+  process.on('disconnect', () => process.exit(0))
+}
