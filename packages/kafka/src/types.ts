@@ -1,5 +1,11 @@
 import type { Clock, Logger, Meter } from '@millrace/core'
 
+/** Where a broker listens. */
+export interface BrokerAddress {
+  readonly host: string
+  readonly port: number
+}
+
 /** What every client needs. */
 export interface KafkaOptions {
   /** `host:port` of one or more brokers to ask first. */
@@ -7,6 +13,11 @@ export interface KafkaOptions {
   readonly clientId: string
   /** Longest wait for one answer, ms. Default 30,000. */
   readonly requestTimeoutMs?: number
+  /**
+   * Where to connect to for an address that a broker advertises; unchanged by default. For clients that reach the brokers another way
+   * than the brokers reach each other: through a tunnel, a forwarded port, or a test's proxy.
+   */
+  readonly mapAddress?: (advertised: BrokerAddress) => BrokerAddress
   readonly logger?: Logger
   readonly meter?: Meter
   readonly clock?: Clock

@@ -1,0 +1,181 @@
+/**
+ * One connection to one broker: @platformatic/kafka's `Connection` carries the socket, TLS and correlation of answers; what is said
+ * over it is encoded here by @millrace/protocol. The only file that knows the underlying client.
+ *
+ * A broker works on the requests of one connection in order and one at a time, so a request that waits at the broker (Fetch,
+ * JoinGroup) needs a connection of its own.
+ */
+import { Connection, Writer } from '@platformatic/kafka'
+import type { Clock, Timer } from '@millrace/core'
+import {
+  ByteReader,
+  ByteWriter,
+  type Fields,
+  type Message,
+  type MessageInput,
+} from '@millrace/protocol'
+import { code } from './broker-error.ts'
+import { KafkaError } from './errors.ts'
+import type { BrokerAddress } from './types.ts'
+import { wire, type Pinned } from './wire.ts'
+
+export interface BrokerConnectionOptions {
+  readonly clientId: string
+  readonly connectTimeoutMs: number
+  readonly clock: Clock
+}
+
+/** The underlying client's own request timer is never to fire: ours knows what was asked, and for how long. */
+const neverMs = 0x7fff_ffff
+
+export class BrokerConnection {
+  readonly #connection: Connection
+  readonly #address: BrokerAddress
+  readonly #clock: Clock
+  readonly #writer = new ByteWriter()
+  #isOpen = true
+
+  private constructor(connection: Connection, address: BrokerAddress, clock: Clock) {
+    this.#connection = connection
+    this.#address = address
+    this.#clock = clock
+    connection.once('close', () => (this.#isOpen = false))
+  }
+
+  /**
+   * Connects and checks that the broker serves what this client sends.
+   * @throws KafkaError `MR_KAFKA_UNREACHABLE`, `MR_KAFKA_UNSUPPORTED_BROKER`
+   */
+  static async open(
+    address: BrokerAddress,
+    options: BrokerConnectionOptions,
+  ): Promise<BrokerConnection> {
+    const connection = new Connection(options.clientId, {
+      connectTimeout: options.connectTimeoutMs,
+      requestTimeout: neverMs,
+    })
+    // An 'error' event without a listener would end the process; what matters arrives by 'close' and by callbacks.
+    connection.on('error', () => {})
+    try {
+      await connection.connect(address.host, address.port)
+    } catch (error) {
+      throw new KafkaError(
+        'MR_KAFKA_UNREACHABLE',
+        `No connection to the broker at ${address.host}:${address.port}. Check the address and that the broker runs.`,
+        { ...address },
+        { cause: error },
+      )
+    }
+    const opened = new BrokerConnection(connection, address, options.clock)
+    try {
+      await opened.#checkVersions(options.connectTimeoutMs)
+    } catch (error) {
+      opened.close()
+      throw error
+    }
+    return opened
+  }
+
+  get isOpen(): boolean {
+    return this.#isOpen && this.#connection.isConnected()
+  }
+
+  /**
+   * Sends one request and gives its answer, error codes inside left to the caller.
+   * @throws KafkaError `MR_KAFKA_CONNECTION_LOST`, `MR_KAFKA_REQUEST_TIMEOUT` (the connection is dropped, so that no late answer
+   * can be taken for another's), `MR_KAFKA_CORRUPT_DATA`
+   */
+  async request<Request extends Fields, Response extends Fields>(
+    pinned: Pinned<Request, Response>,
+    input: MessageInput<Request>,
+    timeoutMs: number,
+  ): Promise<Message<Response>> {
+    const { api, version } = pinned
+    const payload = this.#encode(pinned, input)
+    let timer: Timer | undefined
+    try {
+      return await new Promise<Message<Response>>((resolve, reject) => {
+        timer = this.#clock.setTimer(timeoutMs, () => {
+          reject(this.#timedOut(api.name, timeoutMs))
+          this.close()
+        })
+        this.#connection.send<Message<Response>>(
+          api.key,
+          version,
+          () => payload,
+          // The client's reader holds a DynamicBuffer, whose pieces are no Buffers: make one Buffer of it first.
+          (_correlation, _key, _version, reader) =>
+            api.response.read(new ByteReader(reader.buffer.buffer), version),
+          api.requestHeaderVersion(version) === 2,
+          api.responseHeaderVersion(version) === 1,
+          (error, answer) =>
+            error ? reject(this.#failed(api.name, error)) : resolve(answer as Message<Response>),
+        )
+      })
+    } finally {
+      timer?.cancel()
+    }
+  }
+
+  /** Drops the connection; requests under way fail with `MR_KAFKA_CONNECTION_LOST`. Idempotent. */
+  close(): void {
+    this.#isOpen = false
+    this.#connection.socket.destroy()
+  }
+
+  #encode<Request extends Fields, Response extends Fields>(
+    { api, version }: Pinned<Request, Response>,
+    input: MessageInput<Request>,
+  ): Writer {
+    try {
+      api.request.write(this.#writer, version, input)
+    } catch (error) {
+      this.#writer.reset()
+      throw error
+    }
+    const payload = Writer.create()
+    for (const chunk of this.#writer.take()) payload.append(chunk)
+    return payload
+  }
+
+  async #checkVersions(timeoutMs: number): Promise<void> {
+    const answer = await this.request(
+      wire.apiVersions,
+      { clientSoftwareName: 'millrace', clientSoftwareVersion: '0.1.0' },
+      timeoutMs,
+    )
+    const served = new Map(answer.apiKeys.map((row) => [row.apiKey, row]))
+    const missing = Object.values(wire).filter(({ api, version }) => {
+      const row = served.get(api.key)
+      return !row || version < row.minVersion || version > row.maxVersion
+    })
+    if (answer.errorCode === code.NONE && missing.length === 0) return
+    const names = missing.map(({ api, version }) => `${api.name} v${version}`)
+    throw new KafkaError(
+      'MR_KAFKA_UNSUPPORTED_BROKER',
+      `The broker at ${this.#address.host}:${this.#address.port} does not serve ${names.join(', ')}. Apache Kafka 2.8 to 4.x does.`,
+      { ...this.#address, missing: names, errorCode: answer.errorCode },
+    )
+  }
+
+  #timedOut(name: string, timeoutMs: number): KafkaError {
+    return new KafkaError(
+      'MR_KAFKA_REQUEST_TIMEOUT',
+      `The broker at ${this.#address.host}:${this.#address.port} did not answer ${name} in ${timeoutMs} ms; the connection was dropped and the outcome is unknown.`,
+      { ...this.#address, request: name, timeoutMs },
+    )
+  }
+
+  #failed(name: string, error: Error): KafkaError {
+    const isProtocolFault = error.name === 'ProtocolError'
+    if (isProtocolFault) this.close()
+    return new KafkaError(
+      isProtocolFault ? 'MR_KAFKA_CORRUPT_DATA' : 'MR_KAFKA_CONNECTION_LOST',
+      isProtocolFault
+        ? `The answer of ${this.#address.host}:${this.#address.port} to ${name} cannot be read; the connection was dropped.`
+        : `The connection to ${this.#address.host}:${this.#address.port} ended during ${name}; the outcome is unknown.`,
+      { ...this.#address, request: name },
+      { cause: error },
+    )
+  }
+}

@@ -1,0 +1,231 @@
+/**
+ * The brokers of one cluster as a client sees them: which there are, who leads which partition, and open connections to them.
+ * Shared by nothing: every producer, consumer and admin owns one. Callers pace their own retries; a failed dial or request here
+ * leaves no state behind but a dropped connection, so the next call starts afresh.
+ */
+import {
+  noopMeter,
+  silentLogger,
+  systemClock,
+  type Clock,
+  type Counter,
+  type Logger,
+} from '@millrace/core'
+import type { Fields, Message, MessageInput } from '@millrace/protocol'
+import { BrokerConnection } from './broker-connection.ts'
+import { code, expectNone } from './broker-error.ts'
+import { KafkaError } from './errors.ts'
+import { parseBrokers, requestTimeoutMsOf } from './options.ts'
+import type { BrokerAddress, KafkaOptions } from './types.ts'
+import { wire, type Pinned } from './wire.ts'
+
+/** Requests that wait at the broker hold up those behind them, so each kind has connections of its own. */
+export type Purpose = 'data' | 'fetch' | 'group' | 'join'
+
+export interface TopicMetadata {
+  /** UNKNOWN_TOPIC_OR_PARTITION and the like; NONE for a topic that can be used. */
+  readonly errorCode: number
+  /** Node id of each partition's leader, -1 where there is none; the index is the partition. */
+  readonly leaders: readonly number[]
+}
+
+const maxConnectTimeoutMs = 5_000
+
+export class Cluster {
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly requestTimeoutMs: number
+  readonly #clientId: string
+  readonly #bootstrap: readonly BrokerAddress[]
+  readonly #mapAddress: (advertised: BrokerAddress) => BrokerAddress
+  readonly #reconnects: Counter
+  readonly #nodes = new Map<number, BrokerAddress>()
+  readonly #topics = new Map<string, TopicMetadata>()
+  /** By address and purpose; a dial under way stands here as well, so that there is one at a time. */
+  readonly #connections = new Map<string, Promise<BrokerConnection>>()
+  readonly #connectedBefore = new Set<string>()
+  #isClosed = false
+
+  constructor(options: KafkaOptions) {
+    this.clock = options.clock ?? systemClock
+    this.logger = (options.logger ?? silentLogger).child({ clientId: options.clientId })
+    this.requestTimeoutMs = requestTimeoutMsOf(options)
+    this.#clientId = options.clientId
+    this.#bootstrap = parseBrokers(options.brokers)
+    this.#mapAddress = options.mapAddress ?? ((address) => address)
+    this.#reconnects = (options.meter ?? noopMeter).counter({
+      name: 'mr_kafka_reconnects_total',
+      help: 'Connections to brokers opened anew after an earlier one had ended',
+    })
+  }
+
+  /** Sends to the broker with this node id. @throws KafkaError */
+  async request<Request extends Fields, Response extends Fields>(
+    nodeId: number,
+    purpose: Purpose,
+    pinned: Pinned<Request, Response>,
+    input: MessageInput<Request>,
+    timeoutMs: number = this.requestTimeoutMs,
+  ): Promise<Message<Response>> {
+    const address = this.#nodes.get(nodeId)
+    if (!address)
+      throw new KafkaError(
+        'MR_KAFKA_UNREACHABLE',
+        `Broker ${nodeId} is not in the cluster's metadata. It is asked for again on retry.`,
+        { nodeId },
+      )
+    const connection = await this.#connect(address, purpose)
+    return connection.request(pinned, input, timeoutMs)
+  }
+
+  /** Sends to whichever broker can be reached. @throws KafkaError */
+  async requestAny<Request extends Fields, Response extends Fields>(
+    pinned: Pinned<Request, Response>,
+    input: MessageInput<Request>,
+    timeoutMs: number = this.requestTimeoutMs,
+  ): Promise<Message<Response>> {
+    const connection = await this.#connectAny()
+    return connection.request(pinned, input, timeoutMs)
+  }
+
+  /** What was last known of a topic; `undefined` until `refresh` has asked for it. */
+  topic(name: string): TopicMetadata | undefined {
+    return this.#topics.get(name)
+  }
+
+  /** The leader as last known, `undefined` where there is none. */
+  leaderOf(topic: string, partition: number): number | undefined {
+    const leader = this.#topics.get(topic)?.leaders[partition]
+    return leader === undefined || leader < 0 || !this.#nodes.has(leader) ? undefined : leader
+  }
+
+  /** Asks for brokers and these topics anew. Topics are never created by asking. @throws KafkaError */
+  async refresh(topics: readonly string[]): Promise<void> {
+    await this.#metadata(topics.map((name) => ({ name })))
+  }
+
+  /** Names of all topics that are not internal. @throws KafkaError */
+  async allTopics(): Promise<readonly string[]> {
+    const answer = await this.#metadata(null)
+    return answer.topics.flatMap(({ name, isInternal }) =>
+      name === null || isInternal ? [] : [name],
+    )
+  }
+
+  /** Node id of the controller. @throws KafkaError */
+  async controller(): Promise<number> {
+    const { controllerId } = await this.#metadata([])
+    return controllerId
+  }
+
+  /** Node id of the group's coordinator. @throws KafkaError */
+  async coordinatorOf(groupId: string): Promise<number> {
+    const answer = await this.requestAny(wire.findCoordinator, { key: groupId, keyType: 0 })
+    expectNone(`Looking for the coordinator of group "${groupId}"`, answer.errorCode, { groupId })
+    this.#nodes.set(answer.nodeId, this.#mapAddress({ host: answer.host, port: answer.port }))
+    return answer.nodeId
+  }
+
+  /** Drops one connection, so that a request that waits at the broker ends at once. */
+  interrupt(nodeId: number, purpose: Purpose): void {
+    const address = this.#nodes.get(nodeId)
+    if (!address) return
+    const key = connectionKey(address, purpose)
+    const connection = this.#connections.get(key)
+    this.#connections.delete(key)
+    this.#connectedBefore.delete(key)
+    connection?.then(
+      (open) => open.close(),
+      () => {}, // A dial that failed has nothing to close; its caller is told.
+    )
+  }
+
+  /** Drops every connection. Idempotent. */
+  close(): void {
+    this.#isClosed = true
+    for (const connection of this.#connections.values())
+      connection.then(
+        (open) => open.close(),
+        () => {}, // A dial that failed has nothing to close; its caller is told.
+      )
+    this.#connections.clear()
+  }
+
+  async #metadata(topics: readonly { readonly name: string }[] | null) {
+    const answer = await this.requestAny(wire.metadata, { topics, allowAutoTopicCreation: false })
+    for (const { nodeId, host, port } of answer.brokers)
+      this.#nodes.set(nodeId, this.#mapAddress({ host, port }))
+    for (const { name, errorCode, partitions } of answer.topics) {
+      if (name === null) continue
+      const leaders: number[] = Array.from({ length: partitions.length }, () => -1)
+      for (const row of partitions)
+        leaders[row.partitionIndex] =
+          row.errorCode === code.LEADER_NOT_AVAILABLE ? -1 : row.leaderId
+      this.#topics.set(name, { errorCode, leaders })
+    }
+    return answer
+  }
+
+  async #connectAny(): Promise<BrokerConnection> {
+    const candidates = [...new Set([...this.#nodes.values(), ...this.#bootstrap].map(addressText))]
+    const open = candidates.find((text) => this.#connections.has(`${text} data`))
+    if (open) candidates.unshift(open)
+    const causes: unknown[] = []
+    for (const text of candidates) {
+      const [address] = parseBrokers([text])
+      try {
+        return await this.#connect(address as BrokerAddress, 'data')
+      } catch (error) {
+        if (!(error instanceof KafkaError) || !error.retryable) throw error
+        causes.push(error)
+      }
+    }
+    throw new KafkaError(
+      'MR_KAFKA_UNREACHABLE',
+      `None of the brokers ${candidates.join(', ')} can be reached. Check the addresses and that a broker runs.`,
+      { brokers: candidates },
+      { cause: causes.length === 1 ? causes[0] : new AggregateError(causes) },
+    )
+  }
+
+  async #connect(address: BrokerAddress, purpose: Purpose): Promise<BrokerConnection> {
+    const key = connectionKey(address, purpose)
+    const present = this.#connections.get(key)
+    if (present) {
+      const connection = await present
+      if (connection.isOpen) return connection
+      if (this.#connections.get(key) === present) this.#connections.delete(key)
+    }
+    if (this.#isClosed)
+      throw new KafkaError('MR_KAFKA_CLOSED', 'The client is closed; make a new one to go on.')
+    return this.#connections.get(key) ?? this.#dial(key, address)
+  }
+
+  #dial(key: string, address: BrokerAddress): Promise<BrokerConnection> {
+    const dialled = BrokerConnection.open(address, {
+      clientId: this.#clientId,
+      connectTimeoutMs: Math.min(maxConnectTimeoutMs, this.requestTimeoutMs),
+      clock: this.clock,
+    })
+    this.#connections.set(key, dialled)
+    dialled.then(
+      (connection) => {
+        if (this.#isClosed) connection.close()
+        if (this.#connectedBefore.has(key)) this.#reconnects.add(1)
+        this.#connectedBefore.add(key)
+      },
+      () => {
+        if (this.#connections.get(key) === dialled) this.#connections.delete(key)
+      },
+    )
+    return dialled
+  }
+}
+
+function addressText({ host, port }: BrokerAddress): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+}
+
+function connectionKey(address: BrokerAddress, purpose: Purpose): string {
+  return `${addressText(address)} ${purpose}`
+}

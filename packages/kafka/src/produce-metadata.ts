@@ -1,0 +1,118 @@
+/**
+ * Keeps the metadata of the topics a producer writes to: one refresh at a time, on its own pace, until every topic asked for can
+ * be used. Whoever needs a topic asks, and is told by `onRound` after each attempt.
+ */
+import { backoffMs } from '@millrace/core'
+import { code, isPassing } from './broker-error.ts'
+import type { Cluster } from './cluster.ts'
+
+const maxAgeMs = 300_000
+const pauses = { baseMs: 20, maxMs: 1_000 }
+
+export class ProduceMetadata {
+  readonly #cluster: Cluster
+  readonly #onRound: () => void
+  readonly #close = new AbortController()
+  /** Topics not to be used before a refresh has succeeded. */
+  readonly #wanted = new Set<string>()
+  readonly #refreshedAtMs = new Map<string, number>()
+  #isRunning = false
+  #lastError: unknown
+
+  constructor(cluster: Cluster, onRound: () => void) {
+    this.#cluster = cluster
+    this.#onRound = onRound
+  }
+
+  /** Why the last attempt failed, if it did. */
+  get lastError(): unknown {
+    return this.#lastError
+  }
+
+  /** Partitions of a usable topic; `undefined` while it is not known, which starts asking. */
+  partitionCount(topic: string): number | undefined {
+    if (this.#wanted.has(topic)) return undefined
+    const known = this.#cluster.topic(topic)
+    if (known?.errorCode === code.NONE && known.leaders.length > 0) {
+      this.#refreshWhenOld(topic)
+      return known.leaders.length
+    }
+    this.want(topic)
+    return undefined
+  }
+
+  /** The code with which the brokers refuse the topic for good, such as INVALID_TOPIC_EXCEPTION. */
+  refusedWith(topic: string): number | undefined {
+    const known = this.#cluster.topic(topic)
+    return known && isRefusal(known.errorCode) ? known.errorCode : undefined
+  }
+
+  /** The partition's leader; `undefined` while it is not known, which starts asking. */
+  leaderOf(topic: string, partition: number): number | undefined {
+    if (this.#wanted.has(topic)) return undefined
+    const leader = this.#cluster.leaderOf(topic, partition)
+    if (leader === undefined) this.want(topic)
+    return leader
+  }
+
+  /** What is known of the topic may be wrong: do not use it before it was asked for again. */
+  want(topic: string): void {
+    if (this.#close.signal.aborted) return
+    this.#wanted.add(topic)
+    if (!this.#isRunning) void this.#run()
+  }
+
+  close(): void {
+    this.#close.abort()
+  }
+
+  async #run(): Promise<void> {
+    this.#isRunning = true
+    for (let attempt = 1; this.#wanted.size > 0 && !this.#close.signal.aborted; attempt++) {
+      await this.#round([...this.#wanted])
+      this.#onRound()
+      if (this.#wanted.size === 0) break
+      await this.#pause(backoffMs(attempt, pauses))
+    }
+    this.#isRunning = false
+  }
+
+  async #round(topics: readonly string[]): Promise<void> {
+    try {
+      await this.#cluster.refresh(topics)
+      this.#lastError = undefined
+    } catch (error) {
+      this.#lastError = error
+      this.#cluster.logger.warn('metadata refresh failed, trying again', { topics, error })
+      return
+    }
+    const nowMs = this.#cluster.clock.monotonicMs()
+    for (const topic of topics) {
+      const known = this.#cluster.topic(topic)
+      const hasLeader = known?.leaders.some(
+        (_leader, index) => this.#cluster.leaderOf(topic, index) !== undefined,
+      )
+      if (!hasLeader && !isRefusal(known?.errorCode ?? code.NONE)) continue
+      this.#wanted.delete(topic)
+      this.#refreshedAtMs.set(topic, nowMs)
+    }
+  }
+
+  /** Partitions are added now and then: looks in the background, while the old count serves. */
+  #refreshWhenOld(topic: string): void {
+    const nowMs = this.#cluster.clock.monotonicMs()
+    if (nowMs - (this.#refreshedAtMs.get(topic) ?? nowMs) < maxAgeMs) return
+    this.#refreshedAtMs.set(topic, nowMs)
+    this.#cluster.refresh([topic]).catch((error: unknown) => {
+      this.#cluster.logger.debug('background metadata refresh failed', { topic, error })
+    })
+  }
+
+  async #pause(ms: number): Promise<void> {
+    await this.#cluster.clock.sleep(ms, this.#close.signal).catch(() => {}) // Closed: the loop's condition ends it.
+  }
+}
+
+function isRefusal(errorCode: number): boolean {
+  return errorCode !== code.NONE && !isPassing(errorCode)
+}

@@ -1,0 +1,29 @@
+import { backoffMs } from '@millrace/core'
+import type { Cluster } from './cluster.ts'
+import { isRetryable } from './errors.ts'
+
+const pauses = { baseMs: 20, maxMs: 1_000 }
+
+/**
+ * Does `work` again after faults that pass by themselves, until `timeoutMs` is over; then the last fault is thrown.
+ * @throws KafkaError, or the signal's reason
+ */
+export async function retrying<T>(
+  cluster: Cluster,
+  what: string,
+  work: () => Promise<T>,
+  options: { readonly timeoutMs?: number; readonly signal?: AbortSignal } = {},
+): Promise<T> {
+  const deadlineMs = cluster.clock.monotonicMs() + (options.timeoutMs ?? cluster.requestTimeoutMs)
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work()
+    } catch (error) {
+      options.signal?.throwIfAborted()
+      const pauseMs = backoffMs(attempt, pauses)
+      if (!isRetryable(error) || cluster.clock.monotonicMs() + pauseMs > deadlineMs) throw error
+      cluster.logger.debug('request failed, trying again', { what, attempt, pauseMs, error })
+      await cluster.clock.sleep(pauseMs, options.signal)
+    }
+  }
+}

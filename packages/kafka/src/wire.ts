@@ -1,0 +1,57 @@
+/**
+ * The requests this client sends, each in one pinned version: the newest that Apache Kafka 2.8 to 4.x, and our own broker, all serve
+ * and that names topics by name. `Connection.open` checks that the broker has them.
+ *
+ * - Produce 9, Fetch 12: last before topic ids. OffsetFetch 7: first with `requireStable` (KIP-447).
+ * - InitProducerId 4: -1/-1 asks for a new id (KIP-360). JoinGroup 7 and SyncGroup 5: protocol type checked (KIP-559).
+ */
+import {
+  apiVersionsApi,
+  createTopicsApi,
+  deleteTopicsApi,
+  fetchApi,
+  findCoordinatorApi,
+  heartbeatApi,
+  initProducerIdApi,
+  joinGroupApi,
+  leaveGroupApi,
+  listOffsetsApi,
+  metadataApi,
+  offsetCommitApi,
+  offsetFetchApi,
+  produceApi,
+  syncGroupApi,
+  type Api,
+  type Fields,
+} from '@millrace/protocol'
+
+/** One API in one version. */
+export interface Pinned<Request extends Fields, Response extends Fields> {
+  readonly api: Api<Request, Response>
+  readonly version: number
+}
+
+function pin<Request extends Fields, Response extends Fields>(
+  api: Api<Request, Response>,
+  version: number,
+): Pinned<Request, Response> {
+  return { api, version }
+}
+
+export const wire = {
+  produce: pin(produceApi, 9),
+  fetch: pin(fetchApi, 12),
+  listOffsets: pin(listOffsetsApi, 6),
+  metadata: pin(metadataApi, 9),
+  offsetCommit: pin(offsetCommitApi, 8),
+  offsetFetch: pin(offsetFetchApi, 7),
+  findCoordinator: pin(findCoordinatorApi, 3),
+  joinGroup: pin(joinGroupApi, 7),
+  heartbeat: pin(heartbeatApi, 4),
+  leaveGroup: pin(leaveGroupApi, 4),
+  syncGroup: pin(syncGroupApi, 5),
+  apiVersions: pin(apiVersionsApi, 3),
+  createTopics: pin(createTopicsApi, 5),
+  deleteTopics: pin(deleteTopicsApi, 5),
+  initProducerId: pin(initProducerIdApi, 4),
+} as const

@@ -1,0 +1,267 @@
+/**
+ * Apache Kafka in KRaft mode as a test backend: one broker that is its own controller, on loopback ports of its own.
+ * The jars come from Maven once and stay in `.cache/` at the root of the repository. Needs `java` (17 or later) and, the first
+ * time, `mvn`; where one is missing, `startApacheKafka` says so in one line and gives `undefined`.
+ */
+import { execFile, spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { mkdir, mkdtemp, open, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { createServer, type AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { waitUntilKafkaAnswers } from './kafka-probe.ts'
+
+const run = promisify(execFile)
+
+export interface ApacheKafkaOptions {
+  /** Version on Maven Central. Default '4.1.1'. */
+  readonly version?: string
+  /** Lines added to `server.properties`. */
+  readonly properties?: Readonly<Record<string, string>>
+  /** Told why nothing was started. Prints the line by default. */
+  readonly onSkip?: (reason: string) => void
+}
+
+export interface ApacheKafka extends AsyncDisposable {
+  /** `['127.0.0.1:port']`; stays the same over restarts. */
+  readonly brokers: readonly string[]
+  readonly port: number
+  /** SIGKILL; resolves once the process is gone. The data stay. */
+  kill(): Promise<void>
+  /** Stops cleanly; the data stay until `stop`. */
+  shutDown(): Promise<void>
+  /** Starts again on the same port and data; resolves once it answers. */
+  restart(): Promise<void>
+  /** Ends the broker and removes its data. */
+  stop(): Promise<void>
+}
+
+const cacheDirectory = fileURLToPath(new URL('../../../.cache/apache-kafka/', import.meta.url))
+/** Kafka refuses to start with fewer; small machines run tests beside it. */
+const javaOptions = ['-Xms128m', '-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1']
+const startTimeoutMs = 90_000
+
+/** Starts Apache Kafka, or gives `undefined` where Java or Maven is absent. */
+export async function startApacheKafka(
+  options: ApacheKafkaOptions = {},
+): Promise<ApacheKafka | undefined> {
+  const version = options.version ?? '4.1.1'
+  const skip = options.onSkip ?? ((reason: string) => console.log(reason))
+  const reason = await whyNotAvailable(version)
+  if (reason !== undefined) {
+    skip(`Apache Kafka ${version} is skipped: ${reason}`)
+    return undefined
+  }
+  const jars = await fetchJars(version)
+  const directory = await mkdtemp(join(tmpdir(), 'millrace-apache-kafka-'))
+  try {
+    const [port, controllerPort] = await freePorts(2)
+    const broker = new ApacheKafkaProcess(directory, jars, port as number)
+    await broker.format(
+      serverProperties(directory, port as number, controllerPort as number, options.properties),
+    )
+    await broker.restart()
+    return broker
+  } catch (error) {
+    await rm(directory, { recursive: true, force: true })
+    throw error
+  }
+}
+
+class ApacheKafkaProcess implements ApacheKafka {
+  readonly brokers: readonly string[]
+  readonly port: number
+  readonly #directory: string
+  readonly #classPath: string
+  #process: ChildProcess | undefined
+
+  constructor(directory: string, jars: string, port: number) {
+    this.#directory = directory
+    this.#classPath = join(jars, '*')
+    this.port = port
+    this.brokers = [`127.0.0.1:${port}`]
+  }
+
+  async format(properties: string): Promise<void> {
+    await writeFile(this.#configFile, properties)
+    const clusterId = Buffer.from('millrace-test-01').toString('base64url')
+    await run('java', [
+      ...javaOptions,
+      '-cp',
+      this.#classPath,
+      'kafka.tools.StorageTool',
+      'format',
+      '-t',
+      clusterId,
+      '-c',
+      this.#configFile,
+    ])
+  }
+
+  async restart(): Promise<void> {
+    await this.shutDown()
+    const log = await open(this.#logFile, 'a')
+    const child = spawn(
+      'java',
+      [...javaOptions, '-cp', this.#classPath, 'kafka.Kafka', this.#configFile],
+      { stdio: ['ignore', log.fd, log.fd], cwd: this.#directory },
+    )
+    this.#process = child
+    await log.close()
+    const killAtExit = (): void => void child.kill('SIGKILL')
+    process.once('exit', killAtExit)
+    child.once('exit', () => process.removeListener('exit', killAtExit))
+    const gone = new AbortController()
+    child.once('exit', () => gone.abort())
+    try {
+      await waitUntilKafkaAnswers(this.port, startTimeoutMs, gone.signal)
+    } catch (error) {
+      await this.kill()
+      const tail = (await readFile(this.#logFile, 'utf8')).slice(-2_000)
+      throw new Error(`Apache Kafka did not start. The end of its log:\n${tail}`, { cause: error })
+    }
+  }
+
+  async kill(): Promise<void> {
+    await this.#end('SIGKILL')
+  }
+
+  async shutDown(): Promise<void> {
+    await this.#end('SIGTERM')
+  }
+
+  async stop(): Promise<void> {
+    await this.kill()
+    await rm(this.#directory, { recursive: true, force: true })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop()
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    const child = this.#process
+    if (!child || child.exitCode !== null || child.signalCode !== null) return
+    const exited = once(child, 'exit')
+    child.kill(signal)
+    await exited
+  }
+
+  get #configFile(): string {
+    return join(this.#directory, 'server.properties')
+  }
+
+  get #logFile(): string {
+    return join(this.#directory, 'server.log')
+  }
+}
+
+async function whyNotAvailable(version: string): Promise<string | undefined> {
+  if (!(await answers('java', ['-version']))) return 'no java command'
+  if (!existsSync(join(cacheDirectory, version, 'libs')) && !(await answers('mvn', ['-version'])))
+    return 'no mvn command, and its jars are not in .cache yet'
+  return undefined
+}
+
+async function answers(command: string, args: readonly string[]): Promise<boolean> {
+  return run(command, args).then(
+    () => true,
+    () => false,
+  )
+}
+
+/** Fills `.cache/apache-kafka/<version>/libs` once. Several processes may do it at once: the last rename wins or is dropped. */
+async function fetchJars(version: string): Promise<string> {
+  const libs = join(cacheDirectory, version, 'libs')
+  if (existsSync(libs)) return libs
+  await mkdir(join(cacheDirectory, version), { recursive: true })
+  const work = await mkdtemp(join(cacheDirectory, 'fetch-'))
+  try {
+    await writeFile(join(work, 'pom.xml'), pom(version))
+    await run(
+      'mvn',
+      [
+        '-B',
+        '-q',
+        'dependency:copy-dependencies',
+        '-DoutputDirectory=libs',
+        '-DincludeScope=runtime',
+      ],
+      { cwd: work },
+    )
+    await rename(join(work, 'libs'), libs).catch((error: unknown) => {
+      if (!existsSync(libs)) throw error
+    })
+  } finally {
+    await rm(work, { recursive: true, force: true })
+  }
+  return libs
+}
+
+function pom(version: string): string {
+  const dependency = (artifact: string): string =>
+    `<dependency><groupId>org.apache.kafka</groupId><artifactId>${artifact}</artifactId><version>${version}</version></dependency>`
+  return `<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>dev.millrace</groupId><artifactId>apache-kafka-for-tests</artifactId><version>1</version>
+  <dependencies>${dependency('kafka_2.13')}${dependency('kafka-tools')}</dependencies>
+</project>
+`
+}
+
+function serverProperties(
+  directory: string,
+  port: number,
+  controllerPort: number,
+  extra: Readonly<Record<string, string>> = {},
+): string {
+  const properties: Record<string, string> = {
+    'process.roles': 'broker,controller',
+    'node.id': '1',
+    'controller.quorum.voters': `1@127.0.0.1:${controllerPort}`,
+    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
+    'advertised.listeners': `PLAINTEXT://127.0.0.1:${port}`,
+    'controller.listener.names': 'CONTROLLER',
+    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    'inter.broker.listener.name': 'PLAINTEXT',
+    'log.dirs': join(directory, 'data'),
+    'offsets.topic.num.partitions': '1',
+    'offsets.topic.replication.factor': '1',
+    'transaction.state.log.num.partitions': '1',
+    'transaction.state.log.replication.factor': '1',
+    'transaction.state.log.min.isr': '1',
+    'share.coordinator.state.topic.replication.factor': '1',
+    'share.coordinator.state.topic.min.isr': '1',
+    'group.initial.rebalance.delay.ms': '0',
+    // Nothing but tests: shorter sessions, so that a killed broker is not held back by its own old registration.
+    'broker.session.timeout.ms': '3000',
+    'broker.heartbeat.interval.ms': '500',
+    'controlled.shutdown.enable': 'true',
+    ...extra,
+  }
+  return Object.entries(properties)
+    .map(([key, value]) => `${key}=${value}\n`)
+    .join('')
+}
+
+async function freePorts(count: number): Promise<readonly number[]> {
+  const servers = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const server = createServer()
+      server.listen(0, '127.0.0.1')
+      await once(server, 'listening')
+      return server
+    }),
+  )
+  const ports = servers.map((server) => (server.address() as AddressInfo).port)
+  await Promise.all(
+    servers.map(async (server) => {
+      server.close()
+      await once(server, 'close')
+    }),
+  )
+  return ports
+}

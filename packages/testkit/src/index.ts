@@ -1,0 +1,1 @@
+export { startApacheKafka, type ApacheKafka, type ApacheKafkaOptions } from './apache-kafka.ts'
