@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { closeSync, openSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { systemClock } from '@millrace/core'
 import type { Instance } from './part.ts'
 
@@ -29,7 +30,7 @@ export function startChild(options: ChildOptions): ChildInstance {
   const log = openSync(options.logFile, 'a')
   const child = spawn(
     process.execPath,
-    ['--disable-warning=ExperimentalWarning', options.file.pathname],
+    ['--disable-warning=ExperimentalWarning', fileURLToPath(options.file)],
     {
       env: { ...inheritedEnvironment(), ...options.env, MILLRACE_PARENT_PIPE: '1' },
       stdio: options.hasChannel ? ['pipe', log, log, 'ipc'] : ['pipe', log, log],
@@ -60,7 +61,7 @@ function inheritedEnvironment(): Record<string, string> {
     if (value === undefined || key.startsWith('npm_') || key === 'NODE_OPTIONS') continue
     if (key === 'DATABASE_URL' || key === 'KAFKA_BROKERS' || key === 'PORT' || key === 'HOST')
       continue
-    if (key.startsWith('MILLRACE_FAULTS')) continue
+    if (key.startsWith('MILLRACE_')) continue
     kept[key] = value
   }
   return kept

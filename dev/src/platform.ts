@@ -17,6 +17,8 @@ export interface PlatformOptions {
   /** A server of the user's own instead of ours. */
   readonly databaseUrl?: string | undefined
   readonly kafkaBrokers?: string | undefined
+  /** 'false' stops publishing and consuming; events pile up meanwhile. */
+  readonly isKafkaEnabled: string
   readonly mode: 'development' | 'production'
   readonly logLevel: string
   /** Fault points to arm in the first process of a service, by service; its restarts are unarmed. */
@@ -277,7 +279,7 @@ export class Platform {
       ...common,
       DATABASE_URL: database,
       KAFKA_BROKERS: this.kafkaBrokers,
-      KAFKA_ENABLED: process.env['KAFKA_ENABLED'] ?? 'true',
+      KAFKA_ENABLED: this.#options.isKafkaEnabled,
       ...(name === 'discussions' ? { IMPORT_TOKEN: this.#importToken } : {}),
     }
   }
