@@ -29,7 +29,7 @@ export {
   type ProblemOptions,
 } from './problem.ts'
 export { describeConfig, type Environment } from './read-config.ts'
-export type { PartReadiness, ReadinessCheck, ReadinessReport } from './readiness.ts'
+export type { PartReadiness, ReadinessCheck, ReadinessParts, ReadinessReport } from './readiness.ts'
 export { causationOf, contextOf, userOf, type RequestContext } from './request-context.ts'
 export { ExitCode, runService } from './run-service.ts'
 export { defineService, type ServiceContext, type ServiceDefinition } from './service.ts'

@@ -24,6 +24,9 @@ export interface PartReadiness {
   readonly reason: string | null
 }
 
+/** Several parts at once, for a service that looks at others. */
+export type ReadinessParts = () => Promise<readonly PartReadiness[]>
+
 /** Body of /health/ready. */
 export interface ReadinessReport {
   readonly status: 'ready' | 'starting' | 'unavailable' | 'failed' | 'stopping'
@@ -36,6 +39,7 @@ const checkTimeoutMs = 2000
 /** Owner of a service's phase and of its readiness checks. */
 export class Readiness {
   readonly #checks = new Map<string, ReadinessCheck>()
+  readonly #partSources: ReadinessParts[] = []
   readonly #clock: Clock
   #phase: ServicePhase = ServicePhase.STARTING
   /** What is being waited for, or what failed. */
@@ -64,6 +68,10 @@ export class Readiness {
     this.#checks.set(name, check)
   }
 
+  addParts(source: ReadinessParts): void {
+    this.#partSources.push(source)
+  }
+
   /** Runs all checks side by side; requests that come meanwhile share the run. */
   report(): Promise<ReadinessReport> {
     this.#running ??= this.#run().finally(() => (this.#running = undefined))
@@ -71,9 +79,11 @@ export class Readiness {
   }
 
   async #run(): Promise<ReadinessReport> {
-    const parts = await Promise.all(
-      [...this.#checks].map(([name, check]) => this.#runCheck(name, check)),
-    )
+    const results = await Promise.all([
+      ...[...this.#checks].map(([name, check]) => this.#runCheck(name, check)),
+      ...this.#partSources.map((source) => source()),
+    ])
+    const parts = results.flat()
     const phase = this.#phase
     if (phase === ServicePhase.RUNNING) {
       return { status: parts.every((part) => part.state === 'up') ? 'ready' : 'unavailable', parts }

@@ -2,7 +2,7 @@ import type { Clock, Logger, Meter } from '@millrace/core'
 import { standardConfig, type ConfigTable, type ServiceConfig } from './config-table.ts'
 import { RuntimeError } from './errors.ts'
 import type { ServiceApp } from './http-app.ts'
-import type { ReadinessCheck } from './readiness.ts'
+import type { ReadinessCheck, ReadinessParts } from './readiness.ts'
 
 /** What `setup` is given. */
 export interface ServiceContext<Table extends ConfigTable = ConfigTable> {
@@ -13,16 +13,18 @@ export interface ServiceContext<Table extends ConfigTable = ConfigTable> {
   readonly meter: Meter
   readonly clock: Clock
   /** Adds a part to /health/ready. */
-  addReadiness(name: string, check: ReadinessCheck): void
+  readonly addReadiness: (name: string, check: ReadinessCheck) => void
+  /** Adds parts whose number is known only when asked; the source keeps its own time limit and never rejects. */
+  readonly addReadinessParts: (source: ReadinessParts) => void
   /**
    * Work to be done after the server listens and before routes answer: migrations, topics, consumers. Functions run in the order
    * they were added. One that throws a retryable error is run again with backoff until it works or the service closes, so it must
    * be repeatable; any other error fails the start for good.
    * @param name shown in /health/ready while it runs
    */
-  onStart(fn: (signal: AbortSignal) => void | Promise<void>, name?: string): void
+  readonly onStart: (fn: (signal: AbortSignal) => void | Promise<void>, name?: string) => void
   /** Work to be done at the end, after the last request; the last added runs first. Also runs when the start failed. */
-  onClose(fn: () => void | Promise<void>): void
+  readonly onClose: (fn: () => void | Promise<void>) => void
 }
 
 export interface ServiceDefinition<Table extends ConfigTable = ConfigTable> {

@@ -82,6 +82,7 @@ export async function startService<Table extends ConfigTable>(
     meter,
     clock,
     addReadiness: (name, check) => readiness.add(name, check),
+    addReadinessParts: (source) => readiness.addParts(source),
     onStart: (fn, name) => startHooks.add(fn, name),
     onClose: (fn) => shutdown.add(fn),
   }

@@ -1,0 +1,147 @@
+import httpProxy from '@fastify/http-proxy'
+import {
+  contextOf,
+  type FastifyReply,
+  type FastifyRequest,
+  type ServiceApp,
+} from '@millrace/runtime'
+import type { Identify } from './identity.ts'
+import { bodyTooLarge, limitedBody } from './limited-body.ts'
+import type { ServiceInstances } from './service-instances.ts'
+import { isConnectFailure, upstreamProblem } from './upstream-problem.ts'
+
+/** Longest wait for a connection to a service, ms: they are near. */
+const connectTimeoutMs = 1000
+/** Longest silence within an answer, ms. Event streams send heartbeats far more often. */
+const bodyTimeoutMs = 60_000
+
+export interface ProxyRoute {
+  readonly prefix: string
+  readonly instances: ServiceInstances
+}
+
+export interface ProxyOptions {
+  readonly routes: readonly ProxyRoute[]
+  readonly identify: Identify
+  readonly bodyLimitBytes: number
+  readonly upstreamTimeoutMs: number
+}
+
+/**
+ * Passes requests on by prefix. Path and query go out byte for byte, bodies both ways as they come. Headers that name the user, the
+ * correlation or the way here are ours alone.
+ */
+export async function registerProxy(app: ServiceApp, options: ProxyOptions): Promise<void> {
+  await app.register(async (scope) => {
+    // Bodies are not read here, so any content type is fine; the service behind decides.
+    scope.removeAllContentTypeParsers()
+    scope.addContentTypeParser('*', (request, payload, done) => {
+      if (Number(request.headers['content-length'] ?? 0) > options.bodyLimitBytes)
+        return done(bodyTooLarge(options.bodyLimitBytes))
+      done(null, limitedBody(request.raw, options.bodyLimitBytes))
+    })
+    for (const route of options.routes) await registerRoute(scope, route, options)
+  })
+}
+
+type ReplyOptions = NonNullable<Parameters<FastifyReply['from']>[1]>
+
+async function registerRoute(
+  scope: ServiceApp,
+  { prefix, instances }: ProxyRoute,
+  options: ProxyOptions,
+): Promise<void> {
+  await scope.register(httpProxy, {
+    prefix,
+    rewritePrefix: prefix,
+    upstream: '',
+    // Our parser above stands; the plugin's own would refuse to be registered beside it.
+    proxyPayloads: false,
+    disableRequestLogging: true,
+    destroyAgent: true,
+    undici: {
+      connections: 256,
+      connect: { timeout: connectTimeoutMs },
+      headersTimeout: options.upstreamTimeoutMs,
+      bodyTimeout: bodyTimeoutMs,
+    },
+    replyOptions: { getUpstream: () => instances.urls[0] ?? '' },
+    handler: (request, reply, destination) =>
+      forward({ request, reply, destination, instances, identify: options.identify, tried: [] }),
+  })
+}
+
+interface Forwarding {
+  readonly request: FastifyRequest
+  readonly reply: FastifyReply
+  readonly destination: string
+  readonly instances: ServiceInstances
+  readonly identify: Identify
+  /** Instances that could not be reached for this request. */
+  readonly tried: readonly string[]
+}
+
+function forward(work: Forwarding): unknown {
+  const { request, instances, tried } = work
+  const userId = work.identify(request)
+  const upstream = instances.pick(tried)
+  const options: ReplyOptions = {
+    getUpstream: () => upstream,
+    rewriteRequestHeaders: (_request, headers) => requestHeaders(request, headers, userId),
+    rewriteHeaders: (headers) => {
+      instances.markUp(upstream)
+      return responseHeaders(headers)
+    },
+    onError: (reply, { error }) => {
+      instances.markDown(upstream)
+      const nowTried = [...tried, upstream]
+      // A body has been taken from the client already and cannot be sent twice.
+      const isRepeatable = isConnectFailure(error) && request.body === undefined
+      if (isRepeatable && instances.hasOther(nowTried)) forward({ ...work, tried: nowTried })
+      else void reply.send(upstreamProblem(instances.name, error))
+    },
+    // By default the plugin sends a GET that was answered 503 up to ten times more, at once. Clients are told when to come back.
+    retryDelay: () => null,
+  }
+  return work.reply.from(work.destination, options)
+}
+
+/** RFC 9110 7.6.1, and what this gateway alone may say. `expect` was answered by our own server. */
+const notPassedOn = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'expect',
+  'cookie',
+  'forwarded',
+  'x-demo-user',
+])
+
+type Headers = Record<string, string | string[] | undefined>
+
+function requestHeaders<T extends Headers>(request: FastifyRequest, headers: T, userId: string): T {
+  const { correlationId, traceparent } = contextOf(request)
+  const kept = Object.entries(headers).filter(
+    ([name]) => !notPassedOn.has(name) && !name.startsWith('x-forwarded-'),
+  )
+  return {
+    ...Object.fromEntries(kept),
+    'x-user-id': userId,
+    'x-correlation-id': correlationId,
+    traceparent,
+    'x-forwarded-for': request.ip,
+    'x-forwarded-host': request.host,
+    'x-forwarded-proto': request.protocol,
+  } as unknown as T
+}
+
+function responseHeaders<T extends Headers>(headers: T): T {
+  const kept = Object.entries(headers).filter(([name]) => !notPassedOn.has(name))
+  return Object.fromEntries(kept) as T
+}

@@ -1,0 +1,118 @@
+import type { Clock } from '@millrace/core'
+import type { PartReadiness } from '@millrace/runtime'
+import type { PartState } from './overview.ts'
+import type { ServiceInstances } from './service-instances.ts'
+
+/** Longest wait for a service's readiness or statistics, ms; below the runtime's limit for a readiness check. */
+const probeTimeoutMs = 1500
+/** A probe not older than this is given again, ms: readiness, overview and several callers ask for the same thing. */
+const freshMs = 200
+/** Largest answer that is read, bytes. */
+const maxAnswerBytes = 256 * 1024
+
+/** What one look at a service showed. */
+export interface ProbeResult {
+  readonly name: string
+  readonly state: PartState
+  readonly reason: string | null
+  /** The instance that answers, or the first one. */
+  readonly url: string
+  /** What the service itself says of the parts it needs. */
+  readonly parts: readonly PartReadiness[]
+}
+
+/** Looks at one service through its own readiness and statistics. */
+export class ServiceProbe {
+  readonly #instances: ServiceInstances
+  readonly #statsPath: string
+  readonly #clock: Clock
+  #last: { readonly atMs: number; readonly result: Promise<ProbeResult> } | undefined
+
+  constructor(instances: ServiceInstances, statsPath: string, clock: Clock) {
+    this.#instances = instances
+    this.#statsPath = statsPath
+    this.#clock = clock
+  }
+
+  get name(): string {
+    return this.#instances.name
+  }
+
+  /** Never rejects: a service that does not answer is down, and that is the answer. */
+  look(): Promise<ProbeResult> {
+    const nowMs = this.#clock.monotonicMs()
+    if (!this.#last || nowMs - this.#last.atMs > freshMs)
+      this.#last = { atMs: nowMs, result: this.#lookAtAll() }
+    return this.#last.result
+  }
+
+  /** The service's own figures; null when they cannot be had. */
+  async stats(): Promise<Readonly<Record<string, unknown>> | null> {
+    const { state, url } = await this.look()
+    if (state === 'down') return null
+    const answer = await getJson(`${url}${this.#statsPath}`)
+    return answer?.status === 200 ? answer.body : null
+  }
+
+  async #lookAtAll(): Promise<ProbeResult> {
+    const { name, urls } = this.#instances
+    const results = await Promise.all(urls.map((url) => lookAt(name, url)))
+    const best = ['up', 'starting', 'down']
+      .map((state) => results.find((result) => result.state === state))
+      .find((result) => result !== undefined)
+    const upCount = results.filter((result) => result.state === 'up').length
+    const shown = best ?? { name, state: 'down', reason: 'no address', url: '', parts: [] }
+    if (upCount === urls.length || upCount === 0) return shown
+    return { ...shown, reason: `${upCount} of ${urls.length} instances are up` }
+  }
+}
+
+async function lookAt(name: string, url: string): Promise<ProbeResult> {
+  const answer = await getJson(`${url}/health/ready`)
+  if (!answer) return { name, state: 'down', reason: `does not answer at ${url}`, url, parts: [] }
+  const parts = partsOf(answer.body['parts'])
+  if (answer.status === 200) return { name, state: 'up', reason: null, url, parts }
+  const reason = parts
+    .filter((part) => part.state !== 'up')
+    .map((part) => `${part.name}: ${part.reason ?? part.state}`)
+    .join('; ')
+  const state = answer.body['status'] === 'starting' ? 'starting' : 'down'
+  return { name, state, reason: reason || `answers ${answer.status}`, url, parts }
+}
+
+function partsOf(value: unknown): PartReadiness[] {
+  if (!Array.isArray(value)) return []
+  return value.flatMap((item: unknown) => {
+    const { name, state, reason } = (item ?? {}) as Record<string, unknown>
+    if (typeof name !== 'string') return []
+    return {
+      name,
+      state: state === 'up' || state === 'starting' ? state : 'down',
+      reason: typeof reason === 'string' ? reason : null,
+    }
+  })
+}
+
+/** Undefined when nothing, or nothing readable, came within the limit. */
+async function getJson(
+  url: string,
+): Promise<
+  { readonly status: number; readonly body: Readonly<Record<string, unknown>> } | undefined
+> {
+  try {
+    const response = await fetch(url, {
+      signal: AbortSignal.timeout(probeTimeoutMs),
+      redirect: 'error',
+    })
+    if (Number(response.headers.get('content-length') ?? 0) > maxAnswerBytes) {
+      await response.body?.cancel()
+      return undefined
+    }
+    const body: unknown = await response.json()
+    if (typeof body !== 'object' || body === null) return undefined
+    return { status: response.status, body: body as Record<string, unknown> }
+  } catch {
+    // Refused, reset, too slow, no JSON: for the one who looks it is all the same, the service does not answer.
+    return undefined
+  }
+}

@@ -1,0 +1,98 @@
+import { gatewayRoutes, servicePorts, type ServiceName } from '@millrace/contracts'
+import { defineService, type ServiceApp } from '@millrace/runtime'
+import { gatewayConfig, type GatewayConfig } from './config.ts'
+import { registerIdentity } from './identity.ts'
+import { OverviewPoller } from './overview-poller.ts'
+import { registerOverview } from './overview-routes.ts'
+import { platformParts, readinessOf } from './platform-parts.ts'
+import { registerProxy } from './proxy.ts'
+import { registerServiceDocs } from './service-docs.ts'
+import { ServiceInstances } from './service-instances.ts'
+import { ServiceProbe } from './service-probe.ts'
+import { StartStatus } from './start-status.ts'
+import { registerWebApp } from './web-app.ts'
+
+type BackendName = Exclude<ServiceName, 'gateway'>
+
+/** The one door: web app, identity, routes to all services, and the state of the whole. */
+export const gatewayService = defineService({
+  name: 'gateway',
+  version: '0.1.0',
+  description:
+    'The one door: serves the web app, says who a request comes from, and passes /api on to the services. Their own pages: /docs/discussions/ and /docs/discussion-analytics/.',
+  port: servicePorts.gateway,
+  config: gatewayConfig,
+  async setup({ app, config, logger, clock, addReadinessParts }) {
+    setSecurityHeaders(app)
+    const identify = registerIdentity(app, config.mode)
+    const instances = new Map(
+      Object.entries(serviceUrls(config)).map(([name, urls]) => [
+        name,
+        new ServiceInstances(name, urls, clock),
+      ]),
+    )
+    const instancesOf = (name: string): ServiceInstances => {
+      const found = instances.get(name)
+      if (!found)
+        throw new Error(`contracts route to ${name}, but the gateway has no address of it`)
+      return found
+    }
+    const discussions = new ServiceProbe(
+      instancesOf('discussions'),
+      '/api/discussions/stats',
+      clock,
+    )
+    const analytics = new ServiceProbe(
+      instancesOf('discussion-analytics'),
+      '/api/analytics/stats',
+      clock,
+    )
+    const startStatus = new StartStatus(config.startStatusFile)
+    const poller = new OverviewPoller({
+      discussions,
+      analytics,
+      startStatus,
+      self: { name: 'gateway', kind: 'service', state: 'up', reason: null, url: null },
+      mode: config.mode,
+      clock,
+      logger,
+    })
+    addReadinessParts(async () => {
+      const [start, ...probes] = await Promise.all([
+        startStatus.read(),
+        discussions.look(),
+        analytics.look(),
+      ])
+      return readinessOf(platformParts(probes, start?.parts ?? []))
+    })
+    registerOverview(app, poller)
+    registerServiceDocs(app, instances)
+    await registerProxy(app, {
+      routes: gatewayRoutes.map(({ prefix, service }) => ({
+        prefix,
+        instances: instancesOf(service),
+      })),
+      identify,
+      bodyLimitBytes: config.bodyLimitBytes,
+      upstreamTimeoutMs: config.upstreamTimeoutMs,
+    })
+    await registerWebApp(app, config.webDir)
+  },
+})
+
+/** One table of addresses until there is discovery. A service that contracts add must be added here, or this does not compile. */
+function serviceUrls(config: GatewayConfig): Record<BackendName, readonly string[]> {
+  return {
+    discussions: config.discussionsUrl,
+    'discussion-analytics': config.discussionAnalyticsUrl,
+  }
+}
+
+/** The runtime already sets nosniff; pages bring their own content security policy. */
+function setSecurityHeaders(app: ServiceApp): void {
+  app.addHook('onRequest', async (_request, reply) => {
+    reply.header('x-frame-options', 'DENY')
+    reply.header('referrer-policy', 'same-origin')
+    reply.header('cross-origin-opener-policy', 'same-origin')
+  })
+}
