@@ -1,0 +1,508 @@
+import { backoffMs, faults, uuidTimeMs, type Clock, type Labels, type Logger } from '@millrace/core'
+import {
+  isTransientPostgresError,
+  PostgresError,
+  type Database,
+  type Transaction,
+} from '@millrace/postgres'
+import type { DeadLetters } from './dead-letters.ts'
+import type { Delivery } from './delivery.ts'
+import { InboxError } from './errors.ts'
+import { decodeFailure, failureOf, type Failure } from './failure.ts'
+import type { Counts, Instruments } from './instruments.ts'
+import type { LogPartitions } from './partitions.ts'
+import { sortDeliveries, type NextMove } from './sort-deliveries.ts'
+import { findKnown } from './sql/find-known.ts'
+import {
+  advancePosition,
+  claimPosition,
+  lowerGeneration,
+  type GroupPartition,
+} from './sql/position.ts'
+import { recordFailure, startAttempt } from './sql/record-failure.ts'
+import { recordHandled } from './sql/record-handled.ts'
+import type { InboxStatements } from './statements.ts'
+import type { BatchHandler, HandlerEffects, ReceivedEvent } from './types.ts'
+
+/** Waits of a batch while infrastructure is away. */
+const transientBackoff = { baseMs: 50, maxMs: 2_000 }
+
+export interface RunnerOptions {
+  readonly database: Database
+  readonly statements: InboxStatements
+  readonly serviceName: string
+  readonly groupId: string
+  readonly handler: BatchHandler
+  readonly effects: HandlerEffects
+  readonly maxAttempts: number
+  readonly retryBackoff: { readonly baseMs: number; readonly maxMs: number }
+  readonly keepsPayload: boolean
+  readonly isTransient: (error: unknown) => boolean
+  readonly onCommitted: (events: readonly ReceivedEvent[]) => void
+  /** Told when the runner begins and ends to wait for infrastructure. */
+  readonly onWaiting: (isWaiting: boolean) => void
+  readonly partitions: LogPartitions
+  readonly deadLetters: DeadLetters
+  readonly instruments: Instruments
+  readonly counts: Counts
+  readonly logger: Logger
+  readonly clock: Clock
+}
+
+/** Records of one partition, in offset order. */
+export interface BatchJob {
+  readonly deliveries: readonly Delivery[]
+  readonly at: GroupPartition
+  readonly generation: number
+  /** `Clock.monotonicMs` when the records reached this process. */
+  readonly receivedMs: number
+  readonly signal: AbortSignal
+  /** Asks the coordinator whether our generation is the current one. @throws retryable errors of the broker */
+  readonly confirmOwnership: () => Promise<boolean>
+  /** Everything below the offset is committed in the database. */
+  readonly onProgress: (nextOffset: bigint) => void
+}
+
+export type BatchEnd =
+  /** All records are dealt with. */
+  | { readonly kind: 'done' }
+  /** The record at `offset` has its next attempt in `inMs`; everything before it is dealt with. */
+  | { readonly kind: 'later'; readonly offset: bigint; readonly inMs: number }
+  /** The partition is no longer ours, or we close. `offset` is the first record not dealt with. */
+  | { readonly kind: 'stopped'; readonly offset: bigint }
+
+/** One try at a segment in one transaction, and how far it came. */
+interface Attempt {
+  readonly segment: readonly Delivery[]
+  /** Errors from here on may be the handler's. */
+  isHandling: boolean
+  taken: readonly Delivery[]
+}
+
+/**
+ * Takes batches through the database: a segment of a batch is one transaction. A segment that fails is halved until the failing
+ * event stands alone; its attempts are counted in the log, and after the last one it is FAILED and copied to the dead letters.
+ * Failures of infrastructure are waited out and held against nobody.
+ */
+export class BatchRunner {
+  readonly #options: RunnerOptions
+
+  constructor(options: RunnerOptions) {
+    this.#options = options
+  }
+
+  /** Never throws but for faults of this code; handles one job of a partition at a time. */
+  async run(job: BatchJob): Promise<BatchEnd> {
+    // A stack, the earliest segment on top.
+    const segments: (readonly Delivery[])[] = [job.deliveries]
+    for (let segment = segments.pop(); segment !== undefined; segment = segments.pop()) {
+      const [first] = segment
+      if (!first) continue
+      try {
+        const move = await this.#settle(job, segment)
+        if (move.kind === 'later')
+          return { kind: 'later', offset: first.record.offset, inMs: move.inMs }
+        if (move.kind === 'split') segments.push(...move.segments.toReversed())
+        else job.onProgress(nextOffsetOf(segment))
+      } catch (error) {
+        if (job.signal.aborted || isFenced(error))
+          return { kind: 'stopped', offset: first.record.offset }
+        throw error
+      }
+    }
+    return { kind: 'done' }
+  }
+
+  /** Copies records that cannot be read to the dead letters; their rows come with the batch. */
+  async buryUndecodable(job: BatchJob): Promise<void> {
+    const unread = job.deliveries.filter((each) => each.kind === 'undecodable')
+    if (unread.length === 0) return
+    const { database, statements, groupId } = this.#options
+    const known = await this.persist(job, () =>
+      findKnown(
+        database,
+        statements.findKnown,
+        groupId,
+        unread.map((each) => each.logId),
+      ),
+    )
+    for (const delivery of unread) {
+      if (known.has(delivery.logId)) continue
+      const failure = decodeFailure(delivery.reason ?? '')
+      await this.persist(job, () => this.#options.deadLetters.write(delivery, failure, 1))
+    }
+  }
+
+  async #settle(
+    job: BatchJob,
+    segment: readonly Delivery[],
+  ): Promise<
+    | { readonly kind: 'done' }
+    | { readonly kind: 'later'; readonly inMs: number }
+    | { readonly kind: 'split'; readonly segments: readonly (readonly Delivery[])[] }
+  > {
+    const [first] = segment
+    if (!first) return { kind: 'done' }
+    const attempt: Attempt = { segment, isHandling: false, taken: [] }
+    let move: NextMove
+    try {
+      move = await this.persist(
+        job,
+        () => this.#transact(job, attempt),
+        (error) => {
+          const isInfrastructure = !attempt.isHandling
+          attempt.isHandling = false
+          return isInfrastructure || isConcurrentDuplicate(error) || this.#isTransient(error)
+        },
+      )
+    } catch (error) {
+      if (job.signal.aborted || isFenced(error)) throw error
+      if (segment.length > 1) return { kind: 'split', segments: halvesOf(segment) }
+      return this.#failed(job, first, failureOf(error))
+    }
+    switch (move.kind) {
+      case 'done':
+      case 'later':
+        return move
+      case 'isolate':
+        return { kind: 'split', segments: isolated(segment, move.index) }
+      case 'start':
+        await this.#start(job, first, move.attempt)
+        return { kind: 'split', segments: [segment] }
+      case 'exhausted':
+        first.attempt = move.attempts
+        return this.#failed(job, first, failureOf(cutShort(move.attempts)))
+    }
+  }
+
+  /** The transaction: claim the position, leave out what is known, handle the rest, write the log, move the position. */
+  async #transact(job: BatchJob, attempt: Attempt): Promise<NextMove> {
+    attempt.isHandling = false
+    attempt.taken = []
+    const { database, statements, groupId, effects, maxAttempts, clock } = this.#options
+    const { segment } = attempt
+    let duplicates = 0
+    let recovered: readonly Delivery[] = []
+    let handlerMs = 0
+    const move = await database
+      .transaction(async (tx): Promise<NextMove> => {
+        const [isOurs, known] = await Promise.all([
+          claimPosition(
+            tx,
+            statements.position,
+            job.at,
+            segment[0]?.record.offset ?? 0n,
+            job.generation,
+          ),
+          findKnown(
+            tx,
+            statements.findKnown,
+            groupId,
+            segment.map((each) => each.logId),
+          ),
+        ])
+        if (!isOurs) throw fenced(job)
+        const sorted = sortDeliveries(segment, known, { effects, maxAttempts })
+        if (sorted.move.kind !== 'done') return sorted.move
+        duplicates = sorted.duplicates
+        recovered = sorted.recovered
+        attempt.taken = sorted.taken
+        attempt.isHandling = true
+        const startMs = clock.monotonicMs()
+        const events = receivedOf(sorted.taken)
+        if (events.length > 0) await this.#options.handler(events, { tx, signal: job.signal })
+        handlerMs = clock.monotonicMs() - startMs
+        await faults.at('inbox.consumer.afterHandler')
+        job.signal.throwIfAborted()
+        await this.#record(tx, job, sorted.taken, handlerMs)
+        advancePosition(tx, statements.position, job.at, nextOffsetOf(segment))
+        return sorted.move
+      })
+      .catch((error: unknown) => {
+        if (error instanceof PostgresError && error.code === 'MR_POSTGRES_COMMIT_UNKNOWN')
+          for (const delivery of attempt.taken) delivery.maybeCommitted = true
+        throw error
+      })
+    if (move.kind === 'done') {
+      await faults.at('inbox.consumer.afterCommit')
+      this.#committed(job, [...recovered, ...attempt.taken], duplicates, handlerMs)
+    }
+    return move
+  }
+
+  async #record(
+    tx: Transaction,
+    job: BatchJob,
+    taken: readonly Delivery[],
+    handlerMs: number,
+  ): Promise<void> {
+    const { statements, groupId, serviceName, maxAttempts, keepsPayload } = this.#options
+    const receivedAgoMs = this.#receivedAgoMs(job)
+    const handled = taken.filter((each) => each.kind !== 'undecodable')
+    const eventCount = taken.filter((each) => each.kind === 'event').length
+    if (handled.length > 0) {
+      const written = await recordHandled(
+        tx,
+        statements.recordHandled,
+        {
+          groupId,
+          serviceName,
+          topic: job.at.topic,
+          partition: job.at.partition,
+          maxAttempts,
+          receivedAgoMs,
+          shareMs: handlerMs / Math.max(1, eventCount),
+          keepsPayload,
+        },
+        handled,
+      )
+      if (written < handled.length) throw concurrentDuplicate(job, handled.length - written)
+    }
+    for (const delivery of taken) {
+      if (delivery.kind !== 'undecodable') continue
+      delivery.attempt = 1
+      await recordFailure(tx, statements.failure, {
+        groupId,
+        serviceName,
+        maxAttempts,
+        receivedAgoMs,
+        delivery,
+        failure: decodeFailure(delivery.reason ?? ''),
+        retryInMs: null,
+      })
+    }
+  }
+
+  /** An attempt at a single event failed: plan the next, or give the event up. */
+  async #failed(
+    job: BatchJob,
+    delivery: Delivery,
+    failure: Failure,
+  ): Promise<{ readonly kind: 'done' } | { readonly kind: 'later'; readonly inMs: number }> {
+    const { database, statements, maxAttempts, counts, instruments, logger } = this.#options
+    delivery.attempt = Math.max(1, delivery.attempt)
+    counts.failedAttempts++
+    instruments.failedAttempts.add(1, this.#labels(job))
+    const row = { ...this.#rowOf(job, delivery), failure }
+    if (delivery.attempt < maxAttempts) {
+      const inMs = backoffMs(delivery.attempt, this.#options.retryBackoff)
+      await this.persist(job, () =>
+        recordFailure(database, statements.failure, { ...row, retryInMs: inMs }),
+      )
+      return { kind: 'later', inMs }
+    }
+    await this.persist(job, () =>
+      this.#options.deadLetters.write(delivery, failure, delivery.attempt),
+    )
+    await this.persist(job, () =>
+      database.transaction(async (tx) => {
+        const { offset } = delivery.record
+        if (!(await claimPosition(tx, statements.position, job.at, offset, job.generation)))
+          throw fenced(job)
+        await recordFailure(tx, statements.failure, { ...row, retryInMs: null })
+        advancePosition(tx, statements.position, job.at, offset + 1n)
+      }),
+    )
+    counts.failed++
+    instruments.failed.add(1, this.#labels(job))
+    logger.error('An event was given up', {
+      ...this.#placeOf(job),
+      offset: delivery.record.offset,
+      eventId: delivery.logId,
+      correlationId: delivery.correlationId,
+      errorClass: failure.errorClass,
+      cause: failure.message,
+      attempts: delivery.attempt,
+    })
+    return { kind: 'done' }
+  }
+
+  async #start(job: BatchJob, delivery: Delivery, attempt: number): Promise<void> {
+    const { database, statements } = this.#options
+    delivery.attempt = attempt
+    await this.persist(job, () =>
+      startAttempt(database, statements.failure, this.#rowOf(job, delivery)),
+    )
+  }
+
+  /**
+   * Does something that must be done before the partition can go on: again and again with backoff while `isRetryable`, until it
+   * is done or the job is stopped.
+   * @throws what `isRetryable` refuses; the signal's reason; `MR_INBOX_FENCED` when the partition is no longer ours
+   */
+  async persist<T>(
+    job: BatchJob,
+    work: () => Promise<T>,
+    isRetryable: (error: unknown) => boolean = () => true,
+  ): Promise<T> {
+    const { clock, counts, instruments, logger, onWaiting, partitions } = this.#options
+    for (let tries = 1; ; tries++) {
+      try {
+        await partitions.ensure(job.deliveries)
+        const result = await work()
+        if (tries > 1) onWaiting(false)
+        return result
+      } catch (error) {
+        job.signal.throwIfAborted()
+        if (isFenced(error)) {
+          await this.#takeOver(job, error)
+          continue
+        }
+        if (isMissingPartition(error)) partitions.forget()
+        else if (!isRetryable(error)) throw error
+        counts.transientRetries++
+        instruments.transientRetries.add(1, this.#labels(job))
+        if (tries === 1 || tries % 20 === 0)
+          logger.warn('A batch waits and is tried again', { ...this.#placeOf(job), tries, error })
+        onWaiting(true)
+        await clock.sleep(backoffMs(tries, transientBackoff), job.signal)
+      }
+    }
+  }
+
+  /** The stored generation is newer than ours. Either we are a leftover, or the broker forgot the group and counts anew. */
+  async #takeOver(job: BatchJob, error: unknown): Promise<void> {
+    const { database, statements, clock, logger } = this.#options
+    for (let tries = 1; ; tries++) {
+      try {
+        if (!(await job.confirmOwnership())) throw error
+        await lowerGeneration(database, statements.position, job.at, job.generation)
+        logger.warn('The group counts its generations anew; the position was taken over', {
+          ...this.#placeOf(job),
+          generation: job.generation,
+        })
+        return
+      } catch (fault) {
+        if (isFenced(fault)) throw fault
+        await clock.sleep(backoffMs(tries, transientBackoff), job.signal)
+      }
+    }
+  }
+
+  #committed(
+    job: BatchJob,
+    taken: readonly Delivery[],
+    duplicates: number,
+    handlerMs: number,
+  ): void {
+    const { counts, instruments, onCommitted, clock, logger } = this.#options
+    const labels = this.#labels(job)
+    const events = receivedOf(taken)
+    const skipped = taken.filter((each) => each.kind === 'unknown-type').length
+    const unread = taken.length - events.length - skipped
+    counts.processed += events.length
+    counts.skipped += skipped
+    counts.failed += unread
+    counts.duplicatesSkipped += duplicates
+    if (skipped > 0) instruments.skipped.add(skipped, labels)
+    if (unread > 0) instruments.failed.add(unread, labels)
+    if (duplicates > 0) instruments.duplicates.add(duplicates, labels)
+    const [oldest] = events
+    if (!oldest) return
+    instruments.processed.add(events.length, labels)
+    instruments.handlerSeconds.observe(handlerMs / 1_000, labels)
+    const ageMs = Math.max(0, clock.now() - uuidTimeMs(oldest.event.eventId))
+    instruments.ageSeconds.observe(ageMs / 1_000, labels)
+    try {
+      onCommitted(events)
+    } catch (error) {
+      logger.error('onCommitted threw; the events are committed all the same', { error })
+    }
+  }
+
+  #rowOf(
+    job: BatchJob,
+    delivery: Delivery,
+  ): {
+    readonly groupId: string
+    readonly serviceName: string
+    readonly maxAttempts: number
+    readonly receivedAgoMs: number
+    readonly delivery: Delivery
+  } {
+    const { groupId, serviceName, maxAttempts } = this.#options
+    const receivedAgoMs = this.#receivedAgoMs(job)
+    return { groupId, serviceName, maxAttempts, receivedAgoMs, delivery }
+  }
+
+  #isTransient(error: unknown): boolean {
+    for (let cause = error, depth = 0; cause instanceof Error && depth < 5; depth++) {
+      if (isTransientPostgresError(cause) || this.#options.isTransient(cause)) return true
+      cause = cause.cause
+    }
+    return false
+  }
+
+  #receivedAgoMs(job: BatchJob): number {
+    return Math.max(0, this.#options.clock.monotonicMs() - job.receivedMs)
+  }
+
+  #labels(job: BatchJob): Labels {
+    return { topic: job.at.topic, group: job.at.groupId }
+  }
+
+  #placeOf(job: BatchJob): Readonly<Record<string, unknown>> {
+    return { topic: job.at.topic, partition: job.at.partition, groupId: job.at.groupId }
+  }
+}
+
+function receivedOf(deliveries: readonly Delivery[]): ReceivedEvent[] {
+  const events: ReceivedEvent[] = []
+  for (const { received } of deliveries) if (received) events.push(received)
+  return events
+}
+
+function nextOffsetOf(segment: readonly Delivery[]): bigint {
+  return (segment.at(-1)?.record.offset ?? -1n) + 1n
+}
+
+function halvesOf(segment: readonly Delivery[]): readonly (readonly Delivery[])[] {
+  const middle = Math.ceil(segment.length / 2)
+  return [segment.slice(0, middle), segment.slice(middle)]
+}
+
+function isolated(segment: readonly Delivery[], index: number): readonly (readonly Delivery[])[] {
+  return [segment.slice(0, index), segment.slice(index, index + 1), segment.slice(index + 1)]
+}
+
+function isFenced(error: unknown): boolean {
+  return error instanceof InboxError && error.code === 'MR_INBOX_FENCED'
+}
+
+function isConcurrentDuplicate(error: unknown): boolean {
+  return error instanceof InboxError && error.code === 'MR_INBOX_CONCURRENT_DUPLICATE'
+}
+
+/** SQLSTATE 23514 on the partitioned table itself: "no partition of relation found for row". */
+function isMissingPartition(error: unknown): boolean {
+  return (
+    error instanceof PostgresError &&
+    error.sqlState === '23514' &&
+    error.details['table'] === 'event_consumption_data' &&
+    error.details['constraint'] === undefined
+  )
+}
+
+function fenced(job: BatchJob): InboxError {
+  return new InboxError(
+    'MR_INBOX_FENCED',
+    `Partition ${job.at.partition} of topic "${job.at.topic}" belongs to a newer generation of group "${job.at.groupId}" than ${job.generation}; the batch was rolled back. Its new owner handles it.`,
+    { ...job.at, generation: job.generation },
+  )
+}
+
+function concurrentDuplicate(job: BatchJob, count: number): InboxError {
+  return new InboxError(
+    'MR_INBOX_CONCURRENT_DUPLICATE',
+    `${count} events of topic "${job.at.topic}" were handled by another transaction of group "${job.at.groupId}" meanwhile; the batch was rolled back and is tried again without them.`,
+    { ...job.at, count },
+  )
+}
+
+function cutShort(attempts: number): InboxError {
+  return new InboxError(
+    'MR_INBOX_ATTEMPT_CUT_SHORT',
+    `Attempt ${attempts}, the last one allowed, began but never ended: the process died or lost the partition while it handled the event. It is given up; look for a crash at that time.`,
+    { attempts },
+  )
+}

@@ -1,0 +1,296 @@
+import { backoffMs, type Clock, type Logger, type Timer } from '@millrace/core'
+import type { ContractRegistry } from '@millrace/events'
+import { KafkaError, type Consumer, type ConsumerBatch, type TopicPartition } from '@millrace/kafka'
+import type { BatchEnd, BatchJob, BatchRunner } from './batch-runner.ts'
+import type { DeadLetters } from './dead-letters.ts'
+import { deliveryOf } from './delivery.ts'
+import type { Counts } from './instruments.ts'
+import type { LagMonitor } from './lag-monitor.ts'
+import { OffsetCommitter } from './offset-committer.ts'
+import type { LogPartitions } from './partitions.ts'
+import type { ConsumeOptions, InboxConsumer, InboxConsumerStats, KafkaClient } from './types.ts'
+
+const reconnectBackoff = { baseMs: 200, maxMs: 5_000 }
+
+export interface InboxConsumerOptions {
+  readonly consume: ConsumeOptions
+  readonly client: KafkaClient
+  readonly groupId: string
+  readonly contracts: ContractRegistry
+  readonly partitions: LogPartitions
+  readonly runner: BatchRunner
+  readonly counts: Counts
+  readonly deadLetters: DeadLetters
+  readonly lag: LagMonitor
+  readonly maxBatchRecords: number
+  readonly drainTimeoutMs: number
+  readonly logger: Logger
+  readonly clock: Clock
+}
+
+/** How long a handler may take to notice that its signal is aborted, ms, beyond the drain timeout. */
+const abandonMs = 5_000
+
+/** What is bound to one membership of the group. */
+interface Session {
+  readonly consumer: Consumer
+  readonly committer: OffsetCommitter
+  /** Partitions that wait for the next attempt at their head. */
+  readonly paused: Map<string, { readonly at: TopicPartition; readonly timer: Timer }>
+  /** Partitions that are being given up: nothing of them is begun any more. */
+  readonly leaving: Set<string>
+}
+
+/** The batch under way. */
+interface InFlight {
+  readonly batch: ConsumerBatch
+  readonly cancel: AbortController
+  readonly done: Promise<true>
+}
+
+/**
+ * Reads the group's partitions, one batch at a time, and hands them to the runner. Owns the membership, the pauses and the
+ * offsets; knows nothing of SQL. Comes back by itself whatever happens to the broker.
+ */
+export class KafkaInboxConsumer implements InboxConsumer {
+  readonly #options: InboxConsumerOptions
+  readonly #closing = new AbortController()
+  #running: Promise<void> | undefined
+  #session: Session | undefined
+  #inFlight: InFlight | undefined
+  #isWaiting = false
+  #closed: Promise<void> | undefined
+
+  constructor(options: InboxConsumerOptions) {
+    this.#options = options
+  }
+
+  start(): void {
+    if (this.#closing.signal.aborted) return
+    this.#running ??= this.#run()
+    this.#options.lag.start()
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  /** @internal Told by the runner. */
+  setWaiting(isWaiting: boolean): void {
+    this.#isWaiting = isWaiting
+  }
+
+  stats(): InboxConsumerStats {
+    const { counts, lag } = this.#options
+    return {
+      state: this.#state(),
+      ...counts,
+      lagRecords: lag.lagRecords,
+      lagAgeMs: lag.lagAgeMs,
+      pausedPartitions: this.#session?.paused.size ?? 0,
+      assignedPartitions: this.#session?.consumer.assignment().length ?? 0,
+    }
+  }
+
+  #state(): InboxConsumerStats['state'] {
+    if (this.#closing.signal.aborted) return 'closed'
+    if (!this.#running) return 'idle'
+    if (!this.#session) return 'connecting'
+    return this.#isWaiting ? 'waiting' : 'running'
+  }
+
+  async #close(): Promise<void> {
+    this.#closing.abort()
+    const hasEnded = this.#inFlight === undefined || (await this.#drain(this.#inFlight))
+    await this.#session?.committer.flush()
+    await this.#session?.consumer.close()
+    if (hasEnded) await this.#running
+    await this.#options.lag.close()
+    await this.#options.deadLetters.close()
+  }
+
+  async #run(): Promise<void> {
+    const { logger, clock } = this.#options
+    const { signal } = this.#closing
+    for (let failures = 1; !signal.aborted; failures++) {
+      try {
+        await this.#consume()
+        failures = 0
+      } catch (error) {
+        if (signal.aborted) return
+        logger.error('The consumer stopped and starts again; it goes on where it had committed', {
+          error,
+        })
+      }
+      await clock.sleep(backoffMs(failures + 1, reconnectBackoff), signal).catch(() => {})
+    }
+  }
+
+  /** One membership of the group, from joining to leaving. */
+  async #consume(): Promise<void> {
+    const session = await this.#open()
+    this.#session = session
+    try {
+      if (this.#closing.signal.aborted) return
+      for await (const batch of session.consumer) {
+        if (this.#closing.signal.aborted) break
+        await this.#handle(session, batch)
+      }
+    } finally {
+      this.#session = undefined
+      for (const { timer } of session.paused.values()) timer.cancel()
+      session.committer.close()
+      await session.consumer.close()
+    }
+  }
+
+  async #open(): Promise<Session> {
+    const { consume, client, groupId, maxBatchRecords, logger, clock } = this.#options
+    let session: Session | undefined
+    const consumer = await client.createConsumer({
+      ...consume.kafka,
+      ...consume.consumer,
+      groupId,
+      topics: consume.topics,
+      maxBatchRecords,
+      onAssigned: (partitions) => {
+        for (const each of partitions) session?.leaving.delete(keyOf(each))
+      },
+      onRevoked: async (partitions) => {
+        if (session) await this.#revoked(session, partitions)
+      },
+    })
+    session = {
+      consumer,
+      committer: new OffsetCommitter(consumer, logger, clock),
+      paused: new Map(),
+      leaving: new Set(),
+    }
+    return session
+  }
+
+  async #handle(session: Session, batch: ConsumerBatch): Promise<void> {
+    // Not committed, so the next owner reads it.
+    if (session.leaving.has(keyOf(batch))) return
+    const cancel = new AbortController()
+    const done = Promise.withResolvers<true>()
+    this.#inFlight = { batch, cancel, done: done.promise }
+    try {
+      const signal = AbortSignal.any([batch.signal, cancel.signal])
+      this.#settle(session, batch, await this.#runBatch(session, batch, signal))
+    } finally {
+      this.#inFlight = undefined
+      done.resolve(true)
+    }
+  }
+
+  async #runBatch(session: Session, batch: ConsumerBatch, signal: AbortSignal): Promise<BatchEnd> {
+    const { contracts, partitions, runner, groupId, clock } = this.#options
+    const { topic, partition } = batch
+    const start = batch.records[0]?.offset ?? 0n
+    let progress = start
+    const frame: BatchJob = {
+      deliveries: [],
+      at: { groupId, topic, partition },
+      generation: batch.generationId,
+      receivedMs: clock.monotonicMs(),
+      signal,
+      confirmOwnership: () =>
+        confirmOwnership(session.consumer, { topic, partition, offset: progress }),
+      onProgress: (nextOffset: bigint) => {
+        progress = nextOffset
+        session.committer.note(batch, nextOffset)
+      },
+    }
+    try {
+      await runner.persist(frame, () => partitions.load())
+      const context = { contracts, receivedAt: clock.now(), hasDay: partitions.hasDay }
+      const deliveries = batch.records.map((record) => deliveryOf(record, context))
+      const job = { ...frame, deliveries }
+      await runner.buryUndecodable(job)
+      return await runner.run(job)
+    } catch (error) {
+      if (signal.aborted) return { kind: 'stopped', offset: progress }
+      throw error
+    }
+  }
+
+  #settle(session: Session, batch: ConsumerBatch, end: BatchEnd): void {
+    this.#isWaiting = false
+    if (end.kind === 'done' || batch.signal.aborted || this.#closing.signal.aborted) return
+    if (session.leaving.has(keyOf(batch))) return
+    const { topic, partition } = batch
+    if (end.kind === 'later') this.#pause(session, { topic, partition }, end.inMs)
+    session.consumer.seek({ topic, partition, offset: end.offset })
+  }
+
+  #pause(session: Session, at: TopicPartition, forMs: number): void {
+    const key = keyOf(at)
+    session.paused.get(key)?.timer.cancel()
+    session.consumer.pause([at])
+    const timer = this.#options.clock.setTimer(forMs, () => {
+      session.paused.delete(key)
+      session.consumer.resume([at])
+    })
+    session.paused.set(key, { at, timer })
+  }
+
+  async #revoked(session: Session, partitions: readonly TopicPartition[]): Promise<void> {
+    for (const key of partitions.map(keyOf)) {
+      session.leaving.add(key)
+      session.paused.get(key)?.timer.cancel()
+      session.paused.delete(key)
+    }
+    if (this.#inFlight && session.leaving.has(keyOf(this.#inFlight.batch)))
+      await this.#drain(this.#inFlight)
+    await session.committer.flush()
+    session.committer.drop(partitions)
+  }
+
+  /**
+   * Lets the batch end by itself for a while, then aborts it and waits for its rollback; not for ever (then false), since a handler may
+   * ignore its signal. Such a one cannot commit any more: the position is fenced, and the transaction looks at the signal.
+   */
+  async #drain(inFlight: InFlight): Promise<boolean> {
+    const { clock, drainTimeoutMs, logger } = this.#options
+    const gone = Promise.withResolvers<false>()
+    const timers = [
+      clock.setTimer(drainTimeoutMs, () =>
+        inFlight.cancel.abort(new DOMException('The batch took too long to drain', 'AbortError')),
+      ),
+      clock.setTimer(2 * drainTimeoutMs + abandonMs, () => {
+        logger.error('A handler goes on although its signal is aborted; it is left behind', {
+          topic: inFlight.batch.topic,
+          partition: inFlight.batch.partition,
+        })
+        gone.resolve(false)
+      }),
+    ]
+    const hasEnded = await Promise.race([inFlight.done, gone.promise])
+    for (const timer of timers) timer.cancel()
+    return hasEnded
+  }
+}
+
+/** Commits where we stand: the coordinator refuses it when the generation is over. */
+async function confirmOwnership(
+  consumer: Consumer,
+  position: TopicPartition & { readonly offset: bigint },
+): Promise<boolean> {
+  try {
+    await consumer.commit([position])
+    return true
+  } catch (error) {
+    if (error instanceof KafkaError && !error.retryable) return false
+    throw error
+  }
+}
+
+function keyOf(at: TopicPartition): string {
+  return `${at.partition} ${at.topic}`
+}

@@ -1,0 +1,19 @@
+export { deadLetterTopicFor } from './dead-letters.ts'
+export { InboxError, inboxErrors } from './errors.ts'
+export { createInbox, forEachEvent } from './inbox.ts'
+export type {
+  BatchHandler,
+  ConsumeOptions,
+  ConsumptionLogRow,
+  ConsumptionStatus,
+  HandlerContext,
+  HandlerEffects,
+  Inbox,
+  InboxConsumer,
+  InboxConsumerState,
+  InboxConsumerStats,
+  InboxOptions,
+  KafkaClient,
+  ListEventsOptions,
+  ReceivedEvent,
+} from './types.ts'

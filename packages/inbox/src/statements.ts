@@ -1,0 +1,27 @@
+import type { Statement } from '@millrace/postgres'
+import { findKnownStatement } from './sql/find-known.ts'
+import { prepareFor, type Prepare } from './sql/names.ts'
+import { positionStatements, type PositionStatements } from './sql/position.ts'
+import { failureStatements, type FailureStatements } from './sql/record-failure.ts'
+import { recordHandledStatement } from './sql/record-handled.ts'
+
+/** The statements of one inbox's schema. */
+export interface InboxStatements {
+  readonly prepare: Prepare
+  readonly position: PositionStatements
+  readonly findKnown: Statement
+  readonly recordHandled: Statement
+  readonly failure: FailureStatements
+}
+
+/** @throws InboxError `MR_INBOX_BAD_OPTION` for a schema name that is not plain */
+export function statementsOf(schema: string): InboxStatements {
+  const prepare = prepareFor(schema)
+  return {
+    prepare,
+    position: positionStatements(prepare),
+    findKnown: findKnownStatement(prepare),
+    recordHandled: recordHandledStatement(prepare),
+    failure: failureStatements(prepare),
+  }
+}

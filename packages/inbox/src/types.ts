@@ -1,0 +1,206 @@
+import type { Clock, Logger, Meter } from '@millrace/core'
+import type { ContractRegistry, EventEnvelope } from '@millrace/events'
+import type {
+  Admin,
+  Consumer,
+  ConsumerOptions,
+  KafkaOptions,
+  Producer,
+  ProducerOptions,
+} from '@millrace/kafka'
+import type { Database, Transaction } from '@millrace/postgres'
+
+export interface InboxOptions {
+  readonly database: Database
+  /** Stands in every row of the log. */
+  readonly serviceName: string
+  /** Kafka consumer group, and half of the key that makes a repeat a repeat: (event id, group). */
+  readonly groupId: string
+  /** The events the handlers know. Others are logged as SKIPPED. */
+  readonly contracts: ContractRegistry
+  /** Where the tables live, a plain lower-case name of at most 30 characters. Default `public`. */
+  readonly schema?: string
+  /** When the log keeps the payload. Default `always`; with `onFailure` the bodies of handled events are only on the topic. */
+  readonly payload?: 'always' | 'onFailure'
+  readonly logger?: Logger
+  readonly meter?: Meter
+  readonly clock?: Clock
+}
+
+/** An event as the handler gets it: new to the group, of a known type, its `data` valid for the contract. */
+export interface ReceivedEvent<Data = unknown> {
+  readonly event: EventEnvelope<Data>
+  readonly topic: string
+  readonly partition: number
+  readonly offset: bigint
+  /** The record's key as text; null for none. */
+  readonly key: string | null
+  /** When this process got the record, ms since the epoch. */
+  readonly receivedAt: number
+}
+
+export interface HandlerContext {
+  /** All that the handler writes goes through here: it commits together with the log and the position, or not at all. */
+  readonly tx: Transaction
+  /** Aborted when the partition is revoked or lost, or closing takes too long: stop, the transaction is rolled back. */
+  readonly signal: AbortSignal
+}
+
+/**
+ * Handles new events of one partition in their order. May run again for the same events after a rollback: effects outside `tx`
+ * need `effects: 'idempotent'` or `'external'`. What it throws rolls back; the batch is halved until the failing event stands alone.
+ */
+export type BatchHandler = (
+  events: readonly ReceivedEvent[],
+  context: HandlerContext,
+) => Promise<void>
+
+/**
+ * What the handler does outside its transaction. `none`: nothing. `idempotent`: things that may happen twice.
+ * `external`: things that should not; each event is then claimed in the log (PROCESSING, attempt counted) before it is handled, one by one.
+ */
+export type HandlerEffects = 'none' | 'idempotent' | 'external'
+
+/** How the inbox reaches Kafka; replaced in tests. */
+export interface KafkaClient {
+  createConsumer(options: ConsumerOptions): Promise<Consumer>
+  createProducer(options: ProducerOptions): Promise<Producer>
+  createAdmin(options: KafkaOptions): Promise<Admin>
+}
+
+export interface ConsumeOptions {
+  readonly kafka: KafkaOptions
+  readonly topics: readonly string[]
+  readonly handler: BatchHandler
+  /** Default `none`. */
+  readonly effects?: HandlerEffects
+  /** Most records in one transaction, 1 to 5,000. Default 500. */
+  readonly maxBatchRecords?: number
+  /** How often a failing event is tried in all, 1 to 100. Default 3. */
+  readonly maxAttempts?: number
+  /** Wait between attempts at one event; its partition is paused meanwhile. Default 200 ms doubling to 30,000 ms. */
+  readonly retryBackoff?: { readonly baseMs: number; readonly maxMs: number }
+  /** How long `close` lets the current batch run before its signal is aborted, ms. Default 10,000. */
+  readonly drainTimeoutMs?: number
+  /** How often lag is asked for, ms. Default 3,000. */
+  readonly lagIntervalMs?: number
+  /** Further errors of infrastructure, retried without limit and never held against an event. Those of Postgres always are. */
+  readonly isTransient?: (error: unknown) => boolean
+  /** Called after each commit with the events that took effect. Must not throw; not awaited by the database transaction. */
+  readonly onCommitted?: (events: readonly ReceivedEvent[]) => void
+  /** Settings of the group membership. */
+  readonly consumer?: Partial<
+    Pick<
+      ConsumerOptions,
+      | 'autoOffsetReset'
+      | 'isolationLevel'
+      | 'sessionTimeoutMs'
+      | 'heartbeatIntervalMs'
+      | 'rebalanceTimeoutMs'
+      | 'maxWaitMs'
+      | 'instanceId'
+    >
+  >
+  /** Default: `@millrace/kafka`. */
+  readonly client?: KafkaClient
+}
+
+/** `idle` before `start`, `connecting` while Kafka cannot be reached, `waiting` while infrastructure is away during a batch. */
+export type InboxConsumerState = 'idle' | 'connecting' | 'running' | 'waiting' | 'closed'
+
+export interface InboxConsumerStats {
+  readonly state: InboxConsumerState
+  /** Events whose effects this consumer committed. */
+  readonly processed: number
+  /** Records left out because the group had dealt with their event before. */
+  readonly duplicatesSkipped: number
+  /** Records of types no contract names. */
+  readonly skipped: number
+  /** Events given up: FAILED in the log, copied to the dead letter topic. */
+  readonly failed: number
+  /** Attempts at single events that failed, the last ones included. */
+  readonly failedAttempts: number
+  /** Batches tried again because Postgres or Kafka was away. */
+  readonly transientRetries: number
+  /** Records the group is behind on all its partitions; null until measured. */
+  readonly lagRecords: number | null
+  /** Age of that measurement, ms; null until measured. */
+  readonly lagAgeMs: number | null
+  /** Partitions that wait for the next attempt at their head. */
+  readonly pausedPartitions: number
+  /** Partitions this member owns. */
+  readonly assignedPartitions: number
+}
+
+/** A running consumer. */
+export interface InboxConsumer extends AsyncDisposable {
+  /** Begins in the background; Kafka and Postgres may come up later. Idempotent. */
+  start(): void
+  /** Lets the current batch end, commits its offsets, leaves the group. Idempotent. */
+  close(): Promise<void>
+  stats(): InboxConsumerStats
+}
+
+export type ConsumptionStatus =
+  | 'RECEIVED'
+  | 'PROCESSING'
+  | 'PROCESSED'
+  | 'FAILED'
+  | 'PARKED'
+  | 'SKIPPED'
+
+/** A row of the `event_consumption_log` view. */
+export interface ConsumptionLogRow {
+  readonly id: bigint
+  /** The event's id, or the one derived for it: then `metadata.idDerivedFrom` says from what. */
+  readonly eventId: string
+  readonly serviceName: string
+  readonly topic: string
+  readonly partitionNumber: number
+  readonly offset: bigint
+  readonly consumerGroup: string
+  readonly eventType: string
+  readonly eventKey: string | null
+  /** The record's value as it was, text; base64 where `metadata.payloadEncoding` says so; null when not kept. */
+  readonly payload: string | null
+  readonly status: ConsumptionStatus
+  readonly attempts: number
+  readonly retryCount: number
+  readonly maxRetries: number
+  /** The event's share of the time its batch was handled, ms. */
+  readonly processingTimeMs: number | null
+  readonly errorClass: string | null
+  /** The same for errors with the same class and place. */
+  readonly errorFingerprint: string | null
+  readonly errorMessage: string | null
+  readonly errorStackTrace: string | null
+  readonly correlationId: string | null
+  readonly receivedAt: Date
+  readonly processedAt: Date | null
+  readonly createdAt: Date
+  readonly updatedAt: Date
+  readonly nextRetryAt: Date | null
+  readonly metadata: Readonly<Record<string, unknown>>
+}
+
+export interface ListEventsOptions {
+  readonly eventId?: string
+  readonly correlationId?: string
+  readonly status?: ConsumptionStatus
+  /** Default: this inbox's group. `null` for all groups. */
+  readonly group?: string | null
+  /** 1 to 1,000, default 50. */
+  readonly limit?: number
+}
+
+/** The consuming side of a service: its log, and the consumers that write it. */
+export interface Inbox {
+  /** Makes or updates the tables; safe when several processes do it at once. Call before `consume(...).start()`. */
+  migrate(): Promise<void>
+  /** @throws InboxError `MR_INBOX_BAD_OPTION` */
+  consume(options: ConsumeOptions): InboxConsumer
+  /** The row of one event for this inbox's group, by the event's own id. */
+  findEvent(eventId: string): Promise<ConsumptionLogRow | undefined>
+  /** Newest first. */
+  listEvents(options?: ListEventsOptions): Promise<readonly ConsumptionLogRow[]>
+}
