@@ -32,11 +32,13 @@ export class ByteWriter {
   }
 
   int8(value: number): void {
-    this.#slab[this.#reserve(1)] = value
+    // First the room, then the slab: making room may change it.
+    const at = this.#reserve(1)
+    this.#slab[at] = value
   }
 
   bool(value: boolean): void {
-    this.#slab[this.#reserve(1)] = value ? 1 : 0
+    this.int8(value ? 1 : 0)
   }
 
   int16(value: number): void {
@@ -74,14 +76,8 @@ export class ByteWriter {
 
   /** Unsigned LEB128, at most 32 bits. */
   uvarint(value: number): void {
-    let at = this.#reserve(5)
-    let rest = value >>> 0
-    while (rest > 0x7f) {
-      this.#slab[at++] = (rest & 0x7f) | 0x80
-      rest >>>= 7
-    }
-    this.#slab[at++] = rest
-    this.#position = at
+    const at = this.#reserve(5)
+    this.#position = putUvarint(this.#slab, at, value)
   }
 
   /** @throws ProtocolError `MR_PROTOCOL_OUT_OF_RANGE` beyond 32,767 bytes of UTF-8, the most that the classic form can say */
@@ -150,10 +146,7 @@ export class ByteWriter {
       const from = this.#start + sizeAt + 1
       this.#slab.copyWithin(from + sizeBytes - 1, from, from + size)
     }
-    const end = this.#position
-    this.#position = this.#start + sizeAt
-    this.uvarint(size)
-    this.#position = end
+    putUvarint(this.#slab, this.#start + sizeAt, size)
   }
 
   /** Hands over the message as chunks in order and begins the next one. */
@@ -225,6 +218,17 @@ export class ByteWriter {
 /** Size of a number as unsigned LEB128, bytes. */
 export function uvarintBytes(value: number): number {
   return value < 0x80 ? 1 : value < 0x4000 ? 2 : value < 0x20_0000 ? 3 : value < 0x1000_0000 ? 4 : 5
+}
+
+/** Returns the position after it. */
+function putUvarint(target: Uint8Array, at: number, value: number): number {
+  let rest = value >>> 0
+  while (rest > 0x7f) {
+    target[at++] = (rest & 0x7f) | 0x80
+    rest >>>= 7
+  }
+  target[at] = rest
+  return at + 1
 }
 
 function putInt32(target: Uint8Array, at: number, value: number): void {
