@@ -1,0 +1,140 @@
+import { absent, integer } from '../../lib/format.ts'
+import { asProblem } from '../../lib/problem.ts'
+import { Chip } from '../../ui/chip.tsx'
+import { Ago, EmptyState, ProblemNotice, Skeleton } from '../../ui/states.tsx'
+import { Time } from '../../ui/time.tsx'
+import { formulaOf } from './mappers.ts'
+import type { Aggregate } from './model.ts'
+import type { LiveAggregate } from './use-live-aggregate.ts'
+import './analytics.css'
+
+/** What analytics knows of the thread, how old that is, and whether the reader's own act is in it yet. */
+export function AggregatePanel(props: {
+  readonly live: LiveAggregate
+  /** The reader's act that is not in the aggregate yet, in words; null when all are. */
+  readonly onItsWay: string | null
+}) {
+  const { live } = props
+  const { aggregate } = live
+  return (
+    <section className="plate aggregate" aria-labelledby="aggregate-title">
+      <header>
+        <h2 id="aggregate-title">In analytics</h2>
+        <Freshness live={live} onItsWay={props.onItsWay} />
+      </header>
+      {live.error !== null && (
+        <ProblemNotice problem={asProblem(live.error)} onRetry={live.refetch} />
+      )}
+      {aggregate === undefined && live.error === null && (
+        <Skeleton lines={5} label="the aggregate" />
+      )}
+      {aggregate === null && (
+        <EmptyState title="Not in analytics yet">
+          Analytics has no event of this thread. It appears here by itself once the first one
+          arrives.
+        </EmptyState>
+      )}
+      {aggregate != null && <Figures aggregate={aggregate} />}
+    </section>
+  )
+}
+
+function Freshness(props: { readonly live: LiveAggregate; readonly onItsWay: string | null }) {
+  const { stream, aggregate } = props.live
+  const updatedAtMs = aggregate?.updatedAtMs ?? null
+  return (
+    <p className="freshness">
+      {stream.kind === 'live' ? (
+        props.onItsWay === null ? (
+          <Chip tone="good">Live</Chip>
+        ) : (
+          <Chip tone="busy">Catching up</Chip>
+        )
+      ) : stream.kind === 'connecting' ? (
+        <Chip tone="busy">Connecting</Chip>
+      ) : stream.kind === 'refused' ? (
+        <Chip tone="attention" title={stream.problem.message}>
+          Not live: refused
+        </Chip>
+      ) : (
+        <Chip tone="attention">Stale, reconnecting</Chip>
+      )}
+      <span className="eyebrow">
+        {props.onItsWay !== null ? (
+          <>{props.onItsWay} is on its way</>
+        ) : (
+          updatedAtMs !== null && (
+            <>
+              updated <Ago atMs={updatedAtMs} />
+            </>
+          )
+        )}
+      </span>
+    </p>
+  )
+}
+
+function Figures(props: { readonly aggregate: Aggregate }) {
+  const { aggregate } = props
+  const figures: readonly (readonly [string, number | null])[] = [
+    ['views', aggregate.viewCount],
+    ['comments', aggregate.commentCount],
+    ['up votes', aggregate.upvotes],
+    ['down votes', aggregate.downvotes],
+    ['participants', aggregate.participants],
+  ]
+  return (
+    <>
+      <Engagement aggregate={aggregate} />
+      <dl className="figures">
+        {figures.map(([unit, value]) => (
+          <div key={unit}>
+            <dt>{unit}</dt>
+            {/* A new key plays the flash again: the eye finds what changed, and nothing moves. */}
+            <dd key={value} className="figure changed" data-figure={unit}>
+              {integer(value)}
+            </dd>
+          </div>
+        ))}
+        <div>
+          <dt>last activity</dt>
+          <dd>
+            {aggregate.lastActivityAtMs === null ? (
+              absent
+            ) : (
+              <Time atMs={aggregate.lastActivityAtMs} />
+            )}
+          </dd>
+        </div>
+      </dl>
+    </>
+  )
+}
+
+function Engagement(props: { readonly aggregate: Aggregate }) {
+  const { engagementScore } = props.aggregate
+  const terms = formulaOf(props.aggregate)
+  return (
+    <div className="engagement">
+      <p>
+        <span key={engagementScore} className="figure engagement-score changed">
+          {integer(engagementScore)}
+        </span>{' '}
+        engagement
+      </p>
+      {terms === null ? (
+        <p className="eyebrow">The service weighs views, comments and votes by its own settings.</p>
+      ) : (
+        <p className="eyebrow figure formula">
+          {terms.map(({ what, count, weight }, index) => (
+            <span key={what}>
+              {index > 0 && ' + '}
+              {weight === 1 ? '' : `${weight} × `}
+              {integer(count)} {what}
+            </span>
+          ))}
+        </p>
+      )}
+    </div>
+  )
+}

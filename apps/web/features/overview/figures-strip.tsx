@@ -1,0 +1,109 @@
+import { absent, duration, integer, rate } from '../../lib/format.ts'
+import type { Tone } from '../../ui/tone.ts'
+import { rateWindowMs } from './history.ts'
+import type { Movement, Overview } from './model.ts'
+import { Sparkline } from './sparkline.tsx'
+
+interface Figure {
+  readonly label: string
+  readonly value: string
+  readonly hint: string
+  readonly tone?: Tone
+  readonly series?: readonly (number | null)[]
+}
+
+/** The figures by which one sees whether all is well: what moves, what stands, what failed. */
+export function FiguresStrip(props: {
+  readonly overview: Overview
+  readonly movement: Movement
+  readonly created: readonly (number | null)[]
+  readonly processed: readonly (number | null)[]
+}) {
+  const figures = [...moving(props), ...standing(props.overview)]
+  return (
+    <dl className="strip">
+      {figures.map(({ label, value, hint, tone, series }) => (
+        <div key={label} data-tone={tone} title={hint}>
+          <dt>{label}</dt>
+          <dd className="figure">{value}</dd>
+          {series !== undefined && <Sparkline label={`${label}, last minute`} values={series} />}
+        </div>
+      ))}
+    </dl>
+  )
+}
+
+function moving(props: {
+  readonly movement: Movement
+  readonly created: readonly (number | null)[]
+  readonly processed: readonly (number | null)[]
+}): readonly Figure[] {
+  const window = `mean of the last ${rateWindowMs / 1000} s`
+  return [
+    {
+      label: 'written',
+      value: rate(props.movement.created.perSecond),
+      hint: `Events written to the log, ${window}`,
+      series: props.created,
+    },
+    {
+      label: 'processed',
+      value: rate(props.movement.processed.perSecond),
+      hint: `Events taken into the aggregates, ${window}`,
+      series: props.processed,
+    },
+  ]
+}
+
+function standing({ standing }: Overview): readonly Figure[] {
+  const failed = sum(standing.publishFailed, standing.processFailed)
+  const ageMs = standing.oldestPendingAgeMs
+  return [
+    {
+      label: 'pending',
+      value: standing.pending === null ? absent : `${integer(standing.pending)} events`,
+      hint: 'Events written, not yet published',
+      ...toneAbove(standing.pending, 100, 'attention'),
+    },
+    {
+      label: 'oldest pending',
+      value: standing.pending === 0 ? 'none' : duration(ageMs),
+      hint: 'Age of the oldest event not yet published',
+      ...toneAbove(ageMs, 5000, 'attention'),
+    },
+    {
+      label: 'lag',
+      value: standing.lagRecords === null ? absent : `${integer(standing.lagRecords)} records`,
+      hint: 'Records published, not yet processed by analytics',
+      ...toneAbove(standing.lagRecords, 100, 'attention'),
+    },
+    {
+      label: 'failed',
+      value: failed === null ? absent : `${integer(failed)} events`,
+      hint: 'Events that could not be published or processed, now',
+      ...toneAbove(failed, 0, 'bad'),
+    },
+    {
+      label: 'duplicates skipped',
+      value:
+        standing.duplicatesSkipped === null
+          ? absent
+          : `${integer(standing.duplicatesSkipped)} events`,
+      hint: 'Deliveries recognised as already done, since the start',
+    },
+    {
+      label: 'dead letters',
+      value: standing.deadLettered === null ? absent : `${integer(standing.deadLettered)} records`,
+      hint: 'Records put aside because they could not be taken, since the start',
+      ...toneAbove(standing.deadLettered, 0, 'bad'),
+    },
+  ]
+}
+
+function sum(a: number | null, b: number | null): number | null {
+  return a === null && b === null ? null : (a ?? 0) + (b ?? 0)
+}
+
+function toneAbove(value: number | null, limit: number, tone: Tone): { readonly tone?: Tone } {
+  return value !== null && value > limit ? { tone } : {}
+}

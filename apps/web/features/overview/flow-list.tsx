@@ -1,0 +1,91 @@
+import { count, duration, rate } from '../../lib/format.ts'
+import { Chip } from '../../ui/chip.tsx'
+import { type Movement, type Overview, type PartName, partStates } from './model.ts'
+
+/** The map as a list: on a phone, for screen readers, and by choice. Same figures, same order. */
+export function FlowList(props: { readonly overview: Overview; readonly movement: Movement }) {
+  const { overview, movement } = props
+  const { standing } = overview
+  return (
+    <ol className="flow-list">
+      <Stop title="Your browser" edge={`${rate(movement.requests.perSecond)} requests`} />
+      <Stop
+        title="gateway"
+        part="gateway"
+        overview={overview}
+        edge={`${rate(movement.created.perSecond)} that wrote an event`}
+      />
+      <Stop
+        title="discussions"
+        part="discussions"
+        overview={overview}
+        edge={`${rate(movement.created.perSecond)} events written`}
+      />
+      <Stop
+        title="event_production_log"
+        note={`${count(standing.pending, 'event')} pending`}
+        edge={`${rate(movement.published.perSecond)} taken by the relay`}
+      />
+      <Stop title="relay" edge={`${rate(movement.published.perSecond)} published`} />
+      <Stop
+        title="discussion.events"
+        note={`3 partitions, lag ${count(standing.lagRecords, 'record')}`}
+        edge={`${rate(movement.processed.perSecond)} read`}
+      />
+      <Stop
+        title="discussion-analytics"
+        part="discussion-analytics"
+        overview={overview}
+        edge={`${rate(movement.processed.perSecond)} processed`}
+      />
+      <Stop
+        title="thread_aggregate"
+        note={count(standing.aggregates, 'thread')}
+        edge="pushed back to this page"
+      />
+      <li className="flow-ground">
+        Beneath: <PartLine overview={overview} part="postgres" title="Postgres" />{' '}
+        <PartLine overview={overview} part="broker" title="broker" />
+      </li>
+    </ol>
+  )
+}
+
+function Stop(props: {
+  readonly title: string
+  readonly part?: PartName
+  readonly overview?: Overview
+  readonly note?: string
+  readonly edge: string
+}) {
+  return (
+    <li>
+      <div className="flow-stop">
+        <strong>{props.title}</strong>
+        {props.part !== undefined && props.overview !== undefined && (
+          <PartLine overview={props.overview} part={props.part} />
+        )}
+        {props.note !== undefined && <span className="eyebrow figure">{props.note}</span>}
+      </div>
+      <div className="flow-step figure">{props.edge}</div>
+    </li>
+  )
+}
+
+function PartLine(props: {
+  readonly overview: Overview
+  readonly part: PartName
+  readonly title?: string
+}) {
+  const part = props.overview.parts.find(({ name }) => name === props.part)
+  if (part === undefined) return null
+  const { word, tone } = partStates[part.state]
+  return (
+    <Chip tone={tone} {...(part.detail === null ? {} : { title: part.detail })}>
+      {props.title} {word}
+      {part.startedInMs !== null && part.state === 'ready' && (
+        <span className="eyebrow">after {duration(part.startedInMs)}</span>
+      )}
+    </Chip>
+  )
+}

@@ -1,0 +1,210 @@
+import type { ReactNode } from 'react'
+import { integer, rate } from '../../lib/format.ts'
+import { Icon } from '../../ui/icon.tsx'
+import { toneIcons } from '../../ui/tone.ts'
+import { Drops } from './drops.tsx'
+import {
+  type Box,
+  drawing,
+  type Edge,
+  edges,
+  groundLines,
+  type PlateName,
+  plates,
+  wheel,
+} from './flow-geometry.ts'
+import { type Movement, type Overview, type Part, type PartName, partStates } from './model.ts'
+
+/**
+ * The house as a millrace: what the reader does runs along the upper channel into the log, over the
+ * relay's wheel down to the topic, and back along the lower one through analytics to the page.
+ */
+export function FlowMap(props: {
+  readonly overview: Overview
+  readonly movement: Movement
+  readonly summary: string
+}) {
+  const { overview, movement } = props
+  const part = (name: PartName): Part | undefined =>
+    overview.parts.find((candidate) => candidate.name === name)
+  return (
+    <svg
+      className="flow-map"
+      viewBox={`0 0 ${drawing.width} ${drawing.height}`}
+      role="img"
+      aria-label={props.summary}
+    >
+      {groundLines.map((path) => (
+        <path key={path} className="ground-line" d={path} />
+      ))}
+      {edges.map((edge) => (
+        <FlowEdge key={edge.key} edge={edge} movement={movement} atMs={overview.atMs} />
+      ))}
+      <Plate name="browser" title="Your browser" note="this page" />
+      <Plate name="gateway" title="gateway" part={part('gateway')} />
+      <Plate name="discussions" title="discussions" part={part('discussions')} />
+      <Plate name="log" title="event_production_log" kind="table">
+        <Fact label="pending" value={overview.standing.pending} isBadAbove={1000} />
+      </Plate>
+      <Wheel perSecond={movement.published.perSecond} />
+      <Topic overview={overview} />
+      <Plate name="analytics" title="discussion-analytics" part={part('discussion-analytics')} />
+      <Plate name="aggregate" title="thread_aggregate" kind="table">
+        <Fact label="threads" value={overview.standing.aggregates} />
+      </Plate>
+      <Plate name="postgres" title="Postgres" part={part('postgres')} kind="ground" />
+      <Plate name="broker" title="broker" part={part('broker')} kind="ground" />
+    </svg>
+  )
+}
+
+function FlowEdge(props: {
+  readonly edge: Edge
+  readonly movement: Movement
+  readonly atMs: number
+}) {
+  const { edge } = props
+  const { perSecond, sinceLast } = props.movement[edge.counts]
+  const isMoving = perSecond !== null && perSecond > 0
+  return (
+    <g className="flow-edge" data-moving={isMoving} data-edge={edge.key}>
+      <path className="race-bed" d={edge.path} />
+      <path className="race-water" d={edge.path} style={{ animationDuration: paceOf(perSecond) }} />
+      <Drops edge={edge} count={sinceLast ?? 0} atMs={props.atMs} />
+      <text x={edge.label.x} y={edge.label.y} textAnchor={edge.label.anchor}>
+        {rate(perSecond)}
+      </text>
+    </g>
+  )
+}
+
+/** Faster water for more events, within what the eye can follow. */
+function paceOf(perSecond: number | null): string {
+  return `${Math.max(0.35, 2.2 - 0.35 * Math.log2(1 + (perSecond ?? 0))).toFixed(2)}s`
+}
+
+function Plate(props: {
+  readonly name: PlateName
+  readonly title: string
+  readonly part?: Part | undefined
+  readonly note?: string
+  readonly kind?: 'table' | 'ground'
+  readonly children?: ReactNode
+}) {
+  const box = plates[props.name]
+  return (
+    <g className="map-plate" data-kind={props.kind ?? 'process'}>
+      <rect {...box} rx="4" />
+      {props.kind === 'table' && <path className="table-head" d={tableHead(box)} />}
+      <text className="plate-title" x={box.x + 14} y={box.y + 31}>
+        {props.title}
+      </text>
+      {props.part !== undefined && <PartWord part={props.part} box={box} />}
+      {props.note !== undefined && (
+        <text className="plate-note" x={box.x + 14} y={box.y + 55}>
+          {props.note}
+        </text>
+      )}
+      {props.children !== undefined && (
+        <g transform={`translate(${box.x + 14} ${box.y + 55})`}>{props.children}</g>
+      )}
+    </g>
+  )
+}
+
+function tableHead({ x, y, width }: Box): string {
+  return `M${x} ${y + 7}h${width}`
+}
+
+function PartWord(props: { readonly part: Part; readonly box: Box }) {
+  const { word, tone } = partStates[props.part.state]
+  const { x, y } = props.box
+  return (
+    <g className="plate-state" data-tone={tone} data-part={props.part.name}>
+      <g transform={`translate(${x + 14} ${y + 43}) scale(0.72)`}>
+        <Icon name={toneIcons[tone]} />
+      </g>
+      <text x={x + 34} y={y + 55}>
+        {word}
+      </text>
+      {props.part.detail !== null && <title>{props.part.detail}</title>}
+    </g>
+  )
+}
+
+function Fact(props: {
+  readonly label: string
+  readonly value: number | null
+  readonly isBadAbove?: number
+}) {
+  const isBad = props.value !== null && props.value > (props.isBadAbove ?? Number.POSITIVE_INFINITY)
+  return (
+    <text className="plate-note" data-tone={isBad ? 'attention' : undefined}>
+      {integer(props.value)} {props.label}
+    </text>
+  )
+}
+
+const paddles = [0, 45, 90, 135, 180, 225, 270, 315]
+
+function Wheel(props: { readonly perSecond: number | null }) {
+  const { x, y, radius } = wheel
+  const moves = (props.perSecond ?? 0) > 0
+  return (
+    <g className="relay-wheel">
+      <circle className="wheel-well" cx={x} cy={y} r={radius + 6} />
+      <g
+        className="wheel-turn"
+        style={{
+          transformOrigin: `${x}px ${y}px`,
+          animationPlayState: moves ? 'running' : 'paused',
+          animationDuration: `${Math.max(1, 7 - 1.5 * Math.log2(1 + (props.perSecond ?? 0)))}s`,
+        }}
+      >
+        <circle cx={x} cy={y} r={radius - 12} />
+        {paddles.map((angle) => (
+          <path
+            key={angle}
+            d={`M${x} ${y - 26}V${y - radius}h7`}
+            transform={`rotate(${angle} ${x} ${y})`}
+          />
+        ))}
+      </g>
+      <circle className="wheel-hub" cx={x} cy={y} r="25" />
+      <text className="plate-title" x={x} y={y + 5} textAnchor="middle">
+        relay
+      </text>
+    </g>
+  )
+}
+
+function Topic(props: { readonly overview: Overview }) {
+  const box = plates.topic
+  const { partitions, standing } = props.overview
+  const lanes = [0, 1, 2].map(
+    (partition) =>
+      partitions.find((load) => load.partition === partition) ?? { partition, endOffset: null },
+  )
+  return (
+    <g className="map-plate" data-kind="topic">
+      <rect {...box} rx="4" />
+      <text className="plate-title" x={box.x + 14} y={box.y + 26}>
+        discussion.events
+      </text>
+      {lanes.map(({ partition, endOffset }, index) => (
+        <g key={partition} transform={`translate(${box.x + 14} ${box.y + 36 + index * 16})`}>
+          <rect className="lane" width={box.width - 28} height="12" rx="2" />
+          <text className="lane-text" x="6" y="10">
+            {partition}
+          </text>
+          <text className="lane-text" x={box.width - 34} y="10" textAnchor="end">
+            {endOffset === null ? '' : `${integer(endOffset)} records`}
+          </text>
+        </g>
+      ))}
+      <text className="plate-note" x={box.x + 14} y={box.y + 97}>
+        lag {integer(standing.lagRecords)} records
+      </text>
+    </g>
+  )
+}

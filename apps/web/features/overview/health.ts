@@ -1,0 +1,42 @@
+import type { Tone } from '../../ui/tone.ts'
+import { partStates } from './model.ts'
+import type { OverviewFeed } from './store.ts'
+
+export interface Health {
+  readonly tone: Tone
+  readonly word: string
+  /** Further words where there is room. */
+  readonly more: string
+  readonly detail: string
+}
+
+/** The state of connection and parts in one word, worst first. */
+export function healthOf(feed: Pick<OverviewFeed, 'history' | 'stream' | 'problem'>): Health {
+  const { stream } = feed
+  if (feed.problem !== null) {
+    return health('bad', 'Unreadable', '', feed.problem.message)
+  }
+  if (stream.kind === 'refused')
+    return health('attention', 'No live data', '', stream.problem.message)
+  if (stream.kind === 'asleep')
+    return health('quiet', 'Paused', '', 'This page is in the background.')
+  const parts = feed.history.at(-1)?.parts
+  if (parts === undefined || stream.kind !== 'live') {
+    return health('busy', 'Connecting', '', 'The live stream is being opened.')
+  }
+  const broken = parts.filter(({ state }) => state === 'down' || state === 'degraded')
+  if (broken.length > 0) {
+    const names = broken.map(({ name, state }) => `${name} ${partStates[state].word}`).join(', ')
+    return health('bad', 'Live', `: ${names}`, `Needs attention: ${names}`)
+  }
+  const ready = parts.filter(({ state }) => state === 'ready').length
+  if (ready < parts.length) {
+    const more = ` ${ready} of ${parts.length} parts ready`
+    return health('busy', 'Starting,', more, `Starting:${more}`)
+  }
+  return health('good', 'Live', `, all ${parts.length} parts ready`, 'All parts are ready.')
+}
+
+function health(tone: Tone, word: string, more: string, detail: string): Health {
+  return { tone, word, more, detail }
+}

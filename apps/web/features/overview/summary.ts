@@ -1,0 +1,19 @@
+import { count, duration, rate } from '../../lib/format.ts'
+import { type Movement, type Overview, partStates } from './model.ts'
+
+/** The map in one or two sentences, for those who cannot see it. */
+export function summaryOf(overview: Overview, movement: Movement): string {
+  const odd = overview.parts.filter(({ state }) => state !== 'ready')
+  const states =
+    odd.length === 0
+      ? 'All parts are ready'
+      : odd.map(({ name, state }) => `${name} is ${partStates[state].word}`).join(', ')
+  const { pending, oldestPendingAgeMs, lagRecords } = overview.standing
+  const waiting =
+    pending === null
+      ? 'pending events are not known'
+      : pending === 0
+        ? 'nothing is pending'
+        : `${count(pending, 'event')} pending, the oldest for ${duration(oldestPendingAgeMs)}`
+  return `${states}. Written ${rate(movement.created.perSecond)}, published ${rate(movement.published.perSecond)}, processed ${rate(movement.processed.perSecond)}; ${waiting}; lag ${count(lagRecords, 'record')}.`
+}

@@ -1,0 +1,96 @@
+import { Link, Outlet, useNavigate } from '@tanstack/react-router'
+import { useState } from 'react'
+import { UserSwitch } from '../identity/user-switch.tsx'
+import { OverviewFeeder } from '../overview/feeder.tsx'
+import { LiveChip } from '../overview/live-chip.tsx'
+import { useKeys } from '../../lib/keys.ts'
+import { doors } from './doors.ts'
+import { Icon } from '../../ui/icon.tsx'
+import { KeysHelp } from './keys-help.tsx'
+import { MillMark } from './mill-mark.tsx'
+import { ThemeSwitch } from './theme-switch.tsx'
+
+/** The frame of every page: skip link, top bar with both doors, the page, the list of keys. */
+export function Shell() {
+  const navigate = useNavigate()
+  const [isHelpOpen, setIsHelpOpen] = useState(false)
+  useKeys({
+    '?': () => setIsHelpOpen(true),
+    'g o': () => void navigate({ to: '/' }),
+    'g d': () => void navigate({ to: '/discussions' }),
+  })
+  return (
+    <>
+      <a className="skip-link" href="#main">
+        Skip to the page
+      </a>
+      <OverviewFeeder />
+      <header className="topbar">
+        <Link to="/" className="brand" aria-label="Millrace, to the Overview">
+          <MillMark />
+          <span>Millrace</span>
+        </Link>
+        <Navigation />
+        <div className="topbar-tools">
+          <LiveChip />
+          <UserSwitch />
+          <ThemeSwitch />
+          <button
+            type="button"
+            className="button"
+            data-look="plain"
+            aria-label="Help and keys"
+            title="Help and keys (?)"
+            onClick={() => setIsHelpOpen(true)}
+          >
+            <span aria-hidden="true">?</span>
+          </button>
+        </div>
+      </header>
+      <main id="main" tabIndex={-1}>
+        <Outlet />
+      </main>
+      <KeysHelp isOpen={isHelpOpen} onClose={() => setIsHelpOpen(false)} />
+    </>
+  )
+}
+
+function Navigation() {
+  return (
+    <nav aria-label="Pages">
+      {doors.map((door) => (
+        <div key={door.name} className="door">
+          <span className="door-name" id={`door-${door.name}`}>
+            {door.name}
+          </span>
+          <ul aria-labelledby={`door-${door.name}`}>
+            {door.pages.map((page) => (
+              <li key={page.to}>
+                <Link to={page.to} activeOptions={{ exact: page.to === '/' }} title={page.keys}>
+                  {page.label}
+                </Link>
+              </li>
+            ))}
+          </ul>
+        </div>
+      ))}
+    </nav>
+  )
+}
+
+/** What a page shows when its code could not run; the shell stays usable. */
+export function PageNotFound() {
+  return (
+    <div className="page">
+      <div className="state">
+        <h3>
+          <Icon name="alert" /> There is no page at this address
+        </h3>
+        <p>The link may be old or cut off.</p>
+        <Link to="/" className="button" data-look="primary">
+          To the Overview
+        </Link>
+      </div>
+    </div>
+  )
+}

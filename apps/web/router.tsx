@@ -1,0 +1,90 @@
+import {
+  createRootRoute,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+} from '@tanstack/react-router'
+import { PageNotFound, Shell } from './features/shell/shell.tsx'
+import { asProblem } from './lib/problem.ts'
+import { ProblemNotice } from './ui/states.tsx'
+
+/** The query of an address as plain text values: `?course=42` is the text 42, and is written so. */
+function parseSearch(search: string): Record<string, string> {
+  return Object.fromEntries(new URLSearchParams(search))
+}
+
+function stringifySearch(search: Record<string, unknown>): string {
+  const set = Object.entries(search).filter(([, value]) => value !== undefined && value !== '')
+  const query = new URLSearchParams(set.map(([key, value]) => [key, String(value)]))
+  return set.length === 0 ? '' : `?${query}`
+}
+
+function searchOf<const Key extends string>(
+  ...keys: readonly Key[]
+): (search: Record<string, unknown>) => Partial<Record<Key, string>> {
+  return (search) =>
+    Object.fromEntries(
+      keys.flatMap((key) => {
+        const value = search[key]
+        return typeof value === 'string' && value !== '' ? [[key, value]] : []
+      }),
+    ) as Partial<Record<Key, string>>
+}
+
+const rootRoute = createRootRoute({
+  component: Shell,
+  notFoundComponent: PageNotFound,
+  errorComponent: ({ error }) => (
+    <div className="page">
+      <ProblemNotice problem={asProblem(error)} onRetry={() => location.reload()} />
+    </div>
+  ),
+})
+
+const overviewRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: '/',
+  // event: the event followed. as=list: the map as a list.
+  validateSearch: searchOf('event', 'as'),
+  component: lazyRouteComponent(
+    () => import('./features/overview/overview-page.tsx'),
+    'OverviewPage',
+  ),
+})
+
+const discussionsRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: '/discussions',
+  // course: only threads of this course.
+  validateSearch: searchOf('course'),
+  component: lazyRouteComponent(
+    () => import('./features/discussions/list/discussions-page.tsx'),
+    'DiscussionsPage',
+  ),
+})
+
+const threadRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: '/discussions/$threadId',
+  // event: the event followed beside the thread.
+  validateSearch: searchOf('event'),
+  component: lazyRouteComponent(
+    () => import('./features/discussions/detail/thread-page.tsx'),
+    'ThreadPage',
+  ),
+})
+
+/** All addresses of the app. */
+export const router = createRouter({
+  routeTree: rootRoute.addChildren([overviewRoute, discussionsRoute, threadRoute]),
+  defaultPreload: 'intent',
+  scrollRestoration: true,
+  parseSearch,
+  stringifySearch,
+})
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: typeof router
+  }
+}

@@ -1,0 +1,25 @@
+import { useState } from 'react'
+import { shortId } from '../lib/format.ts'
+
+/** A middle-cut id; a click copies the whole. */
+export function CopyId(props: { readonly id: string }) {
+  const [isCopied, setIsCopied] = useState(false)
+  const copy = (): void => {
+    navigator.clipboard?.writeText(props.id).then(
+      () => setIsCopied(true),
+      () => setIsCopied(false),
+    )
+  }
+  return (
+    <button
+      type="button"
+      className="copy-id mono"
+      title={`${props.id} (click to copy)`}
+      aria-label={`Copy id ${props.id}`}
+      onClick={copy}
+      onBlur={() => setIsCopied(false)}
+    >
+      {isCopied ? 'copied' : shortId(props.id)}
+    </button>
+  )
+}

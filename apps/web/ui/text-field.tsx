@@ -1,0 +1,68 @@
+import { useId } from 'react'
+
+interface TextFieldProps {
+  readonly label: string
+  readonly value: string
+  readonly onChange: (value: string) => void
+  readonly maxLength: number
+  readonly fault?: string | undefined
+  readonly hint?: string
+  readonly isLong?: boolean
+  readonly isRequired?: boolean
+  readonly autoFocus?: boolean
+  readonly suggestions?: readonly string[]
+  /** Ctrl or ⌘ with Enter. */
+  readonly onSubmitKey?: () => void
+}
+
+/** Shown when so few characters are left. */
+const nearLimit = 200
+
+/** A labelled text input with its fault and, near the limit, the characters left. */
+export function TextField(props: TextFieldProps) {
+  const id = useId()
+  const left = props.maxLength - props.value.length
+  const shared = {
+    id,
+    className: 'input',
+    value: props.value,
+    required: props.isRequired,
+    autoFocus: props.autoFocus,
+    maxLength: props.maxLength,
+    'aria-invalid': props.fault !== undefined,
+    'aria-describedby': `${id}-hint`,
+  }
+  return (
+    <div className="field">
+      <label htmlFor={id}>{props.label}</label>
+      {props.isLong === true ? (
+        <textarea
+          {...shared}
+          onChange={(event) => props.onChange(event.target.value)}
+          onKeyDown={(event) => {
+            if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) props.onSubmitKey?.()
+          }}
+        />
+      ) : (
+        <input
+          {...shared}
+          list={`${id}-list`}
+          onChange={(event) => props.onChange(event.target.value)}
+        />
+      )}
+      {props.suggestions !== undefined && (
+        <datalist id={`${id}-list`}>
+          {props.suggestions.map((suggestion) => (
+            <option key={suggestion} value={suggestion} />
+          ))}
+        </datalist>
+      )}
+      <div className="hint" id={`${id}-hint`}>
+        <span className={props.fault === undefined ? '' : 'fault'}>
+          {props.fault ?? props.hint ?? ''}
+        </span>
+        {left < nearLimit && <span className="figure">{left} characters left</span>}
+      </div>
+    </div>
+  )
+}

@@ -1,0 +1,12 @@
+import type { IconName } from './icon.tsx'
+
+/** How a state feels, whatever it is: gives colour and icon; the word comes from the state itself. */
+export type Tone = 'good' | 'busy' | 'attention' | 'bad' | 'quiet'
+
+export const toneIcons: Readonly<Record<Tone, IconName>> = {
+  good: 'check',
+  busy: 'turn',
+  attention: 'alert',
+  bad: 'cross',
+  quiet: 'dash',
+}
