@@ -1,6 +1,16 @@
 export { ByteReader, zeroUuid } from './byte-reader.ts'
 export { ByteWriter } from './byte-writer.ts'
 export {
+  consumerAssignment,
+  consumerSubscription,
+  readVersioned,
+  writeVersioned,
+  type ConsumerAssignment,
+  type ConsumerAssignmentInput,
+  type ConsumerSubscription,
+  type ConsumerSubscriptionInput,
+} from './consumer-protocol.ts'
+export {
   errorCodes,
   kafkaErrorCode,
   type KafkaErrorCode,
