@@ -1,0 +1,30 @@
+import { MillraceError } from '@millrace/core'
+
+/** Codes of this package. */
+export const outboxErrors = {
+  /** An option is missing or out of bounds. */
+  MR_OUTBOX_BAD_OPTION: { retryable: false },
+  /** An event cannot be published as it is: envelope, contract, id, key or topic. Nothing was written. */
+  MR_OUTBOX_INVALID_EVENT: { retryable: false },
+  /** An event is larger than a record may be. Nothing was written. */
+  MR_OUTBOX_EVENT_TOO_LARGE: { retryable: false },
+  /** `publish` came after the work of its transaction was over. Nothing was written. */
+  MR_OUTBOX_TRANSACTION_OVER: { retryable: false },
+  /** The schema holds no outbox: `migrate()` did not run. */
+  MR_OUTBOX_NOT_INSTALLED: { retryable: false },
+  /** Another relay took the lane over. This one stops at once; what it had sent and not marked is sent again by the other. */
+  MR_OUTBOX_RELAY_FENCED: { retryable: true },
+  /** The relay or outbox was closed. */
+  MR_OUTBOX_CLOSED: { retryable: false },
+} as const
+
+export class OutboxError extends MillraceError<keyof typeof outboxErrors> {
+  constructor(
+    code: keyof typeof outboxErrors,
+    message: string,
+    details?: Readonly<Record<string, unknown>>,
+    options?: ErrorOptions,
+  ) {
+    super(code, outboxErrors[code].retryable, message, details, options)
+  }
+}

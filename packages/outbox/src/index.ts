@@ -1,0 +1,10 @@
+export { OutboxError, outboxErrors } from './errors.ts'
+export { type PublishOptions } from './event-row.ts'
+export { createOutbox, type Outbox, type OutboxOptions, type OutboxTransaction } from './outbox.ts'
+export { type Relay, type RelayOptions } from './relay.ts'
+export {
+  type ProducedEvent,
+  type ProducedEventFilter,
+  type ProductionStatus,
+} from './sql/find-events.ts'
+export { pendingCountLimit, type LaneStats, type OutboxStats } from './sql/read-stats.ts'

@@ -1,0 +1,142 @@
+import { backoffMs, isAbortError, toError, Wakeup } from '@millrace/core'
+import { OutboxError } from './errors.ts'
+import { LaneLeader, type LeaderContext } from './lane-leader.ts'
+import { LaneLease } from './lane-lease.ts'
+import type { LaneState } from './metrics.ts'
+import type { LaneRow } from './sql/lane-lease.ts'
+
+export interface RunnerContext extends LeaderContext {
+  /** Unique per relay. */
+  readonly owner: string
+  readonly leaseMs: number
+}
+
+/** How often a relay that does not lead a lane looks whether it could, ms. A clean release wakes it at once. */
+const standbyPollMs = 1_000
+
+/** Competes for one lane and leads it whenever it can, until closed. Every error ends in asking for the lane again, after a pause. */
+export class LaneRunner {
+  readonly lane: number
+  readonly #context: RunnerContext
+  readonly #wakeup: Wakeup
+  readonly #closing = new AbortController()
+  #running: Promise<void> | undefined
+  #state: LaneState = 'STANDBY'
+
+  constructor(context: RunnerContext, lane: number) {
+    this.lane = lane
+    this.#context = context
+    this.#wakeup = new Wakeup(context.clock)
+  }
+
+  get isLeading(): boolean {
+    return this.#state !== 'STANDBY'
+  }
+
+  start(): void {
+    this.#running ??= this.#run()
+  }
+
+  poke(): void {
+    this.#wakeup.signal()
+  }
+
+  /** Ends after the chunk that is with the broker, and releases the lane. */
+  async close(): Promise<void> {
+    this.#closing.abort()
+    await this.#running
+  }
+
+  async #run(): Promise<void> {
+    const { clock, random, backoff } = this.#context
+    let failures = 0
+    while (!this.#closing.signal.aborted) {
+      const startedMs = clock.monotonicMs()
+      try {
+        const row = await this.#acquire()
+        if (row) await this.#lead(row, startedMs)
+        else await this.#wakeup.wait(standbyPollMs, this.#closing.signal)
+        failures = 0
+      } catch (error) {
+        // One that led for long and then failed did not fail in a row.
+        failures = clock.monotonicMs() - startedMs > 30_000 ? 1 : failures + 1
+        this.#report(toError(error), failures)
+        await clock
+          .sleep(backoffMs(failures, { ...backoff, random }), this.#closing.signal)
+          .catch(() => {})
+      }
+    }
+  }
+
+  async #acquire(): Promise<LaneRow | undefined> {
+    const { database, sql, owner, leaseMs, logger } = this.#context
+    const row = await sql.acquireLane(database, this.lane, owner, leaseMs)
+    if (!row?.isForeign) return row
+    const pending = await sql.rebuildCursor(database)
+    logger.warn('The data was restored into another cluster; the cursor was rebuilt', { pending })
+    return sql.acquireLane(database, this.lane, owner, leaseMs)
+  }
+
+  async #lead(row: LaneRow, askedAtMs: number): Promise<void> {
+    const { lane } = this
+    const { epoch } = row
+    const { clock, logger, leaseMs, database, sql } = this.#context
+    const lease = new LaneLease(
+      {
+        database,
+        sql,
+        clock,
+        logger,
+        lane,
+        epoch,
+        leaseMs,
+        onRenewed: (snapshot) => leader.noteSnapshot(snapshot),
+      },
+      askedAtMs,
+    )
+    const leader = new LaneLeader(
+      this.#context,
+      row,
+      lease,
+      this.#wakeup,
+      this.#closing.signal,
+      (state) => this.#setState(state),
+    )
+    logger.info('The relay leads a lane', { lane, epoch, state: row.state })
+    this.#setState('IDLE')
+    try {
+      await leader.lead()
+    } finally {
+      lease.stop()
+      this.#setState('STANDBY')
+      if (this.#closing.signal.aborted) await this.#release(epoch)
+    }
+  }
+
+  async #release(epoch: bigint): Promise<void> {
+    const { database, sql, logger } = this.#context
+    try {
+      await sql.releaseLane(database, this.lane, epoch)
+    } catch (error) {
+      logger.warn('A lane could not be released; its lease runs out by itself', {
+        lane: this.lane,
+        error,
+      })
+    }
+  }
+
+  #setState(state: LaneState): void {
+    if (state === this.#state) return
+    this.#state = state
+    this.#context.metrics.laneState(this.lane, state)
+  }
+
+  #report(error: Error, failures: number): void {
+    if (this.#closing.signal.aborted && isAbortError(error)) return
+    const { logger } = this.#context
+    const fields = { lane: this.lane, failures, error }
+    if (error instanceof OutboxError && error.code === 'MR_OUTBOX_RELAY_FENCED')
+      logger.warn('Another relay took the lane over', fields)
+    else logger.warn('The relay lost its lane to an error and asks for it again', fields)
+  }
+}

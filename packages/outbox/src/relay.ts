@@ -1,0 +1,175 @@
+import { hostname } from 'node:os'
+import {
+  backoffMs,
+  systemClock,
+  systemRandom,
+  toError,
+  uuidv7,
+  type Clock,
+  type Logger,
+  type Random,
+} from '@millrace/core'
+import type { Producer } from '@millrace/kafka'
+import type { Database, Listener } from '@millrace/postgres'
+import { OutboxError } from './errors.ts'
+import { LaneRunner, type RunnerContext } from './lane-runner.ts'
+import type { OutboxMetrics } from './metrics.ts'
+import type { PartitionKeeper } from './partition-keeper.ts'
+import type { SqlNames } from './sql-names.ts'
+import type { Statements } from './statements.ts'
+
+export interface RelayOptions {
+  /** Where events go. Stays open when the relay closes. */
+  readonly producer: Producer
+  /** Shown as owner of a lane; unique. Default: host, process id and a random part. */
+  readonly instanceId?: string
+  /** How long a lane stays with a relay that does not answer, ms, on the database's clock. Default 10,000, at least 200. */
+  readonly leaseMs?: number
+  /** How often to look for events without having been woken, ms. Default 250. */
+  readonly pollIntervalMs?: number
+  /** Most events claimed, sent and marked together. Default 2,000, at most 10,000. */
+  readonly chunkRecords?: number
+  /** Most payload bytes of such a chunk. Default 8,000,000. */
+  readonly chunkBytes?: number
+  /** Pauses while the broker or the database is away. Default 100 to 5,000 ms. */
+  readonly backoff?: { readonly baseMs: number; readonly maxMs: number }
+  readonly clock?: Clock
+  readonly random?: Random
+}
+
+/** Publishes what is in the outbox. Any number may run, in any process: one leads each lane, the others stand by. */
+export interface Relay extends AsyncDisposable {
+  /** Returns at once; goes on by itself through outages of database and broker. Idempotent. */
+  start(): void
+  /** Looks for events now. */
+  poke(): void
+  /** True while this relay leads every lane. */
+  readonly isLeading: boolean
+  /** Ends after the chunks that are with the broker, and hands the lanes over at once. Idempotent. */
+  close(): Promise<void>
+}
+
+export interface RelayContext {
+  readonly database: Database
+  readonly sql: Statements
+  readonly names: SqlNames
+  readonly logger: Logger
+  readonly metrics: OutboxMetrics
+  readonly partitions: PartitionKeeper
+  readonly onClosed: (relay: Relay) => void
+}
+
+export class LaneRelay implements Relay {
+  readonly #context: RelayContext
+  readonly #runnerContext: RunnerContext
+  readonly #closing = new AbortController()
+  #runners: readonly LaneRunner[] = []
+  #started: Promise<void> | undefined
+  #closed: Promise<void> | undefined
+  #listener: Listener | undefined
+
+  constructor(context: RelayContext, options: RelayOptions) {
+    const leaseMs = bounded('leaseMs', options.leaseMs ?? 10_000, 200, 3_600_000)
+    this.#context = context
+    this.#runnerContext = {
+      database: context.database,
+      sql: context.sql,
+      logger: context.logger,
+      metrics: context.metrics,
+      producer: options.producer,
+      owner: options.instanceId ?? `${hostname()}-${process.pid}-${uuidv7().slice(-8)}`,
+      leaseMs,
+      pollIntervalMs: bounded('pollIntervalMs', options.pollIntervalMs ?? 250, 1, 60_000),
+      limits: {
+        records: bounded('chunkRecords', options.chunkRecords ?? 2_000, 1, 10_000),
+        bytes: bounded('chunkBytes', options.chunkBytes ?? 8_000_000, 1, 100_000_000),
+      },
+      backoff: options.backoff ?? { baseMs: 100, maxMs: 5_000 },
+      clock: options.clock ?? systemClock,
+      random: options.random ?? systemRandom,
+    }
+  }
+
+  get isLeading(): boolean {
+    return this.#runners.length > 0 && this.#runners.every((runner) => runner.isLeading)
+  }
+
+  start(): void {
+    if (this.#closed) throw new OutboxError('MR_OUTBOX_CLOSED', 'The relay was closed.')
+    this.#started ??= this.#start()
+  }
+
+  poke(): void {
+    for (const runner of this.#runners) runner.poke()
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  /** Neither database nor schema need be there yet. */
+  async #start(): Promise<void> {
+    const lanes = await this.#untilDone('read its lanes', () => this.#readLanes())
+    if (!lanes) return
+    this.#runners = lanes.map((lane) => new LaneRunner(this.#runnerContext, lane))
+    for (const runner of this.#runners) runner.start()
+    this.#listener = await this.#untilDone('listen for new events', () =>
+      this.#context.database.listen(this.#context.names.channel, () => this.poke(), {
+        onConnected: () => this.poke(),
+      }),
+    )
+    this.#context.partitions.keep(this.#closing.signal)
+  }
+
+  async #readLanes(): Promise<readonly number[]> {
+    const lanes = await this.#context.sql.readLaneNumbers(this.#context.database)
+    if (lanes.length > 0) return lanes
+    throw new OutboxError(
+      'MR_OUTBOX_NOT_INSTALLED',
+      `Schema "${this.#context.names.schema}" has no lanes. Run outbox.migrate() first; the relay waits for it.`,
+      { schema: this.#context.names.schema },
+    )
+  }
+
+  /** Tries until it works; undefined when the relay closed before. */
+  async #untilDone<T>(what: string, attempt: () => Promise<T>): Promise<T | undefined> {
+    const { clock, random, backoff } = this.#runnerContext
+    for (let attempts = 1; !this.#closing.signal.aborted; attempts++) {
+      try {
+        return await attempt()
+      } catch (error) {
+        this.#context.logger.warn('The relay could not start yet and tries again', {
+          what,
+          attempts,
+          error: toError(error),
+        })
+        await clock
+          .sleep(backoffMs(attempts, { ...backoff, random }), this.#closing.signal)
+          .catch(() => {})
+      }
+    }
+    return undefined
+  }
+
+  async #close(): Promise<void> {
+    this.#closing.abort()
+    await this.#started
+    await this.#listener?.close()
+    await Promise.all(this.#runners.map((runner) => runner.close()))
+    this.#context.onClosed(this)
+  }
+}
+
+function bounded(name: string, value: number, min: number, max: number): number {
+  if (Number.isInteger(value) && value >= min && value <= max) return value
+  throw new OutboxError(
+    'MR_OUTBOX_BAD_OPTION',
+    `${name} is ${value}; it must be an integer from ${min} to ${max}.`,
+    { name, value, min, max },
+  )
+}

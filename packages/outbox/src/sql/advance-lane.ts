@@ -1,0 +1,83 @@
+import type { Queryable } from '@millrace/postgres'
+import { plainArray, type SqlNames } from '../sql-names.ts'
+
+/** Where a lane stands: see relay_lane. `target` is null between sets. */
+export interface LaneCursor {
+  readonly prev: string
+  readonly target: string | null
+  readonly lastId: bigint
+  readonly uptoId: bigint
+  readonly batchNo: bigint
+}
+
+/** Where the broker put events, column by column. */
+export interface Receipts {
+  readonly batchNo: bigint
+  readonly eventIds: readonly string[]
+  readonly partitions: readonly number[]
+  readonly offsets: readonly bigint[]
+}
+
+export const noReceipts: Receipts = { batchNo: 0n, eventIds: [], partitions: [], offsets: [] }
+
+export interface AdvanceLane {
+  readonly lane: number
+  readonly epoch: bigint
+  readonly leaseMs: number
+  readonly cursor: LaneCursor
+  readonly receipts: Receipts
+  readonly failedCount: number
+  /** Must be true where the cursor names a snapshot that no flushed commit followed yet: every claim, and `prev` moved over an empty set. */
+  readonly isFlushed: boolean
+}
+
+/**
+ * Writes receipts and moves the cursor in one statement: mark, advance, claim and lease at the price of one commit.
+ *
+ * A claim is flushed, whatever the session's default is: that flushes the WAL of every row that `target` shows before one of them is
+ * produced. Receipts without a claim need not wait: when a crash loses them, the chunk is sent again.
+ * Returns false when the lane has another epoch: fenced, nothing was written.
+ */
+export function advanceLane(names: SqlNames) {
+  const text = (onConflict: string): string =>
+    `with lane as (
+       update ${names.prefix}relay_lane
+       set prev = $4::pg_snapshot, target = $5::pg_snapshot, last_id = $6, upto_id = $7, batch_no = $8,
+         state = case when $5::pg_snapshot is null then 'IDLE' else 'PUBLISHING' end,
+         published_total = published_total + cardinality($10::uuid[]), failed_total = failed_total + $13,
+         attempts = 0, last_error = null, lease_until = clock_timestamp() + $3 * interval '1 ms', updated_at = clock_timestamp()
+       where lane = $1::smallint and epoch = $2
+       returning case
+         when not $14::boolean then set_config('synchronous_commit', 'off', true)
+         when current_setting('synchronous_commit') = 'off' then set_config('synchronous_commit', 'on', true)
+       end
+     ), receipt as (
+       insert into ${names.prefix}event_delivery (event_id, published_at, batch_no, "offset", partition_number)
+       select r.event_id, clock_timestamp(), $9, r."offset", r.partition_number
+       from lane, unnest($10::uuid[], $11::bigint[], $12::integer[]) as r (event_id, "offset", partition_number)
+       ${onConflict}
+     )
+     select count(*)::int as count from lane`
+  const plain = names.statement('advance_lane', text(''))
+  const tolerant = names.statement('advance_lane_again', text('on conflict (event_id) do nothing'))
+  return async (on: Queryable, advance: AdvanceLane, isRepeat = false): Promise<boolean> => {
+    const { cursor, receipts } = advance
+    const done = await on.query<{ count: number }>(isRepeat ? tolerant : plain, [
+      advance.lane,
+      advance.epoch,
+      advance.leaseMs,
+      cursor.prev,
+      cursor.target,
+      cursor.lastId,
+      cursor.uptoId,
+      cursor.batchNo,
+      receipts.batchNo,
+      plainArray(receipts.eventIds),
+      plainArray(receipts.offsets),
+      plainArray(receipts.partitions),
+      advance.failedCount,
+      advance.isFlushed,
+    ])
+    return done.rows[0]?.count === 1
+  }
+}

@@ -1,0 +1,90 @@
+import type { Queryable } from '@millrace/postgres'
+import type { SqlNames } from '../sql-names.ts'
+
+/** Counting stops here: "10,000 or more". */
+export const pendingCountLimit = 10_000
+
+export interface OutboxStats {
+  /** Committed and not yet acknowledged by the broker; at most `pendingCountLimit`, which then means "or more". */
+  readonly pending: number
+  /** Age of the oldest of them, ms; null when there is none. */
+  readonly oldestPendingAgeMs: number | null
+  /** Refused by the broker for good and not mended. */
+  readonly failed: number
+  /** Waiting behind a refused event of their key. */
+  readonly parked: number
+  /** Published since the outbox was installed, by all relays. */
+  readonly publishedTotal: bigint
+  readonly failedTotal: bigint
+  readonly lanes: readonly LaneStats[]
+}
+
+export interface LaneStats {
+  readonly lane: number
+  /** Instance that leads it; null when nobody does. */
+  readonly owner: string | null
+  readonly epoch: number
+  readonly state: 'IDLE' | 'PUBLISHING'
+  /** Failed attempts in a row to reach the broker. */
+  readonly attempts: number
+  readonly lastError: string | null
+}
+
+/**
+ * The figures of all lanes, from the database, so any process may ask. The look at pending rows stops after 10,000 of them, and after
+ * 200,000 rows of a set under way that are done already: a few ms, at most about 0.1 s in the middle of a huge backlog.
+ */
+export function readStats(names: SqlNames) {
+  const data = `${names.prefix}event_production_data`
+  const statement = names.statement(
+    'read_stats',
+    `with lane as (
+       select l.*, (select count(*) from ${names.prefix}relay_lane) as lane_count
+       from ${names.prefix}relay_lane l
+     ), pending as (
+       select count(*) as count, min(p.created_at) as oldest
+       from lane l
+       cross join lateral (
+         select d.created_at
+         from (
+           select * from (
+             select xid, id, slot, created_at from ${data} where xid >= pg_snapshot_xmax(l.prev)
+             union all
+             select xid, id, slot, created_at from ${data} where xid = any(array(select pg_snapshot_xip(l.prev)))
+           ) as undone
+           limit 200000
+         ) d
+         where d.slot % l.lane_count = l.lane
+           and not (l.target is not null and d.id <= l.last_id and pg_visible_in_snapshot(d.xid, l.target))
+         limit ${pendingCountLimit}
+       ) p
+     ), delayed as (
+       select count(*) as count, min(i.created_at) as oldest
+       from (
+         select created_at from ${names.prefix}event_production_issue
+         where status = 'RETRY'
+         limit ${pendingCountLimit}
+       ) i
+     )
+     select
+       least(p.count + d.count, ${pendingCountLimit})::int as pending,
+       greatest(0, date_part('epoch', clock_timestamp() - least(p.oldest, d.oldest)) * 1000) as "oldestPendingAgeMs",
+       (select count(*)::int from ${names.prefix}event_production_issue where status = 'FAILED') as failed,
+       (select count(*)::int from ${names.prefix}event_production_issue where status = 'PARKED') as parked,
+       (select sum(published_total)::bigint from lane) as "publishedTotal",
+       (select sum(failed_total)::bigint from lane) as "failedTotal",
+       (select json_agg(json_build_object('lane', lane, 'epoch', epoch, 'state', state, 'attempts', attempts, 'lastError', last_error,
+          'owner', case when lease_until > clock_timestamp() then owner end) order by lane) from lane) as lanes
+     from pending p, delayed d`,
+  )
+  return async (on: Queryable): Promise<OutboxStats> => {
+    const found = await on.query<OutboxStats>(statement)
+    const row = found.rows[0] as OutboxStats
+    return {
+      ...row,
+      publishedTotal: row.publishedTotal ?? 0n,
+      failedTotal: row.failedTotal ?? 0n,
+      lanes: row.lanes ?? [],
+    }
+  }
+}

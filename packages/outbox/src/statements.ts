@@ -1,0 +1,51 @@
+import { advanceLane } from './sql/advance-lane.ts'
+import { findEvents } from './sql/find-events.ts'
+import { insertEvents } from './sql/insert-events.ts'
+import {
+  blockKeys,
+  clearIssues,
+  readDue,
+  resumeKeys,
+  retryFailed,
+  writeIssues,
+} from './sql/issues.ts'
+import {
+  acquireLane,
+  createLanes,
+  readLaneNumbers,
+  rebuildCursor,
+  releaseLane,
+  renewLane,
+} from './sql/lane-lease.ts'
+import { openSetCursor, readPayloads, readSet } from './sql/read-set.ts'
+import { readStats } from './sql/read-stats.ts'
+import { readTick } from './sql/read-tick.ts'
+import type { SqlNames } from './sql-names.ts'
+
+/** All statements of an outbox, with the names of its schema in them. */
+export function createStatements(names: SqlNames) {
+  return {
+    acquireLane: acquireLane(names),
+    advanceLane: advanceLane(names),
+    blockKeys: blockKeys(names),
+    clearIssues: clearIssues(names),
+    createLanes: createLanes(names),
+    findEvents: findEvents(names),
+    insertEvents: insertEvents(names),
+    openSetCursor: openSetCursor(names),
+    readDue: readDue(names),
+    readLaneNumbers: readLaneNumbers(names),
+    readPayloads: readPayloads(names),
+    readSet: readSet(names),
+    readStats: readStats(names),
+    readTick: readTick(names),
+    rebuildCursor: rebuildCursor(names),
+    releaseLane: releaseLane(names),
+    renewLane: renewLane(names),
+    resumeKeys: resumeKeys(names),
+    retryFailed: retryFailed(names),
+    writeIssues: writeIssues(names),
+  }
+}
+
+export type Statements = ReturnType<typeof createStatements>
