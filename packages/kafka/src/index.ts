@@ -1,4 +1,5 @@
 export { partitionForKey } from '@millrace/protocol'
+export { createConsumer } from './consumer.ts'
 export { isRetryable, KafkaError, kafkaErrors, type KafkaErrorCode } from './errors.ts'
 export { createAdmin } from './admin.ts'
 export { createProducer } from './producer.ts'

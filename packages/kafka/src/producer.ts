@@ -18,7 +18,7 @@ import {
   type OutgoingBatch,
   type QueuedRecord,
 } from './partition-lane.ts'
-import { ProduceMetadata } from './produce-metadata.ts'
+import { LeaderMetadata } from './leader-metadata.ts'
 import { produceOutcome } from './produce-outcome.ts'
 import { ProducerIds } from './producer-ids.ts'
 import { SendCall } from './send-call.ts'
@@ -59,7 +59,7 @@ interface PartitionAnswer {
 
 class KafkaProducer implements Producer {
   readonly #cluster: Cluster
-  readonly #metadata: ProduceMetadata
+  readonly #metadata: LeaderMetadata
   readonly #ids: ProducerIds
   readonly #codec: number
   readonly #batchSizeBytes: number
@@ -93,7 +93,7 @@ class KafkaProducer implements Producer {
       default: 30_000,
     })
     this.#cluster = new Cluster(options)
-    this.#metadata = new ProduceMetadata(this.#cluster, () => this.#schedule())
+    this.#metadata = new LeaderMetadata(this.#cluster, () => this.#schedule())
     this.#ids = new ProducerIds(this.#cluster)
     const meter = options.meter ?? noopMeter
     this.#sent = meter.counter({

@@ -1,5 +1,5 @@
 /**
- * Keeps the metadata of the topics a producer writes to: one refresh at a time, on its own pace, until every topic asked for can
+ * Keeps the metadata of the topics a client writes or reads: one refresh at a time, at its own pace, until every topic asked for can
  * be used. Whoever needs a topic asks, and is told by `onRound` after each attempt.
  */
 import { backoffMs } from '@millrace/core'
@@ -9,7 +9,7 @@ import type { Cluster } from './cluster.ts'
 const maxAgeMs = 300_000
 const pauses = { baseMs: 20, maxMs: 1_000 }
 
-export class ProduceMetadata {
+export class LeaderMetadata {
   readonly #cluster: Cluster
   readonly #onRound: () => void
   readonly #close = new AbortController()

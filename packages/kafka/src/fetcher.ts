@@ -1,0 +1,242 @@
+/**
+ * Fetches for all assigned partitions: one Fetch under way per leader, which waits at the broker until there is something, so a
+ * record arrives as soon as it is written. Each Fetch asks for every partition that may be fetched, also while earlier records of it
+ * are still being handled; else a partition with news would have to wait for the next round.
+ */
+import { backoffMs, toError, type Timer } from '@millrace/core'
+import type { ResponseOf, fetchApi } from '@millrace/protocol'
+import type { AssignedPartition } from './assigned-partition.ts'
+import { brokerError, code, errorName, isPassing } from './broker-error.ts'
+import type { Cluster } from './cluster.ts'
+import { isRetryable, KafkaError } from './errors.ts'
+import { fetchedRecords } from './fetched-records.ts'
+import type { LeaderMetadata } from './leader-metadata.ts'
+import { isolation, partitionKey, type IsolationLevel } from './offsets.ts'
+import { wire } from './wire.ts'
+
+/** Most bytes of one partition in one answer; a larger first batch comes whole all the same. */
+const partitionMaxBytes = 1_048_576
+const answerMaxBytes = 10_485_760
+/** A partition with as much waiting to be handled is not fetched; it is asked for again as soon as it has less. */
+const partitionBufferBytes = 1_048_576
+/** The same for all partitions together. */
+const totalBufferBytes = 67_108_864
+/** Longest wait of a Fetch that leaves out a partition for its full buffer: it must soon be able to ask for it again. */
+const backlogWaitMs = 20
+const maxCorruptAnswers = 3
+const pauses = { baseMs: 20, maxMs: 1_000 }
+
+export interface FetcherOptions {
+  readonly isolationLevel: IsolationLevel
+  readonly maxWaitMs: number
+  /** What is assigned now. */
+  readonly partitions: () => readonly AssignedPartition[]
+  /** Records have arrived. */
+  readonly onRecords: () => void
+  /** The offset asked for does not exist (any more). */
+  readonly onOutOfRange: (partition: AssignedPartition) => void
+  /** Something that no retry mends. */
+  readonly onFailure: (error: Error) => void
+}
+
+interface UnderWay {
+  readonly asks: readonly Asked[]
+  readonly waitMs: number
+}
+
+interface Asked {
+  readonly partition: AssignedPartition
+  readonly ticket: number
+  readonly fetchOffset: number
+}
+
+type PartitionAnswer = ResponseOf<typeof fetchApi>['responses'][number]['partitions'][number]
+
+export class Fetcher {
+  readonly #cluster: Cluster
+  readonly #metadata: LeaderMetadata
+  readonly #options: FetcherOptions
+  /** What the Fetch under way at each leader asks for. */
+  readonly #underWay = new Map<number, UnderWay>()
+  readonly #interrupted = new Set<number>()
+  #failedAttempts = 0
+  #retryAtMs = 0
+  #timer: Timer | undefined
+  #isClosed = false
+
+  constructor(cluster: Cluster, metadata: LeaderMetadata, options: FetcherOptions) {
+    this.#cluster = cluster
+    this.#metadata = metadata
+    this.#options = options
+  }
+
+  /** Looks whether something can be fetched. Call after any change of the partitions. */
+  pump(): void {
+    if (this.#isClosed) return
+    const pauseMs = this.#retryAtMs - this.#cluster.clock.monotonicMs()
+    if (pauseMs > 0) {
+      this.#timer?.cancel()
+      this.#timer = this.#cluster.clock.setTimer(pauseMs, () => this.pump())
+      return
+    }
+    const all = this.#options.partitions()
+    let roomBytes = totalBufferBytes
+    for (const { bufferedBytes } of all) roomBytes -= bufferedBytes
+    const byLeader = new Map<number, Asked[]>()
+    let isLeftOut = false
+    for (const partition of all) {
+      if (partition.isPaused || partition.isOver || partition.fetchOffset === undefined) continue
+      if (partition.bufferedBytes >= partitionBufferBytes || roomBytes <= 0) {
+        isLeftOut = true
+        continue
+      }
+      const leader = this.#metadata.leaderOf(partition.topic, partition.partition)
+      if (leader === undefined) continue
+      const asked = { partition, ticket: partition.ticket, fetchOffset: partition.fetchOffset }
+      const asks = byLeader.get(leader)
+      if (asks) asks.push(asked)
+      else byLeader.set(leader, [asked])
+    }
+    const waitMs = isLeftOut
+      ? Math.min(backlogWaitMs, this.#options.maxWaitMs)
+      : this.#options.maxWaitMs
+    for (const [leader, asks] of byLeader) {
+      const underWay = this.#underWay.get(leader)
+      if (!underWay) void this.#exchange(leader, asks, waitMs)
+      else if (asks.some((ask) => !isAskedIn(underWay.asks, ask))) this.#interrupt(leader, underWay)
+    }
+  }
+
+  close(): void {
+    this.#isClosed = true
+    this.#timer?.cancel()
+  }
+
+  /** Ends a Fetch that waits without a partition that has come up since: assigned, resumed or moved by `seek`. */
+  #interrupt(leader: number, { waitMs }: UnderWay): void {
+    if (waitMs <= backlogWaitMs || this.#interrupted.has(leader)) return
+    this.#interrupted.add(leader)
+    this.#cluster.interrupt(leader, 'fetch')
+  }
+
+  async #exchange(leader: number, asks: readonly Asked[], waitMs: number): Promise<void> {
+    this.#underWay.set(leader, { asks, waitMs })
+    try {
+      const answer = await this.#cluster.request(
+        leader,
+        'fetch',
+        wire.fetch,
+        {
+          maxWaitMs: waitMs,
+          minBytes: 1,
+          maxBytes: answerMaxBytes,
+          isolationLevel: isolation[this.#options.isolationLevel],
+          topics: topicsOf(asks),
+          forgottenTopicsData: [],
+        },
+        waitMs + this.#cluster.requestTimeoutMs,
+      )
+      if (answer.errorCode !== code.NONE) throw brokerError('Fetching', answer.errorCode)
+      this.#failedAttempts = 0
+      this.#take(asks, answer.responses)
+    } catch (error) {
+      this.#failed(leader, asks, error)
+    } finally {
+      this.#underWay.delete(leader)
+      this.#interrupted.delete(leader)
+      this.pump()
+    }
+  }
+
+  #failed(leader: number, asks: readonly Asked[], error: unknown): void {
+    if (this.#isClosed || this.#interrupted.has(leader)) return
+    if (!isRetryable(error)) {
+      this.#options.onFailure(toError(error))
+      return
+    }
+    this.#postpone(error)
+    for (const { partition } of asks) this.#metadata.want(partition.topic)
+  }
+
+  #postpone(error: unknown): void {
+    const pauseMs = backoffMs(++this.#failedAttempts, pauses)
+    this.#retryAtMs = this.#cluster.clock.monotonicMs() + pauseMs
+    this.#cluster.logger.warn('fetch failed, trying again', {
+      attempt: this.#failedAttempts,
+      pauseMs,
+      error,
+    })
+  }
+
+  #take(asks: readonly Asked[], responses: ResponseOf<typeof fetchApi>['responses']): void {
+    const askOf = new Map(asks.map((ask) => [partitionKey(ask.partition), ask]))
+    for (const { topic, partitions } of responses)
+      for (const answer of partitions) {
+        const ask = askOf.get(partitionKey({ topic, partition: answer.partitionIndex }))
+        if (!ask?.partition.accepts(ask.ticket)) continue // Revoked or moved while the answer was under way.
+        if (answer.errorCode === code.NONE) this.#fill(ask, answer)
+        else this.#partitionFailed(ask.partition, answer.errorCode)
+      }
+  }
+
+  #fill({ partition, fetchOffset }: Asked, answer: PartitionAnswer): void {
+    const bytes = answer.records
+    if (bytes === null || bytes.length === 0) {
+      partition.highWatermark = answer.highWatermark
+      return
+    }
+    try {
+      const fetched = fetchedRecords(partition, bytes, fetchOffset, answer.abortedTransactions)
+      partition.fill(fetched, bytes.length, answer.highWatermark)
+      if (fetched.records.length > 0) this.#options.onRecords()
+    } catch (error) {
+      this.#corrupt(partition, fetchOffset, error)
+    }
+  }
+
+  /** A fault on the way may pass; one in the broker's log does not. */
+  #corrupt(partition: AssignedPartition, fetchOffset: number, cause: unknown): void {
+    const { topic, partition: index } = partition
+    const error = new KafkaError(
+      'MR_KAFKA_CORRUPT_DATA',
+      `Records of "${topic}" partition ${index} from offset ${fetchOffset} on cannot be read: ${toError(cause).message} Seek beyond them to go on, and check the broker's disk.`,
+      { topic, partition: index, offset: fetchOffset },
+      { cause },
+    )
+    if (++partition.corruptAnswers >= maxCorruptAnswers) this.#options.onFailure(error)
+    else this.#postpone(error)
+  }
+
+  #partitionFailed(partition: AssignedPartition, errorCode: number): void {
+    const { topic, partition: index } = partition
+    if (errorCode === code.OFFSET_OUT_OF_RANGE) return this.#options.onOutOfRange(partition)
+    const error = brokerError(`Fetching "${topic}" partition ${index}`, errorCode, {
+      topic,
+      partition: index,
+    })
+    if (!isPassing(errorCode)) return this.#options.onFailure(error)
+    this.#cluster.logger.debug('partition cannot be fetched now', {
+      topic,
+      partition: index,
+      errorName: errorName(errorCode),
+    })
+    this.#postpone(error)
+    this.#metadata.want(topic)
+  }
+}
+
+function isAskedIn(underWay: readonly Asked[], { partition, ticket }: Asked): boolean {
+  return underWay.some((row) => row.partition === partition && row.ticket === ticket)
+}
+
+function topicsOf(asks: readonly Asked[]) {
+  const byTopic = Map.groupBy(asks, ({ partition }) => partition.topic)
+  return [...byTopic].map(([topic, ofTopic]) => ({
+    topic,
+    partitions: ofTopic.map(({ partition, fetchOffset }) => ({
+      partition: partition.partition,
+      fetchOffset: BigInt(fetchOffset),
+      partitionMaxBytes,
+    })),
+  }))
+}
