@@ -69,9 +69,16 @@ export interface Fixture extends AsyncDisposable {
 
 /** A database with the inbox's tables and the handler's, a broker in memory with the topic `accounts`. */
 export async function openFixture(
-  options: Partial<InboxOptions> & { readonly wrap?: (database: Database) => Database } = {},
+  options: Partial<InboxOptions> & {
+    readonly wrap?: (database: Database) => Database
+    /** A database of the test's own, instead of a fresh one. */
+    readonly url?: string
+  } = {},
 ): Promise<Fixture> {
-  const server = await testDatabase()
+  const server =
+    options.url === undefined
+      ? await testDatabase()
+      : { url: options.url, [Symbol.asyncDispose]: () => Promise.resolve() }
   const database = openDatabase({ url: server.url, applicationName: 'inbox-test' })
   const inbox = createInbox({
     serviceName: 'bank',
@@ -82,7 +89,7 @@ export async function openFixture(
   })
   await inbox.migrate()
   await database.query(
-    'create table effect (event_id uuid not null, account text not null, amount integer not null)',
+    'create table if not exists effect (event_id uuid not null, account text not null, amount integer not null)',
   )
   const kafka = new MemoryKafka()
   kafka.createTopic('accounts', 2)
