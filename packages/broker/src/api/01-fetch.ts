@@ -1,0 +1,196 @@
+import {
+  errorCodes,
+  fetchApi,
+  zeroUuid,
+  type FetchRequest,
+  type FetchResponseInput,
+} from '@millrace/protocol'
+import { limits } from '../limits.ts'
+import type { PartitionLog } from '../log/partition-log.ts'
+import type { Topic } from '../topics/topic.ts'
+import { serve, type RequestContext } from './served-api.ts'
+
+/**
+ * Fetch (key 1), versions 4–17.
+ *
+ * - Whole batches as they stand in the log; an offset inside a batch gets that batch. The first batch of the first partition that has one
+ *   goes out whatever the limits say (KIP-74); later partitions share what is left of `maxBytes`, in the order asked for.
+ * - Waits until `minBytes` have come or `maxWaitMs` are over; an error or a change of the log start ends the wait. A waiting fetch costs a
+ *   listener per partition and one timer: an append adds its bytes, nothing is read until the answer.
+ * - Sessions (KIP-227): the answer's session id is always 0, which is every broker's right; a request that names a session gets
+ *   FETCH_SESSION_ID_NOT_FOUND, and the client sends a full one.
+ * - Topic ids from v13. Leader epochs: there is one, 0.
+ *
+ * Ignored: rack, replica state, last fetched epoch (nothing can have diverged).
+ */
+export const fetch = serve({ api: fetchApi, versions: [4, 17], handle: handleFetch })
+
+interface Wanted {
+  readonly partition: number
+  readonly offset: number
+  readonly maxBytes: number
+  readonly topic: Topic | undefined
+  readonly log: PartitionLog | undefined
+  /** Found before reading; 0 when the log may be read. */
+  readonly errorCode: number
+}
+
+interface WantedTopic {
+  readonly name: string
+  readonly id: string
+  readonly partitions: readonly Wanted[]
+}
+
+type TopicAnswer = FetchResponseInput['responses'][number]
+type PartitionAnswer = TopicAnswer['partitions'][number]
+
+interface Round {
+  readonly responses: readonly TopicAnswer[]
+  readonly bytes: number
+  readonly hasError: boolean
+}
+
+async function handleFetch(
+  request: FetchRequest,
+  context: RequestContext,
+): Promise<FetchResponseInput> {
+  const sessionError = faultOfSession(request)
+  if (sessionError !== errorCodes.NONE)
+    return { errorCode: sessionError, sessionId: 0, responses: [] }
+  const wanted = request.topics.map((topic) => resolve(topic, context))
+  const maxBytes = Math.min(Math.max(request.maxBytes, 0), limits.fetchBytes)
+  let round = read(wanted, maxBytes)
+  if (round.bytes < request.minBytes && !round.hasError && request.maxWaitMs > 0) {
+    const waitMs = Math.min(request.maxWaitMs, limits.fetchWaitMs)
+    await waitForBytes(wanted, request.minBytes - round.bytes, waitMs, context)
+    round = read(
+      request.topics.map((topic) => resolve(topic, context)),
+      maxBytes,
+    )
+  }
+  for (const { topic, topicId, partitions } of round.responses) {
+    const name = topic !== '' ? topic : context.broker.topics.byId(topicId ?? '')?.name
+    for (const { records } of partitions)
+      if (name !== undefined && records instanceof Buffer && records.length > 0)
+        context.meters.fetched(name, records.length)
+  }
+  return { errorCode: errorCodes.NONE, sessionId: 0, responses: round.responses }
+}
+
+/** (0, -1) no session, (0, 0) a new one, (id, -1) the end of one: all are full requests. Anything else relies on a session. */
+function faultOfSession({ sessionId, sessionEpoch }: FetchRequest): number {
+  if (sessionEpoch <= 0) return errorCodes.NONE
+  return sessionId === 0
+    ? errorCodes.INVALID_FETCH_SESSION_EPOCH
+    : errorCodes.FETCH_SESSION_ID_NOT_FOUND
+}
+
+function resolve(
+  { topic: name, topicId, partitions }: FetchRequest['topics'][number],
+  { broker, version }: RequestContext,
+): WantedTopic {
+  const topic = version >= 13 ? broker.topics.byId(topicId) : broker.topics.byName(name)
+  return {
+    name,
+    id: topicId,
+    partitions: partitions.map((wanted) => {
+      const log = topic?.partitions[wanted.partition]
+      return {
+        partition: wanted.partition,
+        offset: Number(wanted.fetchOffset),
+        maxBytes: Math.max(wanted.partitionMaxBytes, 0),
+        topic,
+        log,
+        errorCode: faultOfPartition(topic, log, wanted.currentLeaderEpoch, version),
+      }
+    }),
+  }
+}
+
+function faultOfPartition(
+  topic: Topic | undefined,
+  log: PartitionLog | undefined,
+  leaderEpoch: number,
+  version: number,
+): number {
+  if (topic === undefined && version >= 13) return errorCodes.UNKNOWN_TOPIC_ID
+  if (log === undefined) return errorCodes.UNKNOWN_TOPIC_OR_PARTITION
+  if (leaderEpoch > 0) return errorCodes.UNKNOWN_LEADER_EPOCH
+  return errorCodes.NONE
+}
+
+function read(topics: readonly WantedTopic[], maxBytes: number): Round {
+  let bytes = 0
+  let hasError = false
+  const responses = topics.map(({ name, id, partitions }) => ({
+    topic: name,
+    topicId: id === '' ? zeroUuid : id,
+    partitions: partitions.map((wanted) => {
+      const answer = readPartition(wanted, maxBytes - bytes, bytes === 0)
+      if (answer.errorCode !== errorCodes.NONE) hasError = true
+      if (answer.records instanceof Buffer) bytes += answer.records.length
+      return answer
+    }),
+  }))
+  return { responses, bytes, hasError }
+}
+
+function readPartition(wanted: Wanted, bytesLeft: number, isFirst: boolean): PartitionAnswer {
+  const { partition, log, offset } = wanted
+  if (log === undefined || wanted.errorCode !== errorCodes.NONE)
+    return refuse(partition, wanted.errorCode)
+  const positions = {
+    partitionIndex: partition,
+    highWatermark: BigInt(log.highWatermark),
+    lastStableOffset: BigInt(log.highWatermark),
+    logStartOffset: BigInt(log.logStartOffset),
+    abortedTransactions: null,
+  }
+  const records = log.read(offset, Math.min(wanted.maxBytes, Math.max(bytesLeft, 0)), isFirst)
+  return records === undefined
+    ? { ...positions, errorCode: errorCodes.OFFSET_OUT_OF_RANGE, records: Buffer.alloc(0) }
+    : { ...positions, errorCode: errorCodes.NONE, records }
+}
+
+function refuse(partitionIndex: number, errorCode: number): PartitionAnswer {
+  return {
+    partitionIndex,
+    errorCode,
+    highWatermark: -1n,
+    abortedTransactions: null,
+    records: Buffer.alloc(0),
+  }
+}
+
+/** Resolves when `missingBytes` more can be read, something else changed, the time is over, or the client is gone. */
+function waitForBytes(
+  topics: readonly WantedTopic[],
+  missingBytes: number,
+  waitMs: number,
+  { broker, closed }: RequestContext,
+): Promise<void> {
+  return new Promise((resolve) => {
+    let missing = missingBytes
+    const stops: (() => void)[] = []
+    const finish = (): void => {
+      timer.cancel()
+      closed.removeEventListener('abort', finish)
+      for (const stop of stops) stop()
+      resolve()
+    }
+    const timer = broker.clock.setTimer(waitMs, finish)
+    closed.addEventListener('abort', finish, { once: true })
+    for (const { partitions } of topics) {
+      for (const { log } of partitions) {
+        if (log === undefined) continue
+        stops.push(
+          log.listen((bytes) => {
+            if (bytes !== null) missing -= bytes
+            if (bytes === null || missing <= 0) finish()
+          }),
+        )
+      }
+    }
+    if (closed.aborted) finish()
+  })
+}

@@ -1,0 +1,83 @@
+import {
+  errorCodes,
+  metadataApi,
+  zeroUuid,
+  type MetadataRequest,
+  type MetadataResponseInput,
+} from '@millrace/protocol'
+import type { Topic } from '../topics/topic.ts'
+import { serve, type RequestContext } from './served-api.ts'
+
+/**
+ * Metadata (key 3), versions 0–13: this broker, which leads every partition, and the topics asked for.
+ *
+ * - v0: an empty list means all topics; from v1 null means all and an empty list none.
+ * - A topic that does not exist is created when the broker and (from v4) the request allow it, with the default partition count.
+ * - v10 tells topic ids, v12 looks topics up by id.
+ *
+ * Ignored: authorized operations, which are told as "unknown".
+ */
+export const metadata = serve({ api: metadataApi, versions: [0, 13], handle: handleMetadata })
+
+type TopicAnswer = MetadataResponseInput['topics'][number]
+
+async function handleMetadata(
+  request: MetadataRequest,
+  context: RequestContext,
+): Promise<MetadataResponseInput> {
+  const { broker, version, advertised } = context
+  const wantsAll = request.topics === null || (version === 0 && request.topics.length === 0)
+  const topics: TopicAnswer[] = []
+  if (wantsAll) for (const topic of broker.topics.all) topics.push(describe(topic, context))
+  else for (const wanted of request.topics ?? []) topics.push(await find(wanted, request, context))
+  return {
+    brokers: [{ nodeId: broker.nodeId, host: advertised.host, port: advertised.port }],
+    clusterId: broker.clusterId,
+    controllerId: broker.nodeId,
+    topics,
+  }
+}
+
+async function find(
+  { name, topicId }: NonNullable<MetadataRequest['topics']>[number],
+  request: MetadataRequest,
+  context: RequestContext,
+): Promise<TopicAnswer> {
+  const { topics, autoCreateTopics, defaultPartitions } = context.broker
+  if (name === null) {
+    const topic = topics.byId(topicId)
+    return topic === undefined
+      ? unknown(null, topicId, errorCodes.UNKNOWN_TOPIC_ID)
+      : describe(topic, context)
+  }
+  const topic = topics.byName(name)
+  if (topic !== undefined) return describe(topic, context)
+  if (!autoCreateTopics || !request.allowAutoTopicCreation)
+    return unknown(name, zeroUuid, errorCodes.UNKNOWN_TOPIC_OR_PARTITION)
+  const fault = topics.faultOfNew(name, defaultPartitions, new Map())
+  if (fault !== undefined) return unknown(name, zeroUuid, fault.errorCode)
+  return describe(await topics.create(name, defaultPartitions, new Map()), context)
+}
+
+function describe(topic: Topic, { broker }: RequestContext): TopicAnswer {
+  const replicas = [broker.nodeId]
+  return {
+    errorCode: errorCodes.NONE,
+    name: topic.name,
+    topicId: topic.id,
+    isInternal: false,
+    partitions: topic.partitions.map((_, partitionIndex) => ({
+      errorCode: errorCodes.NONE,
+      partitionIndex,
+      leaderId: broker.nodeId,
+      leaderEpoch: 0,
+      replicaNodes: replicas,
+      isrNodes: replicas,
+      offlineReplicas: [],
+    })),
+  }
+}
+
+function unknown(name: string | null, topicId: string, errorCode: number): TopicAnswer {
+  return { errorCode, name, topicId, isInternal: false, partitions: [] }
+}

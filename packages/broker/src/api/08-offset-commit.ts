@@ -1,0 +1,70 @@
+import {
+  errorCodes,
+  offsetCommitApi,
+  type OffsetCommitRequest,
+  type OffsetCommitResponseInput,
+} from '@millrace/protocol'
+import type { CommittedOffsetRow } from '../groups/group-records.ts'
+import { limits } from '../limits.ts'
+import { serve, type RequestContext } from './served-api.ts'
+
+/**
+ * OffsetCommit (key 8), versions 2–9. The offsets of one request are stored together or not at all; the answer comes when they survive what
+ * the fsync mode promises. The note (`metadata`) is kept up to 4096 bytes. Without generation and member, a group without members may be
+ * committed to by anyone (standalone consumers, admin tools).
+ *
+ * Ignored: retention time (until v4), as in Kafka since KIP-211.
+ */
+export const offsetCommit = serve({ api: offsetCommitApi, versions: [2, 9], handle })
+
+type PartitionRequest = OffsetCommitRequest['topics'][number]['partitions'][number]
+
+async function handle(
+  request: OffsetCommitRequest,
+  { broker }: RequestContext,
+): Promise<OffsetCommitResponseInput> {
+  const { groupId } = request
+  const groupError =
+    groupId === ''
+      ? errorCodes.INVALID_GROUP_ID
+      : broker.groups.checkCommit({
+          groupId,
+          memberId: request.memberId,
+          instanceId: request.groupInstanceId,
+          generation: request.generationIdOrMemberEpoch,
+        })
+  const rows: CommittedOffsetRow[] = []
+  const topics = request.topics.map(({ name, partitions }) => {
+    const topic = broker.topics.byName(name)
+    return {
+      name,
+      partitions: partitions.map((partition) => {
+        const exists = topic?.partitions[partition.partitionIndex] !== undefined
+        const errorCode = groupError || faultOf(partition, exists)
+        if (errorCode === errorCodes.NONE) rows.push(rowOf(name, partition))
+        return { partitionIndex: partition.partitionIndex, errorCode }
+      }),
+    }
+  })
+  await broker.groups.commit(groupId, rows)
+  return { topics }
+}
+
+function faultOf(partition: PartitionRequest, exists: boolean): number {
+  if (!exists) return errorCodes.UNKNOWN_TOPIC_OR_PARTITION
+  if (Buffer.byteLength(partition.committedMetadata ?? '') > limits.offsetMetadataBytes)
+    return errorCodes.OFFSET_METADATA_TOO_LARGE
+  return Number.isSafeInteger(Number(partition.committedOffset))
+    ? errorCodes.NONE
+    : errorCodes.INVALID_COMMIT_OFFSET_SIZE
+}
+
+function rowOf(topic: string, partition: PartitionRequest): CommittedOffsetRow {
+  return [
+    topic,
+    partition.partitionIndex,
+    Number(partition.committedOffset),
+    partition.committedLeaderEpoch,
+    partition.committedMetadata ?? '',
+  ]
+}

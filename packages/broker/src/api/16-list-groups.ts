@@ -1,0 +1,30 @@
+import { errorCodes, listGroupsApi, type ListGroupsResponseInput } from '@millrace/protocol'
+import { groupStateNames } from '../groups/group-state.ts'
+import { serve } from './served-api.ts'
+
+const CLASSIC = 'Classic'
+
+/** ListGroups (key 16), versions 0–5, filtered by state from v4 (KIP-518) and by type from v5 (KIP-848); both without regard to case. */
+export const listGroups = serve({
+  api: listGroupsApi,
+  versions: [0, 5],
+  handle: ({ statesFilter, typesFilter }, { broker }): ListGroupsResponseInput => {
+    const groups = [...broker.groups.groups].map((group) => ({
+      groupId: group.id,
+      protocolType: group.protocolType ?? '',
+      groupState: groupStateNames[group.state],
+      groupType: CLASSIC,
+    }))
+    return {
+      errorCode: errorCodes.NONE,
+      groups: groups.filter(
+        ({ groupState, groupType }) =>
+          passes(groupState, statesFilter) && passes(groupType, typesFilter),
+      ),
+    }
+  },
+})
+
+function passes(value: string, filter: readonly string[]): boolean {
+  return filter.length === 0 || filter.some((one) => one.toLowerCase() === value.toLowerCase())
+}

@@ -1,0 +1,160 @@
+import {
+  noopMeter,
+  silentLogger,
+  systemClock,
+  unreachable,
+  type Clock,
+  type Logger,
+  type Meter,
+  uuidv7,
+} from '@millrace/core'
+import type { BrokerRecord } from './broker-records.ts'
+import { GroupCoordinator } from './groups/coordinator.ts'
+import { Journal } from './journal.ts'
+import { systemDisk, type Disk } from './log/disk.ts'
+import { GroupSync } from './log/group-sync.ts'
+import type { FsyncMode } from './log/partition-log.ts'
+import { ProducerIds } from './producer-ids.ts'
+import { CleanMark } from './clean-mark.ts'
+import { Topics } from './topics/topics.ts'
+
+export interface BrokerStateOptions {
+  readonly directory: string
+  readonly fsync?: FsyncMode
+  readonly autoCreateTopics?: boolean
+  readonly defaultPartitions?: number
+  readonly initialRebalanceDelayMs?: number
+  readonly clock?: Clock
+  readonly disk?: Disk
+  readonly logger?: Logger
+  readonly meter?: Meter
+}
+
+/**
+ * Everything the broker knows and keeps, without any network: API handlers work on it, and so do tests. Opened from its directory, where all
+ * that matters is on disk at every moment; `close` only makes the next opening faster.
+ */
+export class BrokerState {
+  /** Every coordinator and leader; stands in Metadata. */
+  readonly nodeId = 1
+  readonly directory: string
+  readonly fsync: FsyncMode
+  readonly autoCreateTopics: boolean
+  readonly defaultPartitions: number
+  readonly clock: Clock
+  readonly disk: Disk
+  readonly logger: Logger
+  readonly meter: Meter
+  readonly groupSync: GroupSync
+  readonly journal: Journal<BrokerRecord>
+  readonly topics: Topics
+  readonly groups: GroupCoordinator
+  readonly producerIds: ProducerIds
+  #clusterId = ''
+  #isClosed = false
+
+  private constructor(options: BrokerStateOptions) {
+    this.directory = options.directory
+    this.fsync = options.fsync ?? 'os'
+    this.autoCreateTopics = options.autoCreateTopics ?? true
+    this.defaultPartitions = options.defaultPartitions ?? 1
+    this.clock = options.clock ?? systemClock
+    this.disk = options.disk ?? systemDisk
+    this.logger = options.logger ?? silentLogger
+    this.meter = options.meter ?? noopMeter
+    this.groupSync = new GroupSync(this.clock)
+    const journal = (): Journal<BrokerRecord> => this.journal
+    this.topics = new Topics({
+      directory: this.directory,
+      disk: this.disk,
+      clock: this.clock,
+      logger: this.logger,
+      fsync: this.fsync,
+      journal,
+    })
+    this.groups = new GroupCoordinator({
+      clock: this.clock,
+      logger: this.logger,
+      initialRebalanceDelayMs: options.initialRebalanceDelayMs ?? 0,
+      journal,
+    })
+    this.producerIds = new ProducerIds((record) => this.journal.append([record]))
+    this.disk.makeDirectory(this.directory)
+    this.journal = Journal.open<BrokerRecord>({
+      disk: this.disk,
+      directory: this.directory,
+      logger: this.logger,
+      fsync: this.fsync,
+      groupSync: this.groupSync,
+      replay: (record) => this.#replay(record),
+      snapshot: () => this.#snapshot(),
+    })
+  }
+
+  /** Recovers the state from its directory and begins its timers. */
+  static open(options: BrokerStateOptions): BrokerState {
+    const state = new BrokerState(options)
+    const startedMs = state.clock.monotonicMs()
+    const isClean = CleanMark.take(state.disk, state.directory)
+    if (state.#clusterId === '') state.#found()
+    state.topics.open()
+    state.topics.start()
+    state.groups.start()
+    state.logger.info('the data directory is open', {
+      directory: state.directory,
+      wasStoppedCleanly: isClean,
+      topics: [...state.topics.all].length,
+      partitions: state.topics.partitionCount,
+      groups: state.groups.groupCount,
+      durationMs: Math.round(state.clock.monotonicMs() - startedMs),
+    })
+    return state
+  }
+
+  get clusterId(): string {
+    return this.#clusterId
+  }
+
+  /** Checkpoints every log and marks the directory as cleanly stopped. Idempotent. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.groups.close()
+    await this.topics.close()
+    await this.journal.close()
+    CleanMark.leave(this.disk, this.directory)
+  }
+
+  #found(): void {
+    this.#clusterId = Buffer.from(uuidv7().replaceAll('-', ''), 'hex').toString('base64url')
+    this.journal.append([{ type: 'cluster', clusterId: this.#clusterId }])
+  }
+
+  #replay(record: BrokerRecord): void {
+    switch (record.type) {
+      case 'cluster':
+        this.#clusterId = record.clusterId
+        return
+      case 'producerIds':
+        return this.producerIds.replay(record)
+      case 'topic':
+      case 'topicDeleted':
+      case 'logStart':
+        return this.topics.replay(record)
+      case 'group':
+      case 'groupDeleted':
+      case 'offsets':
+      case 'offsetsDeleted':
+        return this.groups.replay(record)
+      default:
+        return unreachable(record)
+    }
+  }
+
+  *#snapshot(): Generator<BrokerRecord> {
+    yield { type: 'cluster', clusterId: this.#clusterId }
+    yield this.producerIds.snapshot()
+    yield* this.topics.snapshot()
+    yield* this.groups.snapshot()
+  }
+}

@@ -1,0 +1,232 @@
+import { uuidv7, type Clock, type Logger, type Timer } from '@millrace/core'
+import { errorCodes } from '@millrace/protocol'
+import type { Journal } from '../journal.ts'
+import type { BrokerRecord } from '../broker-records.ts'
+import { limits } from '../limits.ts'
+import { Group, type GroupHost, type JoinRequest, type SyncRequest } from './group.ts'
+import type { CommittedOffset } from './group-offsets.ts'
+import type {
+  CommittedOffsetRow,
+  GroupJournalRecord,
+  OffsetsDeletedRecord,
+} from './group-records.ts'
+import { GroupState } from './group-state.ts'
+import { failedJoin, failedSync, type JoinResult, type SyncResult } from './member.ts'
+
+export interface CoordinatorOptions {
+  readonly clock: Clock
+  readonly logger: Logger
+  /** Default 0; Kafka has 3,000. */
+  readonly initialRebalanceDelayMs: number
+  /** Called late, because opening the journal needs the coordinator for its replay. */
+  readonly journal: () => Journal<BrokerRecord>
+}
+
+export interface CommitRequest {
+  readonly groupId: string
+  readonly memberId: string
+  readonly instanceId: string | null
+  readonly generation: number
+}
+
+/** All consumer groups of the broker. Each change that must survive a crash is a journal record; `replay` rebuilds the rest from them. */
+export class GroupCoordinator {
+  readonly #options: CoordinatorOptions
+  readonly #groups = new Map<string, Group>()
+  readonly #host: GroupHost
+  #expiryTimer: Timer | undefined
+
+  constructor(options: CoordinatorOptions) {
+    this.#options = options
+    this.#host = {
+      clock: options.clock,
+      logger: options.logger,
+      initialRebalanceDelayMs: options.initialRebalanceDelayMs,
+      persist: (record) => this.#journal.append([record]),
+    }
+  }
+
+  get groups(): Iterable<Group> {
+    return this.#groups.values()
+  }
+
+  get groupCount(): number {
+    return this.#groups.size
+  }
+
+  find(groupId: string): Group | undefined {
+    return this.#groups.get(groupId)
+  }
+
+  /** Begins what takes time: sessions of restored members, and the expiry of offsets. */
+  start(): void {
+    for (const group of this.#groups.values()) group.resume()
+    this.#scheduleExpiry()
+  }
+
+  close(): void {
+    this.#expiryTimer?.cancel()
+    for (const group of this.#groups.values()) group.kill()
+    this.#groups.clear()
+  }
+
+  join(groupId: string, request: JoinRequest): JoinResult | Promise<JoinResult> {
+    const { memberId, sessionTimeoutMs } = request
+    if (groupId === '') return failedJoin(errorCodes.INVALID_GROUP_ID, memberId)
+    if (
+      sessionTimeoutMs < limits.minSessionTimeoutMs ||
+      sessionTimeoutMs > limits.maxSessionTimeoutMs
+    )
+      return failedJoin(errorCodes.INVALID_SESSION_TIMEOUT, memberId)
+    let group = this.#groups.get(groupId)
+    if (group === undefined) {
+      if (memberId !== '') return failedJoin(errorCodes.UNKNOWN_MEMBER_ID, memberId)
+      group = this.#create(groupId)
+      if (group === undefined) return failedJoin(errorCodes.COORDINATOR_NOT_AVAILABLE, memberId)
+    }
+    if (memberId === '' && group.memberCount >= limits.groupMembers)
+      return failedJoin(errorCodes.GROUP_MAX_SIZE_REACHED, memberId)
+    return group.join(request, `${request.instanceId ?? request.clientId}-${uuidv7()}`)
+  }
+
+  sync(groupId: string, request: SyncRequest): SyncResult | Promise<SyncResult> {
+    if (groupId === '') return failedSync(errorCodes.INVALID_GROUP_ID)
+    return this.#groups.get(groupId)?.sync(request) ?? failedSync(errorCodes.UNKNOWN_MEMBER_ID)
+  }
+
+  heartbeat(
+    groupId: string,
+    memberId: string,
+    instanceId: string | null,
+    generation: number,
+  ): number {
+    if (groupId === '') return errorCodes.INVALID_GROUP_ID
+    const group = this.#groups.get(groupId)
+    return group?.heartbeat(memberId, instanceId, generation) ?? errorCodes.UNKNOWN_MEMBER_ID
+  }
+
+  leave(groupId: string, memberId: string, instanceId: string | null): number {
+    if (groupId === '') return errorCodes.INVALID_GROUP_ID
+    return this.#groups.get(groupId)?.leave(memberId, instanceId) ?? errorCodes.UNKNOWN_MEMBER_ID
+  }
+
+  /** Whether the caller may commit. A group that is not there yet may be committed to by whoever manages its own partitions. */
+  checkCommit({ groupId, memberId, instanceId, generation }: CommitRequest): number {
+    const group = this.#groups.get(groupId)
+    if (group !== undefined) return group.checkCommit(memberId, instanceId, generation)
+    return generation < 0 ? errorCodes.NONE : errorCodes.ILLEGAL_GENERATION
+  }
+
+  /** Stores offsets that `checkCommit` let through; resolves when they may be acknowledged. */
+  async commit(groupId: string, offsets: readonly CommittedOffsetRow[]): Promise<void> {
+    if (offsets.length === 0) return
+    const committedMs = this.#options.clock.now()
+    const group = this.#groups.get(groupId) ?? this.#create(groupId)
+    if (group === undefined) throw new Error(`More than ${limits.groups} groups`)
+    const record = { type: 'offsets', groupId, committedMs, offsets } as const
+    this.#journal.append([record])
+    group.offsets.apply(record)
+    await this.#journal.durable()
+  }
+
+  committed(groupId: string, topic: string, partition: number): CommittedOffset | undefined {
+    return this.#groups.get(groupId)?.offsets.get(topic, partition)
+  }
+
+  /** @returns Kafka's error code */
+  async deleteGroup(groupId: string): Promise<number> {
+    if (groupId === '') return errorCodes.INVALID_GROUP_ID
+    const group = this.#groups.get(groupId)
+    if (group === undefined) return errorCodes.GROUP_ID_NOT_FOUND
+    if (group.state !== GroupState.EMPTY) return errorCodes.NON_EMPTY_GROUP
+    this.#remove(group)
+    await this.#journal.durable()
+    return errorCodes.NONE
+  }
+
+  async deleteOffsets(
+    groupId: string,
+    partitions: OffsetsDeletedRecord['partitions'],
+  ): Promise<void> {
+    this.#deleteOffsets(this.#groups.get(groupId), partitions)
+    await this.#journal.durable()
+  }
+
+  /** Offsets of a deleted topic mean nothing for the next topic of that name. */
+  forgetTopic(topic: string): void {
+    for (const group of this.#groups.values())
+      this.#deleteOffsets(
+        group,
+        [...group.offsets.entries()]
+          .filter(([name]) => name === topic)
+          .map(([name, partition]) => [name, partition] as const),
+      )
+  }
+
+  /** Removes offsets that nobody has used for `limits.offsetsRetentionMs`, and groups that have nothing left (KIP-211). */
+  expireOffsets(): void {
+    const beforeMs = this.#options.clock.now() - limits.offsetsRetentionMs
+    for (const group of this.#groups.values()) {
+      if (group.state !== GroupState.EMPTY) continue
+      // A group that had members keeps its offsets from the time it became empty; a standalone consumer's from each commit.
+      const emptySinceMs = group.protocolType === null ? 0 : group.sinceMs
+      const expired = [...group.offsets.entries()]
+        .filter(([, , { committedMs }]) => Math.max(committedMs, emptySinceMs) < beforeMs)
+        .map(([topic, partition]) => [topic, partition] as const)
+      this.#deleteOffsets(group, expired)
+      if (group.offsets.isEmpty && group.sinceMs < beforeMs && group.memberCount === 0)
+        this.#remove(group)
+    }
+  }
+
+  replay(record: GroupJournalRecord): void {
+    const { groupId } = record
+    if (record.type === 'groupDeleted') return void this.#groups.delete(groupId)
+    const group = this.#groups.get(groupId) ?? this.#open(groupId)
+    if (record.type === 'group') group.restore(record)
+    else if (record.type === 'offsets') group.offsets.apply(record)
+    else group.offsets.applyDeletion(record)
+  }
+
+  *snapshot(): Generator<GroupJournalRecord> {
+    for (const group of this.#groups.values()) {
+      // A group in the middle of a rebalance stands as it would after a crash: its members, to be heard of anew.
+      if (group.generation > 0) yield group.toRecord()
+      yield* group.offsets.toRecords(group.id)
+    }
+  }
+
+  get #journal(): Journal<BrokerRecord> {
+    return this.#options.journal()
+  }
+
+  #create(groupId: string): Group | undefined {
+    return this.#groups.size >= limits.groups ? undefined : this.#open(groupId)
+  }
+
+  #open(groupId: string): Group {
+    const group = new Group(groupId, this.#host)
+    this.#groups.set(groupId, group)
+    return group
+  }
+
+  #remove(group: Group): void {
+    this.#journal.append([{ type: 'groupDeleted', groupId: group.id }])
+    this.#groups.delete(group.id)
+    group.kill()
+  }
+
+  #deleteOffsets(group: Group | undefined, partitions: OffsetsDeletedRecord['partitions']): void {
+    if (group === undefined || partitions.length === 0) return
+    const record = { type: 'offsetsDeleted', groupId: group.id, partitions } as const
+    this.#journal.append([record])
+    group.offsets.applyDeletion(record)
+  }
+
+  #scheduleExpiry(): void {
+    this.#expiryTimer = this.#options.clock.setTimer(limits.offsetsRetentionIntervalMs, () => {
+      this.expireOffsets()
+      this.#scheduleExpiry()
+    })
+  }
+}

@@ -1,0 +1,59 @@
+/** Every bound of the broker that is not a topic setting. Sizes in bytes, times in ms. Names in brackets are Kafka's. */
+export const limits = {
+  /** Largest request [socket.request.max.bytes]; a longer one closes the connection before its bytes are read. */
+  frameBytes: 100 * 1024 * 1024,
+  /** Open connections; one more is closed at once. */
+  connections: 10_000,
+  /** A connection without a request for so long is closed [connections.max.idle.ms]. */
+  connectionIdleMs: 600_000,
+  /** Produce requests of one connection that may wait for the disk at once. */
+  pipelinedProduces: 16,
+  /** Most record bytes in one fetch answer [fetch.max.bytes]. */
+  fetchBytes: 55 * 1024 * 1024,
+  /** Longest wait of a fetch that the broker accepts, whatever the client asks for. */
+  fetchWaitMs: 300_000,
+  /** [offset.metadata.max.bytes] */
+  offsetMetadataBytes: 4096,
+  /** Partitions of one topic, and of the broker. */
+  partitionsPerTopic: 10_000,
+  partitions: 100_000,
+  topicNameLength: 249,
+  groupIdBytes: 32_767,
+  /** [group.min.session.timeout.ms] */
+  minSessionTimeoutMs: 6_000,
+  /** [group.max.session.timeout.ms] */
+  maxSessionTimeoutMs: 1_800_000,
+  /** How long a member that joins for the first time may wait in the join barrier (Kafka: NewMemberJoinTimeoutMs). */
+  newMemberJoinTimeoutMs: 300_000,
+  /** Members of one group [group.max.size]. */
+  groupMembers: 10_000,
+  /** Consumer groups. */
+  groups: 100_000,
+  /** Batches per producer and partition that a retry is recognised in (Kafka: ProducerStateEntry.NUM_BATCHES_TO_RETAIN). */
+  producerWindowBatches: 5,
+  /** An idle producer is forgotten after a day [producer.id.expiration.ms]. */
+  producerExpirationMs: 86_400_000,
+  /** Producers remembered per partition; the one idle longest makes room. */
+  producersPerPartition: 100_000,
+  /** A sparse index entry is made every so many bytes of log [index.interval.bytes]. */
+  indexIntervalBytes: 4096,
+  /** After so many bytes, or so long, a log is synced in the background and its recovery point moved up. */
+  checkpointBytes: 32 * 1024 * 1024,
+  checkpointIntervalMs: 5_000,
+  /** [log.retention.check.interval.ms] */
+  retentionIntervalMs: 300_000,
+  /** [offsets.retention.minutes] as ms: 7 days. */
+  offsetsRetentionMs: 7 * 86_400_000,
+  /** [offsets.retention.check.interval.ms] */
+  offsetsRetentionIntervalMs: 600_000,
+  /** The journal is rewritten when it outgrows this, and four times what it would hold when rewritten. */
+  journalCompactionBytes: 4 * 1024 * 1024,
+  /** One frame of the journal. */
+  journalFrameBytes: 64 * 1024 * 1024,
+  /** Producer ids reserved in the journal at a time. */
+  producerIdBlock: 1000,
+  /** `group` mode: appends within this time share one fdatasync. */
+  groupSyncWindowMs: 1,
+  /** Bytes of a log read at once while it is recovered. */
+  recoveryReadBytes: 1024 * 1024,
+} as const

@@ -1,0 +1,141 @@
+import {
+  batchAttributes,
+  batchAttributeBits,
+  batchBaseSequence,
+  batchChecksumFrom,
+  batchCodec,
+  batchCrc,
+  batchHeaderBytes,
+  batchLastOffsetDelta,
+  batchMagic,
+  batchMaxTimestamp,
+  batchProducerEpoch,
+  batchProducerId,
+  batchRecordCount,
+  batchSizeBytes,
+  crc32c,
+  errorCodes,
+  isBatchControl,
+  isBatchTransactional,
+} from '@millrace/protocol'
+import type { CheckedBatch } from './partition-log.ts'
+import { lastSequenceOf } from './producer-states.ts'
+
+/** The topic settings that decide what is taken. */
+export interface ProduceSettings {
+  readonly maxRecordBytes: number
+  readonly stampsOnAppend: boolean
+  /** How far in the future a record's time may lie, ms [message.timestamp.after.max.ms]. */
+  readonly timestampAfterMaxMs: number
+  readonly timestampBeforeMaxMs: number
+}
+
+/** A refused batch: Kafka's code and a sentence for the client's log. */
+export interface Refusal {
+  readonly errorCode: number
+  readonly text: string
+}
+
+const ZSTD = 4
+/** zstd came with Produce v7 (KIP-110). */
+const ZSTD_VERSION = 7
+const HIGHEST_CODEC = 4
+
+/**
+ * Checks what a client wants appended to one partition (Kafka: LogValidator, UnifiedLog.analyzeAndValidateRecords).
+ * The records themselves are passed through unread: the broker needs only the header.
+ */
+export function checkBatch(
+  bytes: Buffer | null,
+  settings: ProduceSettings,
+  apiVersion: number,
+  nowMs: number,
+): CheckedBatch | Refusal {
+  if (bytes === null || bytes.length === 0)
+    return refuse(errorCodes.INVALID_RECORD, 'There are no records for the partition.')
+  if (bytes.length < batchHeaderBytes)
+    return refuse(errorCodes.CORRUPT_MESSAGE, 'The records are shorter than a batch header.')
+  if (batchMagic(bytes, 0) !== 2)
+    return refuse(errorCodes.UNSUPPORTED_FOR_MESSAGE_FORMAT, 'Only record format v2 is taken.')
+  const sizeBytes = batchSizeBytes(bytes, 0)
+  if (sizeBytes < batchHeaderBytes || sizeBytes > bytes.length)
+    return refuse(errorCodes.CORRUPT_MESSAGE, 'The batch length does not fit the records sent.')
+  if (sizeBytes < bytes.length)
+    return refuse(errorCodes.INVALID_RECORD, 'A partition takes exactly one batch per request.')
+  if (sizeBytes > settings.maxRecordBytes) {
+    const text = `The batch of ${sizeBytes} bytes is larger than max.message.bytes, ${settings.maxRecordBytes}.`
+    return refuse(errorCodes.MESSAGE_TOO_LARGE, text)
+  }
+  if (crc32c(bytes, batchChecksumFrom, sizeBytes) !== batchCrc(bytes, 0))
+    return refuse(errorCodes.CORRUPT_MESSAGE, 'The checksum of the batch does not agree.')
+  return (
+    checkHeader(bytes, apiVersion) ??
+    checkTimes(bytes, settings, nowMs) ??
+    accept(bytes, settings, nowMs)
+  )
+}
+
+function checkHeader(bytes: Buffer, apiVersion: number): Refusal | undefined {
+  const count = batchRecordCount(bytes, 0)
+  if (count < 1 || count !== batchLastOffsetDelta(bytes, 0) + 1)
+    return refuse(errorCodes.INVALID_RECORD, 'The record count does not agree with the offsets.')
+  if (isBatchControl(bytes, 0))
+    return refuse(errorCodes.INVALID_RECORD, 'Clients may not write control batches.')
+  // Transactions come later; accepting such a batch would show records that may be aborted.
+  if (isBatchTransactional(bytes, 0))
+    return refuse(errorCodes.INVALID_TXN_STATE, 'This broker does not serve transactions yet.')
+  const codec = batchCodec(bytes, 0)
+  if (codec > HIGHEST_CODEC)
+    return refuse(errorCodes.INVALID_RECORD, `There is no compression codec ${codec}.`)
+  if (codec === ZSTD && apiVersion < ZSTD_VERSION)
+    return refuse(errorCodes.UNSUPPORTED_COMPRESSION_TYPE, 'zstd needs Produce v7 or later.')
+  const producerId = batchProducerId(bytes, 0)
+  if (producerId < 0) return undefined
+  if (producerId > Number.MAX_SAFE_INTEGER)
+    return refuse(errorCodes.INVALID_RECORD, 'The producer id was not given out by this broker.')
+  if (batchProducerEpoch(bytes, 0) < 0 || batchBaseSequence(bytes, 0) < 0)
+    return refuse(errorCodes.INVALID_RECORD, 'The producer epoch or sequence is negative.')
+  return undefined
+}
+
+function checkTimes(bytes: Buffer, settings: ProduceSettings, nowMs: number): Refusal | undefined {
+  if (settings.stampsOnAppend) return undefined
+  const timestampMs = batchMaxTimestamp(bytes, 0)
+  if (timestampMs < -1 || timestampMs > nowMs + settings.timestampAfterMaxMs) {
+    const text = `Timestamp ${timestampMs} is more than ${settings.timestampAfterMaxMs} ms after the broker's time ${nowMs}.`
+    return refuse(errorCodes.INVALID_TIMESTAMP, text)
+  }
+  if (timestampMs >= 0 && timestampMs < nowMs - settings.timestampBeforeMaxMs) {
+    const text = `Timestamp ${timestampMs} is more than ${settings.timestampBeforeMaxMs} ms before the broker's time ${nowMs}.`
+    return refuse(errorCodes.INVALID_TIMESTAMP, text)
+  }
+  return undefined
+}
+
+function accept(bytes: Buffer, settings: ProduceSettings, nowMs: number): CheckedBatch {
+  if (settings.stampsOnAppend) stamp(bytes, nowMs)
+  const producerId = batchProducerId(bytes, 0)
+  const lastOffsetDelta = batchLastOffsetDelta(bytes, 0)
+  const firstSequence = batchBaseSequence(bytes, 0)
+  return {
+    bytes,
+    lastOffsetDelta,
+    maxTimestampMs: batchMaxTimestamp(bytes, 0),
+    // platformatic's plain batches carry epoch 0 and sequence 0: the id alone tells.
+    producerId: producerId < 0 ? -1 : producerId,
+    producerEpoch: batchProducerEpoch(bytes, 0),
+    firstSequence,
+    lastSequence: lastSequenceOf(firstSequence, lastOffsetDelta),
+  }
+}
+
+/** LogAppendTime: the batch's highest time becomes the broker's, and both fields lie under the checksum. */
+function stamp(bytes: Buffer, nowMs: number): void {
+  bytes.writeInt16BE(batchAttributeBits(bytes, 0) | batchAttributes.logAppendTime, 21)
+  bytes.writeBigInt64BE(BigInt(nowMs), 35)
+  bytes.writeUInt32BE(crc32c(bytes, batchChecksumFrom, bytes.length), 17)
+}
+
+function refuse(errorCode: number, text: string): Refusal {
+  return { errorCode, text }
+}

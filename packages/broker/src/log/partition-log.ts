@@ -1,0 +1,450 @@
+import { join } from 'node:path'
+import { assert, type Clock, type Logger } from '@millrace/core'
+import { setBatchBaseOffset, setBatchLeaderEpoch } from '@millrace/protocol'
+import { limits } from '../limits.ts'
+import type { Disk } from './disk.ts'
+import { encodeFrame } from './frames.ts'
+import { recoverLog, type Checkpoint } from './log-recovery.ts'
+import type { ProducerStates, ProducedBatch } from './producer-states.ts'
+import { Segment } from './segment.ts'
+
+/** The topic settings that a log obeys. `-1` means without bound, as in Kafka. */
+export interface LogSettings {
+  readonly segmentBytes: number
+  readonly segmentMs: number
+  readonly retentionMs: number
+  readonly retentionBytes: number
+  /** Whether `cleanup.policy` contains `delete`. */
+  readonly deletesOld: boolean
+}
+
+export interface LogContext {
+  readonly disk: Disk
+  readonly clock: Clock
+  readonly logger: Logger
+  /**
+   * When records may be shown and acknowledged: `os` once they are in the page cache, `always` after an fdatasync of their own,
+   * `group` after one shared with others, which the broker's `GroupSync` calls.
+   */
+  readonly fsync: FsyncMode
+}
+
+export type FsyncMode = 'os' | 'group' | 'always'
+
+/** A batch that has passed the produce checks, with the header fields the log needs. */
+export interface CheckedBatch {
+  readonly bytes: Buffer
+  readonly lastOffsetDelta: number
+  readonly maxTimestampMs: number
+  /** -1: not idempotent. */
+  readonly producerId: number
+  readonly producerEpoch: number
+  readonly firstSequence: number
+  readonly lastSequence: number
+}
+
+export type AppendVerdict =
+  | { readonly kind: 'appended'; readonly baseOffset: number }
+  | { readonly kind: 'duplicate'; readonly batch: ProducedBatch }
+  | { readonly kind: 'staleEpoch' }
+  | { readonly kind: 'outOfOrder' }
+
+/** Told how many bytes have become readable; null: look again (log start moved, or the log is gone). */
+export type VisibilityListener = (bytes: number | null) => void
+
+/**
+ * The records of one partition: segments on disk, the state of its producers, and three offsets.
+ * `logStartOffset` ≤ `highWatermark` ≤ `endOffset`; readers see up to the high watermark, which trails the end only in `group` mode, where
+ * records wait for their sync. All methods run to their end without giving up the thread, so no call sees another half done; only
+ * syncs wait, and they note beforehand what they will have made durable.
+ */
+export class PartitionLog {
+  readonly directory: string
+  settings: LogSettings
+  readonly #context: LogContext
+  /** Oldest first, never empty; the last one is written to. */
+  #segments: Segment[]
+  #producers: ProducerStates
+  #logStartOffset: number
+  #endOffset: number
+  #highWatermark: number
+  /** Bytes appended since the log was opened, and how many of them are readable. */
+  #appendedBytes = 0
+  #visibleBytes = 0
+  /** Bytes appended when the last checkpoint was taken. */
+  #checkpointedBytes = 0
+  #isCheckpointing = false
+  /** Segments with writes that may not be on the device yet. */
+  readonly #unsynced = new Set<Segment>()
+  /** When the active segment got its first batch, for `segment.ms`; undefined while it is empty. */
+  #activeSinceMs: number | undefined
+  /** Set for good when the disk failed in a way that leaves the log's end unknown. */
+  #failure: Error | undefined
+  readonly #listeners = new Set<VisibilityListener>()
+
+  private constructor(
+    directory: string,
+    settings: LogSettings,
+    context: LogContext,
+    startOffset: number,
+  ) {
+    this.directory = directory
+    this.settings = settings
+    this.#context = context
+    const recovered = recoverLog(context.disk, directory, context.logger, context.clock.now())
+    this.#segments = recovered.segments
+    this.#producers = recovered.producers
+    this.#endOffset = recovered.endOffset
+    this.#highWatermark = recovered.endOffset
+    this.#logStartOffset = Math.min(
+      Math.max(startOffset, this.#segments[0]!.baseOffset),
+      recovered.endOffset,
+    )
+    if (this.#active.sizeBytes > 0) this.#activeSinceMs = context.clock.now()
+    if (recovered.replayedBytes > 0) {
+      this.#unsynced.add(this.#active)
+      // What was replayed is worth a checkpoint of its own, or the next start replays it again.
+      this.#appendedBytes = recovered.replayedBytes
+      this.#visibleBytes = recovered.replayedBytes
+    }
+  }
+
+  /**
+   * Opens or creates the log in `directory`. Everything since the last checkpoint is read and checked; the log ends before the first
+   * batch that is torn or damaged.
+   * @param startOffset to which DeleteRecords moved the log start, 0 when it never did
+   */
+  static open(
+    directory: string,
+    settings: LogSettings,
+    context: LogContext,
+    startOffset = 0,
+  ): PartitionLog {
+    context.disk.makeDirectory(directory)
+    return new PartitionLog(directory, settings, context, startOffset)
+  }
+
+  get logStartOffset(): number {
+    return this.#logStartOffset
+  }
+
+  get highWatermark(): number {
+    return this.#highWatermark
+  }
+
+  get endOffset(): number {
+    return this.#endOffset
+  }
+
+  get sizeBytes(): number {
+    return this.#segments.reduce((sum, segment) => sum + segment.sizeBytes, 0)
+  }
+
+  get segmentCount(): number {
+    return this.#segments.length
+  }
+
+  /** The disk error after which the log takes nothing more, if there was one. */
+  get failure(): Error | undefined {
+    return this.#failure
+  }
+
+  get #active(): Segment {
+    return this.#segments.at(-1)!
+  }
+
+  /**
+   * Puts the batch at the end and assigns its offsets in place. In `os` and `always` mode it is readable when this returns; in `group` mode
+   * after the next `sync`.
+   * @throws the disk's error; nothing was appended then
+   */
+  append(batch: CheckedBatch): AppendVerdict {
+    if (this.#failure !== undefined) throw this.#failure
+    const verdict = this.#checkSequence(batch)
+    if (verdict !== undefined) return verdict
+    this.#rollIfNeeded(batch)
+    const baseOffset = this.#endOffset
+    const lastOffset = baseOffset + batch.lastOffsetDelta
+    setBatchBaseOffset(batch.bytes, 0, baseOffset)
+    setBatchLeaderEpoch(batch.bytes, 0, 0)
+    this.#active.append(batch.bytes, lastOffset, batch.maxTimestampMs)
+    this.#activeSinceMs ??= this.#context.clock.now()
+    this.#endOffset = lastOffset + 1
+    this.#appendedBytes += batch.bytes.length
+    this.#unsynced.add(this.#active)
+    if (batch.producerId >= 0) this.#recordProducer(batch, baseOffset, lastOffset)
+    if (this.#context.fsync === 'always') this.#syncNow()
+    if (this.#context.fsync !== 'group') this.#show(this.#endOffset, this.#appendedBytes)
+    return { kind: 'appended', baseOffset }
+  }
+
+  /** Makes durable and readable what was appended before the call. After a failed sync nobody knows what is on the device: the log stops. */
+  async sync(): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure
+    const endOffset = this.#endOffset
+    const appendedBytes = this.#appendedBytes
+    const segments = [...this.#unsynced]
+    this.#unsynced.clear()
+    try {
+      await Promise.all(segments.map((segment) => segment.file.sync()))
+    } catch (error) {
+      this.#fail(error as Error)
+      throw error
+    }
+    this.#show(endOffset, appendedBytes)
+  }
+
+  /**
+   * Whole batches from the one that holds `offset` on, as they stand in the file.
+   * @param maxBytes bound of the answer; with `minOneBatch` the first batch comes whole even if it is larger (KIP-74)
+   * @returns an empty Buffer at the high watermark, undefined when `offset` lies outside of the log
+   */
+  read(offset: number, maxBytes: number, minOneBatch: boolean): Buffer | undefined {
+    if (offset < this.#logStartOffset || offset > this.#highWatermark) return undefined
+    if (offset === this.#highWatermark) return Buffer.alloc(0)
+    for (let index = this.#segmentIndexOf(offset); index < this.#segments.length; index++) {
+      const segment = this.#segments[index]!
+      const first = segment.findOffset(
+        offset,
+        segment.index.positionBefore(offset - segment.baseOffset),
+      )
+      // Compaction may leave a segment without anything at or above the offset; the next one has it.
+      if (first !== undefined)
+        return segment.read(first, maxBytes, minOneBatch, this.#highWatermark)
+    }
+    return Buffer.alloc(0)
+  }
+
+  /** The batch that holds the first record with a timestamp of `timestampMs` or later, whole; undefined when there is none. */
+  readAtTime(timestampMs: number): Buffer | undefined {
+    for (const segment of this.#segments) {
+      if (segment.maxTimestampMs < timestampMs) continue
+      for (const place of segment.batches(segment.index.positionBeforeTime(timestampMs))) {
+        if (place.baseOffset >= this.#highWatermark) return undefined
+        if (place.maxTimestampMs >= timestampMs && place.lastOffset >= this.#logStartOffset)
+          return segment.read(place, place.sizeBytes, true, this.#highWatermark)
+      }
+    }
+    return undefined
+  }
+
+  /** The highest timestamp of a readable record, undefined when there is none. */
+  maxTimestampMs(): number | undefined {
+    const highest = Math.max(...this.#segments.map((segment) => segment.maxTimestampMs))
+    return this.#highWatermark === this.#logStartOffset || highest < 0 ? undefined : highest
+  }
+
+  /** Readers are told of every growth of the readable part until they take the listener back. */
+  listen(listener: VisibilityListener): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /** Bytes that became readable since the log was opened: the difference of two calls says how much came in between. */
+  get visibleBytes(): number {
+    return this.#visibleBytes
+  }
+
+  /** Moves the log start up and removes segments that lie wholly before it. The caller has made the new start durable. */
+  advanceLogStart(offset: number): void {
+    if (offset <= this.#logStartOffset) return
+    assert(offset <= this.#highWatermark, `Log start ${offset} beyond ${this.#highWatermark}`)
+    this.#logStartOffset = offset
+    while (this.#segments.length > 1 && this.#segments[1]!.baseOffset <= offset)
+      this.#removeOldest()
+    this.#notify(null)
+  }
+
+  /**
+   * Removes segments that are older than `retention.ms` or that exceed `retention.bytes`. Producers keep their state.
+   * @returns how many segments went
+   */
+  applyRetention(): number {
+    if (!this.settings.deletesOld) return 0
+    let removed = 0
+    this.#rollIfExpired()
+    while (this.#segments.length > 1 && (this.#isOldestExpired() || this.#isOldestSurplus())) {
+      const next = this.#segments[1]!.baseOffset
+      if (next > this.#highWatermark) break
+      this.#logStartOffset = Math.max(this.#logStartOffset, next)
+      this.#removeOldest()
+      removed++
+    }
+    if (removed > 0) this.#notify(null)
+    return removed
+  }
+
+  /** Forgets producers idle for longer than `limits.producerExpirationMs`. */
+  expireProducers(): void {
+    this.#producers.expire(this.#context.clock.now() - limits.producerExpirationMs)
+  }
+
+  /** True when enough was appended, or anything and `isDue`, since the last checkpoint. */
+  needsCheckpoint(isDue: boolean): boolean {
+    const pending = this.#appendedBytes - this.#checkpointedBytes
+    return !this.#isCheckpointing && pending > (isDue ? 0 : limits.checkpointBytes)
+  }
+
+  /** Syncs, then notes how far the log need not be checked at the next start, and the state of the producers there. */
+  async checkpoint(): Promise<void> {
+    if (this.#isCheckpointing || this.#failure !== undefined) return
+    this.#isCheckpointing = true
+    try {
+      const note = this.#prepareCheckpoint()
+      await this.sync()
+      note()
+    } finally {
+      this.#isCheckpointing = false
+    }
+  }
+
+  /** Syncs, checkpoints and closes the files. */
+  async close(): Promise<void> {
+    if (this.#failure === undefined && this.#appendedBytes > this.#checkpointedBytes) {
+      const note = this.#prepareCheckpoint()
+      await this.sync()
+      note()
+    }
+    this.abandon()
+  }
+
+  /** Closes the files and writes nothing, as before a deletion. */
+  abandon(): void {
+    this.#failure ??= new Error(`The log in ${this.directory} is closed`)
+    for (const segment of this.#segments) segment.close()
+    this.#notify(null)
+    this.#listeners.clear()
+  }
+
+  #checkSequence(batch: CheckedBatch): AppendVerdict | undefined {
+    if (batch.producerId < 0) return undefined
+    const { producerId, producerEpoch, firstSequence, lastSequence } = batch
+    const verdict = this.#producers.check(producerId, producerEpoch, firstSequence, lastSequence)
+    return verdict.kind === 'append' ? undefined : verdict
+  }
+
+  #recordProducer(batch: CheckedBatch, firstOffset: number, lastOffset: number): void {
+    const { firstSequence, lastSequence, maxTimestampMs: timestampMs } = batch
+    this.#producers.record(
+      batch.producerId,
+      batch.producerEpoch,
+      { firstSequence, lastSequence, firstOffset, lastOffset, timestampMs },
+      this.#context.clock.now(),
+    )
+  }
+
+  #rollIfNeeded(batch: CheckedBatch): void {
+    const active = this.#active
+    if (active.sizeBytes === 0) return
+    const isFull = active.sizeBytes + batch.bytes.length > this.settings.segmentBytes
+    const isOld =
+      this.#activeSinceMs !== undefined &&
+      this.#context.clock.now() - this.#activeSinceMs >= this.settings.segmentMs
+    // Offsets within a segment are 32 bits in the index.
+    const isWide = this.#endOffset + batch.lastOffsetDelta - active.baseOffset > 0x7fff_ffff
+    if (isFull || isOld || isWide) this.#roll()
+  }
+
+  #roll(): void {
+    const next = new Segment(this.#context.disk, this.directory, this.#endOffset, 0)
+    // The file must exist before records rely on it, and its name survive a power cut.
+    next.file.truncate(0)
+    if (this.#context.fsync !== 'os') this.#context.disk.syncDirectory(this.directory)
+    this.#segments.push(next)
+    this.#activeSinceMs = undefined
+  }
+
+  #show(endOffset: number, appendedBytes: number): void {
+    const bytes = appendedBytes - this.#visibleBytes
+    if (bytes <= 0) return
+    this.#highWatermark = endOffset
+    this.#visibleBytes = appendedBytes
+    this.#notify(bytes)
+  }
+
+  #notify(bytes: number | null): void {
+    for (const listener of this.#listeners) listener(bytes)
+  }
+
+  #syncNow(): void {
+    try {
+      for (const segment of this.#unsynced) segment.file.syncNow()
+    } catch (error) {
+      this.#fail(error as Error)
+      throw error
+    }
+    this.#unsynced.clear()
+  }
+
+  #fail(error: Error): void {
+    this.#failure = error
+    this.#context.logger.error('a partition log failed and takes no more records until restart', {
+      directory: this.directory,
+      error,
+    })
+  }
+
+  #isOldestExpired(): boolean {
+    const { retentionMs } = this.settings
+    return retentionMs >= 0 && this.#ageMsOf(this.#segments[0]!) > retentionMs
+  }
+
+  #isOldestSurplus(): boolean {
+    const { retentionBytes } = this.settings
+    return retentionBytes >= 0 && this.sizeBytes - this.#segments[0]!.sizeBytes >= retentionBytes
+  }
+
+  /** When even the newest record is too old, the active segment is closed so that it can go as well. */
+  #rollIfExpired(): void {
+    const { retentionMs } = this.settings
+    const active = this.#active
+    if (active.sizeBytes > 0 && retentionMs >= 0 && this.#ageMsOf(active) > retentionMs)
+      this.#roll()
+  }
+
+  /** By the newest record; by the file's last write when that record claims to be from the future, or it would stay for ever. */
+  #ageMsOf(segment: Segment): number {
+    const nowMs = this.#context.clock.now()
+    const newestMs = segment.maxTimestampMs
+    return nowMs - (newestMs > nowMs || newestMs < 0 ? segment.file.modifiedMs : newestMs)
+  }
+
+  #removeOldest(): void {
+    const oldest = this.#segments.shift()!
+    this.#unsynced.delete(oldest)
+    oldest.remove()
+  }
+
+  #segmentIndexOf(offset: number): number {
+    let low = 0
+    let high = this.#segments.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (this.#segments[middle]!.baseOffset <= offset) low = middle + 1
+      else high = middle
+    }
+    return Math.max(0, low - 1)
+  }
+
+  /** Notes the present state; what it returns writes the note, once a sync has made the state durable. */
+  #prepareCheckpoint(): () => void {
+    const active = this.#active
+    const appendedBytes = this.#appendedBytes
+    const indexed = this.#segments.map((segment) => [segment, segment.index.count] as const)
+    const checkpoint: Checkpoint = {
+      version: 1,
+      segment: active.baseOffset,
+      position: active.sizeBytes,
+      endOffset: this.#endOffset,
+      producers: this.#producers.snapshot(),
+    }
+    const frame = encodeFrame(checkpoint)
+    return () => {
+      if (this.#failure !== undefined) return
+      for (const [segment, count] of indexed)
+        if (this.#segments.includes(segment)) segment.storeIndex(count)
+      this.#context.disk.replaceFile(join(this.directory, 'checkpoint'), frame, false)
+      this.#checkpointedBytes = appendedBytes
+    }
+  }
+}

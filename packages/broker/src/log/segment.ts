@@ -1,0 +1,227 @@
+import { join } from 'node:path'
+import { limits } from '../limits.ts'
+import {
+  batchHeaderBytes,
+  batchBaseOffset,
+  batchSizeBytes,
+  batchLastOffsetDelta,
+  batchMaxTimestamp,
+} from '@millrace/protocol'
+import type { Disk, DiskFile } from './disk.ts'
+import { SparseIndex } from './sparse-index.ts'
+
+/** Place of a batch in its segment. */
+export interface BatchPlace {
+  readonly position: number
+  readonly sizeBytes: number
+  readonly baseOffset: number
+  readonly lastOffset: number
+  readonly maxTimestampMs: number
+}
+
+/**
+ * One file of a log: whole record batches, end to end, in offset order, and its sparse index beside it. Only the last segment
+ * of a log is written to. File and index open at first use, so that a thousand idle partitions cost nothing.
+ */
+export class Segment {
+  readonly baseOffset: number
+  /** Bytes of whole, checked batches; the next batch goes here. */
+  sizeBytes: number
+  readonly #disk: Disk
+  readonly #path: string
+  #file: DiskFile | undefined
+  #index: SparseIndex | undefined
+  /** Highest timestamp so far; undefined until the index is read. */
+  #maxTimestampMs = -1
+  /** Entries that stand in the index file already. */
+  #storedEntries = 0
+  #lastIndexedPosition = 0
+
+  constructor(disk: Disk, directory: string, baseOffset: number, sizeBytes: number) {
+    this.#disk = disk
+    this.#path = join(directory, segmentName(baseOffset))
+    this.baseOffset = baseOffset
+    this.sizeBytes = sizeBytes
+  }
+
+  get file(): DiskFile {
+    this.#file ??= this.#disk.open(`${this.#path}.log`)
+    return this.#file
+  }
+
+  get index(): SparseIndex {
+    this.#index ??= this.#loadIndex()
+    return this.#index
+  }
+
+  /** Highest timestamp of any batch, -1 when empty. */
+  get maxTimestampMs(): number {
+    this.#index ??= this.#loadIndex()
+    return this.#maxTimestampMs
+  }
+
+  /** Writes one batch at the end. On a failed write nothing has changed. */
+  append(batch: Buffer, lastOffset: number, maxTimestampMs: number): void {
+    try {
+      this.file.write(batch, this.sizeBytes)
+    } catch (error) {
+      // A part of the batch may stand there; the next append, or recovery, overwrites or cuts it.
+      this.#cutTail()
+      throw error
+    }
+    this.noteBatch({
+      position: this.sizeBytes,
+      sizeBytes: batch.length,
+      baseOffset: batchBaseOffset(batch, 0),
+      lastOffset,
+      maxTimestampMs,
+    })
+  }
+
+  /** Takes a batch that stands at the end of the file into account. */
+  noteBatch(place: BatchPlace): void {
+    const { index } = this
+    if (place.position - this.#lastIndexedPosition >= limits.indexIntervalBytes) {
+      index.add(place.baseOffset - this.baseOffset, place.position, this.#maxTimestampMs)
+      this.#lastIndexedPosition = place.position
+    }
+    this.#maxTimestampMs = Math.max(this.#maxTimestampMs, place.maxTimestampMs)
+    this.sizeBytes = place.position + place.sizeBytes
+  }
+
+  /**
+   * The first batch whose last offset is `offset` or higher.
+   * @param fromPosition of a batch at or before it
+   */
+  findOffset(offset: number, fromPosition: number): BatchPlace | undefined {
+    for (const place of this.batches(fromPosition)) if (place.lastOffset >= offset) return place
+    return undefined
+  }
+
+  /**
+   * Whole batches from `first` on, as they stand in the file, that end before `endOffset`.
+   * @param maxBytes bound of the answer; with `minOneBatch` the first batch comes whole even if it is larger
+   */
+  read(first: BatchPlace, maxBytes: number, minOneBatch: boolean, endOffset: number): Buffer {
+    if (first.sizeBytes > maxBytes && !minOneBatch) return Buffer.alloc(0)
+    const wanted = Math.max(maxBytes, first.sizeBytes)
+    const bytes = Buffer.allocUnsafeSlow(Math.min(wanted, this.sizeBytes - first.position))
+    const count = this.file.read(bytes, first.position)
+    let end = 0
+    while (end + batchHeaderBytes <= count) {
+      const next = end + batchSizeBytes(bytes, end)
+      if (next <= end || next > count || batchBaseOffset(bytes, end) >= endOffset) break
+      end = next
+    }
+    return bytes.subarray(0, end)
+  }
+
+  /** Headers from the batch at `position` to the end. Trusts the bytes: they were checked when appended or recovered. */
+  *batches(position: number): Generator<BatchPlace> {
+    const window = Buffer.allocUnsafe(limits.indexIntervalBytes * 2)
+    let windowAt = 0
+    let windowBytes = 0
+    let at = position
+    while (at + batchHeaderBytes <= this.sizeBytes) {
+      if (at < windowAt || at + batchHeaderBytes > windowAt + windowBytes) {
+        windowAt = at
+        windowBytes = this.file.read(window, at)
+        if (windowBytes < batchHeaderBytes) return
+      }
+      const place = placeOf(window, at - windowAt, at)
+      if (place.sizeBytes < batchHeaderBytes) return
+      yield place
+      at += place.sizeBytes
+    }
+  }
+
+  /** Cuts the file to `sizeBytes` and forgets what lay beyond. */
+  truncate(sizeBytes: number): void {
+    this.file.truncate(sizeBytes)
+    this.sizeBytes = sizeBytes
+    this.#index = undefined
+    this.#disk.remove(`${this.#path}.index`)
+  }
+
+  /** Starts with an index cut at `position`, to be completed by `noteBatch` for each batch from there on. */
+  resumeIndex(position: number): void {
+    this.sizeBytes = position
+    this.#index = this.#loadIndex()
+  }
+
+  /** Writes index entries that are not stored yet. Only entries of synced batches may be stored: call it after a sync. */
+  storeIndex(entryCount = this.index.count): void {
+    if (entryCount <= this.#storedEntries) return
+    const file = this.#disk.open(`${this.#path}.index`)
+    try {
+      file.write(
+        this.index.encode(this.#storedEntries, entryCount),
+        SparseIndex.filePosition(this.#storedEntries),
+      )
+    } finally {
+      file.close()
+    }
+    this.#storedEntries = entryCount
+  }
+
+  close(): void {
+    this.#file?.close()
+    this.#file = undefined
+  }
+
+  remove(): void {
+    this.close()
+    this.#disk.remove(`${this.#path}.log`)
+    this.#disk.remove(`${this.#path}.index`)
+  }
+
+  /** The stored entries, then the headers after the last of them. */
+  #loadIndex(): SparseIndex {
+    const stored = this.#disk.readFile(`${this.#path}.index`)
+    const index = SparseIndex.decode(stored ?? Buffer.alloc(0), this.sizeBytes)
+    const isWhole = index.count * SparseIndex.filePosition(1) === (stored?.length ?? 0)
+    if (!isWhole) this.#disk.remove(`${this.#path}.index`)
+    this.#storedEntries = isWhole ? index.count : 0
+    this.#lastIndexedPosition = index.lastPosition
+    this.#maxTimestampMs = index.lastTimestampMs
+    for (const place of this.batches(index.lastPosition)) {
+      if (place.position - this.#lastIndexedPosition >= limits.indexIntervalBytes) {
+        index.add(place.baseOffset - this.baseOffset, place.position, this.#maxTimestampMs)
+        this.#lastIndexedPosition = place.position
+      }
+      this.#maxTimestampMs = Math.max(this.#maxTimestampMs, place.maxTimestampMs)
+    }
+    return index
+  }
+
+  #cutTail(): void {
+    try {
+      this.file.truncate(this.sizeBytes)
+    } catch {
+      // The caller reports the write's own error; the tail is overwritten by the next append or cut by recovery.
+    }
+  }
+}
+
+/** Reads the header at `at` of `buffer`, which stands at `position` of the file. */
+export function placeOf(buffer: Buffer, at: number, position: number): BatchPlace {
+  const baseOffset = batchBaseOffset(buffer, at)
+  return {
+    position,
+    sizeBytes: batchSizeBytes(buffer, at),
+    baseOffset,
+    lastOffset: baseOffset + batchLastOffsetDelta(buffer, at),
+    maxTimestampMs: batchMaxTimestamp(buffer, at),
+  }
+}
+
+/** As in Kafka: the base offset with 20 digits. */
+export function segmentName(baseOffset: number): string {
+  return String(baseOffset).padStart(20, '0')
+}
+
+/** The base offset of a segment's file, or undefined when the name is another file's. */
+export function segmentBaseOffset(fileName: string): number | undefined {
+  const match = /^(\d{20})\.log$/.exec(fileName)
+  return match?.[1] === undefined ? undefined : Number(match[1])
+}

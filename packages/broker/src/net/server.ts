@@ -1,0 +1,128 @@
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
+import type { Meter } from '@millrace/core'
+import { ByteWriter } from '@millrace/protocol'
+import type { BrokerMeters, RequestContext } from '../api/served-api.ts'
+import type { BrokerState } from '../broker-state.ts'
+import { BrokerError } from '../errors.ts'
+import { limits } from '../limits.ts'
+import { Connection } from './connection.ts'
+
+export interface ListenerOptions {
+  readonly broker: BrokerState
+  readonly host: string
+  /** 0: any free port. */
+  readonly port: number
+  /** What clients are told to connect to; the listener's own address by default. */
+  readonly advertisedHost?: string
+}
+
+/** Accepts connections on one address. */
+export class Listener {
+  readonly host: string
+  readonly port: number
+  readonly #server: Server
+  readonly #connections: Set<Connection>
+
+  private constructor(server: Server, host: string, connections: Set<Connection>) {
+    this.#server = server
+    this.host = host
+    this.port = (server.address() as AddressInfo).port
+    this.#connections = connections
+  }
+
+  /** @throws BrokerError `MR_BROKER_LISTEN_FAILED` */
+  static async open(options: ListenerOptions): Promise<Listener> {
+    const { broker, host, port } = options
+    const connections = new Set<Connection>()
+    const accept = acceptInto(connections, options)
+    const server = createServer(accept)
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject)
+      server.listen({ host, port, backlog: 511 }, resolve)
+    }).catch((error: unknown) => {
+      throw new BrokerError(
+        'MR_BROKER_LISTEN_FAILED',
+        `Cannot listen on ${host}:${port} (${(error as NodeJS.ErrnoException).code}). No client was served; free the port, or choose another (0 takes any free one).`,
+        { host, port },
+        { cause: error },
+      )
+    })
+    server.on('error', (error) => broker.logger.error('the listener failed', { host, port, error }))
+    return new Listener(server, host, connections)
+  }
+
+  get connectionCount(): number {
+    return this.#connections.size
+  }
+
+  /** Accepts no more and closes every connection. */
+  async close(): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
+    for (const connection of this.#connections) connection.close('the broker stops')
+    await closed
+  }
+}
+
+function acceptInto(
+  connections: Set<Connection>,
+  { broker, advertisedHost }: ListenerOptions,
+): (socket: Socket) => void {
+  const writer = new ByteWriter()
+  const meters = metersOf(broker.meter)
+  return (socket) => {
+    if (connections.size >= limits.connections) {
+      broker.logger.warn('a connection was refused: too many are open', {
+        connections: connections.size,
+      })
+      return void socket.destroy()
+    }
+    const connection = new Connection({
+      socket,
+      broker,
+      advertised: addressFor(socket, advertisedHost),
+      writer,
+      meters,
+    })
+    connections.add(connection)
+    connection.closed.addEventListener('abort', () => connections.delete(connection), {
+      once: true,
+    })
+  }
+}
+
+/** Without an advertised host, the address that this very client has reached, so that also a listener on 0.0.0.0 gives one that works. */
+function addressFor(socket: Socket, advertisedHost?: string): RequestContext['advertised'] {
+  const host = advertisedHost ?? (socket.localAddress ?? '127.0.0.1').replace(/^::ffff:/, '')
+  return { host, port: socket.localPort ?? 0 }
+}
+
+function metersOf(meter: Meter): BrokerMeters & { request(api: string): void } {
+  const requests = meter.counter({
+    name: 'mr_broker_requests_total',
+    help: 'Requests handled, by API.',
+    labelNames: ['api'],
+  })
+  const producedBytes = meter.counter({
+    name: 'mr_broker_produced_bytes_total',
+    help: 'Bytes of record batches appended, by topic.',
+    labelNames: ['topic'],
+  })
+  const producedRecords = meter.counter({
+    name: 'mr_broker_produced_records_total',
+    help: 'Records appended, by topic.',
+    labelNames: ['topic'],
+  })
+  const fetchedBytes = meter.counter({
+    name: 'mr_broker_fetched_bytes_total',
+    help: 'Bytes of record batches sent to consumers, by topic.',
+    labelNames: ['topic'],
+  })
+  return {
+    request: (api) => requests.add(1, { api }),
+    produced: (topic, bytes, records) => {
+      producedBytes.add(bytes, { topic })
+      producedRecords.add(records, { topic })
+    },
+    fetched: (topic, bytes) => fetchedBytes.add(bytes, { topic }),
+  }
+}
