@@ -21,8 +21,8 @@ export interface ApacheKafkaOptions {
   readonly version?: string
   /** Lines added to `server.properties`. */
   readonly properties?: Readonly<Record<string, string>>
-  /** Told why nothing was started. Prints the line by default. */
-  readonly onSkip?: (reason: string) => void
+  /** Gets the line that says why nothing was started; by default it goes to standard error. */
+  readonly onSkip?: (line: string) => void
 }
 
 export interface ApacheKafka extends AsyncDisposable {
@@ -39,6 +39,7 @@ export interface ApacheKafka extends AsyncDisposable {
   stop(): Promise<void>
 }
 
+const defaultVersion = '4.1.1'
 const cacheDirectory = fileURLToPath(new URL('../../../.cache/apache-kafka/', import.meta.url))
 /** Kafka refuses to start with fewer; small machines run tests beside it. */
 const javaOptions = ['-Xms128m', '-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1']
@@ -48,11 +49,11 @@ const startTimeoutMs = 90_000
 export async function startApacheKafka(
   options: ApacheKafkaOptions = {},
 ): Promise<ApacheKafka | undefined> {
-  const version = options.version ?? '4.1.1'
-  const skip = options.onSkip ?? ((reason: string) => console.log(reason))
-  const reason = await whyNotAvailable(version)
+  const version = options.version ?? defaultVersion
+  const skip = options.onSkip ?? ((line: string) => void process.stderr.write(`${line}\n`))
+  const reason = await whyNoApacheKafka(version)
   if (reason !== undefined) {
-    skip(`Apache Kafka ${version} is skipped: ${reason}`)
+    skip(reason)
     return undefined
   }
   const jars = await fetchJars(version)
@@ -159,10 +160,12 @@ class ApacheKafkaProcess implements ApacheKafka {
   }
 }
 
-async function whyNotAvailable(version: string): Promise<string | undefined> {
-  if (!(await answers('java', ['-version']))) return 'no java command'
+/** The line that says why Apache Kafka cannot be started here; `undefined` where it can. */
+export async function whyNoApacheKafka(version = defaultVersion): Promise<string | undefined> {
+  const skipped = `Apache Kafka ${version} is skipped:`
+  if (!(await answers('java', ['-version']))) return `${skipped} no java command.`
   if (!existsSync(join(cacheDirectory, version, 'libs')) && !(await answers('mvn', ['-version'])))
-    return 'no mvn command, and its jars are not in .cache yet'
+    return `${skipped} no mvn command, and its jars are not in .cache yet.`
   return undefined
 }
 

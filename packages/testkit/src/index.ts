@@ -1,1 +1,13 @@
-export { startApacheKafka, type ApacheKafka, type ApacheKafkaOptions } from './apache-kafka.ts'
+export {
+  startApacheKafka,
+  whyNoApacheKafka,
+  type ApacheKafka,
+  type ApacheKafkaOptions,
+} from './apache-kafka.ts'
+export { startFaultProxy, type Direction, type FaultProxy, type Flow } from './fault-proxy.ts'
+export {
+  kafkaBackends,
+  startEmbeddedBroker,
+  type KafkaBackend,
+  type RunningKafka,
+} from './kafka-backends.ts'

@@ -3,7 +3,7 @@ import { connect } from 'node:net'
 import { systemClock } from '@millrace/core'
 
 /** ApiVersions v0 with correlation id 1 and a null client id: the smallest request every broker answers. */
-const apiVersionsRequest = Buffer.from('0000000a001200000000' + '0001' + 'ffff', 'hex')
+const apiVersionsRequest = Buffer.from('0000000a0012000000000001ffff', 'hex')
 const oneTryMs = 2_000
 
 /** Resolves once a Kafka broker at 127.0.0.1:`port` answers a request; rejects after `timeoutMs` or when `gone` is aborted. */

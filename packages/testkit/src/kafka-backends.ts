@@ -1,0 +1,130 @@
+/**
+ * The brokers that every broker-facing suite runs on: our embedded one always, as a process of its own that can be killed, and Apache
+ * Kafka where `MILLRACE_TEST_KAFKA=apache` asks for it (`apache-only` leaves the embedded one out).
+ */
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { startApacheKafka, whyNoApacheKafka } from './apache-kafka.ts'
+import { waitUntilKafkaAnswers } from './kafka-probe.ts'
+
+export interface RunningKafka extends AsyncDisposable {
+  readonly brokers: readonly string[]
+  readonly port: number
+  /** SIGKILL; the data stay. */
+  kill(): Promise<void>
+  /** Stops cleanly; the data stay. */
+  shutDown(): Promise<void>
+  /** Starts again on the same port and data, stopping first where needed; resolves once it answers. */
+  restart(): Promise<void>
+  /** Ends the broker and removes its data. */
+  stop(): Promise<void>
+}
+
+export interface KafkaBackend {
+  readonly name: string
+  start(): Promise<RunningKafka>
+}
+
+/** The backends of this run. One that is asked for and not available says so in one line and is left out. */
+export async function kafkaBackends(): Promise<readonly KafkaBackend[]> {
+  const wanted = process.env['MILLRACE_TEST_KAFKA'] ?? ''
+  const backends: KafkaBackend[] = []
+  if (wanted !== 'apache-only')
+    backends.push({ name: 'embedded broker', start: startEmbeddedBroker })
+  if (wanted.startsWith('apache') && (await isApacheKafkaThere()))
+    backends.push({ name: 'Apache Kafka', start: startApache })
+  return backends
+}
+
+async function isApacheKafkaThere(): Promise<boolean> {
+  const reason = await whyNoApacheKafka()
+  if (reason !== undefined) process.stderr.write(`${reason}\n`)
+  return reason === undefined
+}
+
+async function startApache(): Promise<RunningKafka> {
+  const kafka = await startApacheKafka()
+  if (!kafka) throw new Error('Apache Kafka was available a moment ago and is not any more.')
+  return kafka
+}
+
+/** Starts the embedded broker as a process, on fresh data. */
+export async function startEmbeddedBroker(): Promise<RunningKafka> {
+  const directory = await mkdtemp(join(tmpdir(), 'millrace-test-broker-'))
+  const broker = new EmbeddedBrokerProcess(directory)
+  try {
+    await broker.restart()
+    return broker
+  } catch (error) {
+    await rm(directory, { recursive: true, force: true })
+    throw error
+  }
+}
+
+const program = fileURLToPath(new URL('./embedded-broker-main.ts', import.meta.url))
+const startTimeoutMs = 20_000
+
+class EmbeddedBrokerProcess implements RunningKafka {
+  readonly #directory: string
+  #process: ChildProcess | undefined
+  #port = 0
+
+  constructor(directory: string) {
+    this.#directory = directory
+  }
+
+  get port(): number {
+    return this.#port
+  }
+
+  get brokers(): readonly string[] {
+    return [`127.0.0.1:${this.#port}`]
+  }
+
+  async restart(): Promise<void> {
+    await this.shutDown()
+    const child = spawn(process.execPath, [program, this.#directory, String(this.#port)], {
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    })
+    this.#process = child
+    const killAtExit = (): void => void child.kill('SIGKILL')
+    process.once('exit', killAtExit)
+    const gone = new AbortController()
+    child.once('exit', () => {
+      process.removeListener('exit', killAtExit)
+      gone.abort(new Error('The broker process ended before it was ready.'))
+    })
+    const [ready] = (await once(child, 'message', { signal: gone.signal })) as [{ port: number }]
+    this.#port = ready.port
+    await waitUntilKafkaAnswers(this.#port, startTimeoutMs, gone.signal)
+  }
+
+  async kill(): Promise<void> {
+    await this.#end('SIGKILL')
+  }
+
+  async shutDown(): Promise<void> {
+    await this.#end('SIGTERM')
+  }
+
+  async stop(): Promise<void> {
+    await this.kill()
+    await rm(this.#directory, { recursive: true, force: true })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop()
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    const child = this.#process
+    if (!child || child.exitCode !== null || child.signalCode !== null) return
+    const exited = once(child, 'exit')
+    child.kill(signal)
+    await exited
+  }
+}
