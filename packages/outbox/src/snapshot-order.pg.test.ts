@@ -165,7 +165,10 @@ test('relay: a long open transaction of another session does not stall it', asyn
   }
   await long.commit()
   await eventually('the long one', () => producer.records.length === 31)
-  assert.deepEqual(versionsOf(producer).slice(0, 30), Array.from({ length: 30 }, (_, i) => i + 1))
+  assert.deepEqual(
+    versionsOf(producer).slice(0, 30),
+    Array.from({ length: 30 }, (_, i) => i + 1),
+  )
 })
 
 test('relay: a transaction that rolled back publishes nothing', async () => {

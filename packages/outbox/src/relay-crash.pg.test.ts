@@ -1,0 +1,202 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { armFaults, eventually } from '@millrace/core/testing'
+import { SimulatedClock } from '@millrace/core/testing'
+import { systemClock } from '@millrace/core'
+import { outboxFixture, publishAll, testEvent } from '../test/fixture.ts'
+import { envelopeOf, RecordingProducer } from '../test/recording-producer.ts'
+
+const backoff = { baseMs: 5, maxMs: 20 }
+
+/** The order in which each key's versions came first; repeats are duplicates. */
+function firstAppearances(producer: RecordingProducer): ReadonlyMap<string, readonly number[]> {
+  const seen = new Map<string, number[]>()
+  for (const record of producer.records) {
+    const { aggregateId, aggregateVersion } = envelopeOf(record)
+    const versions = seen.get(aggregateId) ?? []
+    seen.set(aggregateId, versions)
+    if (!versions.includes(aggregateVersion ?? 0)) versions.push(aggregateVersion ?? 0)
+  }
+  return seen
+}
+
+for (const point of ['afterClaim', 'beforePublish', 'afterPublish', 'afterMark']) {
+  test(`relay: failing ${point} loses nothing, keeps the order, and repeats at most the claimed chunk`, async () => {
+    await using fixture = await outboxFixture()
+    const { outbox } = fixture
+    const producer = new RecordingProducer()
+    let passes = 0
+    const disarm = armFaults((passed) => {
+      // The third chunk of the first set, and the first one after the restart.
+      if (passed === `outbox.relay.${point}` && (++passes === 3 || passes === 4))
+        throw new Error(`killed ${point}`)
+    })
+    try {
+      const events = Array.from({ length: 55 }, (_, index) =>
+        testEvent(`key-${index % 5}`, Math.floor(index / 5) + 1),
+      )
+      const ids = await publishAll(outbox, events)
+      await using relay = outbox.createRelay({ producer, chunkRecords: 10, backoff })
+      relay.start()
+      await eventually('all marked', async () => (await outbox.stats()).publishedTotal === 55n)
+      assert.deepEqual([...new Set(producer.eventIds)], ids, 'each of them, in the order written')
+      const repeated = producer.records.length - 55
+      assert.equal(repeated, point === 'afterPublish' ? 20 : 0)
+      for (const [key, versions] of firstAppearances(producer))
+        assert.deepEqual(
+          versions,
+          Array.from({ length: 11 }, (_, index) => index + 1),
+          key,
+        )
+    } finally {
+      disarm()
+    }
+  })
+}
+
+test('relay: one that stopped for longer than its lease marks nothing and gives way', async () => {
+  await using fixture = await outboxFixture()
+  const { outbox } = fixture
+  const [zombieProducer, producer] = [new RecordingProducer(), new RecordingProducer()]
+  const ids = await publishAll(
+    outbox,
+    Array.from({ length: 6 }, (_, index) => testEvent('a', index + 1)),
+  )
+  // Its clock stands still like that of a stopped process: it renews nothing and does not see that time passed.
+  const zombie = outbox.createRelay({
+    producer: zombieProducer,
+    clock: new SimulatedClock(),
+    leaseMs: 300,
+    instanceId: 'zombie',
+  })
+  const wokenUp = Promise.withResolvers<void>()
+  const stopped = Promise.withResolvers<void>()
+  let isFirst = true
+  const disarm = armFaults(async (point) => {
+    if (point !== 'outbox.relay.afterPublish' || !isFirst) return
+    isFirst = false
+    stopped.resolve()
+    await wokenUp.promise
+  })
+  try {
+    zombie.start()
+    await stopped.promise
+    await using heir = outbox.createRelay({ producer, leaseMs: 300, instanceId: 'heir' })
+    heir.start()
+    await eventually('the heir publishes what the zombie had claimed', async () => {
+      return (await outbox.stats()).publishedTotal === 6n
+    })
+    assert.deepEqual(producer.eventIds, ids)
+    wokenUp.resolve()
+    const later = await publishAll(outbox, [testEvent('a', 7)])
+    await eventually('the heir leads on', () => producer.records.length === 7)
+    assert.deepEqual(producer.eventIds, [...ids, ...later])
+    assert.equal((await outbox.stats()).lanes[0]?.owner, 'heir')
+    assert.equal((await outbox.stats()).publishedTotal, 7n, 'the zombie wrote nothing')
+    assert.equal(zombieProducer.records.length, 6)
+  } finally {
+    disarm()
+    wokenUp.resolve()
+    await zombie.close()
+  }
+})
+
+test('relay: one that sees that its lease ran out sends nothing more', async () => {
+  await using fixture = await outboxFixture()
+  const { outbox, database } = fixture
+  const producer = new RecordingProducer()
+  await publishAll(outbox, [testEvent('a', 1)])
+  let elapsedMs = 0
+  const clock = { ...systemClock, monotonicMs: () => systemClock.monotonicMs() + elapsedMs }
+  let isFirst = true
+  const disarm = armFaults(async (point) => {
+    if (point !== 'outbox.relay.afterClaim' || !isFirst) return
+    isFirst = false
+    await database.query('update outbox.relay_lane set epoch = epoch + 1, owner = $1', ['other'])
+    elapsedMs = 60_000
+  })
+  try {
+    await using relay = outbox.createRelay({ producer, clock, leaseMs: 2_000, backoff })
+    relay.start()
+    await eventually('it led and lost', async () => !isFirst && !relay.isLeading)
+    assert.equal(producer.records.length, 0)
+    await database.query(`update outbox.relay_lane set lease_until = '-infinity'`)
+    await eventually('it is published after all', () => producer.records.length === 1)
+  } finally {
+    disarm()
+  }
+})
+
+test('relay: a clean close hands the lane over at once', async () => {
+  await using fixture = await outboxFixture()
+  const { outbox } = fixture
+  const second = fixture.second()
+  const [one, two] = [new RecordingProducer(), new RecordingProducer()]
+  const leader = outbox.createRelay({ producer: one, instanceId: 'one' })
+  leader.start()
+  await eventually('it leads', () => leader.isLeading)
+  await using standby = second.outbox.createRelay({ producer: two, instanceId: 'two' })
+  standby.start()
+  await publishAll(outbox, [testEvent('a', 1)])
+  await eventually('the leader publishes', () => one.records.length === 1)
+  await leader.close()
+  await eventually('the other leads', () => standby.isLeading, { timeoutMs: 2_000 })
+  await publishAll(outbox, [testEvent('a', 2)])
+  await eventually('and publishes', () => two.records.length === 1)
+  assert.equal(one.records.length, 1)
+})
+
+test('relay: broken database connections do not stop it', async () => {
+  await using fixture = await outboxFixture()
+  const { outbox } = fixture
+  const admin = fixture.second()
+  const producer = new RecordingProducer()
+  await using relay = outbox.createRelay({ producer, backoff, chunkRecords: 5 })
+  relay.start()
+  await eventually('it leads', () => relay.isLeading)
+  const ids: string[] = []
+  for (let round = 0; round < 5; round++) {
+    ids.push(
+      ...(await publishAll(
+        admin.outbox,
+        Array.from({ length: 12 }, (_, index) => testEvent('a', round * 12 + index + 1)),
+      )),
+    )
+    await admin.database.query(
+      `select pg_terminate_backend(pid) from pg_stat_activity
+       where datname = current_database() and pid <> pg_backend_pid()`,
+    )
+  }
+  await eventually('all marked', async () => (await admin.outbox.stats()).publishedTotal === 60n, {
+    timeoutMs: 20_000,
+  })
+  assert.deepEqual([...new Set(producer.eventIds)], ids)
+})
+
+test('relay: data restored into another cluster is published from what has no receipt', async () => {
+  await using fixture = await outboxFixture()
+  const { outbox, database } = fixture
+  const producer = new RecordingProducer()
+  const first = outbox.createRelay({ producer })
+  first.start()
+  await publishAll(outbox, [testEvent('a', 1), testEvent('a', 2)])
+  await eventually('both marked', async () => (await outbox.stats()).publishedTotal === 2n)
+  await first.close()
+  await publishAll(outbox, [testEvent('a', 3), testEvent('b', 1)])
+  // As a dump of a much older cluster looks here: ids far above ours.
+  await database.query(
+    `update outbox.event_production_data set xid = (xid::text::bigint + 5000000)::text::xid8`,
+  )
+  await database.query(
+    `update outbox.relay_lane set system_identifier = 42, prev = '5000000:5000000:'`,
+  )
+  await using relay = outbox.createRelay({ producer, backoff })
+  relay.start()
+  await eventually('the other two', () => producer.records.length === 4)
+  await publishAll(outbox, [testEvent('a', 4)])
+  await eventually('and the next', () => producer.records.length === 5)
+  assert.deepEqual(
+    producer.records.map((record) => envelopeOf(record).aggregateVersion),
+    [1, 2, 3, 1, 4],
+  )
+})
