@@ -48,13 +48,17 @@ create index event_consumption_received on event_consumption_data using brin (re
 create table event_consumption_data_undated partition of event_consumption_data
   for values from (minvalue) to ('016f5e66-e800-0000-0000-000000000000');
 
--- How far a group has got, moved in the same transaction as its effects, fenced by the group's generation.
+-- How far a group has got and how much it has done, moved in the same transaction as its effects, fenced by the group's generation.
 create table consumer_position (
   consumer_group text not null,
   topic text not null,
   partition_number integer not null,
   "offset" bigint not null,
   generation integer not null,
+  processed_count bigint not null default 0,
+  duplicate_count bigint not null default 0,
+  skipped_count bigint not null default 0,
+  failed_count bigint not null default 0,
   updated_at timestamptz not null default clock_timestamp(),
   primary key (consumer_group, topic, partition_number)
 ) with (fillfactor = 50);

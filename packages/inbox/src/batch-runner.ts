@@ -18,6 +18,7 @@ import {
   claimPosition,
   lowerGeneration,
   type GroupPartition,
+  type Tally,
 } from './sql/position.ts'
 import { recordFailure, startAttempt } from './sql/record-failure.ts'
 import { recordHandled } from './sql/record-handled.ts'
@@ -215,7 +216,8 @@ export class BatchRunner {
         await faults.at('inbox.consumer.afterHandler')
         job.signal.throwIfAborted()
         await this.#record(tx, job, sorted.taken, handlerMs)
-        advancePosition(tx, statements.position, job.at, nextOffsetOf(segment))
+        const tally = tallyOf(sorted.taken, sorted.duplicates)
+        advancePosition(tx, statements.position, job.at, nextOffsetOf(segment), tally)
         return sorted.move
       })
       .catch((error: unknown) => {
@@ -300,7 +302,8 @@ export class BatchRunner {
         if (!(await claimPosition(tx, statements.position, job.at, offset, job.generation)))
           throw fenced(job)
         await recordFailure(tx, statements.failure, { ...row, retryInMs: null })
-        advancePosition(tx, statements.position, job.at, offset + 1n)
+        const tally = { ...tallyOf([], 0), failed: 1 }
+        advancePosition(tx, statements.position, job.at, offset + 1n, tally)
       }),
     )
     counts.failed++
@@ -387,19 +390,18 @@ export class BatchRunner {
   ): void {
     const { counts, instruments, onCommitted, clock, logger } = this.#options
     const labels = this.#labels(job)
-    const events = receivedOf(taken)
-    const skipped = taken.filter((each) => each.kind === 'unknown-type').length
-    const unread = taken.length - events.length - skipped
-    counts.processed += events.length
+    const { processed, skipped, failed } = tallyOf(taken, duplicates)
+    counts.processed += processed
     counts.skipped += skipped
-    counts.failed += unread
+    counts.failed += failed
     counts.duplicatesSkipped += duplicates
     if (skipped > 0) instruments.skipped.add(skipped, labels)
-    if (unread > 0) instruments.failed.add(unread, labels)
+    if (failed > 0) instruments.failed.add(failed, labels)
     if (duplicates > 0) instruments.duplicates.add(duplicates, labels)
+    const events = receivedOf(taken)
     const [oldest] = events
     if (!oldest) return
-    instruments.processed.add(events.length, labels)
+    instruments.processed.add(processed, labels)
     instruments.handlerSeconds.observe(handlerMs / 1_000, labels)
     const ageMs = Math.max(0, clock.now() - uuidTimeMs(oldest.event.eventId))
     instruments.ageSeconds.observe(ageMs / 1_000, labels)
@@ -450,6 +452,12 @@ function receivedOf(deliveries: readonly Delivery[]): ReceivedEvent[] {
   const events: ReceivedEvent[] = []
   for (const { received } of deliveries) if (received) events.push(received)
   return events
+}
+
+function tallyOf(taken: readonly Delivery[], duplicatesSkipped: number): Tally {
+  const processed = taken.filter((each) => each.kind === 'event').length
+  const skipped = taken.filter((each) => each.kind === 'unknown-type').length
+  return { processed, skipped, duplicatesSkipped, failed: taken.length - processed - skipped }
 }
 
 function nextOffsetOf(segment: readonly Delivery[]): bigint {

@@ -73,7 +73,7 @@ test('the process killed between handler and commit, and between commit and offs
   await writeFile(file, JSON.stringify(events))
   const program = fileURLToPath(new URL('../test/ledger-process.ts', import.meta.url))
   const run = async (faults: string): Promise<NodeJS.Signals | number | null> => {
-    const child = spawn(process.execPath, [...process.execArgv, program, fixture.url, file], {
+    const child = spawn(process.execPath, [program, fixture.url, file], {
       env: { ...process.env, MILLRACE_FAULTS: faults },
       stdio: ['ignore', 'inherit', 'inherit'],
     })

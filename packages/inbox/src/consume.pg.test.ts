@@ -73,6 +73,8 @@ test('duplicates inside a batch, across batches and across partitions take effec
   assert.deepEqual(await fixture.effects(), [{ event_id: event.eventId, count: 1 }])
   assert.equal(consumer.stats().processed, 1)
   assert.equal(consumer.stats().duplicatesSkipped, 3)
+  const totals = { processed: 1, duplicatesSkipped: 3, skipped: 0, failed: 0 }
+  assert.deepEqual(await fixture.inbox.totals(), totals)
 })
 
 test('the same event in two groups of one database takes effect once in each', async () => {
@@ -125,6 +127,12 @@ test('a poison event in the middle of a batch fails alone; the others take effec
   await dealtWith(consumer, 20)
 
   assert.equal(attempts, 3)
+  assert.deepEqual(await fixture.inbox.totals(), {
+    processed: 19,
+    duplicatesSkipped: 0,
+    skipped: 0,
+    failed: 1,
+  })
   assert.deepEqual(
     order,
     events.map((_, index) => index).filter((index) => index !== 11),
@@ -173,6 +181,7 @@ test('an event that fails twice and then succeeds ends PROCESSED with three atte
   assert.equal(row?.attempts, 3)
   assert.equal(row?.nextRetryAt, null)
   assert.equal(consumer.stats().failedAttempts, 2)
+  assert.equal((await fixture.inbox.totals()).processed, 1)
   assert.deepEqual(await fixture.effects(), [{ event_id: event.eventId, count: 1 }])
   assert.equal(fixture.kafka.records('accounts-dlq').length, 0)
 })

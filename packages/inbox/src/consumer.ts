@@ -92,6 +92,7 @@ export class KafkaInboxConsumer implements InboxConsumer {
       ...counts,
       lagRecords: lag.lagRecords,
       lagAgeMs: lag.lagAgeMs,
+      partitions: lag.partitions,
       pausedPartitions: this.#session?.paused.size ?? 0,
       assignedPartitions: this.#session?.consumer.assignment().length ?? 0,
     }

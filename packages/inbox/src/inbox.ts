@@ -10,11 +10,13 @@ import { LagMonitor } from './lag-monitor.ts'
 import { undatedIdOf } from './log-id.ts'
 import { LogPartitions } from './partitions.ts'
 import { listEvents, listEventsStatement, type ListFilter } from './sql/list-events.ts'
+import { readTotals } from './sql/position.ts'
 import { statementsOf, type InboxStatements } from './statements.ts'
 import type {
   BatchHandler,
   ConsumeOptions,
   ConsumptionLogRow,
+  GroupTotals,
   HandlerContext,
   Inbox,
   InboxConsumer,
@@ -125,6 +127,11 @@ class PostgresInbox implements Inbox {
   async findEvent(eventId: string): Promise<ConsumptionLogRow | undefined> {
     const [row] = await this.listEvents({ eventId, limit: 1 })
     return row
+  }
+
+  totals(): Promise<GroupTotals> {
+    const { database, groupId } = this.#options
+    return readTotals(database, this.#statements.position, groupId)
   }
 
   async listEvents(options: ListEventsOptions = {}): Promise<readonly ConsumptionLogRow[]> {

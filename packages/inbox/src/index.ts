@@ -6,6 +6,7 @@ export type {
   ConsumeOptions,
   ConsumptionLogRow,
   ConsumptionStatus,
+  GroupTotals,
   HandlerContext,
   HandlerEffects,
   Inbox,

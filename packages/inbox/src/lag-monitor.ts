@@ -1,5 +1,5 @@
 import { isAbortError, type Clock, type Gauge, type Logger } from '@millrace/core'
-import type { Admin, KafkaOptions } from '@millrace/kafka'
+import type { Admin, KafkaOptions, PartitionLag } from '@millrace/kafka'
 import type { KafkaClient } from './types.ts'
 
 export interface LagMonitorOptions {
@@ -19,6 +19,7 @@ export class LagMonitor {
   readonly #abort = new AbortController()
   #running: Promise<void> | undefined
   #lagRecords: number | null = null
+  #partitions: readonly PartitionLag[] = []
   #measuredMs = 0
 
   constructor(options: LagMonitorOptions) {
@@ -27,6 +28,10 @@ export class LagMonitor {
 
   get lagRecords(): number | null {
     return this.#lagRecords
+  }
+
+  get partitions(): readonly PartitionLag[] {
+    return this.#partitions
   }
 
   /** ms since the figure was taken; null before the first. */
@@ -78,6 +83,7 @@ export class LagMonitor {
       total += lagRecords
     }
     this.#lagRecords = total
+    this.#partitions = lags
     this.#measuredMs = clock.monotonicMs()
   }
 

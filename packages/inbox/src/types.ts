@@ -5,6 +5,7 @@ import type {
   Consumer,
   ConsumerOptions,
   KafkaOptions,
+  PartitionLag,
   Producer,
   ProducerOptions,
 } from '@millrace/kafka'
@@ -126,6 +127,8 @@ export interface InboxConsumerStats {
   readonly lagRecords: number | null
   /** Age of that measurement, ms; null until measured. */
   readonly lagAgeMs: number | null
+  /** The same measurement by partition; empty until measured. */
+  readonly partitions: readonly PartitionLag[]
   /** Partitions that wait for the next attempt at their head. */
   readonly pausedPartitions: number
   /** Partitions this member owns. */
@@ -193,6 +196,14 @@ export interface ListEventsOptions {
   readonly limit?: number
 }
 
+/** Counts of a whole group since its beginning, over all members and restarts; kept with the positions. */
+export interface GroupTotals {
+  readonly processed: number
+  readonly duplicatesSkipped: number
+  readonly skipped: number
+  readonly failed: number
+}
+
 /** The consuming side of a service: its log, and the consumers that write it. */
 export interface Inbox {
   /** Makes or updates the tables; safe when several processes do it at once. Call before `consume(...).start()`. */
@@ -201,6 +212,7 @@ export interface Inbox {
   consume(options: ConsumeOptions): InboxConsumer
   /** The row of one event for this inbox's group, by the event's own id. */
   findEvent(eventId: string): Promise<ConsumptionLogRow | undefined>
+  totals(): Promise<GroupTotals>
   /** Newest first. */
   listEvents(options?: ListEventsOptions): Promise<readonly ConsumptionLogRow[]>
 }

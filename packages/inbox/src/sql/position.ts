@@ -8,11 +8,20 @@ export interface GroupPartition {
   readonly partition: number
 }
 
+/** Records dealt with, by what became of them. */
+export interface Tally {
+  readonly processed: number
+  readonly duplicatesSkipped: number
+  readonly skipped: number
+  readonly failed: number
+}
+
 export interface PositionStatements {
   readonly claim: Statement
   readonly advance: Statement
   readonly generation: Statement
   readonly lowerGeneration: Statement
+  readonly totals: Statement
 }
 
 export function positionStatements(prepare: Prepare): PositionStatements {
@@ -33,7 +42,12 @@ export function positionStatements(prepare: Prepare): PositionStatements {
       'advance-position',
       (schema) => `
         update ${schema}.consumer_position
-        set "offset" = $4::bigint, updated_at = clock_timestamp()
+        set "offset" = $4::bigint,
+          processed_count = processed_count + $5::integer,
+          duplicate_count = duplicate_count + $6::integer,
+          skipped_count = skipped_count + $7::integer,
+          failed_count = failed_count + $8::integer,
+          updated_at = clock_timestamp()
         where consumer_group = $1 and topic = $2 and partition_number = $3`,
     ),
     generation: prepare(
@@ -50,6 +64,17 @@ export function positionStatements(prepare: Prepare): PositionStatements {
         set generation = $4
         where consumer_group = $1 and topic = $2 and partition_number = $3 and generation = $5`,
     ),
+    totals: prepare(
+      'totals',
+      (schema) => `
+        select
+          coalesce(sum(processed_count), 0)::float8 as processed,
+          coalesce(sum(duplicate_count), 0)::float8 as "duplicatesSkipped",
+          coalesce(sum(skipped_count), 0)::float8 as skipped,
+          coalesce(sum(failed_count), 0)::float8 as failed
+        from ${schema}.consumer_position
+        where consumer_group = $1`,
+    ),
   }
 }
 
@@ -65,14 +90,32 @@ export async function claimPosition(
   return claimed.rowCount === 1
 }
 
-/** Sets the position with the commit of the transaction that claimed it. */
+/** Sets the position and adds to the counts with the commit of the transaction that claimed it. */
 export function advancePosition(
   tx: Transaction,
   statements: PositionStatements,
   at: GroupPartition,
   nextOffset: bigint,
+  tally: Tally,
 ): void {
-  tx.queryLast(statements.advance, [...keyOf(at), String(nextOffset)])
+  tx.queryLast(statements.advance, [
+    ...keyOf(at),
+    String(nextOffset),
+    tally.processed,
+    tally.duplicatesSkipped,
+    tally.skipped,
+    tally.failed,
+  ])
+}
+
+/** All the group has done, by all its members ever. */
+export async function readTotals(
+  database: Queryable,
+  statements: PositionStatements,
+  groupId: string,
+): Promise<Tally> {
+  const read = await database.query<Tally>(statements.totals, [groupId])
+  return read.rows[0] ?? { processed: 0, duplicatesSkipped: 0, skipped: 0, failed: 0 }
 }
 
 /**
