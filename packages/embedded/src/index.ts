@@ -1,8 +1,9 @@
 export type { PlacementKind } from './account.ts'
-export { EmbeddedError, embeddedErrors } from './errors.ts'
 export {
-  startPostgres,
-  type EmbeddedPostgres,
-  type PostgresOptions,
-  type ProcessExit,
-} from './postgres.ts'
+  startBrokerProcess,
+  type BrokerProcess,
+  type BrokerProcessOptions,
+} from './broker-process.ts'
+export type { ProcessExit } from './child.ts'
+export { EmbeddedError, embeddedErrors } from './errors.ts'
+export { startPostgres, type EmbeddedPostgres, type PostgresOptions } from './postgres.ts'
