@@ -34,7 +34,12 @@ export function Icon(props: { readonly name: IconName; readonly className?: stri
       aria-hidden="true"
       focusable="false"
     >
-      <path d={paths[props.name]} />
+      <IconShape name={props.name} />
     </svg>
   )
+}
+
+/** The bare drawing, 24 by 24, for use within another drawing. */
+export function IconShape(props: { readonly name: IconName }) {
+  return <path className="icon-shape" d={paths[props.name]} />
 }

@@ -17,6 +17,8 @@ function itemsOf(body: unknown): unknown {
   return page?.items ?? page?.events ?? []
 }
 
+const productionStates = ['PENDING', 'PUBLISHED', 'PARKED', 'FAILED'] as const
+
 function readProduction(wire: WireReader): ProductionRow {
   const publishedAtMs = wire.timeOrNull('publishedAt')
   const status = wire.textOrNull('status')
@@ -25,12 +27,7 @@ function readProduction(wire: WireReader): ProductionRow {
     eventType: wire.textOrNull('eventType') ?? 'event',
     aggregateId: wire.textOrNull('aggregateId') ?? '',
     topic: wire.textOrNull('topic') ?? 'discussion.events',
-    status:
-      publishedAtMs !== null || status === 'PUBLISHED'
-        ? 'PUBLISHED'
-        : status === 'FAILED' || status === 'PARKED'
-          ? 'FAILED'
-          : 'PENDING',
+    status: productionStates.find((known) => known === status) ?? 'PENDING',
     createdAtMs: wire.time('createdAt'),
     publishedAtMs,
     partition: wire.numberOrNull('partitionNumber'),
@@ -39,7 +36,14 @@ function readProduction(wire: WireReader): ProductionRow {
   }
 }
 
-const consumptionStates = ['RECEIVED', 'PROCESSING', 'PROCESSED', 'FAILED'] as const
+const consumptionStates = [
+  'RECEIVED',
+  'PROCESSING',
+  'PROCESSED',
+  'PARKED',
+  'SKIPPED',
+  'FAILED',
+] as const
 
 function readConsumption(wire: WireReader): ConsumptionRow {
   const status = wire.textOrNull('status')
@@ -50,7 +54,7 @@ function readConsumption(wire: WireReader): ConsumptionRow {
     receivedAtMs: wire.timeOrNull('receivedAt'),
     processedAtMs: wire.timeOrNull('processedAt'),
     processingTimeMs: wire.numberOrNull('processingTimeMs'),
-    attempts: wire.numberOrNull('attemptCount'),
+    attempts: wire.numberOrNull('attempts'),
     error: wire.textOrNull('errorMessage'),
   }
 }
@@ -126,7 +130,10 @@ function publishStep(production: ProductionRow | null, consumption: ConsumptionR
   }
   const isPublished = production?.status === 'PUBLISHED'
   if (!isPublished && consumption === null) {
-    const detail = 'Waits in event_production_log for the relay.'
+    const detail =
+      production?.status === 'PARKED'
+        ? 'Parked: an earlier event of this thread was refused, and order is kept.'
+        : 'Waits in event_production_log for the relay.'
     return step('publish', title, detail, 'ahead', production, null)
   }
   const place =
@@ -155,12 +162,19 @@ function receiveStep(production: ProductionRow | null, consumption: ConsumptionR
 
 function processStep(production: ProductionRow | null, consumption: ConsumptionRow | null): Step {
   const title = 'Processed exactly once'
-  if (consumption?.status === 'FAILED') {
-    const detail = consumption.error ?? 'The handler failed; it will be tried again.'
+  if (consumption?.status === 'FAILED' || consumption?.status === 'SKIPPED') {
+    const attempts = count(consumption.attempts, 'attempt')
+    const detail =
+      consumption.status === 'SKIPPED'
+        ? 'Skipped: analytics has no use for this type of event.'
+        : `Given up after ${attempts}: ${consumption.error ?? 'the handler failed'}.`
     return step('process', title, detail, 'failed', production, null)
   }
   if (consumption?.status !== 'PROCESSED') {
-    const detail = 'Effect and log row go into one transaction.'
+    const detail =
+      consumption?.status === 'PARKED'
+        ? 'Parked: an earlier event of this thread failed, and order is kept.'
+        : 'Effect and log row go into one transaction.'
     return step('process', title, detail, 'ahead', production, null)
   }
   const work =
@@ -185,7 +199,7 @@ function aggregateStep({ production, consumption, aggregate }: WalkFacts): Step 
   }
   const votes = aggregate.upvotes + aggregate.downvotes
   const detail = `The thread now has ${count(aggregate.viewCount, 'view')}, ${count(aggregate.commentCount, 'comment')}, ${count(votes, 'vote')}: engagement ${aggregate.engagementScore}.`
-  return step('aggregate', title, detail, 'done', production, aggregate.updatedAtMs)
+  return step('aggregate', title, detail, 'done', production, consumption.processedAtMs)
 }
 
 /** The first step still ahead is the one waited for, unless something before it failed. */

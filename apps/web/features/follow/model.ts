@@ -15,7 +15,7 @@ export interface ProductionRow {
   readonly eventType: string
   readonly aggregateId: string
   readonly topic: string
-  readonly status: 'PENDING' | 'PUBLISHED' | 'FAILED'
+  readonly status: 'PENDING' | 'PUBLISHED' | 'PARKED' | 'FAILED'
   readonly createdAtMs: number
   readonly publishedAtMs: number | null
   readonly partition: number | null
@@ -27,7 +27,7 @@ export interface ProductionRow {
 export interface ConsumptionRow {
   readonly eventId: string
   readonly groupId: string | null
-  readonly status: 'RECEIVED' | 'PROCESSING' | 'PROCESSED' | 'FAILED'
+  readonly status: 'RECEIVED' | 'PROCESSING' | 'PROCESSED' | 'PARKED' | 'SKIPPED' | 'FAILED'
   readonly receivedAtMs: number | null
   readonly processedAtMs: number | null
   readonly processingTimeMs: number | null

@@ -1,7 +1,6 @@
 import { absent, duration, integer, rate } from '../../lib/format.ts'
 import type { Tone } from '../../ui/tone.ts'
-import { rateWindowMs } from './history.ts'
-import type { Movement, Overview } from './model.ts'
+import { type Overview, pendingCountLimit, rateWindowMs } from './model.ts'
 import { Sparkline } from './sparkline.tsx'
 
 interface Figure {
@@ -15,7 +14,6 @@ interface Figure {
 /** The figures by which one sees whether all is well: what moves, what stands, what failed. */
 export function FiguresStrip(props: {
   readonly overview: Overview
-  readonly movement: Movement
   readonly created: readonly (number | null)[]
   readonly processed: readonly (number | null)[]
 }) {
@@ -34,7 +32,7 @@ export function FiguresStrip(props: {
 }
 
 function moving(props: {
-  readonly movement: Movement
+  readonly overview: Overview
   readonly created: readonly (number | null)[]
   readonly processed: readonly (number | null)[]
 }): readonly Figure[] {
@@ -42,13 +40,13 @@ function moving(props: {
   return [
     {
       label: 'written',
-      value: rate(props.movement.created.perSecond),
+      value: rate(props.overview.rates.created),
       hint: `Events written to the log, ${window}`,
       series: props.created,
     },
     {
       label: 'processed',
-      value: rate(props.movement.processed.perSecond),
+      value: rate(props.overview.rates.processed),
       hint: `Events taken into the aggregates, ${window}`,
       series: props.processed,
     },
@@ -56,12 +54,11 @@ function moving(props: {
 }
 
 function standing({ standing }: Overview): readonly Figure[] {
-  const failed = sum(standing.publishFailed, standing.processFailed)
   const ageMs = standing.oldestPendingAgeMs
   return [
     {
       label: 'pending',
-      value: standing.pending === null ? absent : `${integer(standing.pending)} events`,
+      value: pendingText(standing.pending),
       hint: 'Events written, not yet published',
       ...toneAbove(standing.pending, 100, 'attention'),
     },
@@ -79,9 +76,9 @@ function standing({ standing }: Overview): readonly Figure[] {
     },
     {
       label: 'failed',
-      value: failed === null ? absent : `${integer(failed)} events`,
+      value: standing.failed === null ? absent : `${integer(standing.failed)} events`,
       hint: 'Events that could not be published or processed, now',
-      ...toneAbove(failed, 0, 'bad'),
+      ...toneAbove(standing.failed, 0, 'bad'),
     },
     {
       label: 'duplicates skipped',
@@ -91,17 +88,12 @@ function standing({ standing }: Overview): readonly Figure[] {
           : `${integer(standing.duplicatesSkipped)} events`,
       hint: 'Deliveries recognised as already done, since the start',
     },
-    {
-      label: 'dead letters',
-      value: standing.deadLettered === null ? absent : `${integer(standing.deadLettered)} records`,
-      hint: 'Records put aside because they could not be taken, since the start',
-      ...toneAbove(standing.deadLettered, 0, 'bad'),
-    },
   ]
 }
 
-function sum(a: number | null, b: number | null): number | null {
-  return a === null && b === null ? null : (a ?? 0) + (b ?? 0)
+function pendingText(pending: number | null): string {
+  if (pending === null) return absent
+  return `${integer(pending)} ${pending >= pendingCountLimit ? 'or more' : 'events'}`
 }
 
 function toneAbove(value: number | null, limit: number, tone: Tone): { readonly tone?: Tone } {

@@ -1,7 +1,7 @@
-import type { EdgeName } from './model.ts'
+import type { Rates, Totals } from './model.ts'
 
 /** The drawing's own coordinates: the head race above, the wheel (the relay) on the right, the tail race below. */
-export const drawing = { width: 1120, height: 452 } as const
+export const drawing = { width: 1120, height: 470 } as const
 
 export type PlateName =
   | 'browser'
@@ -22,27 +22,29 @@ export interface Box {
 }
 
 const upper = 34
-const lower = 326
+const lower = 318
 
 export const plates: Readonly<Record<PlateName, Box>> = {
   browser: { x: 8, y: upper, width: 138, height: 76 },
   gateway: { x: 242, y: upper, width: 138, height: 76 },
   discussions: { x: 476, y: upper, width: 150, height: 76 },
   log: { x: 722, y: upper, width: 218, height: 76 },
-  topic: { x: 738, y: lower, width: 202, height: 104 },
-  analytics: { x: 476, y: lower + 14, width: 166, height: 76 },
-  aggregate: { x: 212, y: lower + 14, width: 168, height: 76 },
-  postgres: { x: 330, y: 186, width: 150, height: 68 },
-  broker: { x: 640, y: 186, width: 150, height: 68 },
+  topic: { x: 722, y: lower, width: 218, height: 136 },
+  analytics: { x: 446, y: lower + 30, width: 184, height: 76 },
+  aggregate: { x: 172, y: lower + 30, width: 178, height: 76 },
+  postgres: { x: 330, y: 178, width: 150, height: 76 },
+  broker: { x: 640, y: 178, width: 150, height: 76 },
 }
 
 /** Where the relay's wheel stands. */
-export const wheel = { x: 1046, y: 226, radius: 50 } as const
+export const wheel = { x: 1046, y: 229, radius: 50 } as const
 
 export interface Edge {
   readonly key: string
-  /** The total whose growth is the movement on this edge. */
-  readonly counts: EdgeName
+  /** The rate written beside it. */
+  readonly rate: keyof Rates
+  /** The total whose growth lets off its drops. */
+  readonly drops: keyof Totals
   /** From upstream to downstream. */
   readonly path: string
   /** Where its rate is written. */
@@ -57,12 +59,14 @@ export interface Edge {
 }
 
 const mid = upper + 38
-const low = lower + 52
+const low = lower + 68
 
 export const edges: readonly Edge[] = [
   {
     key: 'browser-gateway',
-    counts: 'requests',
+    rate: 'requests',
+    // Not every request writes an event; only those that did send a drop down the race.
+    drops: 'created',
     path: `M146 ${mid}H242`,
     label: { x: 194, y: mid - 16, anchor: 'middle' },
     delayMs: 0,
@@ -70,7 +74,8 @@ export const edges: readonly Edge[] = [
   },
   {
     key: 'gateway-discussions',
-    counts: 'created',
+    rate: 'created',
+    drops: 'created',
     path: `M380 ${mid}H476`,
     label: { x: 428, y: mid - 16, anchor: 'middle' },
     delayMs: 60,
@@ -78,7 +83,8 @@ export const edges: readonly Edge[] = [
   },
   {
     key: 'discussions-log',
-    counts: 'created',
+    rate: 'created',
+    drops: 'created',
     path: `M626 ${mid}H722`,
     label: { x: 674, y: mid - 16, anchor: 'middle' },
     delayMs: 120,
@@ -86,40 +92,45 @@ export const edges: readonly Edge[] = [
   },
   {
     key: 'log-relay',
-    counts: 'published',
-    path: `M940 ${mid}H1016Q1046 ${mid} 1046 ${mid + 30}V176`,
+    rate: 'published',
+    drops: 'published',
+    path: `M940 ${mid}H1016Q1046 ${mid} 1046 ${mid + 30}V179`,
     label: { x: 1000, y: mid - 16, anchor: 'middle' },
     delayMs: 180,
     means: 'events taken by the relay',
   },
   {
     key: 'relay-topic',
-    counts: 'published',
-    path: `M1046 276V${low - 30}Q1046 ${low} 1016 ${low}H940`,
+    rate: 'published',
+    drops: 'published',
+    path: `M1046 279V${low - 30}Q1046 ${low} 1016 ${low}H940`,
     label: { x: 1000, y: low + 30, anchor: 'middle' },
     delayMs: 240,
     means: 'records published to the topic',
   },
   {
     key: 'topic-analytics',
-    counts: 'processed',
-    path: `M738 ${low}H642`,
-    label: { x: 690, y: low - 16, anchor: 'middle' },
+    rate: 'processed',
+    drops: 'processed',
+    path: `M722 ${low}H630`,
+    label: { x: 676, y: low - 16, anchor: 'middle' },
     delayMs: 300,
     means: 'events read by analytics',
   },
   {
     key: 'analytics-aggregate',
-    counts: 'processed',
-    path: `M476 ${low}H380`,
-    label: { x: 428, y: low - 16, anchor: 'middle' },
+    rate: 'processed',
+    drops: 'processed',
+    path: `M446 ${low}H350`,
+    label: { x: 398, y: low - 16, anchor: 'middle' },
     delayMs: 360,
     means: 'events taken into the aggregates',
   },
   {
     key: 'aggregate-browser',
-    counts: 'processed',
-    path: `M212 ${low}H107Q77 ${low} 77 ${low - 30}V110`,
+    rate: 'processed',
+    drops: 'processed',
+    path: `M172 ${low}H107Q77 ${low} 77 ${low - 30}V110`,
     label: { x: 90, y: 226, anchor: 'start' },
     delayMs: 420,
     means: 'changes pushed back to pages',
@@ -128,7 +139,7 @@ export const edges: readonly Edge[] = [
 
 /** What stands in which server: drawn thin, since no event flows there. */
 export const groundLines: readonly string[] = [
-  `M480 206H831V110`,
-  `M405 254V292H296V340`,
-  `M790 228H839V326`,
+  `M405 178V146H831V110`,
+  `M405 254V300H262V348`,
+  `M715 254V286H831V318`,
 ]

@@ -1,46 +1,46 @@
-import { count, duration, rate } from '../../lib/format.ts'
+import { count, rate } from '../../lib/format.ts'
 import { Chip } from '../../ui/chip.tsx'
-import { type Movement, type Overview, type PartName, partStates } from './model.ts'
+import { type Overview, type PartName, partStates } from './model.ts'
 
 /** The map as a list: on a phone, for screen readers, and by choice. Same figures, same order. */
-export function FlowList(props: { readonly overview: Overview; readonly movement: Movement }) {
-  const { overview, movement } = props
-  const { standing } = overview
+export function FlowList(props: { readonly overview: Overview }) {
+  const { overview } = props
+  const { rates, standing, totals } = overview
   return (
     <ol className="flow-list">
-      <Stop title="Your browser" edge={`${rate(movement.requests.perSecond)} requests`} />
+      <Stop title="Your browser" edge={`${rate(rates.requests)} requests`} />
       <Stop
         title="gateway"
         part="gateway"
         overview={overview}
-        edge={`${rate(movement.created.perSecond)} that wrote an event`}
+        edge={`${rate(rates.created)} that wrote an event`}
       />
       <Stop
         title="discussions"
         part="discussions"
         overview={overview}
-        edge={`${rate(movement.created.perSecond)} events written`}
+        edge={`${rate(rates.created)} events written`}
       />
       <Stop
         title="event_production_log"
         note={`${count(standing.pending, 'event')} pending`}
-        edge={`${rate(movement.published.perSecond)} taken by the relay`}
+        edge={`${rate(rates.published)} taken by the relay`}
       />
-      <Stop title="relay" edge={`${rate(movement.published.perSecond)} published`} />
+      <Stop title="relay" edge={`${rate(rates.published)} published`} />
       <Stop
         title="discussion.events"
         note={`3 partitions, lag ${count(standing.lagRecords, 'record')}`}
-        edge={`${rate(movement.processed.perSecond)} read`}
+        edge={`${rate(rates.processed)} read`}
       />
       <Stop
         title="discussion-analytics"
         part="discussion-analytics"
         overview={overview}
-        edge={`${rate(movement.processed.perSecond)} processed`}
+        edge={`${rate(rates.processed)} processed`}
       />
       <Stop
         title="thread_aggregate"
-        note={count(standing.aggregates, 'thread')}
+        note={`${count(totals.processed, 'event')} taken in`}
         edge="pushed back to this page"
       />
       <li className="flow-ground">
@@ -81,11 +81,8 @@ function PartLine(props: {
   if (part === undefined) return null
   const { word, tone } = partStates[part.state]
   return (
-    <Chip tone={tone} {...(part.detail === null ? {} : { title: part.detail })}>
+    <Chip tone={tone} {...(part.reason === null ? {} : { title: part.reason })}>
       {props.title} {word}
-      {part.startedInMs !== null && part.state === 'ready' && (
-        <span className="eyebrow">after {duration(part.startedInMs)}</span>
-      )}
     </Chip>
   )
 }

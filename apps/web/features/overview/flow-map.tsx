@@ -1,6 +1,6 @@
 import type { ReactNode } from 'react'
-import { integer, rate } from '../../lib/format.ts'
-import { Icon } from '../../ui/icon.tsx'
+import { count, integer, rate } from '../../lib/format.ts'
+import { IconShape } from '../../ui/icon.tsx'
 import { toneIcons } from '../../ui/tone.ts'
 import { Drops } from './drops.tsx'
 import {
@@ -13,7 +13,7 @@ import {
   plates,
   wheel,
 } from './flow-geometry.ts'
-import { type Movement, type Overview, type Part, type PartName, partStates } from './model.ts'
+import { type Overview, type Part, type PartName, partStates, type Totals } from './model.ts'
 
 /**
  * The house as a millrace: what the reader does runs along the upper channel into the log, over the
@@ -21,10 +21,11 @@ import { type Movement, type Overview, type Part, type PartName, partStates } fr
  */
 export function FlowMap(props: {
   readonly overview: Overview
-  readonly movement: Movement
+  /** What went by since the sample before. */
+  readonly moved: Totals
   readonly summary: string
 }) {
-  const { overview, movement } = props
+  const { overview, moved } = props
   const part = (name: PartName): Part | undefined =>
     overview.parts.find((candidate) => candidate.name === name)
   return (
@@ -38,19 +39,22 @@ export function FlowMap(props: {
         <path key={path} className="ground-line" d={path} />
       ))}
       {edges.map((edge) => (
-        <FlowEdge key={edge.key} edge={edge} movement={movement} atMs={overview.atMs} />
+        <FlowEdge key={edge.key} edge={edge} overview={overview} moved={moved} />
       ))}
       <Plate name="browser" title="Your browser" note="this page" />
       <Plate name="gateway" title="gateway" part={part('gateway')} />
       <Plate name="discussions" title="discussions" part={part('discussions')} />
       <Plate name="log" title="event_production_log" kind="table">
-        <Fact label="pending" value={overview.standing.pending} isBadAbove={1000} />
+        <Fact
+          text={`${count(overview.standing.pending, 'event')} pending`}
+          isOdd={(overview.standing.pending ?? 0) > 100}
+        />
       </Plate>
-      <Wheel perSecond={movement.published.perSecond} />
+      <Wheel perSecond={overview.rates.published} />
       <Topic overview={overview} />
       <Plate name="analytics" title="discussion-analytics" part={part('discussion-analytics')} />
       <Plate name="aggregate" title="thread_aggregate" kind="table">
-        <Fact label="threads" value={overview.standing.aggregates} />
+        <Fact text={`${count(overview.totals.processed, 'event')} taken in`} />
       </Plate>
       <Plate name="postgres" title="Postgres" part={part('postgres')} kind="ground" />
       <Plate name="broker" title="broker" part={part('broker')} kind="ground" />
@@ -60,17 +64,20 @@ export function FlowMap(props: {
 
 function FlowEdge(props: {
   readonly edge: Edge
-  readonly movement: Movement
-  readonly atMs: number
+  readonly overview: Overview
+  readonly moved: Totals
 }) {
-  const { edge } = props
-  const { perSecond, sinceLast } = props.movement[edge.counts]
+  const { edge, overview } = props
+  const perSecond = overview.rates[edge.rate]
+  const drops = props.moved[edge.drops] ?? 0
   const isMoving = perSecond !== null && perSecond > 0
   return (
     <g className="flow-edge" data-moving={isMoving} data-edge={edge.key}>
+      <title>{edge.means}</title>
+      <path className="race-bank" d={edge.path} />
       <path className="race-bed" d={edge.path} />
       <path className="race-water" d={edge.path} style={{ animationDuration: paceOf(perSecond) }} />
-      <Drops edge={edge} count={sinceLast ?? 0} atMs={props.atMs} />
+      <Drops edge={edge} count={drops} atMs={overview.atMs} />
       <text x={edge.label.x} y={edge.label.y} textAnchor={edge.label.anchor}>
         {rate(perSecond)}
       </text>
@@ -121,26 +128,21 @@ function PartWord(props: { readonly part: Part; readonly box: Box }) {
   const { x, y } = props.box
   return (
     <g className="plate-state" data-tone={tone} data-part={props.part.name}>
-      <g transform={`translate(${x + 14} ${y + 43}) scale(0.72)`}>
-        <Icon name={toneIcons[tone]} />
+      <g transform={`translate(${x + 14} ${y + 43}) scale(0.66)`}>
+        <IconShape name={toneIcons[tone]} />
       </g>
       <text x={x + 34} y={y + 55}>
         {word}
       </text>
-      {props.part.detail !== null && <title>{props.part.detail}</title>}
+      {props.part.reason !== null && <title>{props.part.reason}</title>}
     </g>
   )
 }
 
-function Fact(props: {
-  readonly label: string
-  readonly value: number | null
-  readonly isBadAbove?: number
-}) {
-  const isBad = props.value !== null && props.value > (props.isBadAbove ?? Number.POSITIVE_INFINITY)
+function Fact(props: { readonly text: string; readonly isOdd?: boolean }) {
   return (
-    <text className="plate-note" data-tone={isBad ? 'attention' : undefined}>
-      {integer(props.value)} {props.label}
+    <text className="plate-note" data-tone={props.isOdd === true ? 'attention' : undefined}>
+      {props.text}
     </text>
   )
 }
@@ -183,27 +185,31 @@ function Topic(props: { readonly overview: Overview }) {
   const { partitions, standing } = props.overview
   const lanes = [0, 1, 2].map(
     (partition) =>
-      partitions.find((load) => load.partition === partition) ?? { partition, endOffset: null },
+      partitions.find((load) => load.partition === partition) ?? {
+        partition,
+        endOffset: null,
+        lagRecords: null,
+      },
   )
   return (
     <g className="map-plate" data-kind="topic">
       <rect {...box} rx="4" />
-      <text className="plate-title" x={box.x + 14} y={box.y + 26}>
+      <text className="plate-title" x={box.x + 14} y={box.y + 28}>
         discussion.events
       </text>
       {lanes.map(({ partition, endOffset }, index) => (
-        <g key={partition} transform={`translate(${box.x + 14} ${box.y + 36 + index * 16})`}>
-          <rect className="lane" width={box.width - 28} height="12" rx="2" />
-          <text className="lane-text" x="6" y="10">
-            {partition}
+        <g key={partition} transform={`translate(${box.x + 14} ${box.y + 40 + index * 22})`}>
+          <rect className="lane" width={box.width - 28} height="17" rx="2" />
+          <text className="lane-text" x="8" y="13">
+            partition {partition}
           </text>
-          <text className="lane-text" x={box.width - 34} y="10" textAnchor="end">
-            {endOffset === null ? '' : `${integer(endOffset)} records`}
+          <text className="lane-text" x={box.width - 36} y="13" textAnchor="end">
+            {endOffset === null ? '' : `to offset ${integer(endOffset)}`}
           </text>
         </g>
       ))}
-      <text className="plate-note" x={box.x + 14} y={box.y + 97}>
-        lag {integer(standing.lagRecords)} records
+      <text className="plate-note" x={box.x + 14} y={box.y + 125}>
+        lag {count(standing.lagRecords, 'record')}
       </text>
     </g>
   )

@@ -24,17 +24,19 @@ export function healthOf(feed: Pick<OverviewFeed, 'history' | 'stream' | 'proble
   if (parts === undefined || stream.kind !== 'live') {
     return health('busy', 'Connecting', '', 'The live stream is being opened.')
   }
+  const known = parts.filter(({ state }) => state !== 'unknown')
   const broken = parts.filter(({ state }) => state === 'down' || state === 'degraded')
   if (broken.length > 0) {
     const names = broken.map(({ name, state }) => `${name} ${partStates[state].word}`).join(', ')
-    return health('bad', 'Live', `: ${names}`, `Needs attention: ${names}`)
+    const tone = broken.some(({ state }) => state === 'down') ? 'bad' : 'attention'
+    return health(tone, 'Live', `: ${names}`, `Needs attention: ${names}`)
   }
-  const ready = parts.filter(({ state }) => state === 'ready').length
-  if (ready < parts.length) {
-    const more = ` ${ready} of ${parts.length} parts ready`
+  const ready = known.filter(({ state }) => state === 'ready').length
+  if (ready < known.length) {
+    const more = ` ${ready} of ${known.length} parts ready`
     return health('busy', 'Starting,', more, `Starting:${more}`)
   }
-  return health('good', 'Live', `, all ${parts.length} parts ready`, 'All parts are ready.')
+  return health('good', 'Live', `, all ${known.length} parts ready`, 'All parts are ready.')
 }
 
 function health(tone: Tone, word: string, more: string, detail: string): Health {

@@ -3,6 +3,7 @@ import { duration } from '../../lib/format.ts'
 import { useStore } from '../../lib/store.ts'
 import { useNow } from '../../lib/use-now.ts'
 import { Chip } from '../../ui/chip.tsx'
+import { Icon } from '../../ui/icon.tsx'
 import { healthOf } from './health.ts'
 import { overviewStore } from './store.ts'
 
@@ -21,7 +22,7 @@ export function LiveChip() {
         onClick={retryNow}
         title={`${stream.problem.message}. Attempt ${stream.attempt} in ${duration(inMs)}. Click to try now.`}
       >
-        Reconnecting{' '}
+        <Icon name="alert" /> Reconnecting
         <span className="wide-only figure">in {Math.ceil(inMs / 1000)} s, try now</span>
       </button>
     )
@@ -30,8 +31,10 @@ export function LiveChip() {
   return (
     <Link to="/" className="chip-link" title={health.detail}>
       <Chip tone={health.tone}>
-        {health.word}
-        <span className="wide-only">{health.more}</span>
+        <span>
+          {health.word}
+          <span className="wide-only">{health.more}</span>
+        </span>
       </Chip>
     </Link>
   )

@@ -5,73 +5,77 @@ import {
   partNames,
   type PartName,
   type PartState,
-  type Standing,
-  type Totals,
+  type StartState,
+  startStates,
+  type StartStep,
 } from './model.ts'
+
+const topicName = 'discussion.events'
 
 /** The gateway's `overview` answer. A part it says nothing of is "not known", never "ready". */
 export function toOverview(body: unknown): Overview {
   const wire = new WireReader(body, 'overview')
   const reported = new Map(wire.list('parts', readPart).map((part) => [part.name, part]))
+  const rates = wire.objectOrNull('rates')
+  const totals = wire.objectOrNull('totals')
   return {
     atMs: wire.time('at'),
-    parts: partNames.map((name) => reported.get(name) ?? silentPart(name)),
-    totals: readTotals(wire),
-    standing: readStanding(wire),
-    partitions: (wire.objectOrNull('topic') ?? new WireReader({})).list('partitions', (item) => ({
-      partition: item.number('partition'),
-      endOffset: item.numberOrNull('endOffset'),
-    })),
+    parts: partNames.map((name) => reported.get(name) ?? { name, state: 'unknown', reason: null }),
+    rates: {
+      requests: rates?.numberOrNull('requestsPerSecond') ?? null,
+      created: rates?.numberOrNull('eventsCreatedPerSecond') ?? null,
+      published: rates?.numberOrNull('publishedPerSecond') ?? null,
+      processed: rates?.numberOrNull('processedPerSecond') ?? null,
+    },
+    totals: {
+      created: totals?.numberOrNull('eventsCreated') ?? null,
+      published: totals?.numberOrNull('published') ?? null,
+      processed: totals?.numberOrNull('processed') ?? null,
+    },
+    standing: {
+      pending: wire.numberOrNull('pending'),
+      oldestPendingAgeMs: wire.numberOrNull('oldestPendingAgeMs'),
+      failed: wire.numberOrNull('failed'),
+      lagRecords: wire.numberOrNull('lagRecords'),
+      duplicatesSkipped: wire.numberOrNull('duplicatesSkipped'),
+    },
+    partitions: wire.list('topics', readTopic).find(({ name }) => name === topicName)?.loads ?? [],
+    start: wire.objectOrNull('start')?.list('parts', readStep) ?? [],
   }
 }
 
 function readPart(wire: WireReader): Part {
+  const reason = wire.textOrNull('reason')
   return {
     name: wire.text('name') as PartName,
-    state: stateOf(wire.textOrNull('state')),
-    detail: wire.textOrNull('detail'),
-    startedInMs: wire.numberOrNull('startedInMs'),
+    state: stateOf(wire.textOrNull('state'), reason),
+    reason,
   }
 }
 
-const stateWords: Readonly<Record<string, PartState>> = {
-  ready: 'ready',
-  up: 'ready',
-  starting: 'starting',
-  degraded: 'degraded',
-  down: 'down',
+/** Up with a reason is up, but not as it should be: one of two instances, say. */
+function stateOf(word: string | null, reason: string | null): PartState {
+  if (word === 'up') return reason === null ? 'ready' : 'degraded'
+  return word === 'starting' || word === 'down' ? word : 'unknown'
 }
 
-function stateOf(word: string | null): PartState {
-  return stateWords[word?.toLowerCase() ?? ''] ?? 'unknown'
-}
-
-function silentPart(name: PartName): Part {
-  return { name, state: 'unknown', detail: null, startedInMs: null }
-}
-
-function readTotals(wire: WireReader): Totals {
-  const production = wire.objectOrNull('production')
-  const consumption = wire.objectOrNull('consumption')
+function readTopic(wire: WireReader) {
   return {
-    requests: wire.objectOrNull('requests')?.numberOrNull('total') ?? null,
-    created: production?.numberOrNull('created') ?? null,
-    published: production?.numberOrNull('published') ?? null,
-    processed: consumption?.numberOrNull('processed') ?? null,
+    name: wire.text('name'),
+    loads: wire.list('partitions', (item) => ({
+      partition: item.number('partition'),
+      endOffset: item.numberOrNull('endOffset'),
+      lagRecords: item.numberOrNull('lagRecords'),
+    })),
   }
 }
 
-function readStanding(wire: WireReader): Standing {
-  const production = wire.objectOrNull('production')
-  const consumption = wire.objectOrNull('consumption')
+function readStep(wire: WireReader): StartStep {
+  const state = wire.textOrNull('state') ?? ''
   return {
-    pending: production?.numberOrNull('pending') ?? null,
-    oldestPendingAgeMs: production?.numberOrNull('oldestPendingAgeMs') ?? null,
-    publishFailed: production?.numberOrNull('failed') ?? null,
-    lagRecords: consumption?.numberOrNull('lagRecords') ?? null,
-    processFailed: consumption?.numberOrNull('failed') ?? null,
-    duplicatesSkipped: consumption?.numberOrNull('duplicatesSkipped') ?? null,
-    deadLettered: consumption?.numberOrNull('deadLettered') ?? null,
-    aggregates: consumption?.numberOrNull('aggregates') ?? null,
+    name: wire.text('name'),
+    state: state in startStates ? (state as StartState) : 'waiting',
+    detail: wire.textOrNull('detail') || null,
+    tookMs: wire.numberOrNull('ms'),
   }
 }

@@ -15,9 +15,8 @@ export type PartState = 'starting' | 'ready' | 'degraded' | 'down' | 'unknown'
 export interface Part {
   readonly name: PartName
   readonly state: PartState
-  /** Why it is not ready, in words. */
-  readonly detail: string | null
-  readonly startedInMs: number | null
+  /** Why it is not ready, or what is odd though it is, in words. */
+  readonly reason: string | null
 }
 
 /** A state's word and tone: the one total map (icon + word + colour). */
@@ -31,43 +30,68 @@ export const partStates: Readonly<
   unknown: { word: 'not known', tone: 'quiet' },
 }
 
+/** A step of the start, as the supervisor tells it: parts, and also the build of this app, sample data, … */
+export interface StartStep {
+  readonly name: string
+  readonly state: StartState
+  readonly detail: string | null
+  readonly tookMs: number | null
+}
+
+export type StartState = 'waiting' | 'starting' | 'ready' | 'failed'
+
+export const startStates: Readonly<
+  Record<StartState, { readonly word: string; readonly tone: Tone }>
+> = {
+  ready: { word: 'ready', tone: 'good' },
+  starting: { word: 'starting', tone: 'busy' },
+  waiting: { word: 'waiting', tone: 'quiet' },
+  failed: { word: 'failed', tone: 'bad' },
+}
+
 /** Running totals along the way of an event. Null: not known now, which is not zero. */
 export interface Totals {
-  readonly requests: number | null
   readonly created: number | null
   readonly published: number | null
   readonly processed: number | null
 }
 
+/** Movement per second, a mean over `rateWindowMs`, as the gateway measured it. */
+export interface Rates extends Totals {
+  readonly requests: number | null
+}
+
+/** The gateway's window for rates, named beside them on the page. */
+export const rateWindowMs = 5000
+
+/** The outbox stops counting here. */
+export const pendingCountLimit = 10_000
+
 /** What stands still, or went wrong, now. */
 export interface Standing {
+  /** At most `pendingCountLimit`, which then means "or more". */
   readonly pending: number | null
   readonly oldestPendingAgeMs: number | null
-  readonly publishFailed: number | null
+  /** Events that could not be published plus those that could not be processed. */
+  readonly failed: number | null
   readonly lagRecords: number | null
-  readonly processFailed: number | null
   readonly duplicatesSkipped: number | null
-  readonly deadLettered: number | null
-  readonly aggregates: number | null
 }
 
 export interface PartitionLoad {
   readonly partition: number
   readonly endOffset: number | null
+  readonly lagRecords: number | null
 }
 
 /** The whole house at one instant, as the gateway saw it. */
 export interface Overview {
   readonly atMs: number
   readonly parts: readonly Part[]
+  readonly rates: Rates
   readonly totals: Totals
   readonly standing: Standing
   readonly partitions: readonly PartitionLoad[]
+  /** Empty unless a supervisor tells how the start goes on. */
+  readonly start: readonly StartStep[]
 }
-
-export type EdgeName = keyof Totals
-
-/** Movement on each edge: a rate over the window, and how many moved since the last sample. Null: not known. */
-export type Movement = Readonly<
-  Record<EdgeName, { readonly perSecond: number | null; readonly sinceLast: number | null }>
->

@@ -7,7 +7,8 @@ import { WalkCard } from '../follow/walk-card.tsx'
 import { FiguresStrip } from './figures-strip.tsx'
 import { FlowList } from './flow-list.tsx'
 import { FlowMap } from './flow-map.tsx'
-import { movementOf, rateWindowMs, seriesOf } from './history.ts'
+import { movedSinceLast, seriesOf } from './history.ts'
+import { rateWindowMs } from './model.ts'
 import { StartProgress } from './start-progress.tsx'
 import { overviewStore, type OverviewFeed } from './store.ts'
 import { summaryOf } from './summary.ts'
@@ -19,7 +20,6 @@ export function OverviewPage() {
   const navigate = useNavigate()
   const feed = useStore(overviewStore)
   const overview = feed.history.at(-1)
-  const movement = movementOf(feed.history)
   const isList = as === 'list'
   const toggle = (): void =>
     void navigate({
@@ -46,7 +46,7 @@ export function OverviewPage() {
       {overview === undefined && feed.problem === null && <Skeleton lines={9} label="the map" />}
       {overview !== undefined && (
         <>
-          <StartProgress parts={overview.parts} />
+          <StartProgress overview={overview} />
           <section
             className="plate flow"
             aria-label="Map of the parts"
@@ -61,14 +61,13 @@ export function OverviewPage() {
             </div>
             <FlowMap
               overview={overview}
-              movement={movement}
-              summary={summaryOf(overview, movement)}
+              moved={movedSinceLast(feed.history)}
+              summary={summaryOf(overview)}
             />
-            <FlowList overview={overview} movement={movement} />
+            <FlowList overview={overview} />
           </section>
           <FiguresStrip
             overview={overview}
-            movement={movement}
             created={seriesOf(feed.history, 'created')}
             processed={seriesOf(feed.history, 'processed')}
           />

@@ -1,28 +1,48 @@
 import { duration } from '../../lib/format.ts'
 import { Chip } from '../../ui/chip.tsx'
-import { type Part, partStates } from './model.ts'
+import type { Tone } from '../../ui/tone.ts'
+import { type Overview, partStates, startStates } from './model.ts'
 
-/** While parts start, or when one is broken: each with its state, time and reason. Gone when all are ready. */
-export function StartProgress(props: { readonly parts: readonly Part[] }) {
-  const ready = props.parts.filter(({ state }) => state === 'ready').length
-  if (ready === props.parts.length) return null
+interface Line {
+  readonly name: string
+  readonly word: string
+  readonly tone: Tone
+  readonly more: string | null
+}
+
+/** While something starts or is broken: each part with its state, time and reason. Gone when all is well. */
+export function StartProgress(props: { readonly overview: Overview }) {
+  const lines = linesOf(props.overview)
+  const ready = lines.filter(({ tone }) => tone === 'good').length
+  if (ready === lines.length) return null
   return (
     <section className="plate start-progress" aria-labelledby="start-title">
       <h2 id="start-title">
-        {ready} of {props.parts.length} parts ready
+        {ready} of {lines.length} ready
       </h2>
       <ul>
-        {props.parts.map(({ name, state, detail, startedInMs }) => (
+        {lines.map(({ name, word, tone, more }) => (
           <li key={name}>
-            <Chip tone={partStates[state].tone}>{partStates[state].word}</Chip>
+            <Chip tone={tone}>{word}</Chip>
             <strong>{name}</strong>
-            {state === 'ready' && startedInMs !== null && (
-              <span className="eyebrow figure">after {duration(startedInMs)}</span>
-            )}
-            {detail !== null && state !== 'ready' && <span className="eyebrow">{detail}</span>}
+            {more !== null && <span className="eyebrow figure">{more}</span>}
           </li>
         ))}
       </ul>
     </section>
   )
+}
+
+/** The supervisor's steps while it still starts; after that, or without one, the parts as they are now. */
+function linesOf({ start, parts }: Overview): readonly Line[] {
+  if (start.some(({ state }) => state !== 'ready')) {
+    return start.map(({ name, state, detail, tookMs }) => ({
+      name,
+      ...startStates[state],
+      more: state === 'ready' && tookMs !== null ? `after ${duration(tookMs)}` : detail,
+    }))
+  }
+  return parts
+    .filter(({ state }) => state !== 'unknown')
+    .map(({ name, state, reason }) => ({ name, ...partStates[state], more: reason }))
 }

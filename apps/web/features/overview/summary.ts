@@ -1,9 +1,10 @@
 import { count, duration, rate } from '../../lib/format.ts'
-import { type Movement, type Overview, partStates } from './model.ts'
+import { type Overview, partStates } from './model.ts'
 
 /** The map in one or two sentences, for those who cannot see it. */
-export function summaryOf(overview: Overview, movement: Movement): string {
-  const odd = overview.parts.filter(({ state }) => state !== 'ready')
+export function summaryOf(overview: Overview): string {
+  const { rates } = overview
+  const odd = overview.parts.filter(({ state }) => state !== 'ready' && state !== 'unknown')
   const states =
     odd.length === 0
       ? 'All parts are ready'
@@ -15,5 +16,5 @@ export function summaryOf(overview: Overview, movement: Movement): string {
       : pending === 0
         ? 'nothing is pending'
         : `${count(pending, 'event')} pending, the oldest for ${duration(oldestPendingAgeMs)}`
-  return `${states}. Written ${rate(movement.created.perSecond)}, published ${rate(movement.published.perSecond)}, processed ${rate(movement.processed.perSecond)}; ${waiting}; lag ${count(lagRecords, 'record')}.`
+  return `${states}. Written ${rate(rates.created)}, published ${rate(rates.published)}, processed ${rate(rates.processed)}; ${waiting}; lag ${count(lagRecords, 'record')}.`
 }

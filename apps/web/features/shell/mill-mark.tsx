@@ -1,4 +1,3 @@
-import { movementOf } from '../overview/history.ts'
 import { overviewStore } from '../overview/store.ts'
 import { useStore } from '../../lib/store.ts'
 
@@ -6,7 +5,7 @@ const spokes = [0, 45, 90, 135]
 
 /** The wheel turns while events are processed: a quick eye on the house from any page. */
 export function MillMark() {
-  const perSecond = movementOf(useStore(overviewStore).history).processed.perSecond ?? 0
+  const perSecond = useStore(overviewStore).history.at(-1)?.rates.processed ?? 0
   // From one turn in 8 s for a trickle to one in 1 s for a stream; standing still when nothing comes.
   const turnSeconds = perSecond === 0 ? 0 : Math.max(1, 8 - 2 * Math.log2(1 + perSecond))
   return (

@@ -66,7 +66,11 @@ function Navigation() {
           <ul aria-labelledby={`door-${door.name}`}>
             {door.pages.map((page) => (
               <li key={page.to}>
-                <Link to={page.to} activeOptions={{ exact: page.to === '/' }} title={page.keys}>
+                <Link
+                  to={page.to}
+                  activeOptions={{ exact: page.to === '/', includeSearch: false }}
+                  title={page.keys}
+                >
                   {page.label}
                 </Link>
               </li>

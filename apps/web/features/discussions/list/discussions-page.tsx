@@ -42,7 +42,7 @@ export function DiscussionsPage() {
           New thread
         </Button>
       </header>
-      <div className={course === null ? 'single-column' : 'two-columns'}>
+      <div className="two-columns">
         <section aria-label="Threads" className="threads">
           <CourseFilter field={filterField} value={course} courses={courses} onChange={filter} />
           {threads.isError && (
@@ -68,11 +68,13 @@ export function DiscussionsPage() {
             </Button>
           )}
         </section>
-        {course !== null && (
-          <aside>
+        <aside>
+          {course === null ? (
+            <CourseIndex courses={courses} onChoose={filter} />
+          ) : (
             <TopThreads courseId={course} titles={titlesOf(items ?? [])} />
-          </aside>
-        )}
+          )}
+        </aside>
       </div>
       <NewThreadDialog
         isOpen={isComposing}
@@ -123,6 +125,29 @@ function NoThreads(props: {
     >
       There is no thread in course <strong>{props.course}</strong>. Course names match exactly.
     </EmptyState>
+  )
+}
+
+/** Courses of the threads shown so far; choosing one brings its top list. */
+function CourseIndex(props: {
+  readonly courses: readonly string[]
+  readonly onChoose: (course: string) => void
+}) {
+  if (props.courses.length === 0) return null
+  return (
+    <section className="plate course-index" aria-labelledby="courses-title">
+      <h2 id="courses-title">Courses of these threads</h2>
+      <p className="eyebrow">Choose one to see its top ten by engagement.</p>
+      <ul>
+        {props.courses.map((course) => (
+          <li key={course}>
+            <button type="button" className="course-tag" onClick={() => props.onChoose(course)}>
+              {course}
+            </button>
+          </li>
+        ))}
+      </ul>
+    </section>
   )
 }
 

@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { formulaOf, toAggregate, toTopThreads } from './mappers.ts'
+
+const wire = {
+  threadId: 't1',
+  courseId: 'c',
+  viewCount: 10,
+  commentCount: 2,
+  upvotes: 3,
+  downvotes: 1,
+  participants: 2,
+  engagementScore: 32,
+  lastActivityAt: '2026-11-21T10:00:00Z',
+  updatedAt: '2026-11-21T10:00:01.500Z',
+}
+
+test('aggregate: times become milliseconds, an absent one stays unknown', () => {
+  const aggregate = toAggregate({ ...wire, lastActivityAt: null })
+  assert.equal(aggregate.updatedAtMs, Date.UTC(2026, 10, 21, 10, 0, 1, 500))
+  assert.equal(aggregate.lastActivityAtMs, null)
+})
+
+test('formula: shows the sum that gives the score', () => {
+  const terms = formulaOf(toAggregate(wire))
+  assert.deepEqual(
+    terms?.map(({ what, product }) => [what, product]),
+    [
+      ['views', 10],
+      ['comments', 10],
+      ['votes', 12],
+    ],
+  )
+})
+
+test('formula: is not shown when it would not add up', () => {
+  assert.equal(formulaOf(toAggregate({ ...wire, engagementScore: 33 })), null)
+})
+
+test('top list: ranks follow the order given, bare or as items', () => {
+  for (const body of [[wire, wire], { items: [wire, wire] }]) {
+    assert.deepEqual(
+      toTopThreads(body).map(({ rank }) => rank),
+      [1, 2],
+    )
+  }
+})

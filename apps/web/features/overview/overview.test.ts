@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { healthOf } from './health.ts'
+import { maxSamples, movedSinceLast, seriesOf, withSample } from './history.ts'
+import { toOverview } from './mappers.ts'
+import type { Overview } from './model.ts'
+import { summaryOf } from './summary.ts'
+
+const wire = {
+  at: '2026-11-21T10:00:00Z',
+  mode: 'development',
+  parts: [
+    { name: 'gateway', state: 'up', reason: null },
+    { name: 'discussions', state: 'up', reason: '1 of 2 instances are up' },
+    { name: 'broker', state: 'down', reason: 'refused' },
+  ],
+  rates: {
+    requestsPerSecond: 2,
+    eventsCreatedPerSecond: null,
+    publishedPerSecond: 0,
+    processedPerSecond: 1.4,
+  },
+  totals: { eventsCreated: 5, published: 4, processed: null },
+  pending: 1,
+  oldestPendingAgeMs: 3000,
+  failed: 0,
+  lagRecords: null,
+  duplicatesSkipped: 2,
+  relay: null,
+  topics: [
+    { name: 'discussion.events', partitions: [{ partition: 0, endOffset: '12', lagRecords: 1 }] },
+  ],
+  start: { parts: [{ name: 'postgres', state: 'ready', detail: '', ms: 412 }] },
+}
+
+function sampleAt(second: number, created: number | null): Overview {
+  const overview = toOverview({ ...wire, at: new Date(second * 1000).toISOString() })
+  return { ...overview, totals: { ...overview.totals, created } }
+}
+
+test('overview: unknown figures stay null, unreported parts are not called ready', () => {
+  const overview = toOverview(wire)
+  assert.equal(overview.rates.created, null)
+  assert.equal(overview.standing.lagRecords, null)
+  assert.deepEqual(
+    overview.parts.map(({ name, state }) => `${name} ${state}`),
+    [
+      'gateway ready',
+      'discussions degraded',
+      'discussion-analytics unknown',
+      'postgres unknown',
+      'broker down',
+    ],
+  )
+  assert.deepEqual(overview.partitions, [{ partition: 0, endOffset: 12, lagRecords: 1 }])
+  assert.deepEqual(overview.start, [
+    { name: 'postgres', state: 'ready', detail: null, tookMs: 412 },
+  ])
+})
+
+test('overview: before anything runs, only the time is needed', () => {
+  const overview = toOverview({ at: wire.at, parts: [], start: null })
+  assert.equal(overview.rates.requests, null)
+  assert.deepEqual(overview.start, [])
+})
+
+test('history: keeps a minute and drops what is not newer', () => {
+  let history: readonly Overview[] = []
+  for (let second = 0; second < maxSamples + 20; second++)
+    history = withSample(history, sampleAt(second, second))
+  assert.equal(history.length, maxSamples)
+  assert.equal(withSample(history, sampleAt(3, 3)), history)
+})
+
+test('history: counts what moved; a total that fell or is unknown moves nothing', () => {
+  const history = [sampleAt(1, 5), sampleAt(2, 8), sampleAt(3, 2), sampleAt(4, null)]
+  assert.deepEqual(seriesOf(history, 'created'), [3, null, null])
+  assert.equal(movedSinceLast(history.slice(0, 2)).created, 3)
+  assert.equal(movedSinceLast([]).created, null)
+})
+
+const live = { kind: 'live', sinceMs: 0 } as const
+
+test('health: what is down comes first, unknown parts do not hold it back', () => {
+  const overview = toOverview(wire)
+  const broken = healthOf({ history: [overview], stream: live, problem: null })
+  assert.equal(broken.tone, 'bad')
+  assert.match(broken.detail, /discussions degraded, broker down/)
+  const fine = toOverview({ ...wire, parts: [{ name: 'gateway', state: 'up' }] })
+  assert.equal(healthOf({ history: [fine], stream: live, problem: null }).tone, 'good')
+})
+
+test('health: without a stream nothing is called live', () => {
+  const overview = toOverview(wire)
+  assert.equal(
+    healthOf({ history: [overview], stream: { kind: 'connecting' }, problem: null }).word,
+    'Connecting',
+  )
+  assert.equal(
+    healthOf({ history: [overview], stream: { kind: 'asleep' }, problem: null }).word,
+    'Paused',
+  )
+})
+
+test('summary: tells states, rates and what waits in words', () => {
+  assert.equal(
+    summaryOf(toOverview(wire)),
+    'discussions is degraded, broker is down. Written –, published 0 /s, processed 1.4 /s; 1 event pending, the oldest for 3.0 s; lag – records.',
+  )
+})

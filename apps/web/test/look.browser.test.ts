@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { assertAccessible, assertNoSidewaysScroll } from './fixture/accessibility.ts'
+import { browserMissing } from './fixture/browser.ts'
+import { openHouse } from './fixture/house.ts'
+
+const skip = browserMissing()
+
+const pages = [
+  { name: 'Overview', path: '/', ready: '.strip' },
+  { name: 'Discussions', path: '/discussions?course=qc/quantum-gate', ready: '.thread-list' },
+  { name: 'a thread', path: '/discussions/qc-q12', ready: '.engagement-score' },
+]
+
+for (const { name, path, ready } of pages) {
+  for (const theme of ['light', 'dark'] as const) {
+    for (const width of [360, 1280]) {
+      test(
+        `${name}, ${theme}, ${width} px: accessible, no sideways scroll, no error`,
+        { skip },
+        async () => {
+          await using house = await openHouse(path, { theme, width })
+          await house.page.waitForSelector(ready)
+          await assertAccessible(house.page)
+          await assertNoSidewaysScroll(house.page)
+          assert.deepEqual(house.errors, [])
+        },
+      )
+    }
+  }
+}
+
+test('help dialog and new thread dialog are accessible', { skip }, async () => {
+  await using house = await openHouse('/discussions', { theme: 'dark' })
+  const { page } = house
+  await page.waitForSelector('.thread-list')
+  await page.keyboard.press('?')
+  await page.getByRole('dialog', { name: 'Help and keys' }).waitFor()
+  await assertAccessible(page)
+  await page.keyboard.press('Escape')
+  await page.getByRole('dialog').waitFor({ state: 'hidden' })
+  await page.keyboard.press('c')
+  await page.getByRole('dialog', { name: 'New thread' }).waitFor()
+  await assertAccessible(page)
+})
+
+test('theme: the choice is there before the first paint after a reload', { skip }, async () => {
+  await using house = await openHouse('/', { theme: 'light' })
+  const { page } = house
+  await page.getByRole('button', { name: /^Theme/ }).click()
+  await page.getByRole('menuitemradio', { name: 'Dark' }).click()
+  assert.equal(await page.evaluate(() => document.documentElement.dataset['theme']), 'dark')
+  // Without the app's script the theme must hold already.
+  await page.route('**/assets/*.js', (route) => route.abort())
+  await page.reload({ waitUntil: 'domcontentloaded' })
+  assert.equal(await page.evaluate(() => document.documentElement.dataset['theme']), 'dark')
+})
+
+test('motion: nothing moves for those who asked for less of it', { skip }, async () => {
+  await using house = await openHouse('/', { isReduced: true })
+  await house.page.waitForSelector('.flow-map')
+  await house.page.getByRole('button', { name: 'Comment on it' }).click()
+  await house.page.getByText('Arrived in').waitFor()
+  const moving = await house.page.evaluate(
+    () => document.getAnimations().filter(({ playState }) => playState === 'running').length,
+  )
+  assert.equal(moving, 0)
+})
+
+test('first load: all scripts of a page together stay within 190 KiB gzip', { skip }, async () => {
+  await using house = await openHouse('/')
+  const { page } = house
+  await page.waitForSelector('.strip')
+  const scripts = await page.evaluate(() =>
+    performance
+      .getEntriesByType('resource')
+      .map(({ name }) => name)
+      .filter((name) => name.endsWith('.js')),
+  )
+  const { gzipSync } = await import('node:zlib')
+  let sizeBytes = 0
+  for (const url of scripts) {
+    sizeBytes += gzipSync(Buffer.from(await (await fetch(url)).arrayBuffer())).length
+  }
+  assert.ok(sizeBytes <= 190 * 1024, `${sizeBytes} bytes`)
+})
