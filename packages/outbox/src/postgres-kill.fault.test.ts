@@ -87,6 +87,68 @@ test('relay: with asynchronous commits, killing Postgres never leaves a record w
   }
 })
 
+test('relay: a transaction id that Postgres hands out again after a crash is not taken for an old one', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'millrace-outbox-postgres-'))
+  chmodSync(dir, 0o755)
+  const settings = { wal_writer_delay: '10s', wal_writer_flush_after: '1GB' }
+  let postgres = await startPostgres({ dir, settings })
+  const { url, port } = postgres
+  const database = openDatabase({ url, applicationName: 'writer' })
+  const relayDatabase = openDatabase({ url, applicationName: 'idle-relay' })
+  const outbox = createOutbox({ database, serviceName: 'tests' })
+  const producer = new RecordingProducer()
+  // It looks only when it is poked, so it cannot notice that the server was gone for a while.
+  const relay = createOutbox({ database: relayDatabase, serviceName: 'tests' }).createRelay({
+    producer,
+    pollIntervalMs: 60_000,
+    leaseMs: 3_600_000,
+  })
+  const publish = (version: number): Promise<void> =>
+    outbox.transaction(async (tx) => tx.publish(testEvent('a', version), { topic, key: 'a' }))
+  try {
+    await outbox.migrate()
+    relay.start()
+    await publish(1)
+    await eventually('the first', () => producer.records.length === 1)
+    let burnt = 0n
+    for (let count = 0; count < 40; count++) {
+      const undone = database.transaction(async (tx) => {
+        const drawn = await tx.query<{ xid: string }>('select pg_current_xact_id()::text as xid')
+        burnt = BigInt(drawn.rows[0]?.xid ?? 0)
+        throw new Error('undone')
+      })
+      await assert.rejects(undone, /undone/)
+    }
+    const { rows } = await database.query<{ now: string }>('select clock_timestamp()::text as now')
+    relay.poke()
+    await eventually('the relay looked and saw nothing', async () => {
+      const looked = await database.query(
+        `select from pg_stat_activity
+         where application_name = 'idle-relay' and query = 'commit' and state = 'idle' and state_change > $1::timestamptz`,
+        [rows[0]?.now],
+      )
+      return looked.rowCount > 0
+    })
+    postgres.kill()
+    await postgres.exited
+    postgres = await startPostgres({ dir, port, settings })
+    await eventually('the server', () => database.query('select 1'), { timeoutMs: 30_000 })
+    await publish(2)
+    const found = await database.query<{ xid: string }>(
+      'select xid::text as xid from outbox.event_production_data order by id desc limit 1',
+    )
+    assert.ok(BigInt(found.rows[0]?.xid ?? 0) < burnt, 'the premise: an id was handed out again')
+    relay.poke()
+    await eventually('the second', () => producer.records.length === 2)
+  } finally {
+    await relay.close()
+    await relayDatabase.close()
+    await database.close()
+    await postgres.stop()
+    rmSync(dir, { recursive: true, force: true })
+  }
+})
+
 /** Each key's versions ascend where they come first. Lost commits leave gaps. */
 function assertAscending(producer: RecordingProducer): void {
   const seen = new Set<string>()
