@@ -1,29 +1,34 @@
-import { type RefObject, useEffect, useRef, useState } from 'react'
+import { type RefCallback, useCallback, useEffect, useState } from 'react'
 
 /**
- * True while pointer or focus is inside the element: then rows must not move.
+ * Tells whether pointer or focus is inside an element: then its rows must not move.
  * Focus counts only when it is visible, or every click would hold the list for good.
  */
-export function useIsHeld(element: RefObject<HTMLElement | null>): boolean {
+export function useHold(): { readonly isHeld: boolean; readonly ref: RefCallback<HTMLElement> } {
   const [isHeld, setIsHeld] = useState(false)
-  const parts = useRef({ pointer: false, focus: false })
-  useEffect(() => {
-    const target = element.current
-    if (target === null) return
-    const update = (change: Partial<typeof parts.current>): void => {
-      Object.assign(parts.current, change)
-      setIsHeld(parts.current.pointer || parts.current.focus)
-    }
-    const controller = new AbortController()
-    const on = (type: string, change: () => Partial<typeof parts.current>): void =>
-      target.addEventListener(type, () => update(change()), { signal: controller.signal })
+  const ref = useCallback((element: HTMLElement | null) => {
+    if (element === null) return
+    const by = { pointer: false, focus: false }
+    const listening = new AbortController()
+    const on = (type: string, change: () => Partial<typeof by>): void =>
+      element.addEventListener(
+        type,
+        () => {
+          Object.assign(by, change())
+          setIsHeld(by.pointer || by.focus)
+        },
+        { signal: listening.signal },
+      )
     on('pointerenter', () => ({ pointer: true }))
     on('pointerleave', () => ({ pointer: false }))
     on('focusin', () => ({ focus: document.activeElement?.matches(':focus-visible') ?? false }))
     on('focusout', () => ({ focus: false }))
-    return () => controller.abort()
-  }, [element])
-  return isHeld
+    return () => {
+      listening.abort()
+      setIsHeld(false)
+    }
+  }, [])
+  return { isHeld, ref }
 }
 
 /** Follows `latest`, but stands still while held; `release` takes the newest at once. */

@@ -1,10 +1,10 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
-import { useEffect, useRef } from 'react'
+import { useEffect } from 'react'
 import { count, integer } from '../../lib/format.ts'
 import { useKeys } from '../../lib/keys.ts'
 import { asProblem } from '../../lib/problem.ts'
-import { useHeldValue, useIsHeld } from '../../lib/use-held.ts'
+import { useHeldValue, useHold } from '../../lib/use-held.ts'
 import { Icon } from '../../ui/icon.tsx'
 import { EmptyState, ProblemNotice, Skeleton } from '../../ui/states.tsx'
 import { getTopThreads } from './api.ts'
@@ -22,7 +22,6 @@ export function TopThreads(props: {
   readonly changedAtMs?: number | null
 }) {
   const client = useQueryClient()
-  const section = useRef<HTMLElement | null>(null)
   const key = ['top', props.courseId]
   const query = useQuery({
     queryKey: key,
@@ -31,11 +30,11 @@ export function TopThreads(props: {
   useEffect(() => {
     if (props.changedAtMs != null) void client.invalidateQueries({ queryKey: ['top'] })
   }, [client, props.changedAtMs])
-  const isHeld = useIsHeld(section)
+  const { isHeld, ref } = useHold()
   const { shown, isPaused, release } = useHeldValue(query.data, isHeld)
   useKeys(isPaused ? { l: release } : {})
   return (
-    <section ref={section} className="plate top-threads" aria-labelledby="top-title">
+    <section ref={ref} className="plate top-threads" aria-labelledby="top-title">
       <header>
         <h2 id="top-title">Top 10 by engagement</h2>
         {isPaused && (

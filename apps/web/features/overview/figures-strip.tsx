@@ -23,8 +23,10 @@ export function FiguresStrip(props: {
       {figures.map(({ label, value, hint, tone, series }) => (
         <div key={label} data-tone={tone} title={hint}>
           <dt>{label}</dt>
-          <dd className="figure">{value}</dd>
-          {series !== undefined && <Sparkline label={`${label}, last minute`} values={series} />}
+          <dd className="figure">
+            {value}
+            {series !== undefined && <Sparkline label={`${label}, last minute`} values={series} />}
+          </dd>
         </div>
       ))}
     </dl>

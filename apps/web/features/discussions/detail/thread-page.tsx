@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from 'react'
 import { useKeys } from '../../../lib/keys.ts'
 import { asProblem } from '../../../lib/problem.ts'
 import { useStore } from '../../../lib/store.ts'
-import { useIsHeld } from '../../../lib/use-held.ts'
+import { useHold } from '../../../lib/use-held.ts'
 import { Icon } from '../../../ui/icon.tsx'
 import { EmptyState, ProblemNotice, Skeleton } from '../../../ui/states.tsx'
 import { AggregatePanel } from '../../analytics/aggregate-panel.tsx'
@@ -33,12 +33,12 @@ function ThreadView(props: { readonly threadId: string }) {
   const { threadId } = props
   const { event: followedId = null } = useSearch({ from: '/discussions/$threadId' })
   const thread = useThread(threadId)
-  const comments = useRef<HTMLElement | null>(null)
+  const comments = useHold()
   const [hasNews, setHasNews] = useState(false)
   const live = useLiveAggregate(threadId, (next, before) => {
     if (changesThread(next, before)) setHasNews(true)
   })
-  const showNews = useNews(hasNews, useIsHeld(comments), () => {
+  const showNews = useNews(hasNews, comments.isHeld, () => {
     setHasNews(false)
     void thread.refetch()
   })
@@ -60,7 +60,11 @@ function ThreadView(props: { readonly threadId: string }) {
         {thread.data !== undefined && (
           <>
             <ThreadPost thread={thread.data} />
-            <section ref={comments} aria-labelledby="comments-title" className="comment-section">
+            <section
+              ref={comments.ref}
+              aria-labelledby="comments-title"
+              className="comment-section"
+            >
               <Comments thread={thread.data} onShowNews={hasNews ? showNews : null} />
             </section>
             <NewComment threadId={threadId} />
