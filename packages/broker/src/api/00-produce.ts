@@ -5,7 +5,7 @@ import {
   type ProduceRequest,
   type ProduceResponseInput,
 } from '@millrace/protocol'
-import { checkBatch } from '../log/batch-checks.ts'
+import { checkBatch, type Refusal } from '../log/batch-checks.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
 import type { Topic } from '../topics/topic.ts'
 import { ConnectionFault, noAnswer, serve, type RequestContext } from './served-api.ts'
@@ -66,7 +66,7 @@ function append(
   const { settings } = topic
   const nowMs = broker.clock.now()
   const batch = checkBatch(records, settings, version, nowMs)
-  if ('errorCode' in batch) return refuse(index, batch.errorCode, batch.text)
+  if ('errorCode' in batch) return refuseBatch(index, batch)
   try {
     const verdict = log.append(batch)
     if (verdict.kind === 'staleEpoch') return refuse(index, errorCodes.INVALID_PRODUCER_EPOCH)
@@ -88,6 +88,16 @@ function append(
   } catch (error) {
     broker.logger.error('an append failed', { topic: topic.name, partition: index, error })
     return refuse(index, errorCodes.KAFKA_STORAGE_ERROR)
+  }
+}
+
+function refuseBatch(
+  index: number,
+  { errorCode, text, recordIndexes = [] }: Refusal,
+): PartitionAnswer {
+  return {
+    ...refuse(index, errorCode, text),
+    recordErrors: recordIndexes.map((batchIndex) => ({ batchIndex, batchIndexErrorMessage: text })),
   }
 }
 

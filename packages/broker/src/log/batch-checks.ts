@@ -1,4 +1,6 @@
 import {
+  ProtocolError,
+  RecordColumns,
   batchAttributes,
   batchAttributeBits,
   batchBaseSequence,
@@ -28,18 +30,24 @@ export interface ProduceSettings {
   /** How far in the future a record's time may lie, ms [message.timestamp.after.max.ms]. */
   readonly timestampAfterMaxMs: number
   readonly timestampBeforeMaxMs: number
+  /** Compaction goes by key, so a compacted topic takes no record without one. */
+  readonly needsKeys: boolean
 }
 
 /** A refused batch: Kafka's code and a sentence for the client's log. */
 export interface Refusal {
   readonly errorCode: number
   readonly text: string
+  /** Records of the batch that are at fault, by position; where it is not the whole batch. */
+  readonly recordIndexes?: readonly number[]
 }
 
 const ZSTD = 4
 /** zstd came with Produce v7 (KIP-110). */
 const ZSTD_VERSION = 7
 const HIGHEST_CODEC = 4
+
+const columns = new RecordColumns()
 
 /**
  * Checks what a client wants appended to one partition (Kafka: LogValidator, UnifiedLog.analyzeAndValidateRecords).
@@ -71,6 +79,7 @@ export function checkBatch(
   return (
     checkHeader(bytes, apiVersion) ??
     checkTimes(bytes, settings, nowMs) ??
+    checkKeys(bytes, settings) ??
     accept(bytes, settings, nowMs)
   )
 }
@@ -110,6 +119,23 @@ function checkTimes(bytes: Buffer, settings: ProduceSettings, nowMs: number): Re
     return refuse(errorCodes.INVALID_TIMESTAMP, text)
   }
   return undefined
+}
+
+/** The one check that looks at records, on compacted topics alone. */
+function checkKeys(bytes: Buffer, settings: ProduceSettings): Refusal | undefined {
+  if (!settings.needsKeys) return undefined
+  try {
+    columns.read(bytes, 0)
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error
+    return refuse(errorCodes.INVALID_RECORD, error.message)
+  }
+  const recordIndexes: number[] = []
+  for (let index = 0; index < columns.count; index++)
+    if (!columns.hasKey(index)) recordIndexes.push(index)
+  if (recordIndexes.length === 0) return undefined
+  const text = 'A compacted topic cannot accept a record without key.'
+  return { errorCode: errorCodes.INVALID_RECORD, text, recordIndexes }
 }
 
 function accept(bytes: Buffer, settings: ProduceSettings, nowMs: number): CheckedBatch {

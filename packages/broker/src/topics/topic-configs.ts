@@ -127,12 +127,14 @@ export function configValue(configs: ReadonlyMap<string, string>, name: string):
 /** What the log and the produce checks need of the settings. */
 export function settingsOf(configs: ReadonlyMap<string, string>): LogSettings & ProduceSettings {
   const number = (name: string): number => Number(configValue(configs, name))
+  const policies = configValue(configs, 'cleanup.policy').split(',')
   return {
     segmentBytes: number('segment.bytes'),
     segmentMs: number('segment.ms'),
     retentionMs: number('retention.ms'),
     retentionBytes: number('retention.bytes'),
-    deletesOld: configValue(configs, 'cleanup.policy').split(',').includes('delete'),
+    deletesOld: policies.includes('delete'),
+    needsKeys: policies.includes('compact'),
     maxRecordBytes: number('max.message.bytes'),
     stampsOnAppend: configValue(configs, 'message.timestamp.type') === 'LogAppendTime',
     timestampAfterMaxMs: number('message.timestamp.after.max.ms'),

@@ -1,0 +1,115 @@
+import { parseArgs } from 'node:util'
+import { MillraceError, toError, type LogFields, type Logger } from '@millrace/core'
+import { startBroker } from './broker.ts'
+import { BrokerError } from './errors.ts'
+import type { BrokerOptions, TopicOption } from './options.ts'
+
+const USAGE = `millrace-broker --dir DIRECTORY [options]
+
+An embedded broker that speaks the Kafka protocol. Prints {"event":"ready","port":N} on stdout when it accepts connections;
+logs go to stderr as JSON lines. SIGTERM and SIGINT stop it in order.
+
+  --dir DIRECTORY          data directory, made when missing (required)
+  --port PORT              default 9092; 0 takes any free port
+  --host ADDRESS           address to listen on, default 127.0.0.1
+  --advertised-host HOST   host that clients are told to connect to
+  --fsync MODE             os (default), group or always
+  --create TOPIC:COUNT     make sure of a topic with so many partitions; may be repeated
+  --default-partitions N   partitions of topics created on demand, default 1
+  --no-auto-create         do not create topics on demand
+  --verbose                log debug lines too
+`
+
+/** Runs the broker as a process of its own until it is told to stop. */
+export async function runCommand(): Promise<void> {
+  await start().catch(fail)
+}
+
+async function start(): Promise<void> {
+  const args = parse()
+  if (args === undefined) return
+  const broker = await startBroker({ ...args, worker: false })
+  const ready = { event: 'ready', port: broker.port, host: broker.host, pid: process.pid }
+  process.stdout.write(`${JSON.stringify(ready)}\n`)
+  const stop = (): void => {
+    broker.close().then(
+      () => process.exit(0),
+      (error: unknown) => fail(error),
+    )
+  }
+  process.once('SIGTERM', stop)
+  process.once('SIGINT', stop)
+}
+
+function parse(): BrokerOptions | undefined {
+  const { values } = parseArgs({
+    options: {
+      dir: { type: 'string' },
+      port: { type: 'string', default: '9092' },
+      host: { type: 'string', default: '127.0.0.1' },
+      'advertised-host': { type: 'string' },
+      fsync: { type: 'string', default: 'os' },
+      create: { type: 'string', multiple: true, default: [] },
+      'default-partitions': { type: 'string', default: '1' },
+      'no-auto-create': { type: 'boolean', default: false },
+      verbose: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  })
+  if (values.help) {
+    process.stdout.write(USAGE)
+    return undefined
+  }
+  const advertisedHost = values['advertised-host']
+  return {
+    dir: values.dir ?? '',
+    port: Number(values.port),
+    host: values.host,
+    ...(advertisedHost === undefined ? {} : { advertisedHost }),
+    fsync: values.fsync as NonNullable<BrokerOptions['fsync']>,
+    defaultPartitions: Number(values['default-partitions']),
+    autoCreateTopics: !values['no-auto-create'],
+    topics: values.create.map(parseTopic),
+    logger: jsonLogger(values.verbose, {}),
+  }
+}
+
+function parseTopic(text: string): TopicOption {
+  const match = /^(.+):(\d+)$/.exec(text)
+  if (match?.[1] === undefined)
+    throw new BrokerError(
+      'MR_BROKER_BAD_OPTION',
+      `--create ${text} is not of the form topic:partitions. The broker was not started.`,
+      { text },
+    )
+  return { name: match[1], partitions: Number(match[2]) }
+}
+
+/** JSON lines on stderr: stdout belongs to the ready line. */
+function jsonLogger(isVerbose: boolean, base: LogFields): Logger {
+  const at =
+    (level: string) =>
+    (message: string, fields: LogFields = {}): void => {
+      const time = new Date().toISOString()
+      const line = JSON.stringify({ time, level, message, ...base, ...fields }, withErrors)
+      process.stderr.write(`${line}\n`)
+    }
+  return {
+    debug: isVerbose ? at('debug') : () => {},
+    info: at('info'),
+    warn: at('warn'),
+    error: at('error'),
+    child: (fields) => jsonLogger(isVerbose, { ...base, ...fields }),
+  }
+}
+
+function withErrors(_name: string, value: unknown): unknown {
+  return value instanceof Error ? { message: value.message, stack: value.stack } : value
+}
+
+function fail(thrown: unknown): void {
+  const error = toError(thrown)
+  const code = error instanceof MillraceError ? error.code : undefined
+  process.stderr.write(`${JSON.stringify({ event: 'failed', code, message: error.message })}\n`)
+  process.exit(1)
+}
