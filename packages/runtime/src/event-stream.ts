@@ -1,4 +1,6 @@
 import { once } from 'node:events'
+import type { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import {
   silentLogger,
   systemClock,
@@ -106,6 +108,27 @@ export async function sendEvents(
     streams?.forget(controller)
     controller.abort()
     raw.end()
+  }
+}
+
+/**
+ * Passes on the event stream of another service, head at once and every chunk as it comes; ends when either side does, or at
+ * shutdown. Status and headers are those of the reply.
+ */
+export async function relayEvents(reply: FastifyReply, source: Readable): Promise<void> {
+  const { raw } = reply
+  const streams = eventStreamsOf.get(reply.server.server)
+  const controller = streams?.open() ?? new AbortController()
+  reply.hijack()
+  raw.writeHead(reply.statusCode, reply.getHeaders() as Record<string, string>)
+  raw.flushHeaders()
+  try {
+    await pipeline(source, raw, { signal: controller.signal })
+  } catch {
+    // Either side broke off: the client reconnects if it wants more.
+    raw.destroy()
+  } finally {
+    streams?.forget(controller)
   }
 }
 

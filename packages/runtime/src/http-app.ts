@@ -87,13 +87,27 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
   return { app, streams }
 }
 
+/** Most bytes of a refused body that are read away, so that the client gets to the answer. */
+const maxDiscardedBytes = 64 * 1024 * 1024
+
+/**
+ * Fastify closes the connection when it refuses a body. A client that still sends then gets a reset, often before it has read why.
+ * Node reads away what is left of a body whose answer is out, so for bodies of a bearable length the connection may stay.
+ */
+function keepConnectionForRest(request: FastifyRequest, reply: FastifyReply): void {
+  const sizeBytes = Number(request.headers['content-length'] ?? Infinity)
+  if (!request.raw.complete && sizeBytes <= maxDiscardedBytes) reply.removeHeader('connection')
+}
+
 function sendProblem(request: FastifyRequest, reply: FastifyReply, problem: ProblemError): void {
   const { correlationId } = contextOf(request)
+  keepConnectionForRest(request, reply)
   const document = problemDocument(problem, request.raw.url ?? '/', correlationId)
   // Sent as text: a response schema of the route would cut fields it does not know.
   void reply
     .code(problem.status)
-    .headers({ ...problem.headers, 'x-correlation-id': correlationId })
+    // Whatever the route said of keeping its answer was not said of this one.
+    .headers({ 'cache-control': 'no-store', ...problem.headers, 'x-correlation-id': correlationId })
     .header('content-type', 'application/problem+json')
     .send(JSON.stringify(document))
 }
@@ -139,8 +153,9 @@ function answerUnknownRoutes(app: ServiceApp): void {
   app.setNotFoundHandler((request, reply) => {
     const path = request.raw.url?.split('?', 1)[0] ?? '/'
     const allowed = methods.allowedAt(path)
+    // A route that took the method and then found nothing (a file, say) is no matter of methods.
     const problem =
-      allowed.length > 0
+      allowed.length > 0 && !allowed.includes(request.method)
         ? new ProblemError(
             405,
             'MR_HTTP_METHOD_NOT_ALLOWED',

@@ -13,6 +13,7 @@ export {
 } from './config-table.ts'
 export { RuntimeError, runtimeErrors } from './errors.ts'
 export {
+  relayEvents,
   sendEvents,
   type EventSource,
   type SendEventsOptions,

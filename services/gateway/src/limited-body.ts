@@ -8,7 +8,6 @@ export function bodyTooLarge(limitBytes: number): ProblemError {
     413,
     'MR_HTTP_BODY_TOO_LARGE',
     `The body is larger than the ${limitBytes} bytes the gateway passes on.`,
-    { headers: { connection: 'close' } },
   )
 }
 

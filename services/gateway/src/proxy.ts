@@ -1,6 +1,8 @@
 import httpProxy from '@fastify/http-proxy'
+import type { Readable } from 'node:stream'
 import {
   contextOf,
+  relayEvents,
   type FastifyReply,
   type FastifyRequest,
   type ServiceApp,
@@ -92,6 +94,15 @@ function forward(work: Forwarding): unknown {
       instances.markUp(upstream)
       return responseHeaders(headers)
     },
+    onResponse: (_request, _reply, response) => {
+      const { reply } = work
+      // Clients still sending a body that the service refused early would otherwise be cut off before they read why.
+      if (Number(request.headers['content-length']) > 0) reply.removeHeader('connection')
+      // Fastify sends the head with the first bytes of the body, and an event stream may have none for long.
+      if (String(reply.getHeader('content-type') ?? '').startsWith('text/event-stream'))
+        void relayEvents(reply, streamOf(response))
+      else void reply.send(streamOf(response))
+    },
     onError: (reply, { error }) => {
       instances.markDown(upstream)
       const nowTried = [...tried, upstream]
@@ -104,6 +115,11 @@ function forward(work: Forwarding): unknown {
     retryDelay: () => null,
   }
   return work.reply.from(work.destination, options)
+}
+
+/** The plugin types its answer as a server's response; it is an object around the body. */
+function streamOf(response: unknown): Readable {
+  return (response as { readonly stream: Readable }).stream
 }
 
 /** RFC 9110 7.6.1, and what this gateway alone may say. `expect` was answered by our own server. */

@@ -1,0 +1,298 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { get, type IncomingMessage } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { suite, test } from 'node:test'
+import { eventually } from '@millrace/core/testing'
+import type { RunningService } from '@millrace/runtime'
+import { healthy, startGateway, startUpstream, type Answer } from '../test/upstream.ts'
+import type { Overview } from './overview.ts'
+
+const seesHealthChecks = true
+
+async function overviewOf(gateway: RunningService): Promise<Overview> {
+  return (await (await fetch(`${gateway.url}/api/overview`)).json()) as Overview
+}
+
+function partOf(overview: Overview, name: string) {
+  return overview.parts.find((part) => part.name === name)
+}
+
+const notReady =
+  (status: string, parts: readonly unknown[]): Answer =>
+  (_request, response) => {
+    response.statusCode = 503
+    response.end(JSON.stringify({ status, parts }))
+  }
+
+const postgresUp = { name: 'postgres', state: 'up', reason: null }
+const kafkaDown = { name: 'kafka', state: 'down', reason: 'no broker answers' }
+
+suite('overview', () => {
+  test('figures of both services, 64-bit numbers as text included', async () => {
+    await using discussions = await startUpstream(
+      healthy(
+        {
+          eventsCreated: '120',
+          published: 100,
+          pending: 20,
+          failed: 1,
+          oldestPendingAgeMs: 1500,
+          relay: { state: 'LEADING' },
+        },
+        [postgresUp],
+      ),
+      { seesHealthChecks },
+    )
+    await using analytics = await startUpstream(
+      healthy({
+        processed: 90,
+        duplicatesSkipped: 3,
+        failed: 2,
+        lagRecords: 10,
+        topic: 'discussion.events',
+        partitions: [
+          { partition: 1, endOffset: '40', lagRecords: 4 },
+          { partition: 0, endOffset: '60' },
+        ],
+      }),
+      { seesHealthChecks },
+    )
+    await using gateway = await startGateway({
+      discussions: [discussions.url],
+      analytics: [analytics.url],
+    })
+    const overview = await overviewOf(gateway)
+    assert.deepEqual(
+      overview.parts.map((part) => [part.name, part.state]),
+      [
+        ['gateway', 'up'],
+        ['discussions', 'up'],
+        ['discussion-analytics', 'up'],
+        ['postgres', 'up'],
+      ],
+    )
+    assert.equal(partOf(overview, 'discussions')?.url, discussions.url)
+    assert.deepEqual(overview.totals, { eventsCreated: 120, published: 100, processed: 90 })
+    assert.equal(overview.pending, 20)
+    assert.equal(overview.oldestPendingAgeMs, 1500)
+    assert.equal(overview.failed, 3)
+    assert.equal(overview.lagRecords, 10)
+    assert.equal(overview.duplicatesSkipped, 3)
+    assert.deepEqual(overview.relay, { state: 'LEADING' })
+    assert.deepEqual(overview.topics, [
+      {
+        name: 'discussion.events',
+        partitions: [
+          { partition: 0, endOffset: 60, lagRecords: null },
+          { partition: 1, endOffset: 40, lagRecords: 4 },
+        ],
+      },
+    ])
+    assert.equal(overview.start, null)
+  })
+
+  test('what is not known is null, never 0', async () => {
+    await using gateway = await startGateway()
+    const overview = await overviewOf(gateway)
+    for (const name of [
+      'pending',
+      'oldestPendingAgeMs',
+      'failed',
+      'lagRecords',
+      'duplicatesSkipped',
+      'relay',
+    ] as const)
+      assert.equal(overview[name], null, name)
+    assert.deepEqual(overview.totals, { eventsCreated: null, published: null, processed: null })
+    assert.equal(overview.rates.processedPerSecond, null)
+    assert.deepEqual(overview.topics, [])
+    assert.equal(partOf(overview, 'postgres'), undefined, 'nobody spoke of it')
+  })
+
+  test('states, reasons and since when', async () => {
+    await using discussions = await startUpstream(
+      notReady('unavailable', [postgresUp, kafkaDown]),
+      { seesHealthChecks },
+    )
+    await using analytics = await startUpstream(
+      notReady('starting', [{ name: 'start', state: 'starting', reason: 'migrations' }]),
+      { seesHealthChecks },
+    )
+    await using gateway = await startGateway({
+      discussions: [discussions.url],
+      analytics: [analytics.url],
+    })
+    const first = await overviewOf(gateway)
+    assert.deepEqual(
+      [partOf(first, 'discussions')?.state, partOf(first, 'discussions')?.reason],
+      ['down', 'kafka: no broker answers'],
+    )
+    assert.deepEqual(
+      [partOf(first, 'discussion-analytics')?.state, partOf(first, 'discussion-analytics')?.reason],
+      ['starting', 'start: migrations'],
+    )
+    assert.deepEqual(
+      [partOf(first, 'broker')?.state, partOf(first, 'broker')?.reason],
+      ['down', 'discussions says: no broker answers'],
+    )
+    await discussions.kill()
+    const second = await eventually('its end is seen', async () => {
+      const overview = await overviewOf(gateway)
+      return partOf(overview, 'discussions')?.reason?.includes('does not answer') && overview
+    })
+    assert.equal(
+      partOf(second, 'discussions')?.since,
+      partOf(first, 'discussions')?.since,
+      'it was down before',
+    )
+  })
+
+  test('the progress of a start is shown, and explains what does not answer yet', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'millrace-start-'))
+    const file = join(folder, 'start.json')
+    try {
+      await using gateway = await startGateway({ env: { START_STATUS_FILE: file } })
+      assert.equal((await overviewOf(gateway)).start, null)
+      const parts = [
+        { name: 'postgres', state: 'starting', detail: 'initdb', ms: 400 },
+        { name: 'discussions', state: 'waiting', detail: 'waits for postgres', ms: null },
+        { name: 'broker', state: 'ready', detail: null, ms: 90 },
+      ]
+      await writeFile(file, JSON.stringify({ parts: [...parts, { name: 5 }, null] }))
+      const overview = await overviewOf(gateway)
+      assert.deepEqual(overview.start, { parts })
+      assert.equal(partOf(overview, 'postgres')?.state, 'starting')
+      assert.deepEqual(
+        [partOf(overview, 'discussions')?.state, partOf(overview, 'discussions')?.reason],
+        ['starting', 'waits for postgres'],
+      )
+      assert.equal(partOf(overview, 'discussion-analytics')?.state, 'down')
+      await writeFile(file, '{"parts":[{"na')
+      assert.deepEqual(
+        (await overviewOf(gateway)).start,
+        { parts },
+        'half written: what was known holds',
+      )
+    } finally {
+      await rm(folder, { recursive: true })
+    }
+  })
+})
+
+suite('overview stream', () => {
+  test('one loop serves all listeners, rates move, and it stops when nobody listens', async () => {
+    let eventsCreated = 0
+    const stats: Answer = (request, response, body) =>
+      healthy({ eventsCreated: (eventsCreated += 10) })(request, response, body)
+    await using discussions = await startUpstream(stats)
+    await using gateway = await startGateway({ discussions: [discussions.url] })
+    const [one, two] = [await listen(gateway), await listen(gateway)]
+    await fetch(`${gateway.url}/api/me`)
+    const moving = await eventually('rates are known', () =>
+      one.overviews.find(
+        (overview) =>
+          (overview.rates.eventsCreatedPerSecond ?? 0) > 0 &&
+          (overview.rates.requestsPerSecond ?? 0) > 0,
+      ),
+    )
+    assert.ok((moving.rates.eventsCreatedPerSecond ?? 0) <= 30)
+    await eventually('both listen', () => two.overviews.length >= 2)
+    const asked = discussions.requests.length
+    assert.ok(
+      asked <= Math.max(one.overviews.length, two.overviews.length) + 2,
+      `${asked} questions for ${one.overviews.length} overviews`,
+    )
+    one.close()
+    two.close()
+    let before = -1
+    await eventually(
+      'nobody is asked any more',
+      () => {
+        const isStill = before === discussions.requests.length
+        before = discussions.requests.length
+        return isStill
+      },
+      { everyMs: 1300 },
+    )
+    const again = await listen(gateway)
+    await eventually('a new listener starts it again', () => again.overviews.length > 0)
+    again.close()
+  })
+
+  test('shutdown ends it', async () => {
+    const gateway = await startGateway()
+    const listener = await listen(gateway)
+    await eventually('it runs', () => listener.overviews.length > 0)
+    const startedMs = performance.now()
+    await gateway.close()
+    await listener.ended
+    assert.ok(performance.now() - startedMs < 2500)
+  })
+})
+
+async function listen(gateway: RunningService) {
+  const answered = Promise.withResolvers<IncomingMessage>()
+  const request = get(`${gateway.url}/api/overview/stream`, answered.resolve).on('error', () => {})
+  const response = await answered.promise
+  assert.equal(response.headers['content-type'], 'text/event-stream; charset=utf-8')
+  const overviews: Overview[] = []
+  let text = ''
+  response.on('error', () => {})
+  response.on('data', (chunk: Buffer) => {
+    text += chunk.toString()
+    const events = text.split('\n\n')
+    text = events.pop() ?? ''
+    for (const event of events) {
+      const match = /^event: overview\ndata: (.*)$/.exec(event)
+      if (match?.[1]) overviews.push(JSON.parse(match[1]) as Overview)
+    }
+  })
+  const ended = new Promise<void>((resolve) => response.once('close', () => resolve()))
+  return { overviews, ended, close: () => request.destroy() }
+}
+
+suite('readiness of the whole', () => {
+  test('503 with what is missing until every service is ready, then 200', async () => {
+    let isReady = false
+    const answer: Answer = (request, response, body) =>
+      isReady
+        ? healthy({}, [postgresUp])(request, response, body)
+        : notReady('unavailable', [postgresUp, kafkaDown])(request, response, body)
+    await using discussions = await startUpstream(answer, { seesHealthChecks })
+    await using analytics = await startUpstream(healthy({}), { seesHealthChecks })
+    await using gateway = await startGateway({
+      discussions: [discussions.url],
+      analytics: [analytics.url],
+    })
+    const response = await fetch(`${gateway.url}/health/ready`)
+    assert.equal(response.status, 503)
+    const { parts } = (await response.json()) as { parts: { name: string; state: string }[] }
+    assert.deepEqual(
+      parts.map((part) => `${part.name} ${part.state}`),
+      ['discussions down', 'discussion-analytics up', 'postgres up', 'broker down'],
+    )
+    assert.equal((await fetch(`${gateway.url}/health/live`)).status, 200)
+    isReady = true
+    await gateway.ready
+    assert.equal((await fetch(`${gateway.url}/health/ready`)).status, 200)
+  })
+})
+
+suite('API pages of the services', () => {
+  test('are read through the gateway', async () => {
+    await using discussions = await startUpstream(
+      (request, response) => void response.end(`page ${request.url}`),
+    )
+    await using gateway = await startGateway({ discussions: [discussions.url] })
+    assert.equal(await (await fetch(`${gateway.url}/docs/discussions`)).text(), 'page /docs')
+    assert.equal(
+      await (await fetch(`${gateway.url}/docs/discussions/openapi.json`)).text(),
+      'page /openapi.json',
+    )
+    assert.equal((await fetch(`${gateway.url}/docs/nothing/`)).status, 404)
+    assert.equal((await fetch(`${gateway.url}/docs/discussion-analytics/`)).status, 503)
+    assert.match(await (await fetch(`${gateway.url}/docs`)).text(), /\/api\/overview/)
+  })
+})
