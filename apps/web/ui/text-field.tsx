@@ -1,4 +1,4 @@
-import { useId } from 'react'
+import { type KeyboardEvent, useId } from 'react'
 
 interface TextFieldProps {
   readonly label: string
@@ -22,6 +22,11 @@ const nearLimit = 200
 export function TextField(props: TextFieldProps) {
   const id = useId()
   const left = props.maxLength - props.value.length
+  const leave = (event: KeyboardEvent<HTMLElement>): void => {
+    // In a dialog, Esc closes the dialog.
+    const isInDialog = event.currentTarget.closest('[role=dialog]') !== null
+    if (event.key === 'Escape' && !isInDialog) event.currentTarget.blur()
+  }
   const shared = {
     id,
     className: 'input',
@@ -40,6 +45,7 @@ export function TextField(props: TextFieldProps) {
           {...shared}
           onChange={(event) => props.onChange(event.target.value)}
           onKeyDown={(event) => {
+            leave(event)
             if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) props.onSubmitKey?.()
           }}
         />
@@ -47,6 +53,7 @@ export function TextField(props: TextFieldProps) {
         <input
           {...shared}
           list={`${id}-list`}
+          onKeyDown={leave}
           onChange={(event) => props.onChange(event.target.value)}
         />
       )}

@@ -41,6 +41,12 @@ function readRanked(wire: WireReader): Omit<RankedThread, 'rank'> {
   }
 }
 
+/** Counts and the score they gave. */
+export type Scored = Pick<
+  Aggregate,
+  'viewCount' | 'commentCount' | 'upvotes' | 'downvotes' | 'engagementScore'
+>
+
 /** One line of the sum behind an engagement score. */
 export interface FormulaTerm {
   readonly what: string
@@ -55,7 +61,7 @@ export interface FormulaTerm {
  * formula that does not add up must not be shown.
  */
 export function formulaOf(
-  aggregate: Aggregate,
+  aggregate: Scored,
   weights: EngagementWeights = defaultWeights,
 ): readonly FormulaTerm[] | null {
   const term = (what: string, count: number, weight: number): FormulaTerm => ({

@@ -8,7 +8,8 @@ import { useHeldValue, useHold } from '../../lib/use-held.ts'
 import { Icon } from '../../ui/icon.tsx'
 import { EmptyState, ProblemNotice, Skeleton } from '../../ui/states.tsx'
 import { getTopThreads } from './api.ts'
-import type { RankedThread } from './model.ts'
+import { formulaOf } from './mappers.ts'
+import { defaultWeights, type RankedThread } from './model.ts'
 import './analytics.css'
 
 /** A course's ten most engaging threads. Their order stands still while pointer or focus is in the list. */
@@ -43,7 +44,7 @@ export function TopThreads(props: {
           </button>
         )}
       </header>
-      <p className="eyebrow">in {props.courseId}, all time: views + 5 × comments + 3 × votes</p>
+      <p className="eyebrow">in {props.courseId}, all time{usesDefaultWeights(shown) && `: ${formulaText}`}</p>
       {query.isPending && <Skeleton lines={5} label="the top list" />}
       {query.isError && (
         <ProblemNotice
@@ -60,6 +61,13 @@ export function TopThreads(props: {
       {shown !== undefined && shown.length > 0 && <RankedList {...props} threads={shown} />}
     </section>
   )
+}
+
+const formulaText = `views + ${defaultWeights.comment} × comments + ${defaultWeights.vote} × votes`
+
+/** The formula is named only where it gives the scores shown; the service may weigh otherwise. */
+function usesDefaultWeights(threads: readonly RankedThread[] | undefined): boolean {
+  return threads?.every((thread) => formulaOf(thread) !== null) ?? false
 }
 
 function RankedList(props: {

@@ -1,4 +1,4 @@
-import { readList, WireReader } from '../../lib/wire.ts'
+import { WireReader } from '../../lib/wire.ts'
 import type { Person } from './model.ts'
 
 export function toPerson(body: unknown): Person {
@@ -6,14 +6,14 @@ export function toPerson(body: unknown): Person {
 }
 
 export function toPeople(body: unknown): readonly Person[] {
-  const list = Array.isArray(body)
-    ? body
-    : ((body as { items?: unknown; users?: unknown } | null)?.items ??
-      (body as { users?: unknown } | null)?.users)
-  return readList(list, readPerson, 'demoUsers')
+  return new WireReader(body, 'demoUsers').list('users', readPerson)
 }
 
 function readPerson(wire: WireReader): Person {
   const id = wire.textOrNull('userId') ?? wire.text('id')
-  return { id, name: wire.textOrNull('name') ?? wire.textOrNull('displayName') ?? id }
+  return {
+    id,
+    name: wire.textOrNull('name') ?? id,
+    role: wire.textOrNull('role'),
+  }
 }

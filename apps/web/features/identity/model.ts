@@ -2,6 +2,8 @@
 export interface Person {
   readonly id: string
   readonly name: string
+  /** What the person is in the sample data; null when the gateway does not say. */
+  readonly role: string | null
 }
 
 /** Initials for the round mark of a person. */

@@ -29,9 +29,9 @@ export function UserSwitch() {
         </>
       }
       value={me.data?.id ?? ''}
-      choices={(people.data ?? []).map(({ id, name }) => ({
+      choices={(people.data ?? []).map(({ id, name, role }) => ({
         value: id,
-        label: name,
+        label: role === null ? name : `${name}, ${role.toLowerCase()}`,
         mark: <PersonMark name={name} />,
       }))}
       onChoose={(userId) => change.mutate(userId)}

@@ -78,7 +78,7 @@ export const edges: readonly Edge[] = [
     drops: 'created',
     path: `M380 ${mid}H476`,
     label: { x: 428, y: mid - 16, anchor: 'middle' },
-    delayMs: 60,
+    delayMs: 130,
     means: 'requests that wrote an event',
   },
   {
@@ -87,7 +87,7 @@ export const edges: readonly Edge[] = [
     drops: 'created',
     path: `M626 ${mid}H722`,
     label: { x: 674, y: mid - 16, anchor: 'middle' },
-    delayMs: 120,
+    delayMs: 260,
     means: 'events written with their rows',
   },
   {
@@ -96,7 +96,7 @@ export const edges: readonly Edge[] = [
     drops: 'published',
     path: `M940 ${mid}H1016Q1046 ${mid} 1046 ${mid + 30}V179`,
     label: { x: 1000, y: mid - 16, anchor: 'middle' },
-    delayMs: 180,
+    delayMs: 390,
     means: 'events taken by the relay',
   },
   {
@@ -105,7 +105,7 @@ export const edges: readonly Edge[] = [
     drops: 'published',
     path: `M1046 279V${low - 30}Q1046 ${low} 1016 ${low}H940`,
     label: { x: 1000, y: low + 30, anchor: 'middle' },
-    delayMs: 240,
+    delayMs: 520,
     means: 'records published to the topic',
   },
   {
@@ -114,7 +114,7 @@ export const edges: readonly Edge[] = [
     drops: 'processed',
     path: `M722 ${low}H630`,
     label: { x: 676, y: low - 16, anchor: 'middle' },
-    delayMs: 300,
+    delayMs: 650,
     means: 'events read by analytics',
   },
   {
@@ -123,7 +123,7 @@ export const edges: readonly Edge[] = [
     drops: 'processed',
     path: `M446 ${low}H350`,
     label: { x: 398, y: low - 16, anchor: 'middle' },
-    delayMs: 360,
+    delayMs: 780,
     means: 'events taken into the aggregates',
   },
   {
@@ -132,7 +132,7 @@ export const edges: readonly Edge[] = [
     drops: 'processed',
     path: `M172 ${low}H107Q77 ${low} 77 ${low - 30}V110`,
     label: { x: 90, y: 226, anchor: 'start' },
-    delayMs: 420,
+    delayMs: 910,
     means: 'changes pushed back to pages',
   },
 ]
