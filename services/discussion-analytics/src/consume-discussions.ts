@@ -1,0 +1,95 @@
+import { ContractRegistry, type EventEnvelope } from '@millrace/events'
+import { discussionEvents, discussionEventsTopic } from '@millrace/contracts'
+import { backoffMs, type Clock, type Logger, type Meter } from '@millrace/core'
+import { createInbox, type BatchHandler, type Inbox, type InboxConsumer } from '@millrace/inbox'
+import { createAdmin, type KafkaOptions } from '@millrace/kafka'
+import type { Database } from '@millrace/postgres'
+import { foldEvents } from './domain/fold-events.ts'
+import { applyThreadChanges } from './sql/apply-changes.ts'
+
+/** Consumer group; the view `event_processed` and the lag figures of others name it too. */
+export const groupId = 'discussion-analytics'
+
+const topicBackoff = { baseMs: 200, maxMs: 5_000 }
+
+export interface DiscussionInboxOptions {
+  readonly database: Database
+  readonly logger: Logger
+  readonly meter: Meter
+  readonly clock: Clock
+}
+
+export function createDiscussionInbox(options: DiscussionInboxOptions): Inbox {
+  return createInbox({
+    ...options,
+    serviceName: 'discussion-analytics',
+    groupId,
+    contracts: new ContractRegistry(discussionEvents),
+  })
+}
+
+/** Folds the batch in memory and adds it to the tables in two statements. */
+export const aggregate: BatchHandler = async (events, { tx }) => {
+  await applyThreadChanges(tx, foldEvents(events.map((each) => each.event)))
+}
+
+export interface ConsumeDiscussionsOptions {
+  readonly inbox: Inbox
+  readonly brokers: readonly string[]
+  readonly maxBatchRecords: number
+  readonly logger: Logger
+  readonly meter: Meter
+  readonly clock: Clock
+  /** Told after each commit. */
+  readonly onChanged: (
+    threads: Iterable<{ readonly threadId: string; readonly courseId: string }>,
+  ) => void
+}
+
+/** The consumer of `discussion.events`. It is begun with `startWithTopic`. */
+export function consumeDiscussions(options: ConsumeDiscussionsOptions): InboxConsumer {
+  return options.inbox.consume({
+    kafka: kafkaOptionsOf(options),
+    topics: [discussionEventsTopic.name],
+    handler: aggregate,
+    maxBatchRecords: options.maxBatchRecords,
+    consumer: { maxWaitMs: 250 },
+    onCommitted: (events) => options.onChanged(threadsOf(events.map((each) => each.event))),
+  })
+}
+
+/** Makes the topic where it is missing, then starts the consumer. Waits for the broker in the background, as long as it takes. */
+export async function startWithTopic(
+  consumer: InboxConsumer,
+  options: ConsumeDiscussionsOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const { logger, clock } = options
+  for (let failures = 1; !signal.aborted; failures++) {
+    try {
+      await using admin = await createAdmin(kafkaOptionsOf(options))
+      await admin.ensureTopics([discussionEventsTopic])
+      break
+    } catch (error) {
+      logger.warn('The topic is not there yet', { topic: discussionEventsTopic.name, error })
+      await clock.sleep(backoffMs(failures, topicBackoff), signal).catch(() => {})
+    }
+  }
+  if (!signal.aborted) consumer.start()
+}
+
+function kafkaOptionsOf(options: ConsumeDiscussionsOptions): KafkaOptions {
+  const { brokers, logger, meter } = options
+  return { brokers, clientId: 'discussion-analytics', logger, meter }
+}
+
+function threadsOf(
+  events: readonly EventEnvelope[],
+): Iterable<{ readonly threadId: string; readonly courseId: string }> {
+  const threads = new Map<string, { readonly threadId: string; readonly courseId: string }>()
+  for (const event of events) {
+    const data = event.data as { readonly threadId: string; readonly courseId: string }
+    threads.set(data.threadId, data)
+  }
+  return threads.values()
+}

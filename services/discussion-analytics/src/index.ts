@@ -1,0 +1,2 @@
+export { AnalyticsError, analyticsErrors } from './errors.ts'
+export { discussionAnalyticsService } from './service.ts'

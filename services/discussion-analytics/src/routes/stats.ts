@@ -1,0 +1,78 @@
+import { discussionEventsTopic } from '@millrace/contracts'
+import type { Inbox, InboxConsumer } from '@millrace/inbox'
+import type { ServiceApp } from '@millrace/runtime'
+import { Type } from 'typebox'
+import { groupId } from '../consume-discussions.ts'
+import type { LiveAggregates } from '../live/live-aggregates.ts'
+
+const NumberOrNull = Type.Union([Type.Number(), Type.Null()])
+
+const StatsSchema = Type.Object({
+  processed: Type.Number({ description: 'Events counted, by all instances ever' }),
+  duplicatesSkipped: Type.Number(),
+  skipped: Type.Number({ description: 'Records of types this service does not know' }),
+  failed: Type.Number({ description: 'Events given up: see the log and the dead letter topic' }),
+  lagRecords: NumberOrNull,
+  lagAgeMs: NumberOrNull,
+  topic: Type.String(),
+  partitions: Type.Array(
+    Type.Object({
+      topic: Type.String(),
+      partition: Type.Integer(),
+      endOffset: Type.String(),
+      committedOffset: Type.Union([Type.String(), Type.Null()]),
+      lagRecords: Type.Number(),
+    }),
+  ),
+  consumer: Type.Object({
+    isEnabled: Type.Boolean({ description: 'KAFKA_ENABLED' }),
+    state: Type.String(),
+    groupId: Type.String(),
+    assignedPartitions: Type.Integer(),
+    pausedPartitions: Type.Integer(),
+    failedAttempts: Type.Integer(),
+    transientRetries: Type.Integer(),
+  }),
+  streams: Type.Integer({ description: 'Event streams open at this instance' }),
+})
+
+/** Counters for the overview. @param consumer undefined when consuming is switched off */
+export function registerStatsRoute(
+  app: ServiceApp,
+  options: {
+    readonly inbox: Inbox
+    readonly consumer: InboxConsumer | undefined
+    readonly live: LiveAggregates
+  },
+): void {
+  const { inbox, consumer, live } = options
+  app.get(
+    '/api/analytics/stats',
+    { schema: { summary: 'Counters of this service', response: { 200: StatsSchema } } },
+    async () => {
+      const totals = await inbox.totals()
+      const stats = consumer?.stats()
+      return {
+        ...totals,
+        lagRecords: stats?.lagRecords ?? null,
+        lagAgeMs: stats?.lagAgeMs ?? null,
+        topic: discussionEventsTopic.name,
+        partitions: (stats?.partitions ?? []).map((each) => ({
+          ...each,
+          endOffset: String(each.endOffset),
+          committedOffset: each.committedOffset === null ? null : String(each.committedOffset),
+        })),
+        consumer: {
+          isEnabled: consumer !== undefined,
+          state: stats?.state ?? 'disabled',
+          groupId,
+          assignedPartitions: stats?.assignedPartitions ?? 0,
+          pausedPartitions: stats?.pausedPartitions ?? 0,
+          failedAttempts: stats?.failedAttempts ?? 0,
+          transientRetries: stats?.transientRetries ?? 0,
+        },
+        streams: live.streamCount,
+      }
+    },
+  )
+}

@@ -1,0 +1,94 @@
+import { servicePorts } from '@millrace/contracts'
+import { migrate, openDatabase } from '@millrace/postgres'
+import { defineService, type PartReadiness } from '@millrace/runtime'
+import { analyticsConfig, weightsOf } from './config.ts'
+import {
+  consumeDiscussions,
+  createDiscussionInbox,
+  startWithTopic,
+  type ConsumeDiscussionsOptions,
+} from './consume-discussions.ts'
+import { LiveAggregates } from './live/live-aggregates.ts'
+import { registerCourseRoutes } from './routes/courses.ts'
+import { registerEventRoutes } from './routes/events.ts'
+import { registerStatsRoute } from './routes/stats.ts'
+import { registerStreamRoute } from './routes/stream.ts'
+import { registerThreadRoutes } from './routes/threads.ts'
+
+/** Figures per thread and course, from the events on `discussion.events`. */
+export const discussionAnalyticsService = defineService({
+  name: 'discussion-analytics',
+  version: '0.1.0',
+  description:
+    'Figures of the discussions: views, comments, votes, participants and engagement per thread, and the top threads per course. Fed by events, so a moment behind.',
+  port: servicePorts['discussion-analytics'],
+  config: analyticsConfig,
+  setup({ app, config, logger, meter, clock, addReadiness, addReadinessParts, onStart, onClose }) {
+    const weights = weightsOf(config)
+    const database = openDatabase({
+      url: config.databaseUrl,
+      applicationName: 'discussion-analytics',
+      logger,
+      meter,
+    })
+    const inbox = createDiscussionInbox({ database, logger, meter, clock })
+    const live = new LiveAggregates({
+      database,
+      weights,
+      maxStreams: config.maxStreams,
+      logger,
+      meter,
+      clock,
+    })
+    const consuming: ConsumeDiscussionsOptions = {
+      inbox,
+      brokers: config.kafkaBrokers,
+      maxBatchRecords: config.maxBatchRecords,
+      logger,
+      meter,
+      clock,
+      onChanged: (threads) => live.changed(threads),
+    }
+    const consumer = config.kafkaEnabled ? consumeDiscussions(consuming) : undefined
+
+    registerThreadRoutes(app, { database, weights })
+    registerCourseRoutes(app, { database, weights })
+    registerStatsRoute(app, { inbox, consumer, live })
+    registerEventRoutes(app, inbox)
+    registerStreamRoute(app, live)
+
+    addReadiness('database', async () => void (await database.query('select 1')))
+    if (consumer) {
+      addReadiness('consumer', () => {
+        const { state } = consumer.stats()
+        return state === 'running' || `the consumer is ${state}`
+      })
+    } else addReadinessParts(() => Promise.resolve([switchedOff]))
+
+    const stopping = new AbortController()
+    onStart(async () => {
+      await inbox.migrate()
+      await migrate(database, {
+        name: 'discussion-analytics',
+        directory: new URL('../migrations/', import.meta.url),
+      })
+    }, 'migrations')
+    onStart(() => live.start(), 'notifications')
+    // In the background: the figures that are there can be read while the broker is away.
+    if (consumer)
+      onStart(() => void startWithTopic(consumer, consuming, stopping.signal), 'consumer')
+
+    onClose(() => database.close())
+    onClose(() => live.shutDown())
+    onClose(async () => {
+      stopping.abort()
+      await consumer?.close()
+    })
+  },
+})
+
+const switchedOff: PartReadiness = {
+  name: 'consumer',
+  state: 'up',
+  reason: 'switched off by KAFKA_ENABLED=false: the figures stand still',
+}
