@@ -52,7 +52,6 @@ export const problemCodes = {
   MR_HTTP_UNSUPPORTED_MEDIA_TYPE: 415,
   MR_HTTP_INTERNAL: 500,
   MR_HTTP_STARTING: 503,
-  MR_HTTP_UNAVAILABLE: 503,
 } as const
 
 export interface ProblemOptions extends ErrorOptions {
@@ -103,7 +102,7 @@ function outageOf(thrown: unknown): ProblemError | undefined {
   return new ProblemError(
     503,
     thrown.code,
-    'A part this service needs is away just now. Nothing was changed; try again in a moment.',
+    'A part this service needs is away or busy just now. Nothing was changed; try again in a moment.',
     { headers: retrySoon, cause: thrown },
   )
 }

@@ -100,6 +100,20 @@ suite('runService', () => {
     assert.match(output, /close hook ran/)
   })
 
+  test('with a channel it ends when that closes, and a closed standard input means nothing', async () => {
+    const child = spawn(process.execPath, [main], {
+      env: { PORT: '0', MILLRACE_PARENT_PIPE: '1' },
+      stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+    })
+    children.add(child)
+    let output = ''
+    child.stdout?.on('data', (chunk: Buffer) => (output += chunk.toString()))
+    await eventually('it is ready', () => output.includes('"message":"ready"'))
+    child.disconnect()
+    const [code] = await once(child, 'exit')
+    assert.equal(code, 0)
+  })
+
   test('an armed fault point kills it', async () => {
     const service = run({ MILLRACE_FAULTS: 'kill@process.test#2' })
     const url = `http://127.0.0.1:${await service.port()}/fault`

@@ -24,7 +24,7 @@ const closeLimitMs = 20_000
 /**
  * A service as a process of its own: the whole of its `main.ts`. Reads `process.env`, prints `{"event":"listening","service":…,"port":…}`
  * as one line on standard output when it listens, ends in order on SIGINT and SIGTERM (a second one ends at once). With
- * `MILLRACE_PARENT_PIPE=1` it also ends when its standard input or IPC channel closes, so that nothing outlives a killed supervisor.
+ * `MILLRACE_PARENT_PIPE=1` it also ends when its IPC channel, or without one its standard input, closes, so that nothing outlives a killed supervisor.
  */
 export async function runService<Table extends ConfigTable>(
   definition: ServiceDefinition<Table>,
@@ -74,8 +74,9 @@ function endOnSignals(service: RunningService, env: Environment, logger: Logger)
     })
   }
   if (env['MILLRACE_PARENT_PIPE'] === '1') {
-    process.on('disconnect', () => end(ExitCode.OK))
-    void once(process.stdin.resume(), 'close').then(() => end(ExitCode.OK))
+    // With a channel, standard input may well be closed from the start.
+    if (process.connected) process.once('disconnect', () => end(ExitCode.OK))
+    else void once(process.stdin.resume(), 'close').then(() => end(ExitCode.OK))
   }
   // After an unknown error the state is unknown: end, and let the supervisor start afresh.
   const crash = (thrown: unknown): void => {

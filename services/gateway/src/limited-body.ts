@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { Transform } from 'node:stream'
 import { ProblemError } from '@millrace/runtime'
+import { ClientGoneError } from './upstream-problem.ts'
 
 /** The 413 of a body over the limit. */
 export function bodyTooLarge(limitBytes: number): ProblemError {
@@ -26,7 +27,7 @@ export function limitedBody(request: IncomingMessage, limitBytes: number): Trans
     },
   })
   request.once('close', () => {
-    if (!request.complete) body.destroy(new Error('the client broke off its request'))
+    if (!request.complete) body.destroy(new ClientGoneError('the client broke off its request'))
   })
   // What nobody reads any more must be read away, or the client never gets to the answer.
   body.once('close', () => request.unpipe(body).resume())

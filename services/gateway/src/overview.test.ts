@@ -111,6 +111,18 @@ suite('overview', () => {
     assert.equal(partOf(overview, 'postgres'), undefined, 'nobody spoke of it')
   })
 
+  test('a service that is not ready still tells its figures: they matter most just then', async () => {
+    const answer: Answer = (request, response, body) =>
+      request.url === '/health/ready'
+        ? notReady('unavailable', [kafkaDown])(request, response, body)
+        : healthy({ pending: 7 })(request, response, body)
+    await using discussions = await startUpstream(answer, { seesHealthChecks })
+    await using gateway = await startGateway({ discussions: [discussions.url] })
+    const overview = await overviewOf(gateway)
+    assert.equal(partOf(overview, 'discussions')?.state, 'down')
+    assert.equal(overview.pending, 7)
+  })
+
   test('states, reasons and since when', async () => {
     await using discussions = await startUpstream(
       notReady('unavailable', [postgresUp, kafkaDown]),

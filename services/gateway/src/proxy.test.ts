@@ -392,6 +392,25 @@ suite('several instances', () => {
     assert.equal(alive.requests.length, 10)
   })
 
+  test('one that still starts is left alone for a second after it said so', async () => {
+    await using starting = await startUpstream((_request, response) => {
+      response.statusCode = 503
+      response.end('{}')
+    })
+    await using alive = await startUpstream()
+    await using gateway = await startGateway({ analytics: [starting.url, alive.url] })
+    for (let count = 0; count < 10; count++) await fetch(`${gateway.url}/api/analytics/x`)
+    assert.ok(starting.requests.length <= 2, `${starting.requests.length} of 10`)
+  })
+
+  test('failures are counted by service and kind', async () => {
+    await using gateway = await startGateway()
+    await fetch(`${gateway.url}/api/analytics/x`)
+    const metrics = await (await fetch(`${gateway.url}/metrics`)).text()
+    assert.match(metrics, /mr_gateway_upstream_failures_total\{.*kind="connect".*\} 1/)
+    assert.match(metrics, /route="\/api\/analytics\/\*",status="503"/)
+  })
+
   test('all down: 503, not a hang', async () => {
     await using gateway = await startGateway({ analytics: [nowhere, 'http://127.0.0.1:2'] })
     assert.equal((await fetch(`${gateway.url}/api/analytics/x`)).status, 503)

@@ -7,10 +7,11 @@ import {
   type FastifyRequest,
   type ServiceApp,
 } from '@millrace/runtime'
+import type { Counter, Meter } from '@millrace/core'
 import type { Identify } from './identity.ts'
 import { bodyTooLarge, limitedBody } from './limited-body.ts'
 import type { ServiceInstances } from './service-instances.ts'
-import { isConnectFailure, upstreamProblem } from './upstream-problem.ts'
+import { failureKind, isConnectFailure, upstreamProblem } from './upstream-problem.ts'
 
 /** Longest wait for a connection to a service, ms: they are near. */
 const connectTimeoutMs = 1000
@@ -27,6 +28,7 @@ export interface ProxyOptions {
   readonly identify: Identify
   readonly bodyLimitBytes: number
   readonly upstreamTimeoutMs: number
+  readonly meter: Meter
 }
 
 /**
@@ -53,6 +55,12 @@ async function registerRoute(
   { prefix, instances }: ProxyRoute,
   options: ProxyOptions,
 ): Promise<void> {
+  const { identify } = options
+  const failures = options.meter.counter({
+    name: 'mr_gateway_upstream_failures_total',
+    help: 'Requests to a service that got no answer: connect (never reached it), broken, timeout, client (the body broke off or was too large).',
+    labelNames: ['service', 'kind'],
+  })
   await scope.register(httpProxy, {
     prefix,
     rewritePrefix: prefix,
@@ -69,7 +77,7 @@ async function registerRoute(
     },
     replyOptions: { getUpstream: () => instances.urls[0] ?? '' },
     handler: (request, reply, destination) =>
-      forward({ request, reply, destination, instances, identify: options.identify, tried: [] }),
+      forward({ request, reply, destination, instances, identify, failures, tried: [] }),
   })
 }
 
@@ -79,6 +87,7 @@ interface Forwarding {
   readonly destination: string
   readonly instances: ServiceInstances
   readonly identify: Identify
+  readonly failures: Counter
   /** Instances that could not be reached for this request. */
   readonly tried: readonly string[]
 }
@@ -90,12 +99,12 @@ function forward(work: Forwarding): unknown {
   const options: ReplyOptions = {
     getUpstream: () => upstream,
     rewriteRequestHeaders: (_request, headers) => requestHeaders(request, headers, userId),
-    rewriteHeaders: (headers) => {
-      instances.markUp(upstream)
-      return responseHeaders(headers)
-    },
+    rewriteHeaders: responseHeaders,
     onResponse: (_request, _reply, response) => {
       const { reply } = work
+      // An instance that still starts answers 503: others are asked for the next second.
+      if (reply.statusCode === 503) instances.markDown(upstream)
+      else instances.markUp(upstream)
       // Clients still sending a body that the service refused early would otherwise be cut off before they read why.
       if (Number(request.headers['content-length']) > 0) reply.removeHeader('connection')
       // Fastify sends the head with the first bytes of the body, and an event stream may have none for long.
@@ -104,7 +113,9 @@ function forward(work: Forwarding): unknown {
       else void reply.send(streamOf(response))
     },
     onError: (reply, { error }) => {
-      instances.markDown(upstream)
+      const kind = failureKind(error)
+      if (kind !== 'client') instances.markDown(upstream)
+      work.failures.add(1, { service: instances.name, kind })
       const nowTried = [...tried, upstream]
       // A body has been taken from the client already and cannot be sent twice.
       const isRepeatable = isConnectFailure(error) && request.body === undefined

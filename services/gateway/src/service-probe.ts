@@ -17,6 +17,8 @@ export interface ProbeResult {
   readonly reason: string | null
   /** The instance that answers, or the first one. */
   readonly url: string
+  /** It said something, be it that it is not ready: its figures may still be had, and matter most just then. */
+  readonly answers: boolean
   /** What the service itself says of the parts it needs. */
   readonly parts: readonly PartReadiness[]
 }
@@ -48,8 +50,8 @@ export class ServiceProbe {
 
   /** The service's own figures; null when they cannot be had. */
   async stats(): Promise<Readonly<Record<string, unknown>> | null> {
-    const { state, url } = await this.look()
-    if (state === 'down') return null
+    const { answers, url } = await this.look()
+    if (!answers) return null
     const answer = await getJson(`${url}${this.#statsPath}`)
     return answer?.status === 200 ? answer.body : null
   }
@@ -57,11 +59,13 @@ export class ServiceProbe {
   async #lookAtAll(): Promise<ProbeResult> {
     const { name, urls } = this.#instances
     const results = await Promise.all(urls.map((url) => lookAt(name, url)))
-    const best = ['up', 'starting', 'down']
-      .map((state) => results.find((result) => result.state === state))
-      .find((result) => result !== undefined)
+    const best =
+      results.find((result) => result.state === 'up') ??
+      results.find((result) => result.state === 'starting') ??
+      results.find((result) => result.answers) ??
+      results[0]
     const upCount = results.filter((result) => result.state === 'up').length
-    const shown = best ?? { name, state: 'down', reason: 'no address', url: '', parts: [] }
+    const shown = best ?? unreached(name, '')
     if (upCount === urls.length || upCount === 0) return shown
     return { ...shown, reason: `${upCount} of ${urls.length} instances are up` }
   }
@@ -69,15 +73,26 @@ export class ServiceProbe {
 
 async function lookAt(name: string, url: string): Promise<ProbeResult> {
   const answer = await getJson(`${url}/health/ready`)
-  if (!answer) return { name, state: 'down', reason: `does not answer at ${url}`, url, parts: [] }
+  if (!answer) return unreached(name, url)
   const parts = partsOf(answer.body['parts'])
-  if (answer.status === 200) return { name, state: 'up', reason: null, url, parts }
+  if (answer.status === 200) return { name, state: 'up', reason: null, url, answers: true, parts }
   const reason = parts
     .filter((part) => part.state !== 'up')
     .map((part) => `${part.name}: ${part.reason ?? part.state}`)
     .join('; ')
   const state = answer.body['status'] === 'starting' ? 'starting' : 'down'
-  return { name, state, reason: reason || `answers ${answer.status}`, url, parts }
+  return { name, state, reason: reason || `answers ${answer.status}`, url, answers: true, parts }
+}
+
+function unreached(name: string, url: string): ProbeResult {
+  return {
+    name,
+    state: 'down',
+    reason: `does not answer at ${url}`,
+    url,
+    answers: false,
+    parts: [],
+  }
 }
 
 function partsOf(value: unknown): PartReadiness[] {

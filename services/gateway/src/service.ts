@@ -22,7 +22,7 @@ export const gatewayService = defineService({
     'The one door: serves the web app, says who a request comes from, and passes /api on to the services. Their own pages: /docs/discussions/ and /docs/discussion-analytics/.',
   port: servicePorts.gateway,
   config: gatewayConfig,
-  async setup({ app, config, logger, clock, addReadinessParts }) {
+  async setup({ app, config, logger, meter, clock, addReadinessParts }) {
     setSecurityHeaders(app)
     const identify = registerIdentity(app, config.mode)
     const instances = new Map(
@@ -75,6 +75,7 @@ export const gatewayService = defineService({
       identify,
       bodyLimitBytes: config.bodyLimitBytes,
       upstreamTimeoutMs: config.upstreamTimeoutMs,
+      meter,
     })
     await registerWebApp(app, config.webDir)
   },
