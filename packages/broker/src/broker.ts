@@ -3,17 +3,8 @@ import { lockDirectory } from './directory-lock.ts'
 import { BrokerError } from './errors.ts'
 import { Listener } from './net/server.ts'
 import { checkOptions, type BrokerOptions, type TopicOption } from './options.ts'
+import type { Broker } from './running-broker.ts'
 import { startInWorker } from './worker-broker.ts'
-
-/** A running broker. */
-export interface Broker extends AsyncDisposable {
-  readonly host: string
-  readonly port: number
-  /** `host:port`, as clients take it. */
-  readonly address: string
-  /** Stops in order: connections, checkpoints, files. Idempotent. */
-  close(): Promise<void>
-}
 
 /**
  * Starts a broker that speaks the Kafka protocol and keeps its records in `dir`. Resolves when it accepts connections; what a broker before

@@ -1,4 +1,5 @@
-export { startBroker, type Broker } from './broker.ts'
+export { startBroker } from './broker.ts'
 export { BrokerError, brokerErrors, type BrokerErrorCode } from './errors.ts'
 export { type FsyncMode } from './log/partition-log.ts'
 export { type BrokerOptions, type TopicOption } from './options.ts'
+export { type Broker } from './running-broker.ts'

@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import { noopMeter, silentLogger } from '@millrace/core'
-import type { Broker } from './broker.ts'
+import type { Broker } from './running-broker.ts'
 import { BrokerError, brokerErrors, type BrokerErrorCode } from './errors.ts'
 import type { BrokerOptions } from './options.ts'
 import type {

@@ -7,7 +7,8 @@ import {
   type Logger,
   type Meter,
 } from '@millrace/core'
-import { startInThread, type Broker } from './broker.ts'
+import { startInThread } from './broker.ts'
+import type { Broker } from './running-broker.ts'
 import type { CountedSample, LogLevel, WorkerMessage, WorkerOptions } from './worker-messages.ts'
 
 /** How often counters are sent to the starting thread. */

@@ -65,10 +65,11 @@ export class WireClient implements AsyncDisposable {
     correlationId: number,
   ): Buffer {
     const writer = this.#writer
+    writer.reset()
     const size = writer.reserveInt32()
     const header = { apiKey: api.key, apiVersion: version, correlationId, clientId: 'wire' }
     writeRequestHeader(writer, api.requestHeaderVersion(version), header)
-    api.request.write(writer, version, request as Parameters<A['request']['write']>[2])
+    api.request.write(writer, version, request)
     writer.setInt32(size, writer.size - 4)
     return writer.takeBuffer()
   }

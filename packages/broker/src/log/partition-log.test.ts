@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { silentLogger } from '@millrace/core'
 import { SimulatedClock } from '@millrace/core/testing'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { checkedBatch, recordsOf, testTimeMs, type BatchShape } from '../../test/batches.ts'
 import { MemoryDisk } from '../../test/memory-disk.ts'
 import { limits } from '../limits.ts'
@@ -15,7 +15,7 @@ const firstSegment = `${directory}/00000000000000000000.log`
 interface Bench {
   readonly disk: MemoryDisk
   readonly clock: SimulatedClock
-  open(settings?: Partial<LogSettings>): PartitionLog
+  readonly open: (settings?: Partial<LogSettings>) => PartitionLog
 }
 
 function bench(fsync: FsyncMode = 'os'): Bench {
