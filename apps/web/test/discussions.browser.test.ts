@@ -139,7 +139,12 @@ test(
     row.votes.set('u10', 1)
     api.discussions.write('vote_cast', row)
     api.areStreamsRefused = false
-    await page.getByRole('button', { name: /^Reconnecting/ }).click()
+    await page
+      .getByRole('button', { name: /^Reconnecting/ })
+      .click({ timeout: 2000 })
+      .catch(() => {
+        // It may have healed by itself in between, which is as good.
+      })
     await waitForText(page, '[data-figure="up votes"]', '6')
     await page.getByText('Stale, reconnecting').waitFor({ state: 'hidden' })
   },
@@ -236,6 +241,26 @@ test(
     await page.waitForSelector('.thread-list')
     await page.goBack()
     await page.getByText('Nothing matches').waitFor()
+  },
+)
+
+test(
+  'list: figures of the chosen course change in place, and so does its top list',
+  { skip },
+  async () => {
+    await using house = await openHouse('/discussions')
+    const { page, api } = house
+    await page.locator('.course-index').getByRole('button', { name: 'qc/quantum-gate' }).click()
+    const row = page.locator('.thread-list > li', { hasText: 'Toffoli' })
+    // The click left the pointer where the top list appears, which holds it still.
+    await row.hover()
+    await row.getByTitle('128 views').waitFor()
+    const thread = api.discussions.threads.get('qc-q12')
+    assert.ok(thread)
+    thread.viewCount += 1
+    api.discussions.write('thread_viewed', thread)
+    await row.getByTitle('129 views').waitFor()
+    await waitForText(page, '.top-threads li', '167')
   },
 )
 

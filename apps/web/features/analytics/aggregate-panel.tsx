@@ -4,7 +4,7 @@ import { Chip } from '../../ui/chip.tsx'
 import { Ago, EmptyState, ProblemNotice, Skeleton } from '../../ui/states.tsx'
 import { Time } from '../../ui/time.tsx'
 import { formulaOf } from './mappers.ts'
-import type { Aggregate } from './model.ts'
+import type { Aggregate, EngagementWeights } from './model.ts'
 import type { LiveAggregate } from './use-live-aggregate.ts'
 import './analytics.css'
 
@@ -13,6 +13,8 @@ export function AggregatePanel(props: {
   readonly live: LiveAggregate
   /** The reader's act that is not in the aggregate yet, in words; null when all are. */
   readonly onItsWay: string | null
+  /** How the course's service weighs; null while not known. */
+  readonly weights: EngagementWeights | null
 }) {
   const { live } = props
   const { aggregate } = live
@@ -34,7 +36,7 @@ export function AggregatePanel(props: {
           arrives.
         </EmptyState>
       )}
-      {aggregate != null && <Figures aggregate={aggregate} />}
+      {aggregate != null && <Figures aggregate={aggregate} weights={props.weights} />}
     </section>
   )
 }
@@ -74,7 +76,12 @@ function Freshness(props: { readonly live: LiveAggregate; readonly onItsWay: str
   )
 }
 
-function Figures(props: { readonly aggregate: Aggregate }) {
+interface FiguresProps {
+  readonly aggregate: Aggregate
+  readonly weights: EngagementWeights | null
+}
+
+function Figures(props: FiguresProps) {
   const { aggregate } = props
   const figures: readonly (readonly [string, number | null])[] = [
     ['views', aggregate.viewCount],
@@ -85,7 +92,7 @@ function Figures(props: { readonly aggregate: Aggregate }) {
   ]
   return (
     <>
-      <Engagement aggregate={aggregate} />
+      <Engagement {...props} />
       <dl className="figures">
         {figures.map(([unit, value]) => (
           <div key={unit}>
@@ -111,9 +118,9 @@ function Figures(props: { readonly aggregate: Aggregate }) {
   )
 }
 
-function Engagement(props: { readonly aggregate: Aggregate }) {
+function Engagement(props: FiguresProps) {
   const { engagementScore } = props.aggregate
-  const terms = formulaOf(props.aggregate)
+  const terms = props.weights === null ? null : formulaOf(props.aggregate, props.weights)
   return (
     <div className="engagement">
       <p>
@@ -123,7 +130,7 @@ function Engagement(props: { readonly aggregate: Aggregate }) {
         engagement
       </p>
       {terms === null ? (
-        <p className="eyebrow">The service weighs views, comments and votes by its own settings.</p>
+        <p className="eyebrow formula">from views, comments and votes</p>
       ) : (
         <p className="eyebrow figure formula">
           {terms.map(({ what, count, weight }, index) => (

@@ -1,7 +1,8 @@
+import { queryOptions } from '@tanstack/react-query'
 import { request } from '../../lib/http.ts'
 import { ApiProblem } from '../../lib/problem.ts'
-import { toAggregate, toTopThreads } from './mappers.ts'
-import type { Aggregate, RankedThread } from './model.ts'
+import { toAggregate, toCourses, toTopList } from './mappers.ts'
+import type { Aggregate } from './model.ts'
 
 /** The aggregate of a thread, or null while analytics has not heard of the thread yet. */
 export async function getAggregate(
@@ -19,14 +20,23 @@ export async function getAggregate(
   }
 }
 
-export async function getTopThreads(
-  courseId: string,
-  signal?: AbortSignal,
-): Promise<readonly RankedThread[]> {
-  const course = encodeURIComponent(courseId)
-  const { body } = await request(`/api/analytics/courses/${course}/top?limit=10`, { signal })
-  return toTopThreads(body)
-}
+export const topQuery = (courseId: string) =>
+  queryOptions({
+    queryKey: ['top', courseId],
+    queryFn: async ({ signal }) => {
+      const course = encodeURIComponent(courseId)
+      return toTopList(
+        (await request(`/api/analytics/courses/${course}/top?limit=10`, { signal })).body,
+      )
+    },
+  })
+
+/** Courses that analytics knows, those with most threads first. */
+export const coursesQuery = queryOptions({
+  queryKey: ['courses'],
+  queryFn: async ({ signal }) =>
+    toCourses((await request('/api/analytics/courses', { signal })).body),
+})
 
 /** Where the aggregates of a course, or of one thread, are pushed. */
 export function aggregateStreamPath(filter: {

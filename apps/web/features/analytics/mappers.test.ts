@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { formulaOf, toAggregate, toTopThreads } from './mappers.ts'
+import { formulaOf, formulaText, toAggregate, toCourses, toTopList } from './mappers.ts'
+import { defaultWeights } from './model.ts'
 
 const wire = {
   threadId: 't1',
@@ -22,7 +23,7 @@ test('aggregate: times become milliseconds, an absent one stays unknown', () => 
 })
 
 test('formula: shows the sum that gives the score', () => {
-  const terms = formulaOf(toAggregate(wire))
+  const terms = formulaOf(toAggregate(wire), defaultWeights)
   assert.deepEqual(
     terms?.map(({ what, product }) => [what, product]),
     [
@@ -34,14 +35,20 @@ test('formula: shows the sum that gives the score', () => {
 })
 
 test('formula: is not shown when it would not add up', () => {
-  assert.equal(formulaOf(toAggregate({ ...wire, engagementScore: 33 })), null)
+  assert.equal(formulaOf(toAggregate({ ...wire, engagementScore: 33 }), defaultWeights), null)
 })
 
-test('top list: ranks follow the order given, bare or as items', () => {
-  for (const body of [[wire, wire], { items: [wire, wire] }]) {
-    assert.deepEqual(
-      toTopThreads(body).map(({ rank }) => rank),
-      [1, 2],
-    )
-  }
+test('top list: ranks follow the order given; weights are the service’s own', () => {
+  const weights = { views: 1, comments: 2, votes: 0 }
+  const top = toTopList({ courseId: 'c', since: null, weights, items: [wire, wire] })
+  assert.deepEqual(
+    top.threads.map(({ rank }) => rank),
+    [1, 2],
+  )
+  assert.equal(formulaText(top.weights), 'views + 2 × comments + 0 × votes')
+})
+
+test('courses: come with their number of threads', () => {
+  const body = { items: [{ courseId: 'qc/quantum-gate', threadCount: 7, viewCount: 1 }] }
+  assert.deepEqual(toCourses(body), [{ id: 'qc/quantum-gate', threadCount: 7 }])
 })

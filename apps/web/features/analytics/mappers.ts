@@ -1,9 +1,11 @@
-import { readList, WireReader } from '../../lib/wire.ts'
+import { WireReader } from '../../lib/wire.ts'
 import {
   type Aggregate,
+  type Course,
   defaultWeights,
   type EngagementWeights,
   type RankedThread,
+  type TopList,
 } from './model.ts'
 
 export function toAggregate(body: unknown): Aggregate {
@@ -22,11 +24,35 @@ export function toAggregate(body: unknown): Aggregate {
   }
 }
 
-/** The top list comes bare or as `items`; ranks are the order it has. */
-export function toTopThreads(body: unknown): readonly RankedThread[] {
-  const list = Array.isArray(body) ? body : ((body as { items?: unknown } | null)?.items ?? [])
-  const threads = readList(list, readRanked, 'top')
-  return threads.map((thread, index) => ({ ...thread, rank: index + 1 }))
+/** A pushed frame. One that cannot be read is left out: what is shown ages visibly, and a reload reads it afresh. */
+export function toPushedAggregate(data: string): Aggregate | null {
+  try {
+    return toAggregate(JSON.parse(data))
+  } catch {
+    return null
+  }
+}
+
+/** Ranks are the order the service gives. */
+export function toTopList(body: unknown): TopList {
+  const wire = new WireReader(body, 'top')
+  const weights = wire.objectOrNull('weights')
+  const threads = wire.list('items', readRanked)
+  return {
+    weights: {
+      view: weights?.numberOrNull('views') ?? defaultWeights.view,
+      comment: weights?.numberOrNull('comments') ?? defaultWeights.comment,
+      vote: weights?.numberOrNull('votes') ?? defaultWeights.vote,
+    },
+    threads: threads.map((thread, index) => ({ ...thread, rank: index + 1 })),
+  }
+}
+
+export function toCourses(body: unknown): readonly Course[] {
+  return new WireReader(body, 'courses').list('items', (item) => ({
+    id: item.text('courseId'),
+    threadCount: item.number('threadCount'),
+  }))
 }
 
 function readRanked(wire: WireReader): Omit<RankedThread, 'rank'> {
@@ -41,11 +67,11 @@ function readRanked(wire: WireReader): Omit<RankedThread, 'rank'> {
   }
 }
 
-/** Counts and the score they gave. */
-export type Scored = Pick<
-  Aggregate,
-  'viewCount' | 'commentCount' | 'upvotes' | 'downvotes' | 'engagementScore'
->
+/** The formula in words, for a list of scores. */
+export function formulaText({ view, comment, vote }: EngagementWeights): string {
+  const term = (weight: number, what: string) => (weight === 1 ? what : `${weight} × ${what}`)
+  return [term(view, 'views'), term(comment, 'comments'), term(vote, 'votes')].join(' + ')
+}
 
 /** One line of the sum behind an engagement score. */
 export interface FormulaTerm {
@@ -57,12 +83,11 @@ export interface FormulaTerm {
 
 /**
  * The engagement score as a sum a reader can check.
- * Null when the score is not what the weights give: then the service runs with other weights, and a
- * formula that does not add up must not be shown.
+ * Null when it does not add up (figures and weights of two moments): then no formula is shown.
  */
 export function formulaOf(
-  aggregate: Scored,
-  weights: EngagementWeights = defaultWeights,
+  aggregate: Aggregate,
+  weights: EngagementWeights,
 ): readonly FormulaTerm[] | null {
   const term = (what: string, count: number, weight: number): FormulaTerm => ({
     what,

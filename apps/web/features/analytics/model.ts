@@ -31,5 +31,16 @@ export interface EngagementWeights {
   readonly vote: number
 }
 
-/** The weights of the requirement; the service may be configured otherwise, see `formulaOf`. */
+/** A course's most engaging threads, with the weights that ranked them. */
+export interface TopList {
+  readonly weights: EngagementWeights
+  readonly threads: readonly RankedThread[]
+}
+
+export interface Course {
+  readonly id: string
+  readonly threadCount: number
+}
+
+/** The weights of the requirement; the service may be configured otherwise and says so in its top lists. */
 export const defaultWeights: EngagementWeights = { view: 1, comment: 5, vote: 3 }

@@ -7,9 +7,9 @@ import { asProblem } from '../../lib/problem.ts'
 import { useHeldValue, useHold } from '../../lib/use-held.ts'
 import { Icon } from '../../ui/icon.tsx'
 import { EmptyState, ProblemNotice, Skeleton } from '../../ui/states.tsx'
-import { getTopThreads } from './api.ts'
-import { formulaOf } from './mappers.ts'
-import { defaultWeights, type RankedThread } from './model.ts'
+import { topQuery } from './api.ts'
+import { formulaText } from './mappers.ts'
+import type { RankedThread } from './model.ts'
 import './analytics.css'
 
 /** A course's ten most engaging threads. Their order stands still while pointer or focus is in the list. */
@@ -23,11 +23,7 @@ export function TopThreads(props: {
   readonly changedAtMs?: number | null
 }) {
   const client = useQueryClient()
-  const key = ['top', props.courseId]
-  const query = useQuery({
-    queryKey: key,
-    queryFn: ({ signal }) => getTopThreads(props.courseId, signal),
-  })
+  const query = useQuery(topQuery(props.courseId))
   useEffect(() => {
     if (props.changedAtMs != null) void client.invalidateQueries({ queryKey: ['top'] })
   }, [client, props.changedAtMs])
@@ -44,7 +40,9 @@ export function TopThreads(props: {
           </button>
         )}
       </header>
-      <p className="eyebrow">in {props.courseId}, all time{usesDefaultWeights(shown) && `: ${formulaText}`}</p>
+      <p className="eyebrow">
+        in {props.courseId}, all time{shown !== undefined && `: ${formulaText(shown.weights)}`}
+      </p>
       {query.isPending && <Skeleton lines={5} label="the top list" />}
       {query.isError && (
         <ProblemNotice
@@ -53,21 +51,16 @@ export function TopThreads(props: {
           lastGoodAtMs={query.dataUpdatedAt}
         />
       )}
-      {shown?.length === 0 && (
+      {shown?.threads.length === 0 && (
         <EmptyState title="Nothing yet">
           Analytics has no event of this course. Read or comment on a thread to begin.
         </EmptyState>
       )}
-      {shown !== undefined && shown.length > 0 && <RankedList {...props} threads={shown} />}
+      {shown !== undefined && shown.threads.length > 0 && (
+        <RankedList {...props} threads={shown.threads} />
+      )}
     </section>
   )
-}
-
-const formulaText = `views + ${defaultWeights.comment} × comments + ${defaultWeights.vote} × votes`
-
-/** The formula is named only where it gives the scores shown; the service may weigh otherwise. */
-function usesDefaultWeights(threads: readonly RankedThread[] | undefined): boolean {
-  return threads?.every((thread) => formulaOf(thread) !== null) ?? false
 }
 
 function RankedList(props: {

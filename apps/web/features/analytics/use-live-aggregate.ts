@@ -3,8 +3,11 @@ import type { StreamState } from '../../lib/live-stream.ts'
 import { asProblem } from '../../lib/problem.ts'
 import { useLiveStream } from '../../lib/use-live-stream.ts'
 import { aggregateStreamPath, getAggregate } from './api.ts'
-import { toAggregate } from './mappers.ts'
+import { toPushedAggregate } from './mappers.ts'
 import type { Aggregate } from './model.ts'
+
+/** The services send a sign of life every 15 s; three missing ones mean the connection is gone. */
+const silenceLimitMs = 46_000
 
 export interface LiveAggregate {
   /** Null: analytics has not heard of the thread. Undefined: not known yet. */
@@ -15,11 +18,15 @@ export interface LiveAggregate {
   readonly retryNow: () => void
 }
 
-/** The aggregate of a thread, pushed. `onChange` hears of each change, once per pushed state. */
+/** The aggregate of a thread, pushed. `onChange` hears of each pushed state, `onDeleted` when the thread is gone. */
 export function useLiveAggregate(
   threadId: string,
-  onChange: (next: Aggregate, before: Aggregate | null) => void,
+  handlers: {
+    readonly onChange: (next: Aggregate, before: Aggregate | null) => void
+    readonly onDeleted: () => void
+  },
 ): LiveAggregate {
+  const { onChange, onDeleted } = handlers
   const client = useQueryClient()
   const key = ['aggregate', threadId]
   const query = useQuery({
@@ -28,8 +35,12 @@ export function useLiveAggregate(
   })
   const { state, retryNow } = useLiveStream(aggregateStreamPath({ threadId }), {
     onEvent: ({ type, data }) => {
+      if (type === 'deleted') {
+        client.setQueryData(key, null)
+        onDeleted()
+      }
       if (type !== 'aggregate') return
-      const next = parse(data)
+      const next = toPushedAggregate(data)
       if (next === null || next.threadId !== threadId) return
       const before = client.getQueryData<Aggregate | null>(key) ?? null
       if (isOlder(next, before)) return
@@ -37,6 +48,7 @@ export function useLiveAggregate(
       onChange(next, before)
     },
     onResume: () => void query.refetch(),
+    silenceLimitMs,
   })
   return {
     aggregate: query.data,
@@ -44,15 +56,6 @@ export function useLiveAggregate(
     error: query.error === null ? null : asProblem(query.error),
     refetch: () => void query.refetch(),
     retryNow,
-  }
-}
-
-/** A frame this page cannot read is left out: the state shown ages visibly, and a reload reads it afresh. */
-function parse(data: string): Aggregate | null {
-  try {
-    return toAggregate(JSON.parse(data))
-  } catch {
-    return null
   }
 }
 

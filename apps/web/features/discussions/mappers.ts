@@ -1,4 +1,5 @@
 import { WireReader } from '../../lib/wire.ts'
+import type { Aggregate } from '../analytics/model.ts'
 import type {
   Comment,
   CommentNode,
@@ -86,6 +87,18 @@ export function toCommentTree(comments: readonly Comment[]): readonly CommentNod
         return comment.isDeleted && replies.length === 0 ? [] : [{ comment, replies }]
       })
   return under(null)
+}
+
+/** The page with the newer figures of one of its threads; rows keep their places. */
+export function withFigures(page: ThreadPage, figures: Aggregate): ThreadPage {
+  if (page.items.every(({ id }) => id !== figures.threadId)) return page
+  const { viewCount, commentCount, upvotes, downvotes } = figures
+  const items = page.items.map((item) =>
+    item.id === figures.threadId
+      ? { ...item, viewCount, commentCount, votes: { ...item.votes, upvotes, downvotes } }
+      : item,
+  )
+  return { ...page, items }
 }
 
 /** The tally as it will be once `next` replaces the reader's own vote: shown at once, before the answer comes. */

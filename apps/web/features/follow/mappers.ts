@@ -54,7 +54,7 @@ function readConsumption(wire: WireReader): ConsumptionRow {
     receivedAtMs: wire.timeOrNull('receivedAt'),
     processedAtMs: wire.timeOrNull('processedAt'),
     processingTimeMs: wire.numberOrNull('processingTimeMs'),
-    attempts: wire.numberOrNull('attempts'),
+    attempts: wire.numberOrNull('attemptCount'),
     error: wire.textOrNull('errorMessage'),
   }
 }

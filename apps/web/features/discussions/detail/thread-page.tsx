@@ -1,3 +1,4 @@
+import { useQuery } from '@tanstack/react-query'
 import { useParams, useSearch } from '@tanstack/react-router'
 import { useEffect, useRef, useState } from 'react'
 import { useKeys } from '../../../lib/keys.ts'
@@ -6,6 +7,7 @@ import { useStore } from '../../../lib/store.ts'
 import { useHold } from '../../../lib/use-held.ts'
 import { Icon } from '../../../ui/icon.tsx'
 import { EmptyState, ProblemNotice, Skeleton } from '../../../ui/states.tsx'
+import { topQuery } from '../../analytics/api.ts'
 import { AggregatePanel } from '../../analytics/aggregate-panel.tsx'
 import type { Aggregate } from '../../analytics/model.ts'
 import { TopThreads } from '../../analytics/top-threads.tsx'
@@ -35,9 +37,14 @@ function ThreadView(props: { readonly threadId: string }) {
   const thread = useThread(threadId)
   const comments = useHold()
   const [hasNews, setHasNews] = useState(false)
-  const live = useLiveAggregate(threadId, (next, before) => {
-    if (changesThread(next, before)) setHasNews(true)
+  const live = useLiveAggregate(threadId, {
+    onChange: (next, before) => {
+      if (changesThread(next, before)) setHasNews(true)
+    },
+    onDeleted: () => void thread.refetch(),
   })
+  const courseId = thread.data?.courseId ?? null
+  const top = useQuery({ ...topQuery(courseId ?? ''), enabled: courseId !== null })
   const showNews = useNews(hasNews, comments.isHeld, () => {
     setHasNews(false)
     void thread.refetch()
@@ -72,7 +79,11 @@ function ThreadView(props: { readonly threadId: string }) {
         )}
       </div>
       <aside className="side" aria-label="Analytics">
-        <AggregatePanel live={live} onItsWay={isOnItsWay ? (ownAct?.label ?? null) : null} />
+        <AggregatePanel
+          live={live}
+          onItsWay={isOnItsWay ? (ownAct?.label ?? null) : null}
+          weights={top.data?.weights ?? null}
+        />
         <OwnEvent threadId={threadId} latest={latest} followedId={followedId} />
         {thread.data !== undefined && (
           <TopThreads

@@ -1,16 +1,20 @@
-import { useInfiniteQuery } from '@tanstack/react-query'
+import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import { useRef, useState } from 'react'
 import { moveRow, useKeys } from '../../../lib/keys.ts'
 import { asProblem } from '../../../lib/problem.ts'
 import { Button } from '../../../ui/button.tsx'
 import { EmptyState, ProblemNotice, Skeleton } from '../../../ui/states.tsx'
+import { coursesQuery } from '../../analytics/api.ts'
+import type { Course } from '../../analytics/model.ts'
 import { TopThreads } from '../../analytics/top-threads.tsx'
 import { listThreads } from '../api.ts'
 import type { ThreadSummary } from '../model.ts'
 import { CourseFilter } from './course-filter.tsx'
+import { CourseIndex } from './course-index.tsx'
 import { NewThreadDialog } from './new-thread-dialog.tsx'
 import { ThreadList } from './thread-list.tsx'
+import { useLiveCourse } from './use-live-course.ts'
 import '../discussions.css'
 
 /** Threads, newest first, of all courses or one; beside them that course's top list. */
@@ -30,7 +34,8 @@ export function DiscussionsPage() {
   })
   const threads = useThreads(course)
   const items = threads.data?.pages.flatMap((page) => page.items)
-  const courses = coursesOf(items ?? [], course)
+  const courses = coursesOf(items ?? [], useQuery(coursesQuery).data ?? [])
+  const changedAtMs = useLiveCourse(course)
   return (
     <div className="page">
       <header className="page-head">
@@ -70,9 +75,13 @@ export function DiscussionsPage() {
         </section>
         <aside>
           {course === null ? (
-            <CourseIndex courses={courses} onChoose={filter} />
+            <CourseIndex onChoose={filter} />
           ) : (
-            <TopThreads courseId={course} titles={titlesOf(items ?? [])} />
+            <TopThreads
+              courseId={course}
+              titles={titlesOf(items ?? [])}
+              changedAtMs={changedAtMs}
+            />
           )}
         </aside>
       </div>
@@ -128,32 +137,9 @@ function NoThreads(props: {
   )
 }
 
-/** Courses of the threads shown so far; choosing one brings its top list. */
-function CourseIndex(props: {
-  readonly courses: readonly string[]
-  readonly onChoose: (course: string) => void
-}) {
-  if (props.courses.length === 0) return null
-  return (
-    <section className="plate course-index" aria-labelledby="courses-title">
-      <h2 id="courses-title">Courses of these threads</h2>
-      <p className="eyebrow">Choose one to see its top ten by engagement.</p>
-      <ul>
-        {props.courses.map((course) => (
-          <li key={course}>
-            <button type="button" className="course-tag" onClick={() => props.onChoose(course)}>
-              {course}
-            </button>
-          </li>
-        ))}
-      </ul>
-    </section>
-  )
-}
-
-function coursesOf(threads: readonly ThreadSummary[], chosen: string | null): readonly string[] {
-  const names = new Set(threads.map((thread) => thread.courseId))
-  if (chosen !== null) names.add(chosen)
+/** Names to suggest: what analytics knows, and what is shown and may be newer. */
+function coursesOf(threads: readonly ThreadSummary[], known: readonly Course[]): readonly string[] {
+  const names = new Set([...known.map(({ id }) => id), ...threads.map((thread) => thread.courseId)])
   return [...names].toSorted((a, b) => a.localeCompare(b))
 }
 
