@@ -52,7 +52,11 @@ export class Cluster {
     this.requestTimeoutMs = requestTimeoutMsOf(options)
     this.#clientId = options.clientId
     this.#bootstrap = parseBrokers(options.brokers)
-    this.#mapAddress = options.mapAddress ?? ((address) => address)
+    const mapAddress = options.mapAddress ?? ((address) => address)
+    this.#mapAddress = (advertised) => {
+      const { host, port } = mapAddress(advertised)
+      return { host, port } // A copy: what the caller hands over may change or end before this client does.
+    }
     this.#reconnects = (options.meter ?? noopMeter).counter({
       name: 'mr_kafka_reconnects_total',
       help: 'Connections to brokers opened anew after an earlier one had ended',

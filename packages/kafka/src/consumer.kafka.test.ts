@@ -9,7 +9,7 @@ import {
   createAdmin,
   createConsumer,
   createProducer,
-  KafkaError,
+  type KafkaError,
   type Consumer,
   type ConsumerOptions,
   type KafkaOptions,

@@ -10,9 +10,10 @@ import { AssignedPartition } from './assigned-partition.ts'
 import { Cluster } from './cluster.ts'
 import { KafkaError } from './errors.ts'
 import { Fetcher } from './fetcher.ts'
+import { GroupCoordinator } from './group-coordinator.ts'
 import { GroupMembership } from './group-membership.ts'
 import { LeaderMetadata } from './leader-metadata.ts'
-import { committedOffsets, listOffsets, partitionKey, type IsolationLevel } from './offsets.ts'
+import { listOffsets, partitionKey, type IsolationLevel } from './offsets.ts'
 import { badOption, integerOption } from './options.ts'
 import { retrying } from './retrying.ts'
 import type {
@@ -35,6 +36,7 @@ export async function createConsumer(options: ConsumerOptions): Promise<Consumer
 class KafkaConsumer implements Consumer {
   readonly #cluster: Cluster
   readonly #metadata: LeaderMetadata
+  readonly #coordinator: GroupCoordinator
   readonly #membership: GroupMembership
   readonly #fetcher: Fetcher
   readonly #options: ConsumerOptions
@@ -75,13 +77,13 @@ class KafkaConsumer implements Consumer {
       onOutOfRange: (partition) => this.#outOfRange(partition),
       onFailure: (error) => this.#fail(error),
     })
-    this.#membership = new GroupMembership(this.#cluster, {
-      groupId: options.groupId,
+    const { groupId, instanceId } = options
+    this.#coordinator = new GroupCoordinator(this.#cluster, groupId, instanceId ?? null)
+    this.#membership = new GroupMembership(this.#cluster, this.#coordinator, {
       topics: [...new Set(options.topics)],
       sessionTimeoutMs: limits.sessionTimeoutMs,
       heartbeatIntervalMs: limits.heartbeatIntervalMs,
       rebalanceTimeoutMs: limits.rebalanceTimeoutMs,
-      instanceId: options.instanceId ?? null,
       meter: options.meter,
       onAssigned: (partitions, generationId) => this.#assign(partitions, generationId),
       onRevoked: (isLost) => this.#revoke(isLost),
@@ -213,23 +215,11 @@ class KafkaConsumer implements Consumer {
   async #locate(partitions: readonly AssignedPartition[]): Promise<void> {
     const [first] = partitions
     if (!first) return
-    const options = { timeoutMs: Infinity, signal: first.end.signal }
     const committed = await retrying(
       this.#cluster,
       'OffsetFetch',
-      async () => {
-        const coordinator = await this.#membership.coordinator
-        return committedOffsets(
-          this.#cluster,
-          coordinator,
-          this.#options.groupId,
-          partitions,
-        ).catch((error: unknown) => {
-          this.#membership.forgetCoordinator()
-          throw error
-        })
-      },
-      options,
+      () => this.#coordinator.committed(partitions),
+      { timeoutMs: Infinity, signal: first.end.signal },
     )
     const unknown: AssignedPartition[] = []
     for (const partition of partitions) {

@@ -12,6 +12,7 @@ import { isRetryable, KafkaError } from './errors.ts'
 import { fetchedRecords } from './fetched-records.ts'
 import type { LeaderMetadata } from './leader-metadata.ts'
 import { isolation, partitionKey, type IsolationLevel } from './offsets.ts'
+import { isWorthTelling } from './retrying.ts'
 import { wire } from './wire.ts'
 
 /** Most bytes of one partition in one answer; a larger first batch comes whole all the same. */
@@ -161,6 +162,7 @@ export class Fetcher {
   #postpone(error: unknown): void {
     const pauseMs = backoffMs(++this.#failedAttempts, pauses)
     this.#retryAtMs = this.#cluster.clock.monotonicMs() + pauseMs
+    if (!isWorthTelling(this.#failedAttempts)) return
     this.#cluster.logger.warn('fetch failed, trying again', {
       attempt: this.#failedAttempts,
       pauseMs,

@@ -5,6 +5,7 @@
 import { backoffMs } from '@millrace/core'
 import { code, isPassing } from './broker-error.ts'
 import type { Cluster } from './cluster.ts'
+import { isWorthTelling } from './retrying.ts'
 
 const maxAgeMs = 300_000
 const pauses = { baseMs: 20, maxMs: 1_000 }
@@ -69,7 +70,7 @@ export class LeaderMetadata {
   async #run(): Promise<void> {
     this.#isRunning = true
     for (let attempt = 1; this.#wanted.size > 0 && !this.#close.signal.aborted; attempt++) {
-      await this.#round([...this.#wanted])
+      await this.#round([...this.#wanted], attempt)
       this.#onRound()
       if (this.#wanted.size === 0) break
       await this.#pause(backoffMs(attempt, pauses))
@@ -77,13 +78,18 @@ export class LeaderMetadata {
     this.#isRunning = false
   }
 
-  async #round(topics: readonly string[]): Promise<void> {
+  async #round(topics: readonly string[], attempt: number): Promise<void> {
     try {
       await this.#cluster.refresh(topics)
       this.#lastError = undefined
     } catch (error) {
       this.#lastError = error
-      this.#cluster.logger.warn('metadata refresh failed, trying again', { topics, error })
+      if (isWorthTelling(attempt))
+        this.#cluster.logger.warn('metadata refresh failed, trying again', {
+          topics,
+          attempt,
+          error,
+        })
       return
     }
     const nowMs = this.#cluster.clock.monotonicMs()

@@ -216,9 +216,9 @@ for (const backend of await kafkaBackends())
       const topic = await createTopic(options, 3)
       await using producer = await createProducer({ ...options, deliveryTimeoutMs: 60_000 })
       let count = 0
-      let isStopping = false
+      const stop = new AbortController()
       const sending = (async () => {
-        while (!isStopping) {
+        while (!stop.signal.aborted) {
           await producer.send(numbered(topic, count, 10))
           count += 10
         }
@@ -228,7 +228,7 @@ for (const backend of await kafkaBackends())
       const countAtKill = count
       await kafka.restart()
       await Promise.race([sending, until(() => count > countAtKill + 500)])
-      isStopping = true
+      stop.abort()
       await sending
       assertExactlyOnce(
         await readAll(options, topic),

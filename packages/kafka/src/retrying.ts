@@ -2,6 +2,11 @@ import { backoffMs } from '@millrace/core'
 import type { Cluster } from './cluster.ts'
 import { isRetryable } from './errors.ts'
 
+/** One line at the first fault of a row, then one in ten: an outage of minutes is not to fill the log. */
+export function isWorthTelling(attempt: number): boolean {
+  return attempt === 1 || attempt % 10 === 0
+}
+
 const pauses = { baseMs: 20, maxMs: 1_000 }
 
 /**

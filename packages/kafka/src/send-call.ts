@@ -1,4 +1,4 @@
-import type { KafkaError } from './errors.ts'
+import { KafkaError } from './errors.ts'
 import type { RecordMetadata } from './types.ts'
 
 /** One `send` under way: collects where its records went and settles once, when all are acknowledged or one has failed. */
@@ -40,4 +40,14 @@ export class SendCall {
     this.#isSettled = true
     this.#reject(error)
   }
+}
+
+/** The call is of no use as it is: something in its records has no form in Kafka. */
+export function unencodable(cause: unknown): KafkaError {
+  return new KafkaError(
+    'MR_KAFKA_RECORD_REFUSED',
+    `A record cannot be written as a Kafka record: ${String(cause)}. None of the records was sent.`,
+    {},
+    { cause },
+  )
 }

@@ -47,6 +47,7 @@ export async function startFaultProxy(targetPort: number): Promise<FaultProxy> {
 
 class KafkaFaultProxy implements FaultProxy {
   readonly host = '127.0.0.1'
+  port = 0
   connectionCount = 0
   cutAnswerCount = 0
   readonly #targetPort: number
@@ -65,10 +66,7 @@ class KafkaFaultProxy implements FaultProxy {
   async listen(): Promise<void> {
     this.#server.listen(0, this.host)
     await once(this.#server, 'listening')
-  }
-
-  get port(): number {
-    return (this.#server.address() as AddressInfo).port
+    this.port = (this.#server.address() as AddressInfo).port
   }
 
   get address(): string {

@@ -2,14 +2,11 @@
  * The brokers that every broker-facing suite runs on: our embedded one always, as a process of its own that can be killed, and Apache
  * Kafka where `MILLRACE_TEST_KAFKA=apache` asks for it (`apache-only` leaves the embedded one out).
  */
-import { spawn, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { startBrokerProcess, type BrokerProcess } from '@millrace/embedded'
 import { startApacheKafka, whyNoApacheKafka } from './apache-kafka.ts'
-import { waitUntilKafkaAnswers } from './kafka-probe.ts'
 
 export interface RunningKafka extends AsyncDisposable {
   readonly brokers: readonly string[]
@@ -55,7 +52,7 @@ async function startApache(): Promise<RunningKafka> {
 /** Starts the embedded broker as a process, on fresh data. */
 export async function startEmbeddedBroker(): Promise<RunningKafka> {
   const directory = await mkdtemp(join(tmpdir(), 'millrace-test-broker-'))
-  const broker = new EmbeddedBrokerProcess(directory)
+  const broker = new EmbeddedBroker(directory)
   try {
     await broker.restart()
     return broker
@@ -65,12 +62,9 @@ export async function startEmbeddedBroker(): Promise<RunningKafka> {
   }
 }
 
-const program = fileURLToPath(new URL('./embedded-broker-main.ts', import.meta.url))
-const startTimeoutMs = 20_000
-
-class EmbeddedBrokerProcess implements RunningKafka {
+class EmbeddedBroker implements RunningKafka {
   readonly #directory: string
-  #process: ChildProcess | undefined
+  #process: BrokerProcess | undefined
   #port = 0
 
   constructor(directory: string) {
@@ -87,28 +81,17 @@ class EmbeddedBrokerProcess implements RunningKafka {
 
   async restart(): Promise<void> {
     await this.shutDown()
-    const child = spawn(process.execPath, [program, this.#directory, String(this.#port)], {
-      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-    })
-    this.#process = child
-    const killAtExit = (): void => void child.kill('SIGKILL')
-    process.once('exit', killAtExit)
-    const gone = new AbortController()
-    child.once('exit', () => {
-      process.removeListener('exit', killAtExit)
-      gone.abort(new Error('The broker process ended before it was ready.'))
-    })
-    const [ready] = (await once(child, 'message', { signal: gone.signal })) as [{ port: number }]
-    this.#port = ready.port
-    await waitUntilKafkaAnswers(this.#port, startTimeoutMs, gone.signal)
+    this.#process = await startBrokerProcess({ dir: this.#directory, port: this.#port })
+    this.#port = this.#process.port
   }
 
   async kill(): Promise<void> {
-    await this.#end('SIGKILL')
+    this.#process?.kill()
+    await this.#process?.exited
   }
 
   async shutDown(): Promise<void> {
-    await this.#end('SIGTERM')
+    await this.#process?.stop()
   }
 
   async stop(): Promise<void> {
@@ -118,13 +101,5 @@ class EmbeddedBrokerProcess implements RunningKafka {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop()
-  }
-
-  async #end(signal: NodeJS.Signals): Promise<void> {
-    const child = this.#process
-    if (!child || child.exitCode !== null || child.signalCode !== null) return
-    const exited = once(child, 'exit')
-    child.kill(signal)
-    await exited
   }
 }

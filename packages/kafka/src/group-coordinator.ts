@@ -1,0 +1,197 @@
+/** The requests of one group to its coordinator, wherever that is at the moment. State: only where it was last found. */
+import {
+  consumerSubscription,
+  writeVersioned,
+  type HeartbeatResponse,
+  type JoinGroupResponse,
+  type SyncGroupRequestInput,
+  type SyncGroupResponse,
+} from '@millrace/protocol'
+import { brokerError, code, isCoordinatorMoved, isMembershipOver } from './broker-error.ts'
+import type { Cluster } from './cluster.ts'
+import { KafkaError } from './errors.ts'
+import { committedOffsets } from './offsets.ts'
+import type { TopicPartition, TopicPartitionOffset } from './types.ts'
+import { wire } from './wire.ts'
+
+export const protocolType = 'consumer'
+export const protocolName = 'range'
+const subscriptionVersion = 1
+const leaveTimeoutMs = 2_000
+
+export interface JoinOptions {
+  readonly sessionTimeoutMs: number
+  readonly rebalanceTimeoutMs: number
+  readonly topics: readonly string[]
+}
+
+/** A member in one generation. */
+export interface Membership {
+  readonly memberId: string
+  readonly generationId: number
+}
+
+export class GroupCoordinator {
+  readonly groupId: string
+  readonly instanceId: string | null
+  readonly #cluster: Cluster
+  #node: number | undefined
+
+  constructor(cluster: Cluster, groupId: string, instanceId: string | null) {
+    this.#cluster = cluster
+    this.groupId = groupId
+    this.instanceId = instanceId
+  }
+
+  /** After a fault, or an answer that says so: the group may have moved to another broker. */
+  forget(): void {
+    this.#node = undefined
+  }
+
+  forgetIfMoved(errorCode: number): void {
+    if (isCoordinatorMoved(errorCode)) this.forget()
+  }
+
+  /** @throws KafkaError for faults on the way; the answer's error code is the caller's */
+  async join(memberId: string, options: JoinOptions): Promise<JoinGroupResponse> {
+    const { sessionTimeoutMs, rebalanceTimeoutMs, topics } = options
+    const metadata = writeVersioned(consumerSubscription, subscriptionVersion, { topics })
+    return this.#cluster.request(
+      await this.#find(),
+      'join',
+      wire.joinGroup,
+      {
+        groupId: this.groupId,
+        sessionTimeoutMs,
+        rebalanceTimeoutMs,
+        memberId,
+        groupInstanceId: this.instanceId,
+        protocolType,
+        protocols: [{ name: protocolName, metadata }],
+      },
+      rebalanceTimeoutMs + this.#cluster.requestTimeoutMs,
+    )
+  }
+
+  /** @throws KafkaError for faults on the way; the answer's error code is the caller's */
+  async sync(
+    { memberId, generationId }: Membership,
+    assignments: SyncGroupRequestInput['assignments'],
+    rebalanceTimeoutMs: number,
+  ): Promise<SyncGroupResponse> {
+    return this.#cluster.request(
+      await this.#find(),
+      'join',
+      wire.syncGroup,
+      {
+        groupId: this.groupId,
+        generationId,
+        memberId,
+        groupInstanceId: this.instanceId,
+        protocolType,
+        protocolName,
+        assignments,
+      },
+      rebalanceTimeoutMs + this.#cluster.requestTimeoutMs,
+    )
+  }
+
+  /** @throws KafkaError for faults on the way; the answer's error code is the caller's */
+  async heartbeat(
+    { memberId, generationId }: Membership,
+    timeoutMs: number,
+  ): Promise<HeartbeatResponse> {
+    return this.#cluster.request(
+      await this.#find(),
+      'group',
+      wire.heartbeat,
+      { groupId: this.groupId, generationId, memberId, groupInstanceId: this.instanceId },
+      Math.min(timeoutMs, this.#cluster.requestTimeoutMs),
+    )
+  }
+
+  /** @throws KafkaError `MR_KAFKA_FENCED` when the generation is over */
+  async commit(
+    { memberId, generationId }: Membership,
+    offsets: readonly TopicPartitionOffset[],
+  ): Promise<void> {
+    const answer = await this.#cluster.request(await this.#find(), 'group', wire.offsetCommit, {
+      groupId: this.groupId,
+      generationIdOrMemberEpoch: generationId,
+      memberId,
+      groupInstanceId: this.instanceId,
+      topics: [...Map.groupBy(offsets, ({ topic }) => topic)].map(([name, rows]) => ({
+        name,
+        partitions: rows.map(({ partition, offset }) => ({
+          partitionIndex: partition,
+          committedOffset: offset,
+          committedMetadata: null,
+        })),
+      })),
+    })
+    for (const { name, partitions } of answer.topics)
+      for (const row of partitions) this.#expectCommitted(name, row.partitionIndex, row.errorCode)
+  }
+
+  /** What the group has committed, `null` where nothing. @throws KafkaError */
+  async committed(
+    partitions: readonly TopicPartition[],
+  ): Promise<ReadonlyMap<string, bigint | null>> {
+    try {
+      return await committedOffsets(this.#cluster, await this.#find(), this.groupId, partitions)
+    } catch (error) {
+      this.forget()
+      throw error
+    }
+  }
+
+  /** Ends a JoinGroup or SyncGroup that waits at the broker. */
+  interruptJoin(): void {
+    if (this.#node !== undefined) this.#cluster.interrupt(this.#node, 'join')
+  }
+
+  /** Takes a member out, if the coordinator can be reached at once. A static member stays (KIP-345). Never throws. */
+  async leave(memberId: string): Promise<void> {
+    const { groupId } = this
+    if (memberId === '' || this.#node === undefined || this.instanceId !== null) return
+    try {
+      const members = [{ memberId }]
+      await this.#cluster.request(
+        this.#node,
+        'group',
+        wire.leaveGroup,
+        { groupId, members },
+        leaveTimeoutMs,
+      )
+    } catch (error) {
+      const message = 'leaving the group failed; its session runs out instead'
+      this.#cluster.logger.info(message, { groupId, error })
+    }
+  }
+
+  async #find(): Promise<number> {
+    this.#node ??= await this.#cluster.coordinatorOf(this.groupId)
+    return this.#node
+  }
+
+  #expectCommitted(topic: string, partition: number, errorCode: number): void {
+    if (errorCode === code.NONE) return
+    const { groupId } = this
+    this.forgetIfMoved(errorCode)
+    if (isMembershipOver(errorCode) || errorCode === code.REBALANCE_IN_PROGRESS)
+      throw generationOver(groupId, errorCode)
+    throw brokerError(`Committing "${topic}" partition ${partition}`, errorCode, {
+      topic,
+      partition,
+      groupId,
+    })
+  }
+}
+
+export function generationOver(groupId: string, errorCode?: number): KafkaError {
+  return new KafkaError(
+    'MR_KAFKA_FENCED',
+    `The generation of group "${groupId}" is over; nothing was committed. Whoever owns the partitions now reads the records again.`,
+    { groupId, errorCode },
+  )
+}
