@@ -20,12 +20,7 @@ export interface ReadConfigResult {
 }
 
 /** `MILLRACE_` variables that mean something to the platform as a whole, though not to every service. */
-const platformVariables = new Set([
-  'MILLRACE_MODE',
-  'MILLRACE_FAULTS',
-  'MILLRACE_PARENT_PIPE',
-  'MILLRACE_START_STATUS_URL',
-])
+const platformVariables = new Set(['MILLRACE_MODE', 'MILLRACE_FAULTS', 'MILLRACE_PARENT_PIPE'])
 
 type Parsed = { readonly value: unknown } | { readonly fault: string }
 

@@ -4,10 +4,18 @@ import type { OverviewPart, PartState, StartPart } from './overview.ts'
 import type { ProbeResult } from './service-probe.ts'
 
 /** What services call the servers they need, and what the platform calls them. */
-const infrastructure = [
+const infrastructure: readonly Infrastructure[] = [
   { name: 'postgres', pattern: /postgres|database/i },
-  { name: 'broker', pattern: /broker|kafka/i },
-] as const
+  // Who speaks of no broker still shows it: a consumer that runs, runs on one.
+  { name: 'broker', pattern: /broker|kafka/i, shownBy: /consumer|relay/i },
+]
+
+interface Infrastructure {
+  readonly name: string
+  readonly pattern: RegExp
+  /** Parts that show it when none is named after it. */
+  readonly shownBy?: RegExp
+}
 
 /** A part before the time of its last change is known. */
 export type SeenPart = Omit<OverviewPart, 'since'>
@@ -35,16 +43,23 @@ export function platformParts(
 }
 
 function infrastructurePart(
-  { name, pattern }: { readonly name: string; readonly pattern: RegExp },
+  { name, pattern, shownBy }: Infrastructure,
   probes: readonly ProbeResult[],
   start: readonly StartPart[],
 ): SeenPart[] {
   const part = (state: PartState, reason: string | null): SeenPart[] => [
     { name, kind: 'infrastructure', state, reason, url: null },
   ]
-  const seen = probes.flatMap((probe) =>
-    probe.parts.filter((item) => pattern.test(item.name)).map((item) => ({ probe, item })),
-  )
+  const matching = (wanted: RegExp) =>
+    probes.flatMap((probe) =>
+      probe.parts.filter((item) => wanted.test(item.name)).map((item) => ({ probe, item })),
+    )
+  const named = matching(pattern)
+  // One that is up for a reason may be up because it is switched off, which shows nothing.
+  const seen =
+    named.length > 0 || !shownBy
+      ? named
+      : matching(shownBy).filter(({ item }) => item.state !== 'up' || item.reason === null)
   const worst =
     seen.find(({ item }) => item.state === 'down') ??
     seen.find(({ item }) => item.state === 'starting')

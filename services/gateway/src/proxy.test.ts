@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { get, request as httpRequest, type IncomingMessage } from 'node:http'
+import { Agent, get, request as httpRequest, type IncomingMessage } from 'node:http'
 import { connect } from 'node:net'
 import { suite, test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
@@ -273,6 +273,28 @@ suite('bodies', () => {
         assert.equal((await problemOf(response)).code, 'MR_HTTP_BODY_TOO_LARGE')
       }
     }
+  })
+
+  test('a request refused here before its body was read leaves the connection usable', async () => {
+    await using upstream = await startUpstream()
+    await using gateway = await startGateway({ discussions: [upstream.url] })
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+    const statuses: (number | undefined)[] = []
+    for (const user of ['nobody', 'ada', 'nobody', 'ada']) {
+      const answered = Promise.withResolvers<IncomingMessage>()
+      const sent = Promise.withResolvers<void>()
+      const request = httpRequest(
+        `${gateway.url}/api/discussions/x`,
+        { agent, method: 'POST', headers: { ...json, 'x-demo-user': user } },
+        answered.resolve,
+      ).on('error', answered.reject)
+      request.end('x'.repeat(1_000_000), () => sent.resolve())
+      const response = await answered.promise
+      statuses.push(response.statusCode)
+      await Promise.all([once(response.resume(), 'end'), sent.promise])
+    }
+    agent.destroy()
+    assert.deepEqual(statuses, [400, 200, 400, 200])
   })
 
   test('a client that breaks off its body ends the request upstream', async () => {

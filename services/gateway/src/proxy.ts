@@ -1,5 +1,5 @@
 import httpProxy from '@fastify/http-proxy'
-import type { Readable } from 'node:stream'
+import { Transform, type Readable } from 'node:stream'
 import {
   contextOf,
   relayEvents,
@@ -43,6 +43,10 @@ export async function registerProxy(app: ServiceApp, options: ProxyOptions): Pro
       if (Number(request.headers['content-length'] ?? 0) > options.bodyLimitBytes)
         return done(bodyTooLarge(options.bodyLimitBytes))
       done(null, limitedBody(request.raw, options.bodyLimitBytes))
+    })
+    // A request answered before its body went out (an unknown demo user, say): what still comes must be read away.
+    scope.addHook('onResponse', async (request) => {
+      if (request.body instanceof Transform) request.body.destroy()
     })
     for (const route of options.routes) await registerRoute(scope, route, options)
   })

@@ -75,11 +75,13 @@ async function lookAt(name: string, url: string): Promise<ProbeResult> {
   const answer = await getJson(`${url}/health/ready`)
   if (!answer) return unreached(name, url)
   const parts = partsOf(answer.body['parts'])
-  if (answer.status === 200) return { name, state: 'up', reason: null, url, answers: true, parts }
+  // What is up may still have something to say, such as that it is switched off.
   const reason = parts
-    .filter((part) => part.state !== 'up')
+    .filter((part) => part.reason !== null || part.state !== 'up')
     .map((part) => `${part.name}: ${part.reason ?? part.state}`)
     .join('; ')
+  if (answer.status === 200)
+    return { name, state: 'up', reason: reason || null, url, answers: true, parts }
   const state = answer.body['status'] === 'starting' ? 'starting' : 'down'
   return { name, state, reason: reason || `answers ${answer.status}`, url, answers: true, parts }
 }
