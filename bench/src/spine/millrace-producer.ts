@@ -16,6 +16,7 @@ const database = openDatabase({
 const outbox = createOutbox({
   database,
   serviceName: 'bench',
+  schema: 'public',
   contracts: new ContractRegistry(discussionEvents),
 })
 let producer: Producer | undefined

@@ -91,6 +91,8 @@ class SpineRun {
   readonly #results: Results
   readonly #place: { readonly postgresUrl: string; readonly folder: string }
 
+  #consumer: BenchChild | undefined
+
   constructor(
     system: System,
     sizes: Sizes,
@@ -125,6 +127,7 @@ class SpineRun {
     else await this.#measureBacklog(producer, consuming)
     await this.#measureLatency(producer, consuming)
     await producer.stop()
+    await this.#consumer?.stop()
   }
 
   /** A backlog is made, sent, and taken: three figures, each by itself. */
@@ -153,8 +156,8 @@ class SpineRun {
       url: consuming['DATABASE_URL'] ?? '',
       applicationName: 'bench',
     })
-    const consumer = await this.#startConsumer(consuming, database)
     const startedAtMs = performance.now()
+    const consumer = await this.#startConsumer(consuming, database)
     await this.#untilProcessed(database, backlog)
     this.#throughput('aggregate backlog', backlog / ((performance.now() - startedAtMs) / 1000))
     const usage = await consumer.usage()
@@ -166,7 +169,6 @@ class SpineRun {
       (usage.cpuSeconds / backlog) * 1e6,
     )
     this.#results.add('aggregate backlog', this.#system.name, 'rss', 'MB', usage.maxRssMb)
-    await consumer.stop()
   }
 
   /** By the letter, 100 rows every five seconds: measured for a while, not to its end. */
@@ -186,7 +188,7 @@ class SpineRun {
       url: consuming['DATABASE_URL'] ?? '',
       applicationName: 'bench',
     })
-    const consumer = await this.#startConsumer(consuming, database)
+    await this.#startConsumer(consuming, database)
     await producer.call('startRelay', { pauseMs: this.#system.pauseMs })
     // One second to warm up, not counted: connections, prepared statements, compiled code.
     const isPolling = this.#system.pauseMs > 0
@@ -216,12 +218,14 @@ class SpineRun {
       percentile(latencies, 0.99),
     )
     await producer.call('stopRelay')
-    await consumer.stop()
   }
 
+  /** One consumer process for a whole run: the peer would wait a minute for the group to forget a former one. */
   async #startConsumer(consuming: Record<string, string>, database: Database): Promise<BenchChild> {
+    if (this.#consumer) return this.#consumer
     if (this.#system !== millrace) await createNaiveTablesOnce(database)
     const consumer = startChild(this.#system.consumer, consuming)
+    this.#consumer = consumer
     await consumer.call('start')
     return consumer
   }
