@@ -106,8 +106,8 @@ test(
       .getByText(/Shown: what came/)
       .waitFor()
     await page.getByText('Stale').first().waitFor()
+    await page.getByRole('button', { name: 'Try again' }).waitFor()
     api.areStreamsRefused = false
-    await page.getByRole('button', { name: 'Try again' }).click()
     await page.locator('.flow[data-stale="false"]').waitFor()
   },
 )

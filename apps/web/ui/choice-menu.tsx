@@ -24,7 +24,12 @@ export function ChoiceMenu(props: {
         {props.trigger}
       </Menu.Trigger>
       <Menu.Portal>
-        <Menu.Positioner sideOffset={6} align="end" collisionPadding={8}>
+        <Menu.Positioner
+          className="menu-positioner"
+          sideOffset={6}
+          align="end"
+          collisionPadding={8}
+        >
           <Menu.Popup className="menu">
             <Menu.RadioGroup
               value={props.value}

@@ -30,6 +30,7 @@ function comment(id: string, parentId: string | null, more: Partial<Comment> = {
     createdAtMs: 0,
     editedAtMs: null,
     isDeleted: false,
+    isAccepted: false,
     votes: { upvotes: 0, downvotes: 0, mine: 0 },
     ...more,
   }

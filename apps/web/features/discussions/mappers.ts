@@ -54,6 +54,7 @@ function readComment(wire: WireReader): Comment {
     createdAtMs: wire.time('createdAt'),
     editedAtMs: wire.timeOrNull('editedAt'),
     isDeleted: wire.flag('isDeleted'),
+    isAccepted: (wire.numberOrNull('acceptCount') ?? 0) > 0,
     votes: readVotes(wire),
   }
 }

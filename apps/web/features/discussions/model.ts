@@ -36,6 +36,8 @@ export interface Comment {
   readonly createdAtMs: number
   readonly editedAtMs: number | null
   readonly isDeleted: boolean
+  /** Marked as the solution where it came from. */
+  readonly isAccepted: boolean
   readonly votes: VoteTally
 }
 

@@ -1,6 +1,6 @@
 import { count, rate } from '../../lib/format.ts'
 import { Chip } from '../../ui/chip.tsx'
-import { type Overview, type PartName, partStates } from './model.ts'
+import { type Overview, type PartName, partStates, type Relay, relayStates } from './model.ts'
 
 /** The map as a list: on a phone, for screen readers, and by choice. Same figures, same order. */
 export function FlowList(props: { readonly overview: Overview }) {
@@ -26,7 +26,11 @@ export function FlowList(props: { readonly overview: Overview }) {
         note={`${count(standing.pending, 'event')} pending`}
         edge={`${rate(rates.published)} taken by the relay`}
       />
-      <Stop title="relay" edge={`${rate(rates.published)} published`} />
+      <Stop
+        title="relay"
+        {...(overview.relay === null ? {} : { relay: overview.relay })}
+        edge={`${rate(rates.published)} published`}
+      />
       <Stop
         title="discussion.events"
         note={`3 partitions, lag ${count(standing.lagRecords, 'record')}`}
@@ -55,6 +59,7 @@ function Stop(props: {
   readonly title: string
   readonly part?: PartName
   readonly overview?: Overview
+  readonly relay?: Relay
   readonly note?: string
   readonly edge: string
 }) {
@@ -64,6 +69,11 @@ function Stop(props: {
         <strong>{props.title}</strong>
         {props.part !== undefined && props.overview !== undefined && (
           <PartLine overview={props.overview} part={props.part} />
+        )}
+        {props.relay !== undefined && (
+          <Chip tone={relayStates[props.relay.state].tone} title={props.relay.reason ?? ''}>
+            {relayStates[props.relay.state].word}
+          </Chip>
         )}
         {props.note !== undefined && <span className="eyebrow figure">{props.note}</span>}
       </div>

@@ -13,7 +13,15 @@ import {
   plates,
   wheel,
 } from './flow-geometry.ts'
-import { type Overview, type Part, type PartName, partStates, type Totals } from './model.ts'
+import {
+  type Overview,
+  type Part,
+  type PartName,
+  partStates,
+  type Relay,
+  relayStates,
+  type Totals,
+} from './model.ts'
 
 /**
  * The house as a millrace: what the reader does runs along the upper channel into the log, over the
@@ -50,7 +58,7 @@ export function FlowMap(props: {
           isOdd={(overview.standing.pending ?? 0) > 100}
         />
       </Plate>
-      <Wheel perSecond={overview.rates.published} />
+      <Wheel perSecond={overview.rates.published} relay={overview.relay} />
       <Topic overview={overview} />
       <Plate name="analytics" title="discussion-analytics" part={part('discussion-analytics')} />
       <Plate name="aggregate" title="thread_aggregate" kind="table">
@@ -149,7 +157,7 @@ function Fact(props: { readonly text: string; readonly isOdd?: boolean }) {
 
 const paddles = [0, 45, 90, 135, 180, 225, 270, 315]
 
-function Wheel(props: { readonly perSecond: number | null }) {
+function Wheel(props: { readonly perSecond: number | null; readonly relay: Relay | null }) {
   const { x, y, radius } = wheel
   const moves = (props.perSecond ?? 0) > 0
   return (
@@ -176,6 +184,24 @@ function Wheel(props: { readonly perSecond: number | null }) {
       <text className="plate-title" x={x} y={y + 5} textAnchor="middle">
         relay
       </text>
+      {props.relay !== null && <RelayWord relay={props.relay} />}
+    </g>
+  )
+}
+
+/** Left of the wheel, where there is room. */
+function RelayWord(props: { readonly relay: Relay }) {
+  const { word, tone } = relayStates[props.relay.state]
+  const x = wheel.x - wheel.radius - 16
+  return (
+    <g className="plate-state" data-tone={tone} data-part="relay">
+      <text x={x} y={wheel.y + 5} textAnchor="end">
+        {word}
+      </text>
+      <g transform={`translate(${x - word.length * 7.2 - 24} ${wheel.y - 8}) scale(0.66)`}>
+        <IconShape name={toneIcons[tone]} />
+      </g>
+      {props.relay.reason !== null && <title>{props.relay.reason}</title>}
     </g>
   )
 }

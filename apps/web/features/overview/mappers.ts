@@ -5,6 +5,7 @@ import {
   partNames,
   type PartName,
   type PartState,
+  type Relay,
   type StartState,
   startStates,
   type StartStep,
@@ -40,6 +41,7 @@ export function toOverview(body: unknown): Overview {
       duplicatesSkipped: wire.numberOrNull('duplicatesSkipped'),
     },
     partitions: wire.list('topics', readTopic).find(({ name }) => name === topicName)?.loads ?? [],
+    relay: readRelay(wire.objectOrNull('relay')),
     start: wire.objectOrNull('start')?.list('parts', readStep) ?? [],
   }
 }
@@ -68,6 +70,20 @@ function readTopic(wire: WireReader) {
       lagRecords: item.numberOrNull('lagRecords'),
     })),
   }
+}
+
+function readRelay(wire: WireReader | null): Relay | null {
+  if (wire === null) return null
+  if (!wire.flag('isEnabled')) return { state: 'off', reason: null }
+  const lanes = wire.list('lanes', (lane) => ({
+    isPublishing: lane.textOrNull('state') === 'PUBLISHING',
+    attempts: lane.numberOrNull('attempts') ?? 0,
+    lastError: lane.textOrNull('lastError'),
+  }))
+  const failing = lanes.find(({ attempts }) => attempts > 0)
+  if (failing !== undefined) return { state: 'retrying', reason: failing.lastError }
+  const isPublishing = lanes.some((lane) => lane.isPublishing)
+  return { state: isPublishing ? 'publishing' : 'idle', reason: null }
 }
 
 function readStep(wire: WireReader): StartStep {

@@ -84,6 +84,24 @@ export interface PartitionLoad {
   readonly lagRecords: number | null
 }
 
+/** How the relay is, from all its lanes. */
+export interface Relay {
+  readonly state: RelayState
+  /** The last fault of a lane that cannot publish. */
+  readonly reason: string | null
+}
+
+export type RelayState = 'publishing' | 'idle' | 'retrying' | 'off'
+
+export const relayStates: Readonly<
+  Record<RelayState, { readonly word: string; readonly tone: Tone }>
+> = {
+  publishing: { word: 'publishing', tone: 'good' },
+  idle: { word: 'ready', tone: 'good' },
+  retrying: { word: 'retrying', tone: 'attention' },
+  off: { word: 'switched off', tone: 'quiet' },
+}
+
 /** The whole house at one instant, as the gateway saw it. */
 export interface Overview {
   readonly atMs: number
@@ -92,6 +110,8 @@ export interface Overview {
   readonly totals: Totals
   readonly standing: Standing
   readonly partitions: readonly PartitionLoad[]
+  /** Null: not known. */
+  readonly relay: Relay | null
   /** Empty unless a supervisor tells how the start goes on. */
   readonly start: readonly StartStep[]
 }

@@ -1,4 +1,5 @@
 import { useNavigate, useSearch } from '@tanstack/react-router'
+import { useTitle } from '../../lib/use-title.ts'
 import { useStore } from '../../lib/store.ts'
 import { Button } from '../../ui/button.tsx'
 import { Chip } from '../../ui/chip.tsx'
@@ -18,6 +19,7 @@ import './overview.css'
 export function OverviewPage() {
   const { event: followedId = null, as } = useSearch({ from: '/' })
   const navigate = useNavigate()
+  useTitle('Overview')
   const feed = useStore(overviewStore)
   const overview = feed.history.at(-1)
   const isList = as === 'list'

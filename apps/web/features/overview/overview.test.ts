@@ -26,7 +26,14 @@ const wire = {
   failed: 0,
   lagRecords: null,
   duplicatesSkipped: 2,
-  relay: null,
+  relay: {
+    isEnabled: true,
+    isLeading: true,
+    lanes: [
+      { lane: 0, owner: 'a', epoch: 1, state: 'IDLE', attempts: 0, lastError: null },
+      { lane: 1, owner: 'a', epoch: 1, state: 'PUBLISHING', attempts: 3, lastError: 'refused' },
+    ],
+  },
   topics: [
     { name: 'discussion.events', partitions: [{ partition: 0, endOffset: '12', lagRecords: 1 }] },
   ],
@@ -52,6 +59,7 @@ test('overview: unknown figures stay null, unreported parts are not called ready
       'broker down',
     ],
   )
+  assert.deepEqual(overview.relay, { state: 'retrying', reason: 'refused' })
   assert.deepEqual(overview.partitions, [{ partition: 0, endOffset: 12, lagRecords: 1 }])
   assert.deepEqual(overview.start, [
     { name: 'postgres', state: 'ready', detail: null, tookMs: 412 },

@@ -1,6 +1,7 @@
 import { useState } from 'react'
 import { asProblem } from '../../../lib/problem.ts'
 import { Button } from '../../../ui/button.tsx'
+import { Icon } from '../../../ui/icon.tsx'
 import { ProblemNotice } from '../../../ui/states.tsx'
 import { Time } from '../../../ui/time.tsx'
 import { PersonMark } from '../../identity/person-mark.tsx'
@@ -51,6 +52,11 @@ function CommentCard(props: { readonly threadId: string; readonly comment: Comme
         <PersonMark name={author} />
         <strong>{author}</strong>
         {comment.kind === 'answer' && <span className="kind">answer</span>}
+        {comment.isAccepted && (
+          <span className="kind accepted">
+            <Icon name="check" /> accepted
+          </span>
+        )}
         <span className="eyebrow">
           <Time atMs={comment.createdAtMs} />
           {comment.editedAtMs !== null && ', edited'}

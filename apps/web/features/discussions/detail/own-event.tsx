@@ -35,7 +35,7 @@ export function OwnEvent(props: {
       </header>
       {act !== null && act.eventId !== props.followedId && (
         <>
-          <p>
+          <p role="status">
             {act.label}:{' '}
             {walk.hasFailed ? (
               <Chip tone="bad">stopped on the way</Chip>

@@ -4,6 +4,7 @@ import { useEffect, useRef, useState } from 'react'
 import { useKeys } from '../../../lib/keys.ts'
 import { asProblem } from '../../../lib/problem.ts'
 import { useStore } from '../../../lib/store.ts'
+import { useTitle } from '../../../lib/use-title.ts'
 import { useHold } from '../../../lib/use-held.ts'
 import { Icon } from '../../../ui/icon.tsx'
 import { EmptyState, ProblemNotice, Skeleton } from '../../../ui/states.tsx'
@@ -35,6 +36,7 @@ function ThreadView(props: { readonly threadId: string }) {
   const { threadId } = props
   const { event: followedId = null } = useSearch({ from: '/discussions/$threadId' })
   const thread = useThread(threadId)
+  useTitle(thread.data?.title ?? 'Thread')
   const comments = useHold()
   const [hasNews, setHasNews] = useState(false)
   const live = useLiveAggregate(threadId, {

@@ -1,7 +1,8 @@
-import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
+import { keepPreviousData, useInfiniteQuery, useQuery } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import { useRef, useState } from 'react'
 import { moveRow, useKeys } from '../../../lib/keys.ts'
+import { useTitle } from '../../../lib/use-title.ts'
 import { asProblem } from '../../../lib/problem.ts'
 import { Button } from '../../../ui/button.tsx'
 import { EmptyState, ProblemNotice, Skeleton } from '../../../ui/states.tsx'
@@ -20,6 +21,7 @@ import '../discussions.css'
 /** Threads, newest first, of all courses or one; beside them that course's top list. */
 export function DiscussionsPage() {
   const { course = null } = useSearch({ from: '/discussions' })
+  useTitle(course === null ? 'Discussions' : `Discussions in ${course}`)
   const navigate = useNavigate()
   const filterField = useRef<HTMLInputElement | null>(null)
   const [isComposing, setIsComposing] = useState(false)
@@ -58,7 +60,7 @@ export function DiscussionsPage() {
             />
           )}
           {threads.isPending && <Skeleton lines={9} label="threads" />}
-          {items?.length === 0 && (
+          {items?.length === 0 && !threads.isPlaceholderData && (
             <NoThreads course={course} onCompose={compose} onClear={() => filter(null)} />
           )}
           {items !== undefined && items.length > 0 && (
@@ -102,6 +104,8 @@ function useThreads(course: string | null) {
       listThreads({ courseId: course, cursor: pageParam }, signal),
     initialPageParam: null as string | null,
     getNextPageParam: (page) => page.nextCursor,
+    // Another course: the rows before stay, dimmed, until the new ones are there.
+    placeholderData: keepPreviousData,
   })
 }
 
