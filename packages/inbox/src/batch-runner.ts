@@ -23,6 +23,7 @@ import {
 import { recordFailure, startAttempt } from './sql/record-failure.ts'
 import { recordHandled } from './sql/record-handled.ts'
 import type { InboxStatements } from './statements.ts'
+import { unlessAborted } from './wait-at-most.ts'
 import type { BatchHandler, HandlerEffects, ReceivedEvent } from './types.ts'
 
 /** Waits of a batch while infrastructure is away. */
@@ -130,7 +131,7 @@ export class BatchRunner {
     for (const delivery of unread) {
       if (known.has(delivery.logId)) continue
       const failure = decodeFailure(delivery.reason ?? '')
-      await this.persist(job, () => this.#options.deadLetters.write(delivery, failure, 1))
+      await this.#bury(job, delivery, failure, 1)
     }
   }
 
@@ -293,9 +294,7 @@ export class BatchRunner {
       )
       return { kind: 'later', inMs }
     }
-    await this.persist(job, () =>
-      this.#options.deadLetters.write(delivery, failure, delivery.attempt),
-    )
+    await this.#bury(job, delivery, failure, delivery.attempt)
     await this.persist(job, () =>
       database.transaction(async (tx) => {
         const { offset } = delivery.record
@@ -318,6 +317,19 @@ export class BatchRunner {
       attempts: delivery.attempt,
     })
     return { kind: 'done' }
+  }
+
+  /** Writes the dead letter, however long the broker is away; not waited for when the job is stopped. */
+  async #bury(
+    job: BatchJob,
+    delivery: Delivery,
+    failure: Failure,
+    attempts: number,
+  ): Promise<void> {
+    const { deadLetters } = this.#options
+    await this.persist(job, () =>
+      unlessAborted(job.signal, deadLetters.write(delivery, failure, attempts)),
+    )
   }
 
   async #start(job: BatchJob, delivery: Delivery, attempt: number): Promise<void> {

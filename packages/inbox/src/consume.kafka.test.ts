@@ -171,3 +171,36 @@ test('broker: restarted on the same port, the consumer goes on by itself', async
   await eventually('second', () => consumer.stats().processed === 2, { timeoutMs: 30_000 })
   assert.equal(consumer.stats().failed, 0)
 })
+
+test('broker away: close is quick, with offsets to commit, a dead letter to write, or never reached', async (t) => {
+  if (!broker) return t.skip('needs a broker of our own to stop')
+  await using fixture = await openFixture()
+  const at = await setUp()
+  const letter = await setUp()
+  const consumer = consumerOf(fixture, at)
+  consumer.start()
+  const { port } = broker
+  const stopping = consumerOf(fixture, letter, {
+    maxAttempts: 1,
+    handler: async () => {
+      await broker?.close()
+      throw new Error('poison')
+    },
+  })
+  stopping.start()
+  await eventually('joined', () =>
+    [consumer, stopping].every((each) => each.stats().state === 'running'),
+  )
+  await using producer = await createProducer(at.kafka)
+  await producer.send([{ topic: at.topic, key: 'k', value: JSON.stringify(deposit(1)) }])
+  await eventually('handled', () => consumer.stats().processed === 1)
+  await producer.send([{ topic: letter.topic, key: 'k', value: JSON.stringify(deposit(2)) }])
+  await eventually('failed', () => stopping.stats().failedAttempts === 1)
+  const never = consumerOf(fixture, at)
+  never.start()
+  const startMs = performance.now()
+  await Promise.all([consumer, stopping, never].map((each) => each.close()))
+  const tookMs = performance.now() - startMs
+  broker = await startBroker({ dir, port })
+  assert.ok(tookMs < 8_000, `closed in ${tookMs} ms`)
+})

@@ -8,6 +8,7 @@ import type { Counts } from './instruments.ts'
 import type { LagMonitor } from './lag-monitor.ts'
 import { OffsetCommitter } from './offset-committer.ts'
 import type { LogPartitions } from './partitions.ts'
+import { waitAtMost } from './wait-at-most.ts'
 import type { ConsumeOptions, InboxConsumer, InboxConsumerStats, KafkaClient } from './types.ts'
 
 const reconnectBackoff = { baseMs: 200, maxMs: 5_000 }
@@ -28,6 +29,9 @@ export interface InboxConsumerOptions {
   readonly clock: Clock
 }
 
+const drainedAway = new DOMException('The batch took too long to drain', 'AbortError')
+/** Longest wait for Kafka when offsets are committed a last time, ms. */
+const lastCommitMs = 2_000
 /** How long a handler may take to notice that its signal is aborted, ms, beyond the drain timeout. */
 const abandonMs = 5_000
 
@@ -39,6 +43,8 @@ interface Session {
   readonly paused: Map<string, { readonly at: TopicPartition; readonly timer: Timer }>
   /** Partitions that are being given up: nothing of them is begun any more. */
   readonly leaving: Set<string>
+  /** The group has dealt its partitions out, and we know our share. */
+  hasJoined: boolean
 }
 
 /** The batch under way. */
@@ -59,6 +65,7 @@ export class KafkaInboxConsumer implements InboxConsumer {
   #session: Session | undefined
   #inFlight: InFlight | undefined
   #isWaiting = false
+  #isDraining = false
   #closed: Promise<void> | undefined
 
   constructor(options: InboxConsumerOptions) {
@@ -83,6 +90,7 @@ export class KafkaInboxConsumer implements InboxConsumer {
   /** @internal Told by the runner. */
   setWaiting(isWaiting: boolean): void {
     this.#isWaiting = isWaiting
+    if (isWaiting && this.#isDraining) this.#inFlight?.cancel.abort(drainedAway)
   }
 
   stats(): InboxConsumerStats {
@@ -101,14 +109,14 @@ export class KafkaInboxConsumer implements InboxConsumer {
   #state(): InboxConsumerStats['state'] {
     if (this.#closing.signal.aborted) return 'closed'
     if (!this.#running) return 'idle'
-    if (!this.#session) return 'connecting'
+    if (!this.#session?.hasJoined) return 'connecting'
     return this.#isWaiting ? 'waiting' : 'running'
   }
 
   async #close(): Promise<void> {
     this.#closing.abort()
     const hasEnded = this.#inFlight === undefined || (await this.#drain(this.#inFlight))
-    await this.#session?.committer.flush()
+    if (this.#session) await this.#commitLast(this.#session)
     await this.#session?.consumer.close()
     if (hasEnded) await this.#running
     await this.#options.lag.close()
@@ -160,7 +168,9 @@ export class KafkaInboxConsumer implements InboxConsumer {
       topics: consume.topics,
       maxBatchRecords,
       onAssigned: (partitions) => {
-        for (const each of partitions) session?.leaving.delete(keyOf(each))
+        if (!session) return
+        session.hasJoined = true
+        for (const each of partitions) session.leaving.delete(keyOf(each))
       },
       onRevoked: async (partitions) => {
         if (session) await this.#revoked(session, partitions)
@@ -171,6 +181,7 @@ export class KafkaInboxConsumer implements InboxConsumer {
       committer: new OffsetCommitter(consumer, logger, clock),
       paused: new Map(),
       leaving: new Set(),
+      hasJoined: false,
     }
     return session
   }
@@ -242,6 +253,7 @@ export class KafkaInboxConsumer implements InboxConsumer {
   }
 
   async #revoked(session: Session, partitions: readonly TopicPartition[]): Promise<void> {
+    session.hasJoined = false
     for (const key of partitions.map(keyOf)) {
       session.leaving.add(key)
       session.paused.get(key)?.timer.cancel()
@@ -249,8 +261,13 @@ export class KafkaInboxConsumer implements InboxConsumer {
     }
     if (this.#inFlight && session.leaving.has(keyOf(this.#inFlight.batch)))
       await this.#drain(this.#inFlight)
-    await session.committer.flush()
+    await this.#commitLast(session)
     session.committer.drop(partitions)
+  }
+
+  /** An offset that is not committed costs a re-read that the log recognises: not worth a long wait. */
+  async #commitLast(session: Session): Promise<void> {
+    await waitAtMost(this.#options.clock, lastCommitMs, session.committer.flush())
   }
 
   /**
@@ -260,10 +277,11 @@ export class KafkaInboxConsumer implements InboxConsumer {
   async #drain(inFlight: InFlight): Promise<boolean> {
     const { clock, drainTimeoutMs, logger } = this.#options
     const gone = Promise.withResolvers<false>()
+    this.#isDraining = true
+    // What waits for a database that is away would only wait on.
+    if (this.#isWaiting) inFlight.cancel.abort(drainedAway)
     const timers = [
-      clock.setTimer(drainTimeoutMs, () =>
-        inFlight.cancel.abort(new DOMException('The batch took too long to drain', 'AbortError')),
-      ),
+      clock.setTimer(drainTimeoutMs, () => inFlight.cancel.abort(drainedAway)),
       clock.setTimer(2 * drainTimeoutMs + abandonMs, () => {
         logger.error('A handler goes on although its signal is aborted; it is left behind', {
           topic: inFlight.batch.topic,
@@ -274,6 +292,7 @@ export class KafkaInboxConsumer implements InboxConsumer {
     ]
     const hasEnded = await Promise.race([inFlight.done, gone.promise])
     for (const timer of timers) timer.cancel()
+    this.#isDraining = false
     return hasEnded
   }
 }

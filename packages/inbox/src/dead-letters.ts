@@ -1,17 +1,23 @@
-import type { Logger } from '@millrace/core'
+import type { Clock, Logger } from '@millrace/core'
 import { KafkaError, type KafkaOptions, type Producer, type RecordHeader } from '@millrace/kafka'
 import type { Delivery } from './delivery.ts'
 import type { Failure } from './failure.ts'
 import type { KafkaClient } from './types.ts'
+import { waitAtMost } from './wait-at-most.ts'
 
 /** A header is small, or the copy may be refused where the original was not. */
 const maxHeaderLength = 4_000
+/** A producer ends what is under way before it closes, which takes long when the broker is away. */
+const closeLimitMs = 2_000
+/** Short, since the consumer tries again itself, and may have to stop. */
+const deliveryTimeoutMs = 5_000
 
 export interface DeadLetterOptions {
   readonly kafka: KafkaOptions
   readonly client: KafkaClient
   readonly groupId: string
   readonly logger: Logger
+  readonly clock: Clock
 }
 
 /** Where records go that a consumer of `topic` cannot take. */
@@ -26,6 +32,7 @@ export function deadLetterTopicFor(topic: string): string {
 export class DeadLetters {
   readonly #options: DeadLetterOptions
   readonly #readyTopics = new Set<string>()
+  readonly #closing = new AbortController()
   #producer: Promise<Producer> | undefined
 
   constructor(options: DeadLetterOptions) {
@@ -63,8 +70,10 @@ export class DeadLetters {
   }
 
   async close(): Promise<void> {
-    const producer = await this.#producer?.catch(() => undefined)
-    await producer?.close()
+    this.#closing.abort()
+    const { clock } = this.#options
+    const closing = this.#producer?.then((producer) => producer.close())
+    if (closing) await waitAtMost(clock, closeLimitMs, closing)
   }
 
   #headersOf(delivery: Delivery, failure: Failure, attempts: number): readonly RecordHeader[] {
@@ -90,7 +99,11 @@ export class DeadLetters {
   #open(): Promise<Producer> {
     if (!this.#producer) {
       const { client, kafka } = this.#options
-      const opening = client.createProducer({ ...kafka, clientId: `${kafka.clientId}-dlq` })
+      const opening = client.createProducer({
+        ...kafka,
+        clientId: `${kafka.clientId}-dlq`,
+        deliveryTimeoutMs,
+      })
       this.#producer = opening
       opening.catch(() => (this.#producer = undefined))
     }
@@ -101,6 +114,7 @@ export class DeadLetters {
     if (this.#readyTopics.has(topic)) return
     const { client, kafka } = this.#options
     await using admin = await client.createAdmin({ ...kafka, clientId: `${kafka.clientId}-dlq` })
+    this.#closing.signal.addEventListener('abort', () => void admin.close(), { once: true })
     const counts = await admin.describeTopics([source, topic])
     if (!counts.has(topic)) {
       await admin.ensureTopics([{ name: topic, partitions: counts.get(source) ?? 1 }])

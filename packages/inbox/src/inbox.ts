@@ -74,7 +74,7 @@ class PostgresInbox implements Inbox {
     const client = consume.client ?? millraceKafka
     const instruments = instrumentsOf(this.#options.meter ?? noopMeter)
     const counts = newCounts()
-    const deadLetters = new DeadLetters({ kafka: consume.kafka, client, groupId, logger })
+    const deadLetters = new DeadLetters({ kafka: consume.kafka, client, groupId, logger, clock })
     const partitions = this.#partitions
     const runner = new BatchRunner({
       database,
@@ -117,7 +117,7 @@ class PostgresInbox implements Inbox {
       deadLetters,
       lag,
       maxBatchRecords: consume.maxBatchRecords ?? 500,
-      drainTimeoutMs: consume.drainTimeoutMs ?? 10_000,
+      drainTimeoutMs: consume.drainTimeoutMs ?? 5_000,
       logger,
       clock,
     })
@@ -158,7 +158,7 @@ function checkBounds(consume: ConsumeOptions): void {
   inBounds('topics.length', consume.topics.length, 1, 1_000)
   inBounds('maxBatchRecords', consume.maxBatchRecords ?? 500, 1, 5_000)
   inBounds('maxAttempts', consume.maxAttempts ?? 3, 1, 100)
-  inBounds('drainTimeoutMs', consume.drainTimeoutMs ?? 10_000, 0, 3_600_000)
+  inBounds('drainTimeoutMs', consume.drainTimeoutMs ?? 5_000, 0, 3_600_000)
   inBounds('lagIntervalMs', consume.lagIntervalMs ?? 3_000, 10, 3_600_000)
 }
 

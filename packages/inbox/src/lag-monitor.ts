@@ -65,6 +65,8 @@ export class LagMonitor {
   async #session(signal: AbortSignal): Promise<void> {
     const { client, kafka } = this.#options
     await using admin = await client.createAdmin({ ...kafka, clientId: `${kafka.clientId}-lag` })
+    // A request under way would otherwise go on trying for its whole time limit.
+    signal.addEventListener('abort', () => void admin.close(), { once: true })
     while (!signal.aborted) {
       await this.#measure(admin)
       await this.#pause(signal)

@@ -81,7 +81,7 @@ export interface ConsumeOptions {
   readonly maxAttempts?: number
   /** Wait between attempts at one event; its partition is paused meanwhile. Default 200 ms doubling to 30,000 ms. */
   readonly retryBackoff?: { readonly baseMs: number; readonly maxMs: number }
-  /** How long `close` lets the current batch run before its signal is aborted, ms. Default 10,000. */
+  /** How long `close` lets the current batch run before its signal is aborted, ms. Default 5,000. */
   readonly drainTimeoutMs?: number
   /** How often lag is asked for, ms. Default 3,000. */
   readonly lagIntervalMs?: number
@@ -106,7 +106,7 @@ export interface ConsumeOptions {
   readonly client?: KafkaClient
 }
 
-/** `idle` before `start`, `connecting` while Kafka cannot be reached, `waiting` while infrastructure is away during a batch. */
+/** `idle` before `start`, `connecting` until the group has dealt its partitions out, and while Kafka is away, `waiting` while infrastructure is away during a batch. */
 export type InboxConsumerState = 'idle' | 'connecting' | 'running' | 'waiting' | 'closed'
 
 export interface InboxConsumerStats {

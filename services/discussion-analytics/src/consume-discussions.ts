@@ -53,7 +53,7 @@ export function consumeDiscussions(options: ConsumeDiscussionsOptions): InboxCon
     topics: [discussionEventsTopic.name],
     handler: aggregate,
     maxBatchRecords: options.maxBatchRecords,
-    consumer: { maxWaitMs: 250 },
+    consumer: { maxWaitMs: 250, heartbeatIntervalMs: 1_000 },
     onCommitted: (events) => options.onChanged(threadsOf(events.map((each) => each.event))),
   })
 }
@@ -68,9 +68,11 @@ export async function startWithTopic(
   for (let failures = 1; !signal.aborted; failures++) {
     try {
       await using admin = await createAdmin(kafkaOptionsOf(options))
+      signal.addEventListener('abort', () => void admin.close(), { once: true })
       await admin.ensureTopics([discussionEventsTopic])
       break
     } catch (error) {
+      if (signal.aborted) return
       logger.warn('The topic is not there yet', { topic: discussionEventsTopic.name, error })
       await clock.sleep(backoffMs(failures, topicBackoff), signal).catch(() => {})
     }
