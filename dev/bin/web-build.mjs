@@ -102,7 +102,7 @@ function runVite(outDir) {
       {
         cwd: web,
         stdio: ['ignore', 'pipe', 'pipe'],
-        env: { ...process.env, NODE_ENV: 'production', NO_COLOR: '1', FORCE_COLOR: '0' },
+        env: { ...process.env, NODE_ENV: 'production', NO_COLOR: '1' },
       },
     )
     let output = ''
