@@ -4,6 +4,7 @@ import { eventually } from '@millrace/core/testing'
 import { kafkaBackends, startFaultProxy, type RunningKafka } from '@millrace/testkit'
 import { createTopic, readAll, textOf, uniqueName } from '../test/fixtures.ts'
 import {
+  createAdmin,
   createProducer,
   KafkaError,
   partitionForKey,
@@ -182,6 +183,35 @@ for (const backend of await kafkaBackends())
         ...Array.from({ length: 30 }, (_, n) => n),
         ...Array.from({ length: 600 }, (_, n) => n + 60),
       ])
+    })
+
+    test('a batch that was appended before the broker was killed is known to it afterwards: its repetition is not appended', async () => {
+      const topic = await createTopic(options, 1)
+      await using proxy = await startFaultProxy(kafka.port)
+      await using admin = await createAdmin(options)
+      await using producer = await createProducer({
+        ...options,
+        brokers: [proxy.address],
+        mapAddress: () => proxy,
+        deliveryTimeoutMs: 60_000,
+      })
+      await producer.send(numbered(topic, 0, 5))
+      proxy.setFlow('blackhole', 'toClient')
+      const sent = producer.send(numbered(topic, 5, 5))
+      await eventually('appended', async () => (await admin.endOffsets(topic))[0]?.offset === 10n)
+      proxy.refuse()
+      await kafka.kill()
+      await kafka.restart()
+      proxy.heal()
+      assert.deepEqual(
+        (await sent).map(({ offset }) => offset),
+        [5n, 6n, 7n, 8n, 9n],
+      )
+      await producer.send(numbered(topic, 10, 1))
+      assertExactlyOnce(
+        await readAll(options, topic),
+        Array.from({ length: 11 }, (_, n) => n),
+      )
     })
 
     test('a broker that does not answer fails the call in time; once it answers again, sends work and nothing later is doubled', async () => {

@@ -19,6 +19,8 @@ export interface FaultProxy extends AsyncDisposable {
   readonly connectionCount: number
   /** Answers cut off so far by `cutAnswersTo`. */
   readonly cutAnswerCount: number
+  /** Bytes that a black hole has swallowed so far. */
+  readonly swallowedBytes: number
   /** Ends all connections at once (RST); new ones are taken. */
   cut(): void
   /** Ends all connections and refuses new ones until `heal`. */
@@ -50,6 +52,7 @@ class KafkaFaultProxy implements FaultProxy {
   port = 0
   connectionCount = 0
   cutAnswerCount = 0
+  swallowedBytes = 0
   readonly #targetPort: number
   readonly #server: Server
   readonly #links = new Set<Link>()
@@ -125,6 +128,7 @@ class KafkaFaultProxy implements FaultProxy {
       flow: (direction) => this.#flows[direction],
       delayMs: () => this.#delayMs,
       isAnswerCut: (apiKey) => this.#isAnswerCut(apiKey),
+      onSwallowed: (size) => (this.swallowedBytes += size),
       onEnd: () => this.#links.delete(link),
     })
     this.#links.add(link)
@@ -143,6 +147,7 @@ interface LinkRules {
   readonly flow: (direction: Direction) => Flow
   readonly delayMs: () => number
   readonly isAnswerCut: (apiKey: number) => boolean
+  readonly onSwallowed: (sizeBytes: number) => void
   readonly onEnd: () => void
 }
 
@@ -194,7 +199,10 @@ class Link {
 
   #forward(direction: Direction, chunk: Buffer): void {
     const flow = this.#rules.flow(direction)
-    if (flow === 'blackhole') return
+    if (flow === 'blackhole') {
+      this.#rules.onSwallowed(chunk.length)
+      return
+    }
     if (flow === 'pause') {
       this.#held[direction].push(chunk)
       return
