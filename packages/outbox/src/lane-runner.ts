@@ -9,6 +9,7 @@ export interface RunnerContext extends LeaderContext {
   /** Unique per relay. */
   readonly owner: string
   readonly leaseMs: number
+  readonly closeTimeoutMs: number
 }
 
 /** How often a relay that does not lead a lane looks whether it could, ms. A clean release wakes it at once. */
@@ -41,10 +42,20 @@ export class LaneRunner {
     this.#wakeup.signal()
   }
 
-  /** Ends after the chunk that is with the broker, and releases the lane. */
+  /**
+   * Ends after the chunk that is with the broker, and releases the lane. A broker that does not answer is not waited for longer than
+   * `closeTimeoutMs`; the lane is then not released, since the chunk may still arrive: its lease runs out.
+   */
   async close(): Promise<void> {
+    const { clock, closeTimeoutMs, logger } = this.#context
     this.#closing.abort()
-    await this.#running
+    const ended = new AbortController()
+    const running = this.#running?.finally(() => ended.abort())
+    await Promise.race([running, clock.sleep(closeTimeoutMs, ended.signal).catch(() => {})])
+    if (running && !ended.signal.aborted)
+      logger.warn('A chunk is still with the broker; its lane is left to run out', {
+        lane: this.lane,
+      })
   }
 
   async #run(): Promise<void> {

@@ -101,6 +101,13 @@ for (const state of ['empty', '1,000 rows', '1,000 rows, analyzed'] as const) {
       assert.ok(explainer.scans.some(([, table]) => isDataPartition(table)))
     })
 
+    test('the figures look at pending rows by index', async () => {
+      const explainer = new Explainer(fixture.database, 'set local enable_seqscan = off')
+      const database = { transaction: (work: (tx: Explainer) => unknown) => work(explainer) }
+      await assert.rejects(sql.readStats(database as unknown as Database), TypeError)
+      assertIndexed(explainer)
+    })
+
     test('one event is looked up in its own partitions alone', async () => {
       const explainer = new Explainer(fixture.database)
       const [event] = await fixture.outbox.listEvents()

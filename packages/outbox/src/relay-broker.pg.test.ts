@@ -57,6 +57,27 @@ test('relay: closing during an outage does not wait for the broker', async () =>
   assert.equal((await fixture.outbox.stats()).lanes[0]?.owner, null)
 })
 
+test('relay: closing while the broker does not answer leaves the lane to run out, not to another at once', async () => {
+  await using fixture = await outboxFixture()
+  const { outbox } = fixture
+  const relayPool = fixture.second().database
+  const producer = new RecordingProducer()
+  const answer = Promise.withResolvers<void>()
+  producer.beforeAppend = () => answer.promise
+  const relay = outbox.createRelay({ producer, database: relayPool, closeTimeoutMs: 20 })
+  relay.start()
+  const [eventId = ''] = await publishAll(outbox, [testEvent()])
+  await eventually('it is with the broker', () => producer.sends.length === 1)
+  await relay.close()
+  assert.notEqual((await outbox.stats()).lanes[0]?.owner, null)
+  assert.equal((await outbox.findEvent(eventId))?.status, 'PUBLISHING')
+  answer.resolve()
+  await eventually('the late answer is marked, and the lane released', async () => {
+    return (await outbox.stats()).lanes[0]?.owner === null
+  })
+  assert.equal((await outbox.findEvent(eventId))?.status, 'PUBLISHED')
+})
+
 for (const namesRefused of [true, false]) {
   test(`relay: a refused record fails alone, later ones of its key park, others go on (broker ${namesRefused ? 'names it' : 'does not say which'})`, async () => {
     await using fixture = await outboxFixture()

@@ -21,6 +21,8 @@ import type { Statements } from './statements.ts'
 export interface RelayOptions {
   /** Where events go. Stays open when the relay closes. */
   readonly producer: Producer
+  /** A pool of its own on the same database, so that requests which use up the service's pool do not hold events up. Default: the outbox's. */
+  readonly database?: Database
   /** Shown as owner of a lane; unique. Default: host, process id and a random part. */
   readonly instanceId?: string
   /** How long a lane stays with a relay that does not answer, ms, on the database's clock. Default 10,000, at least 200. */
@@ -31,6 +33,8 @@ export interface RelayOptions {
   readonly chunkRecords?: number
   /** Most payload bytes of such a chunk. Default 8,000,000. */
   readonly chunkBytes?: number
+  /** How long `close()` waits for the broker to answer, ms; afterwards the lane is left to run out. Default 5,000. */
+  readonly closeTimeoutMs?: number
   /** Pauses while the broker or the database is away. Default 100 to 5,000 ms. */
   readonly backoff?: { readonly baseMs: number; readonly maxMs: number }
   readonly clock?: Clock
@@ -72,7 +76,7 @@ export class LaneRelay implements Relay {
     const leaseMs = bounded('leaseMs', options.leaseMs ?? 10_000, 200, 3_600_000)
     this.#context = context
     this.#runnerContext = {
-      database: context.database,
+      database: options.database ?? context.database,
       sql: context.sql,
       logger: context.logger,
       metrics: context.metrics,
@@ -84,6 +88,7 @@ export class LaneRelay implements Relay {
         records: bounded('chunkRecords', options.chunkRecords ?? 2_000, 1, 10_000),
         bytes: bounded('chunkBytes', options.chunkBytes ?? 8_000_000, 1, 100_000_000),
       },
+      closeTimeoutMs: bounded('closeTimeoutMs', options.closeTimeoutMs ?? 5_000, 0, 600_000),
       backoff: options.backoff ?? { baseMs: 100, maxMs: 5_000 },
       clock: options.clock ?? systemClock,
       random: options.random ?? systemRandom,
@@ -119,7 +124,7 @@ export class LaneRelay implements Relay {
     this.#runners = lanes.map((lane) => new LaneRunner(this.#runnerContext, lane))
     for (const runner of this.#runners) runner.start()
     this.#listener = await this.#untilDone('listen for new events', () =>
-      this.#context.database.listen(this.#context.names.channel, () => this.poke(), {
+      this.#runnerContext.database.listen(this.#context.names.channel, () => this.poke(), {
         onConnected: () => this.poke(),
       }),
     )
@@ -127,7 +132,7 @@ export class LaneRelay implements Relay {
   }
 
   async #readLanes(): Promise<readonly number[]> {
-    const lanes = await this.#context.sql.readLaneNumbers(this.#context.database)
+    const lanes = await this.#context.sql.readLaneNumbers(this.#runnerContext.database)
     if (lanes.length > 0) return lanes
     throw new OutboxError(
       'MR_OUTBOX_NOT_INSTALLED',
