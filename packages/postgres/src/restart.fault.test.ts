@@ -20,12 +20,12 @@ test('Postgres killed and started again: calls fail as transient meanwhile, pool
   let connections = 0
   await database.listen('news', () => {}, { onConnected: () => connections++ })
 
-  let isOver = false
+  const over = new AbortController()
   let next = 0
   const acknowledged: number[] = []
   const faults: unknown[] = []
   const workers = Array.from({ length: 8 }, async () => {
-    while (!isOver) {
+    while (!over.signal.aborted) {
       const n = next++
       try {
         await database.transaction(async (tx) => {
@@ -47,7 +47,7 @@ test('Postgres killed and started again: calls fail as transient meanwhile, pool
   const before = acknowledged.length
   await eventually('work goes on again', () => acknowledged.length > before + 100)
   await eventually('the listener is back', () => connections === 2)
-  isOver = true
+  over.abort()
   await Promise.all(workers)
 
   assert.deepEqual(

@@ -1,0 +1,45 @@
+import { brokerPort } from '@millrace/contracts'
+import type { ConfigTable, ServiceConfig } from '@millrace/runtime'
+
+/** All that may be set about this service, beside the keys every service has. */
+export const discussionsConfig = {
+  databaseUrl: {
+    type: 'url',
+    env: 'DATABASE_URL',
+    protocols: ['postgres:', 'postgresql:'],
+    secret: true,
+    doc: "This service's own database; made when it is missing and the user may do so.",
+  },
+  maxConnections: {
+    type: 'integer',
+    env: 'DATABASE_MAX_CONNECTIONS',
+    min: 3,
+    max: 100,
+    default: 10,
+    doc: 'Most connections to the database.',
+  },
+  kafkaBrokers: {
+    type: 'list',
+    env: 'KAFKA_BROKERS',
+    minItems: 1,
+    maxItems: 32,
+    default: [`127.0.0.1:${brokerPort}`],
+    doc: 'host:port of one or more brokers to ask first, parted by commas.',
+  },
+  kafkaEnabled: {
+    type: 'boolean',
+    env: 'KAFKA_ENABLED',
+    default: true,
+    doc: 'Off: events pile up in the database, and go out in order when it is on again.',
+  },
+  importToken: {
+    type: 'string',
+    env: 'IMPORT_TOKEN',
+    default: null,
+    minLength: 16,
+    secret: true,
+    doc: 'Bearer token of the import route; without one the route is closed.',
+  },
+} as const satisfies ConfigTable
+
+export type DiscussionsConfig = ServiceConfig<typeof discussionsConfig>

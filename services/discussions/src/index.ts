@@ -1,0 +1,2 @@
+export { discussionsProblems } from './errors.ts'
+export { discussionsService } from './service.ts'

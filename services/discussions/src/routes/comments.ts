@@ -1,0 +1,106 @@
+import { uuidv7 } from '@millrace/core'
+import { causationOf, userOf } from '@millrace/runtime'
+import { Type } from 'typebox'
+import { addComment, deleteComment, editComment } from '../acts/comment-acts.ts'
+import { write } from '../discussions.ts'
+import { readComment } from '../sql/read-comments.ts'
+import { basePath, type RouteContext } from './context.ts'
+import {
+  CommentChangeBody,
+  CommentParams,
+  CommentSchema,
+  NewCommentBody,
+  ThreadParams,
+} from './schemas.ts'
+import { commentToWire, found, refuseBlank, tellEvent } from './wire.ts'
+
+const tags = ['comments']
+const commentsPath = `${basePath}/threads/:threadId/comments`
+
+export function registerComments({ app, outbox }: RouteContext): void {
+  app.post(
+    commentsPath,
+    {
+      schema: {
+        tags,
+        summary: 'Comment on a thread, or answer a comment of it',
+        params: ThreadParams,
+        body: NewCommentBody,
+        response: { 201: CommentSchema },
+      },
+    },
+    async (request, reply) => {
+      const { content, parentId = null } = request.body
+      refuseBlank({ content })
+      const authorId = userOf(request)
+      const { threadId } = request.params
+      const comment = {
+        id: uuidv7(),
+        threadId,
+        parentId,
+        kind: 'comment' as const,
+        authorId,
+        content,
+        createdAt: null,
+      }
+      const { eventId, resource } = await write(
+        outbox,
+        causationOf(request),
+        (tx) => addComment(tx, comment),
+        (tx) => readComment(tx, comment.id, authorId),
+      )
+      tellEvent(reply, eventId)
+      return reply.code(201).send(commentToWire(found(resource)))
+    },
+  )
+
+  app.patch(
+    `${commentsPath}/:commentId`,
+    {
+      schema: {
+        tags,
+        summary: 'Change a comment; by its author',
+        params: CommentParams,
+        body: CommentChangeBody,
+        response: { 200: CommentSchema },
+      },
+    },
+    async (request, reply) => {
+      const { content } = request.body
+      refuseBlank({ content })
+      const userId = userOf(request)
+      const { commentId } = request.params
+      const { eventId, resource } = await write(
+        outbox,
+        causationOf(request),
+        (tx) => editComment(tx, { ...request.params, userId, content }),
+        (tx) => readComment(tx, commentId, userId),
+      )
+      tellEvent(reply, eventId)
+      return commentToWire(found(resource))
+    },
+  )
+
+  app.delete(
+    `${commentsPath}/:commentId`,
+    {
+      schema: {
+        tags,
+        summary: 'Delete a comment and the votes on it; by its author. Answers to it stay',
+        params: CommentParams,
+        response: { 204: Type.Null({ description: 'Deleted' }) },
+      },
+    },
+    async (request, reply) => {
+      const { threadId, commentId } = request.params
+      const { eventId } = await write(
+        outbox,
+        causationOf(request),
+        (tx) => deleteComment(tx, threadId, commentId, userOf(request)),
+        () => Promise.resolve(),
+      )
+      tellEvent(reply, eventId)
+      return reply.code(204).send(null)
+    },
+  )
+}

@@ -1,0 +1,12 @@
+import type { Outbox } from '@millrace/outbox'
+import type { Database } from '@millrace/postgres'
+import type { ServiceApp } from '@millrace/runtime'
+
+/** What routes work with. */
+export interface RouteContext {
+  readonly app: ServiceApp
+  readonly database: Database
+  readonly outbox: Outbox
+}
+
+export const basePath = '/api/discussions'

@@ -1,0 +1,88 @@
+import { discussionEvents, servicePorts } from '@millrace/contracts'
+import { ContractRegistry } from '@millrace/events'
+import { createOutbox } from '@millrace/outbox'
+import {
+  ensureDatabase,
+  migrate,
+  openDatabase,
+  parseDatabaseUrl,
+  PostgresError,
+  withDatabaseName,
+  type Database,
+} from '@millrace/postgres'
+import { defineService } from '@millrace/runtime'
+import { discussionsConfig } from './config.ts'
+import { serviceName } from './discussions.ts'
+import { Publishing } from './publishing.ts'
+import { registerComments } from './routes/comments.ts'
+import { registerEvents } from './routes/events.ts'
+import { registerImport } from './routes/import.ts'
+import { registerThreads } from './routes/threads.ts'
+import { registerVotes } from './routes/votes.ts'
+
+const migrations = new URL('../migrations/', import.meta.url)
+
+/** Course discussions: threads, comments, votes and views, and an event for each change. */
+export const discussionsService = defineService({
+  name: serviceName,
+  version: '0.1.0',
+  description:
+    'Course discussions: threads, comments, votes and views. Every change is one event on discussion.events, stored with it in one transaction.',
+  port: servicePorts.discussions,
+  config: discussionsConfig,
+  setup({ app, config, logger, meter, clock, addReadiness, onStart, onClose }) {
+    const database = openDatabase({
+      url: config.databaseUrl,
+      applicationName: serviceName,
+      maxConnections: config.maxConnections,
+      logger,
+      meter,
+    })
+    onClose(() => database.close())
+    // In the default schema, where the requirement's name `event_production_log` is found without a prefix.
+    const outbox = createOutbox({
+      database,
+      serviceName,
+      schema: 'public',
+      contracts: new ContractRegistry(discussionEvents),
+      logger,
+      meter,
+      clock,
+    })
+    const publishing = config.kafkaEnabled
+      ? new Publishing({ brokers: config.kafkaBrokers, outbox, logger, meter, clock })
+      : undefined
+
+    onStart(async () => {
+      await makeDatabase(database)
+      await outbox.migrate()
+      await migrate(database, { directory: migrations, name: serviceName })
+    }, 'database')
+    if (publishing) {
+      onClose(() => publishing.close())
+      onStart(() => publishing.start(), 'relay')
+    } else {
+      logger.warn('Publishing is off; events wait in the database')
+    }
+    addReadiness('database', async () => (await database.query('select 1')).rowCount === 1)
+
+    const routes = { app, database, outbox }
+    registerThreads(routes)
+    registerComments(routes)
+    registerVotes(routes)
+    registerEvents(routes, publishing)
+    registerImport(routes, config.importToken)
+  },
+})
+
+/** A service started by itself finds a new server without its database. */
+async function makeDatabase(database: Database): Promise<void> {
+  try {
+    await database.query('select 1')
+  } catch (error) {
+    const isMissing = error instanceof PostgresError && error.sqlState === '3D000'
+    if (!isMissing) throw error
+    const { database: name } = parseDatabaseUrl(database.url)
+    await ensureDatabase(withDatabaseName(database.url, 'postgres'), name)
+  }
+}
