@@ -52,7 +52,9 @@ export class Platform {
     return `http://localhost:${this.#options.ports.services.gateway}`
   }
 
+  /** Empty until Postgres runs. */
   get databaseUrls(): Readonly<Record<string, string>> {
+    if (this.#adminUrl === '') return {}
     const entries = Object.entries(serviceDatabases).map(([service, name]) => [
       service,
       withDatabaseName(this.#adminUrl, name),

@@ -34,7 +34,7 @@ const colours: Readonly<Record<PartState, string>> = {
   failed: '31',
   stopped: '2',
 }
-const nameWidth = 14
+const nameWidth = 20
 
 /** Tells people how the start goes: one line per part, rewritten in place on a terminal, plain lines when piped, JSON on demand. */
 export class Progress {

@@ -2,8 +2,8 @@ import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { createGunzip } from 'node:zlib'
 import { createInterface } from 'node:readline'
-import { pipeline } from 'node:stream/promises'
-import { PassThrough } from 'node:stream'
+import { PassThrough, pipeline } from 'node:stream'
+import { toError } from '@millrace/core'
 import { DevError } from '../errors.ts'
 
 export interface FileLine {
@@ -40,25 +40,21 @@ export async function* readLines(
   const file = createReadStream(path)
   file.on('data', () => onBytes(file.bytesRead))
   const text = new PassThrough()
-  const copied = path.endsWith('.gz') ? pipeline(file, createGunzip(), text) : pipeline(file, text)
-  // Reported below, when the lines before it were taken.
-  let failure: unknown
-  copied.catch((error: unknown) => {
-    failure = error
-    text.end()
-  })
+  // An error of any stage destroys the last one, and so reaches the loop below.
+  const stages = path.endsWith('.gz') ? [file, createGunzip(), text] : [file, text]
+  pipeline(stages, () => {})
   let lineNumber = 0
-  for await (const line of createInterface({ input: text, crlfDelay: Infinity })) {
-    lineNumber++
-    if (line.trim() !== '') yield { lineNumber, text: line }
-  }
-  await copied.catch(() => {})
-  if (failure) {
+  try {
+    for await (const line of createInterface({ input: text, crlfDelay: Infinity })) {
+      lineNumber++
+      if (line.trim() !== '') yield { lineNumber, text: line }
+    }
+  } catch (error) {
     throw new DevError(
       'MR_DEV_IMPORT_FAILED',
-      `${path} broke off after line ${lineNumber}: ${(failure as Error).message}. What came before is imported; mend the file and run the same command again.`,
+      `${path} broke off after line ${lineNumber}: ${toError(error).message}. What came before is imported; mend the file and run the same command again.`,
       { path, lineNumber },
-      { cause: failure },
+      { cause: error },
     )
   }
 }
