@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { assignRanges, type GroupMember } from './range-assignor.ts'
 
 const member = (
