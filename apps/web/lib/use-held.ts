@@ -31,15 +31,20 @@ export function useHold(): { readonly isHeld: boolean; readonly ref: RefCallback
   return { isHeld, ref }
 }
 
-/** Follows `latest`, but stands still while held; `release` takes the newest at once. */
+/** Follows `latest`, but stands still while held; `release` takes the newest at once. What was absent is never held back. */
 export function useHeldValue<T>(
-  latest: T,
+  latest: T | undefined,
   isHeld: boolean,
-): { readonly shown: T; readonly isPaused: boolean; readonly release: () => void } {
-  const [frozen, setFrozen] = useState<T>(latest)
-  const shown = isHeld ? frozen : latest
+): {
+  readonly shown: T | undefined
+  readonly isPaused: boolean
+  readonly release: () => void
+} {
+  const [kept, setKept] = useState(latest)
+  const follows = !isHeld || kept === undefined
   useEffect(() => {
-    if (!isHeld) setFrozen(latest)
-  }, [isHeld, latest])
-  return { shown, isPaused: isHeld && shown !== latest, release: () => setFrozen(latest) }
+    if (follows) setKept(latest)
+  }, [follows, latest])
+  const shown = follows ? latest : kept
+  return { shown, isPaused: shown !== latest, release: () => setKept(latest) }
 }

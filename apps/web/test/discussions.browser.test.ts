@@ -252,7 +252,8 @@ test(
     const { page, api } = house
     await page.locator('.course-index').getByRole('button', { name: 'qc/quantum-gate' }).click()
     const row = page.locator('.thread-list > li', { hasText: 'Toffoli' })
-    // The click left the pointer where the top list appears, which holds it still.
+    // The click left the pointer where the top list appears: it must come all the same, and only then be held.
+    await waitForText(page, '.top-threads li', '166')
     await row.hover()
     await row.getByTitle('128 views').waitFor()
     const thread = api.discussions.threads.get('qc-q12')

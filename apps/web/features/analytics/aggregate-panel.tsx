@@ -95,7 +95,7 @@ function Figures(props: FiguresProps) {
       <Engagement {...props} />
       <dl className="figures">
         {figures.map(([unit, value]) => (
-          <div key={unit}>
+          <div key={unit} title={figureHints[unit]}>
             <dt>{unit}</dt>
             {/* A new key plays the flash again: the eye finds what changed, and nothing moves. */}
             <dd key={value} className="figure changed" data-figure={unit}>
@@ -116,6 +116,12 @@ function Figures(props: FiguresProps) {
       </dl>
     </>
   )
+}
+
+const figureHints: Readonly<Record<string, string>> = {
+  'up votes': 'On the thread and its comments',
+  'down votes': 'On the thread and its comments',
+  participants: 'Different known authors of the thread and its comments',
 }
 
 function Engagement(props: FiguresProps) {

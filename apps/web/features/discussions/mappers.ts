@@ -90,14 +90,15 @@ export function toCommentTree(comments: readonly Comment[]): readonly CommentNod
   return under(null)
 }
 
-/** The page with the newer figures of one of its threads; rows keep their places. */
+/**
+ * The page with the newer figures of one of its threads; rows keep their places.
+ * Votes stay: analytics counts those on comments too, the list only those on the thread itself.
+ */
 export function withFigures(page: ThreadPage, figures: Aggregate): ThreadPage {
   if (page.items.every(({ id }) => id !== figures.threadId)) return page
-  const { viewCount, commentCount, upvotes, downvotes } = figures
+  const { viewCount, commentCount } = figures
   const items = page.items.map((item) =>
-    item.id === figures.threadId
-      ? { ...item, viewCount, commentCount, votes: { ...item.votes, upvotes, downvotes } }
-      : item,
+    item.id === figures.threadId ? { ...item, viewCount, commentCount } : item,
   )
   return { ...page, items }
 }

@@ -140,14 +140,20 @@ function publishStep(production: ProductionRow | null, consumption: ConsumptionR
     production?.partition == null
       ? (production?.topic ?? 'the topic')
       : `${production.topic}, partition ${production.partition}, offset ${production.offset ?? '–'}`
-  return step(
-    'publish',
-    title,
-    `To ${place}.`,
-    'done',
-    production,
-    production?.publishedAtMs ?? null,
-  )
+  const detail = isMarkedLate(production, consumption)
+    ? `To ${place}. Marked here only after analytics had it already.`
+    : `To ${place}.`
+  return step('publish', title, detail, 'done', production, production?.publishedAtMs ?? null)
+}
+
+/** The relay marks an event once the broker has acknowledged it; a consumer may read it before. */
+function isMarkedLate(
+  production: ProductionRow | null,
+  consumption: ConsumptionRow | null,
+): boolean {
+  const publishedAtMs = production?.publishedAtMs ?? null
+  const receivedAtMs = consumption?.receivedAtMs ?? null
+  return publishedAtMs !== null && receivedAtMs !== null && receivedAtMs < publishedAtMs
 }
 
 function receiveStep(production: ProductionRow | null, consumption: ConsumptionRow | null): Step {

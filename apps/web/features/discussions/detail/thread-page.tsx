@@ -1,5 +1,5 @@
 import { useQuery } from '@tanstack/react-query'
-import { useParams, useSearch } from '@tanstack/react-router'
+import { Link, useParams, useSearch } from '@tanstack/react-router'
 import { useEffect, useRef, useState } from 'react'
 import { useKeys } from '../../../lib/keys.ts'
 import { asProblem } from '../../../lib/problem.ts'
@@ -65,6 +65,9 @@ function ThreadView(props: { readonly threadId: string }) {
             onRetry={() => void thread.refetch()}
             lastGoodAtMs={thread.dataUpdatedAt}
           />
+        )}
+        {thread.isError && thread.data === undefined && (
+          <Link to="/discussions">To all discussions</Link>
         )}
         {thread.data !== undefined && (
           <>

@@ -80,6 +80,7 @@ export function DiscussionsPage() {
             <CourseIndex onChoose={filter} />
           ) : (
             <TopThreads
+              key={course}
               courseId={course}
               titles={titlesOf(items ?? [])}
               changedAtMs={changedAtMs}

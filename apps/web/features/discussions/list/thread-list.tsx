@@ -1,5 +1,5 @@
 import { Link } from '@tanstack/react-router'
-import { count } from '../../../lib/format.ts'
+import { count, integer } from '../../../lib/format.ts'
 import { Icon } from '../../../ui/icon.tsx'
 import { Time } from '../../../ui/time.tsx'
 import { usePersonName } from '../../identity/use-me.ts'
@@ -50,22 +50,22 @@ function ThreadRow(props: {
       <ul className="thread-row-figures figure">
         <li title={count(upvotes, 'up vote')}>
           <Icon name="arrowUp" />
-          {upvotes}
+          {integer(upvotes)}
           <span className="visually-hidden"> up votes</span>
         </li>
         <li title={count(downvotes, 'down vote')}>
           <Icon name="arrowDown" />
-          {downvotes}
+          {integer(downvotes)}
           <span className="visually-hidden"> down votes</span>
         </li>
         <li title={count(thread.commentCount, 'comment')}>
           <Icon name="comment" />
-          {thread.commentCount}
+          {integer(thread.commentCount)}
           <span className="visually-hidden"> comments</span>
         </li>
         <li title={count(thread.viewCount, 'view')}>
           <Icon name="eye" />
-          {thread.viewCount}
+          {integer(thread.viewCount)}
           <span className="visually-hidden"> views</span>
         </li>
       </ul>
