@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { randomInt, seededRandom } from '@millrace/core'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { openTables, type Tables } from '../test/fixture.ts'
 import { figuresOf, RandomDiscussion, type ThreadTruth } from '../test/random-discussion.ts'
 import { engagementOf, type Weights } from './domain/engagement.ts'

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -7,6 +7,7 @@ import { startBroker, type Broker } from '@millrace/broker'
 import { discussionEventsTopic } from '@millrace/contracts'
 import { seededRandom, silentLogger, uuidv7 } from '@millrace/core'
 import { eventually } from '@millrace/core/testing'
+import { startPostgres } from '@millrace/embedded'
 import { testDatabase } from '@millrace/embedded/testing'
 import type { EventEnvelope } from '@millrace/events'
 import { createAdmin, createProducer, type Producer } from '@millrace/kafka'
@@ -122,7 +123,10 @@ test('two instances share the topic; everything delivered twice and shuffled; fi
       return (body['consumer'] as { assignedPartitions: number }).assignedPartitions
     }),
   )
-  assert.deepEqual(shares.toSorted(), [1, 2])
+  assert.deepEqual(
+    shares.toSorted((a, b) => a - b),
+    [1, 2],
+  )
   await eventually('lag is 0 and shown by partition', async () => {
     const { body } = await getJson(first, '/api/analytics/stats')
     return body['lagRecords'] === 0 && (body['partitions'] as unknown[]).length === 3
@@ -237,6 +241,64 @@ function follow(service: RunningService, query: string, signal: AbortSignal): Se
   })
   return seen
 }
+
+test('records that cannot be read and an impossible time end in the dead letters; the thread goes on', async () => {
+  await using database = await testDatabase()
+  await using service = await start(database.url)
+  await service.ready
+  const talk = talkOf(9, 30)
+  const [thread] = talk.threads
+  assert.ok(thread)
+  const [created] = talk.events
+  assert.ok(created)
+  const impossible = { ...created, eventId: uuidv7(), timestamp: 'the day after tomorrow' }
+  const key = created.aggregateId
+  const topic = discussionEventsTopic.name
+  await producer.send([
+    { topic, key, value: Buffer.from([0xff, 0x00]) },
+    { topic, key, value: null },
+    { topic, key, value: JSON.stringify(impossible) },
+    { topic, key, value: JSON.stringify({ ...created, data: { threadId: 5 } }) },
+  ])
+  await send(talk.events)
+  await eventually('four given up, the rest counted', async () => {
+    const { body } = await getJson(service, '/api/analytics/stats')
+    return body['failed'] === 4 && body['processed'] === talk.events.length
+  })
+  await checkFigures(service, talk)
+  const { body } = await getJson(service, `/api/analytics/events?eventId=${impossible.eventId}`)
+  const [row] = body['items'] as Record<string, unknown>[]
+  assert.equal(row?.['status'], 'FAILED')
+  assert.equal(row?.['errorClass'], 'MR_ANALYTICS_BAD_TIME')
+  assert.equal(row?.['attemptCount'], 3)
+})
+
+test('Postgres killed: 503 with retry-after, never 500; back by itself', async () => {
+  const place = await mkdtemp(join(tmpdir(), 'millrace-analytics-postgres-'))
+  // mkdtemp makes it 0700; where we are root the server runs as somebody else and must get through.
+  await chmod(place, 0o755)
+  const settings = { fsync: 'off' }
+  let postgres = await startPostgres({ dir: place, settings })
+  try {
+    await using service = await start(postgres.url, { KAFKA_ENABLED: 'false' })
+    await service.ready
+    postgres.kill()
+    await postgres.exited
+    for (const path of ['threads/t1', 'courses', 'courses/c/top', 'events', 'stats']) {
+      const response = await fetch(`${service.url}/api/analytics/${path}`)
+      assert.equal(response.status, 503, path)
+      assert.equal(response.headers.get('retry-after'), '1')
+    }
+    postgres = await startPostgres({ dir: place, port: postgres.port, settings })
+    await eventually('back', async () => {
+      const { status } = await getJson(service, '/api/analytics/stats')
+      return status === 200
+    })
+  } finally {
+    await postgres.stop()
+    await rm(place, { recursive: true, force: true })
+  }
+})
 
 test('KAFKA_ENABLED=false: ready, says so, answers, consumes nothing', async () => {
   await using database = await testDatabase()
