@@ -52,7 +52,10 @@ function expectedTop(
       const { participants: _, ...figures } = figuresOf(thread, since ?? undefined)
       return { ...figures, thread }
     })
-    .filter(({ thread: _, ...figures }) => since === null || Object.values(figures).some(Boolean))
+    .filter(({ thread, ...figures }) => {
+      assert.ok(thread)
+      return since === null || Object.values(figures).some(Boolean)
+    })
     .map(({ thread, ...figures }) => ({
       threadId: thread.threadId,
       title: thread.title,
