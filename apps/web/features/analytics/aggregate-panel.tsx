@@ -1,4 +1,4 @@
-import { absent, integer } from '../../lib/format.ts'
+import { absent, count, integer } from '../../lib/format.ts'
 import { asProblem } from '../../lib/problem.ts'
 import { Chip } from '../../ui/chip.tsx'
 import { Ago, EmptyState, ProblemNotice, Skeleton } from '../../ui/states.tsx'
@@ -139,11 +139,11 @@ function Engagement(props: FiguresProps) {
         <p className="eyebrow formula">from views, comments and votes</p>
       ) : (
         <p className="eyebrow figure formula">
-          {terms.map(({ what, count, weight }, index) => (
+          {terms.map(({ what, count: number, weight }, index) => (
             <span key={what}>
               {index > 0 && ' + '}
               {weight === 1 ? '' : `${weight} × `}
-              {integer(count)} {what}
+              {count(number, what)}
             </span>
           ))}
         </p>

@@ -27,9 +27,9 @@ test('formula: shows the sum that gives the score', () => {
   assert.deepEqual(
     terms?.map(({ what, product }) => [what, product]),
     [
-      ['views', 10],
-      ['comments', 10],
-      ['votes', 12],
+      ['view', 10],
+      ['comment', 10],
+      ['vote', 12],
     ],
   )
 })

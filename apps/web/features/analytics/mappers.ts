@@ -75,6 +75,7 @@ export function formulaText({ view, comment, vote }: EngagementWeights): string 
 
 /** One line of the sum behind an engagement score. */
 export interface FormulaTerm {
+  /** In the singular. */
   readonly what: string
   readonly count: number
   readonly weight: number
@@ -96,9 +97,9 @@ export function formulaOf(
     product: count * weight,
   })
   const terms = [
-    term('views', aggregate.viewCount, weights.view),
-    term('comments', aggregate.commentCount, weights.comment),
-    term('votes', aggregate.upvotes + aggregate.downvotes, weights.vote),
+    term('view', aggregate.viewCount, weights.view),
+    term('comment', aggregate.commentCount, weights.comment),
+    term('vote', aggregate.upvotes + aggregate.downvotes, weights.vote),
   ]
   const sum = terms.reduce((total, { product }) => total + product, 0)
   return sum === aggregate.engagementScore ? terms : null

@@ -1,5 +1,6 @@
-import { absent, duration, integer, rate } from '../../lib/format.ts'
+import { absent, count, duration, integer, rate } from '../../lib/format.ts'
 import type { Tone } from '../../ui/tone.ts'
+import { slowAfterMs } from './health.ts'
 import { type Overview, pendingCountLimit, rateWindowMs } from './model.ts'
 import { Sparkline } from './sparkline.tsx'
 
@@ -68,26 +69,24 @@ function standing({ standing }: Overview): readonly Figure[] {
       label: 'oldest pending',
       value: standing.pending === 0 ? 'none' : duration(ageMs),
       hint: 'Age of the oldest event not yet published',
-      ...toneAbove(ageMs, 5000, 'attention'),
+      ...toneAbove(ageMs, slowAfterMs, 'attention'),
     },
     {
       label: 'lag',
-      value: standing.lagRecords === null ? absent : `${integer(standing.lagRecords)} records`,
+      value: standing.lagRecords === null ? absent : count(standing.lagRecords, 'record'),
       hint: 'Records published, not yet processed by analytics',
       ...toneAbove(standing.lagRecords, 100, 'attention'),
     },
     {
       label: 'failed',
-      value: standing.failed === null ? absent : `${integer(standing.failed)} events`,
+      value: standing.failed === null ? absent : count(standing.failed, 'event'),
       hint: 'Events that could not be published or processed, now',
       ...toneAbove(standing.failed, 0, 'bad'),
     },
     {
       label: 'duplicates skipped',
       value:
-        standing.duplicatesSkipped === null
-          ? absent
-          : `${integer(standing.duplicatesSkipped)} events`,
+        standing.duplicatesSkipped === null ? absent : count(standing.duplicatesSkipped, 'event'),
       hint: 'Deliveries recognised as already done, since the start',
     },
   ]
@@ -95,7 +94,7 @@ function standing({ standing }: Overview): readonly Figure[] {
 
 function pendingText(pending: number | null): string {
   if (pending === null) return absent
-  return `${integer(pending)} ${pending >= pendingCountLimit ? 'or more' : 'events'}`
+  return pending >= pendingCountLimit ? `${integer(pending)} or more` : count(pending, 'event')
 }
 
 function toneAbove(value: number | null, limit: number, tone: Tone): { readonly tone?: Tone } {

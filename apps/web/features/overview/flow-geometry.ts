@@ -79,7 +79,7 @@ export const edges: readonly Edge[] = [
     path: `M380 ${mid}H476`,
     label: { x: 428, y: mid - 16, anchor: 'middle' },
     delayMs: 130,
-    means: 'requests that wrote an event',
+    means: 'events that requests asked for',
   },
   {
     key: 'discussions-log',

@@ -13,7 +13,7 @@ export function FlowList(props: { readonly overview: Overview }) {
         title="gateway"
         part="gateway"
         overview={overview}
-        edge={`${rate(rates.created)} that wrote an event`}
+        edge={`${rate(rates.created)} events asked for`}
       />
       <Stop
         title="discussions"

@@ -77,7 +77,8 @@ function FlowEdge(props: {
 }) {
   const { edge, overview } = props
   const perSecond = overview.rates[edge.rate]
-  const drops = props.moved[edge.drops] ?? 0
+  // An import writes many events with one request: never more drops than what the rate says moved.
+  const drops = Math.min(props.moved[edge.drops] ?? 0, Math.ceil(perSecond ?? 0))
   const isMoving = perSecond !== null && perSecond > 0
   return (
     <g className="flow-edge" data-moving={isMoving} data-edge={edge.key}>
@@ -198,7 +199,7 @@ function RelayWord(props: { readonly relay: Relay }) {
       <text x={x} y={wheel.y + 5} textAnchor="end">
         {word}
       </text>
-      <g transform={`translate(${x - word.length * 7.2 - 24} ${wheel.y - 8}) scale(0.66)`}>
+      <g transform={`translate(${x - word.length * 6.6 - 21} ${wheel.y - 8}) scale(0.66)`}>
         <IconShape name={toneIcons[tone]} />
       </g>
       {props.relay.reason !== null && <title>{props.relay.reason}</title>}

@@ -1,3 +1,4 @@
+import { duration } from '../../lib/format.ts'
 import type { Tone } from '../../ui/tone.ts'
 import { partStates } from './model.ts'
 import type { OverviewFeed } from './store.ts'
@@ -9,6 +10,9 @@ export interface Health {
   readonly more: string
   readonly detail: string
 }
+
+/** Events that wait longer than this to be published are worth a word on every page. */
+export const slowAfterMs = 5000
 
 /** The state of connection and parts in one word, worst first. */
 export function healthOf(feed: Pick<OverviewFeed, 'history' | 'stream' | 'problem'>): Health {
@@ -35,6 +39,11 @@ export function healthOf(feed: Pick<OverviewFeed, 'history' | 'stream' | 'proble
   if (ready < known.length) {
     const more = ` ${ready} of ${known.length} parts ready`
     return health('busy', 'Starting,', more, `Starting:${more}`)
+  }
+  const waitingMs = feed.history.at(-1)?.standing.oldestPendingAgeMs ?? 0
+  if (waitingMs > slowAfterMs) {
+    const more = `: events wait for ${duration(waitingMs)}`
+    return health('attention', 'Live', more, `Not published yet${more}.`)
   }
   return health('good', 'Live', `, all ${known.length} parts ready`, 'All parts are ready.')
 }

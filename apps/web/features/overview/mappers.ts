@@ -41,7 +41,10 @@ export function toOverview(body: unknown): Overview {
       duplicatesSkipped: wire.numberOrNull('duplicatesSkipped'),
     },
     partitions: wire.list('topics', readTopic).find(({ name }) => name === topicName)?.loads ?? [],
-    relay: readRelay(wire.objectOrNull('relay')),
+    relay: readRelay(
+      wire.objectOrNull('relay'),
+      (rates?.numberOrNull('publishedPerSecond') ?? 0) > 0,
+    ),
     start: wire.objectOrNull('start')?.list('parts', readStep) ?? [],
   }
 }
@@ -72,7 +75,8 @@ function readTopic(wire: WireReader) {
   }
 }
 
-function readRelay(wire: WireReader | null): Relay | null {
+/** A lane is mostly seen between two batches, so movement counts as publishing too. */
+function readRelay(wire: WireReader | null, isMoving: boolean): Relay | null {
   if (wire === null) return null
   if (!wire.flag('isEnabled')) return { state: 'off', reason: null }
   const lanes = wire.list('lanes', (lane) => ({
@@ -82,7 +86,7 @@ function readRelay(wire: WireReader | null): Relay | null {
   }))
   const failing = lanes.find(({ attempts }) => attempts > 0)
   if (failing !== undefined) return { state: 'retrying', reason: failing.lastError }
-  const isPublishing = lanes.some((lane) => lane.isPublishing)
+  const isPublishing = isMoving || lanes.some((lane) => lane.isPublishing)
   return { state: isPublishing ? 'publishing' : 'idle', reason: null }
 }
 

@@ -96,6 +96,9 @@ test('health: what is down comes first, unknown parts do not hold it back', () =
   assert.match(broken.detail, /discussions degraded, broker down/)
   const fine = toOverview({ ...wire, parts: [{ name: 'gateway', state: 'up' }] })
   assert.equal(healthOf({ history: [fine], stream: live, problem: null }).tone, 'good')
+  const slow = { ...fine, standing: { ...fine.standing, oldestPendingAgeMs: 8400 } }
+  const waiting = healthOf({ history: [slow], stream: live, problem: null })
+  assert.equal(waiting.word + waiting.more, 'Live: events wait for 8.4 s')
 })
 
 test('health: without a stream nothing is called live', () => {

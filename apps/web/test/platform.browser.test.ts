@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { browserMissing, openPage } from './fixture/browser.ts'
+
+const skip = browserMissing()
+const startScript = fileURLToPath(new URL('../../../dev/bin/start.mjs', import.meta.url))
+
+/** The whole platform as `npm start` runs it, on any free ports, with data of its own. */
+async function startPlatform() {
+  const data = await mkdtemp(join(tmpdir(), 'millrace-web-test-'))
+  const child = spawn(process.execPath, [startScript, '--data', data, '--any-ports', '--json'], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const url = await readyUrl(child)
+  return {
+    url,
+    async [Symbol.asyncDispose](): Promise<void> {
+      const ended = once(child, 'exit')
+      child.kill('SIGTERM')
+      await ended
+      await rm(data, { recursive: true, force: true })
+    },
+  }
+}
+
+async function readyUrl(child: ChildProcess): Promise<string> {
+  const said: string[] = []
+  for (const stream of [child.stdout, child.stderr]) assert.ok(stream)
+  child.stderr?.on('data', (chunk: Buffer) => said.push(chunk.toString('utf8')))
+  for await (const line of createInterface({ input: child.stdout! })) {
+    said.push(line)
+    const ready = /"event":"ready","url":"([^"]+)"/.exec(line)?.[1]
+    if (ready !== undefined) {
+      // Read on, or the full pipe would stop the platform.
+      child.stdout?.resume()
+      return ready
+    }
+  }
+  throw new Error(`The platform ended before it was ready:\n${said.slice(-20).join('\n')}`)
+}
+
+test(
+  'the real platform: an event is followed, a vote and a comment reach the aggregate',
+  { skip },
+  async () => {
+    await using platform = await startPlatform()
+    await using opened = await openPage()
+    const { page, errors } = opened
+    await page.goto(platform.url)
+    await page.getByText(/^Live, all \d parts ready/).waitFor()
+    await page.getByRole('button', { name: 'Open a new thread' }).click()
+    await page.getByText(/^Arrived in/).waitFor()
+    await page.locator('[data-edge="relay-topic"][data-moving="true"]').waitFor()
+
+    await page.keyboard.press('g')
+    await page.keyboard.press('d')
+    await page.getByRole('link', { name: 'Where does my click go?' }).click()
+    const figure = (unit: string, value: string) =>
+      page.locator(`[data-figure="${unit}"]`, { hasText: value }).waitFor()
+    await figure('views', '1')
+    await page.getByRole('button', { name: /^Up vote this thread/ }).click()
+    await figure('up votes', '1')
+    await page.keyboard.press('c')
+    await page.keyboard.type('To be sure.')
+    await page.keyboard.press('Control+Enter')
+    await figure('comments', '1')
+    // 1 view + 5 × 1 comment + 3 × 1 vote
+    await page.locator('.engagement-score', { hasText: '9' }).waitFor()
+    await page.getByText('1 view + 5 × 1 comment + 3 × 1 vote').waitFor()
+    assert.deepEqual(errors, [])
+  },
+)
