@@ -8,13 +8,19 @@ import {
   type Wakeup,
 } from '@millrace/core'
 import type { Producer } from '@millrace/kafka'
-import type { Database, Queryable } from '@millrace/postgres'
+import type { Database, Transaction } from '@millrace/postgres'
 import type { LaneLease } from './lane-lease.ts'
 import type { LaneState, OutboxMetrics } from './metrics.ts'
 import { blockedKeyOf, ChunkOutcome, planChunk, sendParts, type BlockedKeys } from './send-chunk.ts'
 import { SetReader, withPayloads, type Chunk, type ChunkLimits } from './set-reader.ts'
 import { slotOf, slotsOfLane } from './slot.ts'
-import type { AdvanceLane, LaneCursor, Receipts } from './sql/advance-lane.ts'
+import {
+  isFencedError,
+  noReceipts,
+  type AdvanceLane,
+  type LaneCursor,
+  type Receipts,
+} from './sql/advance-lane.ts'
 import type { Issue } from './sql/issues.ts'
 import type { LaneRow } from './sql/lane-lease.ts'
 import type { PendingEvent } from './sql/read-set.ts'
@@ -123,30 +129,37 @@ export class LaneLeader {
 
   /**
    * Looks for events, and claims the first chunk of what it finds. Snapshot, rows and claim run in one session: had Postgres crashed in
-   * between, the claim would fail with it, and so can never stand for rows that the crash took back.
+   * between, the claim would fail with it, and so can never stand for rows that the crash took back. Two round trips: look, and
+   * claim with the commit.
    */
   async #beginSet(): Promise<{ tick: Tick; set?: PendingSet & { first: Chunk } }> {
     const { database, sql, limits, clock } = this.#context
     const askedAtMs = clock.monotonicMs()
     const { prev } = this.#cursor
-    const begun = await database.transaction(async (tx) => {
-      const tick = await sql.readTick(tx, this.#slots)
+    const look = async (tx: Transaction) => {
       const boundary = this.#boundaries.shift()
+      const range = { prev, slots: this.#slots, afterId: 0n }
+      const [tick, page] = await Promise.all([
+        sql.readTick(tx, this.#slots),
+        sql.readSet(tx, { ...range, target: boundary ?? null }, limits.records),
+      ])
       const target = boundary ?? tick.snapshot
-      const bounds = { prev, target, slots: this.#slots, afterId: 0n }
-      const page = await sql.readSet(tx, bounds, limits.records)
-      const reader = new SetReader(database, sql, bounds, limits, page)
+      const reader = new SetReader(database, sql, { ...range, target }, limits, page)
       const first = reader.take()
       if (first) {
         const cursor = { ...this.#claim(0n, first), prev, target }
-        await this.#advance(tx, { cursor, isFlushed: true })
+        sql.advanceLane.atCommit(tx, this.#advance({ cursor, isFlushed: true }))
         return { tick, cursor, set: { target, reader, first } }
       }
       if (boundary !== undefined || !this.#lease.isDue) return { tick }
       const cursor = { ...this.#cursor, prev: target }
-      await this.#advance(tx, { cursor, isFlushed: true })
+      sql.advanceLane.atCommit(tx, this.#advance({ cursor, isFlushed: true }))
       return { tick, cursor }
-    })
+    }
+    // Repeatable read, so that tick and set see the same; therefore no renewal may touch the lane's row meanwhile.
+    const begun = await this.#lease.withoutRenewals(() =>
+      this.#orFenced(database.transaction(look, { isolation: 'repeatable read' })),
+    )
     if (begun.cursor) {
       this.#cursor = begun.cursor
       this.#lease.renewedAt(askedAtMs)
@@ -297,10 +310,11 @@ export class LaneLeader {
     }
     const issues = issuesOf(outcome)
     // The common case is one statement and its own transaction.
-    if (issues.length === 0 && !isRepeat) await this.#advance(database, advance)
+    if (issues.length === 0 && !isRepeat)
+      await this.#orFenced(sql.advanceLane.now(database, this.#advance(advance)))
     else {
       await database.transaction(async (tx) => {
-        await this.#advance(tx, advance, isRepeat)
+        await this.#orFenced(sql.advanceLane.now(tx, this.#advance(advance), isRepeat))
         if (isRepeat)
           await sql.clearIssues(
             tx,
@@ -322,14 +336,17 @@ export class LaneLeader {
     metrics.finished(outcome, clock.now())
   }
 
-  async #advance(
-    on: Queryable,
-    advance: Pick<AdvanceLane, 'cursor' | 'isFlushed'> & Partial<AdvanceLane>,
-    isRepeat = false,
-  ): Promise<void> {
+  #advance(fields: Pick<AdvanceLane, 'cursor' | 'isFlushed'> & Partial<AdvanceLane>): AdvanceLane {
     const { lane, epoch, leaseMs } = this.#lease
-    const row = { receipts: noReceipts, failedCount: 0, lane, epoch, leaseMs, ...advance }
-    if (!(await this.#context.sql.advanceLane(on, row, isRepeat))) throw this.#lease.fence()
+    return { receipts: noReceipts, failedCount: 0, lane, epoch, leaseMs, ...fields }
+  }
+
+  async #orFenced<T>(advancing: Promise<T>): Promise<T> {
+    try {
+      return await advancing
+    } catch (error) {
+      throw isFencedError(error) ? this.#lease.fence() : error
+    }
   }
 }
 
@@ -337,8 +354,6 @@ interface PendingSet {
   readonly target: string
   readonly reader: SetReader
 }
-
-const noReceipts: Receipts = { batchNo: 0n, eventIds: [], partitions: [], offsets: [] }
 
 function receiptsOf(outcome: ChunkOutcome, batchNo: bigint): Receipts {
   return {

@@ -27,6 +27,8 @@ export class LaneLease {
   readonly #lost = new AbortController()
   #renewedAtMs: number
   #timer: Timer | undefined
+  #renewing: Promise<unknown> = Promise.resolve()
+  #isHeld = false
   #attempts = 0
   #lastError: string | null = null
 
@@ -81,6 +83,17 @@ export class LaneLease {
     return snapshot
   }
 
+  /** Runs `work` while the timer renews nothing; waits for a renewal that is under way. */
+  async withoutRenewals<T>(work: () => Promise<T>): Promise<T> {
+    this.#isHeld = true
+    try {
+      await this.#renewing
+      return await work()
+    } finally {
+      this.#isHeld = false
+    }
+  }
+
   /** What the lane's row says of an outage from the next renewal on. */
   describeOutage(attempts: number, error: string): void {
     this.#attempts = attempts
@@ -110,10 +123,11 @@ export class LaneLease {
   #schedule(): void {
     this.#timer = this.#options.clock.setTimer(this.leaseMs / 3, () => {
       if (this.#lost.signal.aborted) return
-      const renewed = this.isDue
-        ? this.renew().then((snapshot) => this.#options.onRenewed(snapshot))
-        : Promise.resolve()
-      renewed
+      const renewed =
+        this.isDue && !this.#isHeld
+          ? this.renew().then((snapshot) => this.#options.onRenewed(snapshot))
+          : Promise.resolve()
+      this.#renewing = renewed
         .catch((error: unknown) => {
           // Fencing is told by `lost`; a database that is away is met by the loop itself.
           this.#options.logger.debug('The lease of a lane could not be renewed', {

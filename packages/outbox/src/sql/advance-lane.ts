@@ -1,4 +1,4 @@
-import type { Queryable } from '@millrace/postgres'
+import { PostgresError, type Queryable, type Statement, type Transaction } from '@millrace/postgres'
 import { plainArray, type SqlNames } from '../sql-names.ts'
 
 /** Where a lane stands: see relay_lane. `target` is null between sets. */
@@ -36,7 +36,7 @@ export interface AdvanceLane {
  *
  * A claim is flushed, whatever the session's default is: that flushes the WAL of every row that `target` shows before one of them is
  * produced. Receipts without a claim need not wait: when a crash loses them, the chunk is sent again.
- * Returns false when the lane has another epoch: fenced, nothing was written.
+ * A lane with another epoch is an error, which `isFencedError` knows: so the statement can travel with the commit and be its judge.
  */
 export function advanceLane(names: SqlNames) {
   const text = (onConflict: string): string =>
@@ -57,27 +57,39 @@ export function advanceLane(names: SqlNames) {
        from lane, unnest($10::uuid[], $11::bigint[], $12::integer[]) as r (event_id, "offset", partition_number)
        ${onConflict}
      )
-     select count(*)::int as count from lane`
+     select 1 / count(*) from lane`
   const plain = names.statement('advance_lane', text(''))
   const tolerant = names.statement('advance_lane_again', text('on conflict (event_id) do nothing'))
-  return async (on: Queryable, advance: AdvanceLane, isRepeat = false): Promise<boolean> => {
-    const { cursor, receipts } = advance
-    const done = await on.query<{ count: number }>(isRepeat ? tolerant : plain, [
+  const call = (advance: AdvanceLane, isRepeat: boolean): [Statement, readonly unknown[]] => [
+    isRepeat ? tolerant : plain,
+    [
       advance.lane,
       advance.epoch,
       advance.leaseMs,
-      cursor.prev,
-      cursor.target,
-      cursor.lastId,
-      cursor.uptoId,
-      cursor.batchNo,
-      receipts.batchNo,
-      plainArray(receipts.eventIds),
-      plainArray(receipts.offsets),
-      plainArray(receipts.partitions),
+      advance.cursor.prev,
+      advance.cursor.target,
+      advance.cursor.lastId,
+      advance.cursor.uptoId,
+      advance.cursor.batchNo,
+      advance.receipts.batchNo,
+      plainArray(advance.receipts.eventIds),
+      plainArray(advance.receipts.offsets),
+      plainArray(advance.receipts.partitions),
       advance.failedCount,
       advance.isFlushed,
-    ])
-    return done.rows[0]?.count === 1
+    ],
+  ]
+  return {
+    now: async (on: Queryable, advance: AdvanceLane, isRepeat = false): Promise<void> => {
+      await on.query(...call(advance, isRepeat))
+    },
+    /** Together with the commit of `tx`, whose error it is when the lane is not ours any more. */
+    atCommit: (tx: Transaction, advance: AdvanceLane): void =>
+      tx.queryLast(...call(advance, false)),
   }
+}
+
+/** Division by zero: no row of the lane had that epoch. */
+export function isFencedError(error: unknown): boolean {
+  return error instanceof PostgresError && error.sqlState === '22012'
 }

@@ -55,19 +55,21 @@ function setQuery(names: SqlNames, prev: string, target: string, columns: string
      ${arm(`xid = any(array(select pg_snapshot_xip(${prev})))`)}`
 }
 
-/** The first `limit` events of a set in id order. */
+/** The first `limit` events of a set in id order. Without `target` it is what the transaction sees now. */
 export function readSet(names: SqlNames) {
+  // A subquery is evaluated once; the bare function would be for each row.
+  const target = '(select coalesce($2::pg_snapshot, pg_current_snapshot()))'
   const statement = names.statement(
     'read_set',
     `select ${pendingEventColumns}
-     from (${setQuery(names, '$1::pg_snapshot', '$2::pg_snapshot', '*')}) d
-     where pg_visible_in_snapshot(d.xid, $2::pg_snapshot) and d.id > $3 and d.id <= $4 and d.slot = any($5::smallint[])
+     from (${setQuery(names, '$1::pg_snapshot', target, '*')}) d
+     where pg_visible_in_snapshot(d.xid, ${target}) and d.id > $3 and d.id <= $4 and d.slot = any($5::smallint[])
      order by d.id
      limit $6`,
   )
   return async (
     on: Queryable,
-    bounds: SetBounds,
+    bounds: Omit<SetBounds, 'target'> & { readonly target: string | null },
     limit: number,
   ): Promise<readonly PendingEvent[]> => {
     const { prev, target, afterId, uptoId, slots } = bounds
