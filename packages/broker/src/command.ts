@@ -29,8 +29,6 @@ async function start(): Promise<void> {
   const args = parse()
   if (args === undefined) return
   const broker = await startBroker({ ...args, worker: false })
-  const ready = { event: 'ready', port: broker.port, host: broker.host, pid: process.pid }
-  process.stdout.write(`${JSON.stringify(ready)}\n`)
   const stop = (): void => {
     broker.close().then(
       () => process.exit(0),
@@ -39,6 +37,9 @@ async function start(): Promise<void> {
   }
   process.once('SIGTERM', stop)
   process.once('SIGINT', stop)
+  // Last: whoever reads this line may send a signal at once.
+  const ready = { event: 'ready', port: broker.port, host: broker.host, pid: process.pid }
+  process.stdout.write(`${JSON.stringify(ready)}\n`)
 }
 
 function parse(): BrokerOptions | undefined {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, test } from 'node:test'
 import { systemClock, uuidv7 } from '@millrace/core'
+import { eventually } from '@millrace/core/testing'
 import {
   apiVersionsApi,
   createPartitionsApi,
@@ -30,7 +31,6 @@ import {
   syncGroupApi,
   zeroUuid,
   type Api,
-  type RequestInputOf,
 } from '@millrace/protocol'
 import { recordBatch, recordsOf, type BatchShape } from '../test/batches.ts'
 import { testBroker, type TestBroker } from '../test/broker.ts'
@@ -190,21 +190,23 @@ test('fetch: the first batch goes out whatever the limits say (KIP-74)', async (
 
 test('fetch: a waiting fetch is answered when records come, and after its time when none do', async () => {
   const topic = await newTopic()
+  await produce(topic, { values: ['before'] })
   await using waiter = await WireClient.connect(port)
   const startedMs = systemClock.monotonicMs()
-  const waiting = fetchFrom(topic, 0, { maxWaitMs: 10_000, on: waiter })
+  const waiting = fetchFrom(topic, 1, { maxWaitMs: 10_000, on: waiter })
   await produce(topic, { values: ['wakes'] })
   assert.equal(recordsOf((await waiting).records!).length, 1)
   assert.ok(systemClock.monotonicMs() - startedMs < 5_000)
   const emptyMs = systemClock.monotonicMs()
-  assert.equal((await fetchFrom(topic, 1, { maxWaitMs: 150 })).records?.length ?? 0, 0)
+  assert.equal((await fetchFrom(topic, 2, { maxWaitMs: 150 })).records?.length ?? 0, 0)
   assert.ok(systemClock.monotonicMs() - emptyMs >= 140)
 })
 
 test('fetch: minBytes waits for more than the first append', async () => {
   const topic = await newTopic()
+  await produce(topic, { values: ['before'] })
   await using waiter = await WireClient.connect(port)
-  const waiting = fetchFrom(topic, 0, { maxWaitMs: 10_000, minBytes: 3_000, on: waiter })
+  const waiting = fetchFrom(topic, 1, { maxWaitMs: 10_000, minBytes: 3_000, on: waiter })
   for (let n = 0; n < 3; n++) await produce(topic, { values: ['x'.repeat(1_500)] })
   assert.ok(recordsOf((await waiting).records!).length >= 2)
 })
@@ -281,7 +283,7 @@ const refusals: readonly {
   },
   {
     name: 'a batch length beyond the records',
-    code: 'CORRUPT_MESSAGE',
+    code: 'INVALID_RECORD',
     change: (batch) => {
       batch.writeInt32BE(batch.length, 8)
       return batch
@@ -344,11 +346,14 @@ test('produce: LogAppendTime stamps records and tells the time', async () => {
 for (const version of versionsOf(initProducerIdApi, [0, 5])) {
   test(`idempotence (InitProducerId v${version}): a retry gets the first offset, a gap is refused`, async () => {
     const topic = await newTopic()
-    const { producerId, producerEpoch, errorCode } = await client.call(initProducerIdApi, version, {
-      transactionalId: null,
-      transactionTimeoutMs: 60_000,
+    const { producerId, producerEpoch } = await eventually('a producer id', async () => {
+      const answer = await client.call(initProducerIdApi, version, {
+        transactionalId: null,
+        transactionTimeoutMs: 60_000,
+      })
+      // Apache Kafka fetches its first block of ids in the background.
+      return answer.errorCode !== errorCodes.COORDINATOR_LOAD_IN_PROGRESS && answer
     })
-    assert.equal(errorCode, 0)
     const shape = (baseSequence: number, epoch = producerEpoch): BatchShape => ({
       values: ['a', 'b'],
       producerId: Number(producerId),
@@ -420,7 +425,7 @@ for (const version of versionsOf(metadataApi, [0, 13])) {
       client.call(metadataApi, version, {
         topics: names && names.map((name) => ({ name, topicId: zeroUuid })),
         ...(version >= 4 ? { allowAutoTopicCreation: false } : {}),
-      } as RequestInputOf<typeof metadataApi>)
+      })
     const one = await ask([topic])
     assert.equal(one.brokers.length, 1)
     assert.equal(one.brokers[0]!.port, port)
@@ -446,8 +451,10 @@ for (const version of versionsOf(metadataApi, [0, 13])) {
 test('metadata: a topic is created on demand, a bad name is refused', async () => {
   const name = `auto-${uuidv7()}`
   await client.call(metadataApi, 9, { topics: [{ name }], allowAutoTopicCreation: true })
-  const { topics } = await client.call(metadataApi, 9, { topics: [{ name }] })
-  assert.equal(topics[0]!.errorCode, 0)
+  await eventually('the topic is there', async () => {
+    const { topics } = await client.call(metadataApi, 9, { topics: [{ name }] })
+    return topics[0]!.errorCode === 0
+  })
   assert.equal((await produce(name, { values: ['a'] })).errorCode, 0)
   for (const bad of ['a b', '..', 'x'.repeat(250)]) {
     const answer = await client.call(metadataApi, 9, { topics: [{ name: bad }] })
@@ -551,15 +558,12 @@ for (const version of versionsOf(findCoordinatorApi, [0, 6])) {
     const key = `coordinated-${uuidv7()}`
     const ask = () =>
       client.call(findCoordinatorApi, version, version >= 4 ? { coordinatorKeys: [key] } : { key })
-    let found = await ask()
     // Apache Kafka makes its offsets topic at the first request and answers "not available" meanwhile.
-    const deadlineMs = systemClock.monotonicMs() + 10_000
-    const codeOf = () => (version >= 4 ? found.coordinators[0]!.errorCode : found.errorCode)
-    while (codeOf() !== 0 && systemClock.monotonicMs() < deadlineMs) {
-      await systemClock.sleep(100)
-      found = await ask()
-    }
-    assert.equal(codeOf(), 0)
+    const found = await eventually('a coordinator', async () => {
+      const answer = await ask()
+      const code = version >= 4 ? answer.coordinators[0]!.errorCode : answer.errorCode
+      return code === 0 && answer
+    })
     assert.equal(version >= 4 ? found.coordinators[0]!.port : found.port, port)
   })
 }
@@ -637,11 +641,11 @@ for (const version of versionsOf(joinGroupApi, [0, 9])) {
 
     const fetchVersion = Math.max(1, within(offsetFetchApi, version))
     const wanted = [{ name: topic, partitionIndexes: [0, 1] }]
-    const committed = await client.call(offsetFetchApi, fetchVersion, {
-      ...(fetchVersion < 8
-        ? { groupId, topics: wanted }
-        : { groups: [{ groupId, topics: wanted }] }),
-    })
+    const committed = await client.call(
+      offsetFetchApi,
+      fetchVersion,
+      fetchVersion < 8 ? { groupId, topics: wanted } : { groups: [{ groupId, topics: wanted }] },
+    )
     const topics = fetchVersion < 8 ? committed.topics : committed.groups[0]!.topics
     const [first, second] = topics[0]!.partitions
     assert.equal(first!.committedOffset, 7n)

@@ -36,17 +36,10 @@ export class GroupSync {
   async #openRound(): Promise<void> {
     const before = this.#running
     const waiting = this.#waiting
-    await this.#window()
+    await this.#clock.sleep(limits.groupSyncWindowMs)
     await before
     this.#round = undefined
     this.#waiting = new Map()
     this.#running = Promise.allSettled(waiting.values()).then(() => {})
-  }
-
-  /** A timer rather than `sleep`, which would keep nothing but this alive. */
-  #window(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#clock.setTimer(limits.groupSyncWindowMs, resolve)
-    })
   }
 }

@@ -1,0 +1,63 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+
+const program = fileURLToPath(new URL('../src/main.ts', import.meta.url))
+
+/** The broker's command as a process, to be killed. */
+export class BrokerProcess {
+  readonly #child: ChildProcess
+  readonly port: number
+  readonly #log: () => string
+
+  private constructor(child: ChildProcess, port: number, log: () => string) {
+    this.#child = child
+    this.port = port
+    this.#log = log
+  }
+
+  /** How long opening and recovering the data directory took, as the broker logs it; NaN until it has. */
+  get openedMs(): number {
+    return Number(/"durationMs":(\d+)/.exec(this.#log())?.[1] ?? NaN)
+  }
+
+  get pid(): number {
+    return this.#child.pid!
+  }
+
+  static async start(dir: string, onPort: number, ...args: string[]): Promise<BrokerProcess> {
+    const child = spawn(
+      process.execPath,
+      [program, '--dir', dir, '--port', String(onPort), ...args],
+      { stdio: ['ignore', 'pipe', 'pipe'] },
+    )
+    let log = ''
+    child.stderr.on('data', (chunk: Buffer) => {
+      log += chunk.toString()
+    })
+    const ready = new Promise<number>((resolve, reject) => {
+      child.stdout.once('data', (chunk: Buffer) => {
+        resolve((JSON.parse(chunk.toString()) as { port: number }).port)
+      })
+      child.once('exit', (code) => reject(new Error(`the broker exited with ${code}: ${log}`)))
+    })
+    return new BrokerProcess(child, await ready, () => log)
+  }
+
+  /** SIGKILL, as nothing in the process can prepare for. */
+  async kill(): Promise<void> {
+    await this.#end('SIGKILL')
+  }
+
+  async stop(): Promise<number | null> {
+    await this.#end('SIGTERM')
+    return this.#child.exitCode
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return
+    const exited = once(this.#child, 'exit')
+    this.#child.kill(signal)
+    await exited
+  }
+}
