@@ -1,10 +1,12 @@
 import type { FetchedRecords } from './fetched-records.ts'
 import type { ConsumerRecord, TopicPartition } from './types.ts'
 
-/** Records in the buffer, with their share of the answer they came in. */
+/** Records of one answer, from `from` on; the ones before have been handed out. */
 interface Chunk {
   readonly records: readonly ConsumerRecord[]
-  readonly sizeBytes: number
+  readonly from: number
+  /** Of each record, on average. */
+  readonly recordBytes: number
 }
 
 /**
@@ -27,8 +29,8 @@ export class AssignedPartition implements TopicPartition {
   /** Counts jumps, so that an answer to an earlier question is told apart. */
   #jumps = 0
   #chunks: Chunk[] = []
-  /** Handed out and not come back yet. */
-  #outstanding: Chunk | undefined
+  /** What the front was before the hand-out that has not come back yet. */
+  #outstanding: { readonly front: Chunk; readonly count: number } | undefined
 
   constructor({ topic, partition }: TopicPartition, generationId: number) {
     this.topic = topic
@@ -59,22 +61,20 @@ export class AssignedPartition implements TopicPartition {
     this.highWatermark = highWatermark
     this.corruptAnswers = 0
     if (fetched.records.length === 0) return
-    this.#chunks.push({ records: fetched.records, sizeBytes })
+    const recordBytes = sizeBytes / fetched.records.length
+    this.#chunks.push({ records: fetched.records, from: 0, recordBytes })
     this.bufferedBytes += sizeBytes
   }
 
   /** Hands out up to `maxRecords` from the front. One hand-out at a time: `comeBack` or `putBack` ends it. */
   takeOut(maxRecords: number): readonly ConsumerRecord[] {
-    const chunk = this.#chunks.shift() as Chunk
-    const records = chunk.records.slice(0, maxRecords)
-    const takenBytes = Math.ceil((chunk.sizeBytes * records.length) / chunk.records.length)
-    if (records.length < chunk.records.length)
-      this.#chunks.unshift({
-        records: chunk.records.slice(maxRecords),
-        sizeBytes: chunk.sizeBytes - takenBytes,
-      })
-    this.#outstanding = { records, sizeBytes: takenBytes }
-    this.bufferedBytes -= takenBytes
+    const front = this.#chunks[0] as Chunk
+    const records = front.records.slice(front.from, front.from + maxRecords)
+    const from = front.from + records.length
+    if (from < front.records.length) this.#chunks[0] = { ...front, from }
+    else this.#chunks.shift()
+    this.#outstanding = { front, count: records.length }
+    this.bufferedBytes -= records.length * front.recordBytes
     return records
   }
 
@@ -85,11 +85,13 @@ export class AssignedPartition implements TopicPartition {
 
   /** The loop was left instead: what it had is handed out again, unless the partition jumped elsewhere meanwhile. */
   putBack(): void {
-    const chunk = this.#outstanding
+    const given = this.#outstanding
     this.#outstanding = undefined
-    if (!chunk || this.isOver) return
-    this.#chunks.unshift(chunk)
-    this.bufferedBytes += chunk.sizeBytes
+    if (!given || this.isOver) return
+    const { front, count } = given
+    if (front.from + count < front.records.length) this.#chunks.shift()
+    this.#chunks.unshift(front)
+    this.bufferedBytes += count * front.recordBytes
   }
 
   /** Goes on from `offset` (`undefined`: from where the reset policy says) and forgets what was fetched. */

@@ -6,7 +6,7 @@
 import { backoffMs, toError, type Timer } from '@millrace/core'
 import type { ResponseOf, fetchApi } from '@millrace/protocol'
 import type { AssignedPartition } from './assigned-partition.ts'
-import { brokerError, code, errorName, isPassing } from './broker-error.ts'
+import { brokerError, code, isPassing } from './broker-error.ts'
 import type { Cluster } from './cluster.ts'
 import { isRetryable, KafkaError } from './errors.ts'
 import { fetchedRecords } from './fetched-records.ts'
@@ -60,8 +60,8 @@ export class Fetcher {
   /** What the Fetch under way at each leader asks for. */
   readonly #underWay = new Map<number, UnderWay>()
   readonly #interrupted = new Set<number>()
-  #failedAttempts = 0
-  #retryAtMs = 0
+  /** Leaders that failed, by node id: not to be asked before. */
+  readonly #resting = new Map<number, { readonly attempts: number; readonly untilMs: number }>()
   #timer: Timer | undefined
   #isClosed = false
 
@@ -74,16 +74,31 @@ export class Fetcher {
   /** Looks whether something can be fetched. Call after any change of the partitions. */
   pump(): void {
     if (this.#isClosed) return
-    const pauseMs = this.#retryAtMs - this.#cluster.clock.monotonicMs()
-    if (pauseMs > 0) {
-      this.#timer?.cancel()
-      this.#timer = this.#cluster.clock.setTimer(pauseMs, () => this.pump())
-      return
+    const { asks, isLeftOut } = this.#asks()
+    const waitMs = isLeftOut
+      ? Math.min(backlogWaitMs, this.#options.maxWaitMs)
+      : this.#options.maxWaitMs
+    const nowMs = this.#cluster.clock.monotonicMs()
+    let wakeAtMs = Infinity
+    for (const [leader, ofLeader] of asks) {
+      const restUntilMs = this.#resting.get(leader)?.untilMs ?? 0
+      const underWay = this.#underWay.get(leader)
+      if (restUntilMs > nowMs) wakeAtMs = Math.min(wakeAtMs, restUntilMs)
+      else if (!underWay) void this.#exchange(leader, ofLeader, waitMs)
+      else if (ofLeader.some((ask) => !isAskedIn(underWay.asks, ask)))
+        this.#interrupt(leader, underWay)
     }
+    this.#timer?.cancel()
+    if (wakeAtMs < Infinity)
+      this.#timer = this.#cluster.clock.setTimer(wakeAtMs - nowMs, () => this.pump())
+  }
+
+  /** What is to be asked of each leader; `isLeftOut` when a full buffer keeps a partition out. */
+  #asks(): { readonly asks: ReadonlyMap<number, Asked[]>; readonly isLeftOut: boolean } {
     const all = this.#options.partitions()
     let roomBytes = totalBufferBytes
     for (const { bufferedBytes } of all) roomBytes -= bufferedBytes
-    const byLeader = new Map<number, Asked[]>()
+    const asks = new Map<number, Asked[]>()
     let isLeftOut = false
     for (const partition of all) {
       if (partition.isPaused || partition.isOver || partition.fetchOffset === undefined) continue
@@ -94,18 +109,11 @@ export class Fetcher {
       const leader = this.#metadata.leaderOf(partition.topic, partition.partition)
       if (leader === undefined) continue
       const asked = { partition, ticket: partition.ticket, fetchOffset: partition.fetchOffset }
-      const asks = byLeader.get(leader)
-      if (asks) asks.push(asked)
-      else byLeader.set(leader, [asked])
+      const ofLeader = asks.get(leader)
+      if (ofLeader) ofLeader.push(asked)
+      else asks.set(leader, [asked])
     }
-    const waitMs = isLeftOut
-      ? Math.min(backlogWaitMs, this.#options.maxWaitMs)
-      : this.#options.maxWaitMs
-    for (const [leader, asks] of byLeader) {
-      const underWay = this.#underWay.get(leader)
-      if (!underWay) void this.#exchange(leader, asks, waitMs)
-      else if (asks.some((ask) => !isAskedIn(underWay.asks, ask))) this.#interrupt(leader, underWay)
-    }
+    return { asks, isLeftOut }
   }
 
   close(): void {
@@ -138,8 +146,7 @@ export class Fetcher {
         waitMs + this.#cluster.requestTimeoutMs,
       )
       if (answer.errorCode !== code.NONE) throw brokerError('Fetching', answer.errorCode)
-      this.#failedAttempts = 0
-      this.#take(asks, answer.responses)
+      if (this.#take(leader, asks, answer.responses)) this.#resting.delete(leader)
     } catch (error) {
       this.#failed(leader, asks, error)
     } finally {
@@ -155,49 +162,59 @@ export class Fetcher {
       this.#options.onFailure(toError(error))
       return
     }
-    this.#postpone(error)
+    this.#rest(leader, error)
     for (const { partition } of asks) this.#metadata.want(partition.topic)
   }
 
-  #postpone(error: unknown): void {
-    const pauseMs = backoffMs(++this.#failedAttempts, pauses)
-    this.#retryAtMs = this.#cluster.clock.monotonicMs() + pauseMs
-    if (!isWorthTelling(this.#failedAttempts)) return
-    this.#cluster.logger.warn('fetch failed, trying again', {
-      attempt: this.#failedAttempts,
-      pauseMs,
-      error,
-    })
+  #rest(leader: number, error: unknown): void {
+    const attempts = (this.#resting.get(leader)?.attempts ?? 0) + 1
+    const untilMs = this.#cluster.clock.monotonicMs() + backoffMs(attempts, pauses)
+    this.#resting.set(leader, { attempts, untilMs })
+    if (!isWorthTelling(attempts)) return
+    const message = 'fetch failed, trying again'
+    this.#cluster.logger.warn(message, { nodeId: leader, attempt: attempts, error })
   }
 
-  #take(asks: readonly Asked[], responses: ResponseOf<typeof fetchApi>['responses']): void {
+  /** False when something in the answer asks for a rest before the next. */
+  #take(
+    leader: number,
+    asks: readonly Asked[],
+    responses: ResponseOf<typeof fetchApi>['responses'],
+  ): boolean {
     const askOf = new Map(asks.map((ask) => [partitionKey(ask.partition), ask]))
+    const faults: Error[] = []
     for (const { topic, partitions } of responses)
       for (const answer of partitions) {
         const ask = askOf.get(partitionKey({ topic, partition: answer.partitionIndex }))
         if (!ask?.partition.accepts(ask.ticket)) continue // Revoked or moved while the answer was under way.
-        if (answer.errorCode === code.NONE) this.#fill(ask, answer)
-        else this.#partitionFailed(ask.partition, answer.errorCode)
+        const fault =
+          answer.errorCode === code.NONE
+            ? this.#fill(ask, answer)
+            : this.#partitionFailed(ask.partition, answer.errorCode)
+        if (fault) faults.push(fault)
       }
+    if (faults[0]) this.#rest(leader, faults[0])
+    return faults.length === 0
   }
 
-  #fill({ partition, fetchOffset }: Asked, answer: PartitionAnswer): void {
+  #fill({ partition, fetchOffset }: Asked, answer: PartitionAnswer): Error | undefined {
     const bytes = answer.records
     if (bytes === null || bytes.length === 0) {
       partition.highWatermark = answer.highWatermark
-      return
+      return undefined
     }
     try {
       const fetched = fetchedRecords(partition, bytes, fetchOffset, answer.abortedTransactions)
       partition.fill(fetched, bytes.length, answer.highWatermark)
       if (fetched.records.length > 0) this.#options.onRecords()
+      return undefined
     } catch (error) {
-      this.#corrupt(partition, fetchOffset, error)
+      return this.#corrupt(partition, fetchOffset, error)
     }
   }
 
   /** A fault on the way may pass; one in the broker's log does not. */
-  #corrupt(partition: AssignedPartition, fetchOffset: number, cause: unknown): void {
+  #corrupt(partition: AssignedPartition, fetchOffset: number, cause: unknown): Error {
     const { topic, partition: index } = partition
     const error = new KafkaError(
       'MR_KAFKA_CORRUPT_DATA',
@@ -206,24 +223,22 @@ export class Fetcher {
       { cause },
     )
     if (++partition.corruptAnswers >= maxCorruptAnswers) this.#options.onFailure(error)
-    else this.#postpone(error)
+    return error
   }
 
-  #partitionFailed(partition: AssignedPartition, errorCode: number): void {
+  #partitionFailed(partition: AssignedPartition, errorCode: number): Error | undefined {
     const { topic, partition: index } = partition
-    if (errorCode === code.OFFSET_OUT_OF_RANGE) return this.#options.onOutOfRange(partition)
+    if (errorCode === code.OFFSET_OUT_OF_RANGE) {
+      this.#options.onOutOfRange(partition)
+      return undefined
+    }
     const error = brokerError(`Fetching "${topic}" partition ${index}`, errorCode, {
       topic,
       partition: index,
     })
-    if (!isPassing(errorCode)) return this.#options.onFailure(error)
-    this.#cluster.logger.debug('partition cannot be fetched now', {
-      topic,
-      partition: index,
-      errorName: errorName(errorCode),
-    })
-    this.#postpone(error)
-    this.#metadata.want(topic)
+    if (isPassing(errorCode)) this.#metadata.want(topic)
+    else this.#options.onFailure(error)
+    return error
   }
 }
 

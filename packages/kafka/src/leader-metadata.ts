@@ -8,6 +8,8 @@ import type { Cluster } from './cluster.ts'
 import { isWorthTelling } from './retrying.ts'
 
 const maxAgeMs = 300_000
+/** After as long without a round the next one need not wait. */
+const quietMs = 2_000
 const pauses = { baseMs: 20, maxMs: 1_000 }
 
 export class LeaderMetadata {
@@ -18,6 +20,9 @@ export class LeaderMetadata {
   readonly #wanted = new Set<string>()
   readonly #refreshedAtMs = new Map<string, number>()
   #isRunning = false
+  /** Since the last quiet time; the wait before each grows with it. */
+  #rounds = 0
+  #lastRoundMs = -Infinity
   #lastError: unknown
 
   constructor(cluster: Cluster, onRound: () => void) {
@@ -69,25 +74,35 @@ export class LeaderMetadata {
 
   async #run(): Promise<void> {
     this.#isRunning = true
-    for (let attempt = 1; this.#wanted.size > 0 && !this.#close.signal.aborted; attempt++) {
-      await this.#round([...this.#wanted], attempt)
+    while (this.#wanted.size > 0 && !this.#close.signal.aborted) {
+      await this.#restBetweenRounds()
+      if (this.#close.signal.aborted) break
+      await this.#round([...this.#wanted])
+      this.#lastRoundMs = this.#cluster.clock.monotonicMs()
       this.#onRound()
-      if (this.#wanted.size === 0) break
-      await this.#pause(backoffMs(attempt, pauses))
     }
     this.#isRunning = false
   }
 
-  async #round(topics: readonly string[], attempt: number): Promise<void> {
+  /** Also where each round answers: what it answers may be of no use, and is asked for again at once. */
+  async #restBetweenRounds(): Promise<void> {
+    const { clock } = this.#cluster
+    if (clock.monotonicMs() - this.#lastRoundMs > quietMs) this.#rounds = 0
+    if (this.#rounds++ === 0) return
+    const ms = backoffMs(this.#rounds - 1, pauses)
+    await clock.sleep(ms, this.#close.signal).catch(() => {}) // Closed: the loop's condition ends it.
+  }
+
+  async #round(topics: readonly string[]): Promise<void> {
     try {
       await this.#cluster.refresh(topics)
       this.#lastError = undefined
     } catch (error) {
       this.#lastError = error
-      if (isWorthTelling(attempt))
+      if (isWorthTelling(this.#rounds))
         this.#cluster.logger.warn('metadata refresh failed, trying again', {
           topics,
-          attempt,
+          attempt: this.#rounds,
           error,
         })
       return
@@ -112,10 +127,6 @@ export class LeaderMetadata {
     this.#cluster.refresh([topic]).catch((error: unknown) => {
       this.#cluster.logger.debug('background metadata refresh failed', { topic, error })
     })
-  }
-
-  async #pause(ms: number): Promise<void> {
-    await this.#cluster.clock.sleep(ms, this.#close.signal).catch(() => {}) // Closed: the loop's condition ends it.
   }
 }
 

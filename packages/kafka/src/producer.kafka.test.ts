@@ -149,6 +149,20 @@ for (const backend of await kafkaBackends())
       await failing
     })
 
+    test('a topic that is deleted and made anew is found again, smaller or larger', async () => {
+      const topic = await createTopic(options, 3)
+      await using admin = await createAdmin(options)
+      await using producer = await createProducer(options)
+      await producer.send(numbered(topic, 0, 30))
+      for (const partitions of [2, 4]) {
+        await admin.deleteTopics([topic])
+        await admin.ensureTopics([{ name: topic, partitions }])
+        await sendUntilDone(producer, numbered(topic, 0, 2))
+        const stored = await readAll(options, topic)
+        assert.deepEqual(stored.flat().map(textOf).toSorted(), ['0', '1'])
+      }
+    })
+
     test('a partition that does not exist is refused before anything is sent', async () => {
       const topic = await createTopic(options, 2)
       await using producer = await createProducer(options)
