@@ -30,6 +30,8 @@ export interface InboxConsumerOptions {
 }
 
 const drainedAway = new DOMException('The batch took too long to drain', 'AbortError')
+/** A fenced partition is about to be taken from us; until we hear of it, looking again at once would only burn. */
+const fencedPauseMs = 500
 /** Longest wait for Kafka when offsets are committed a last time, ms. */
 const lastCommitMs = 2_000
 /** How long a handler may take to notice that its signal is aborted, ms, beyond the drain timeout. */
@@ -237,7 +239,7 @@ export class KafkaInboxConsumer implements InboxConsumer {
     if (end.kind === 'done' || batch.signal.aborted || this.#closing.signal.aborted) return
     if (session.leaving.has(keyOf(batch))) return
     const { topic, partition } = batch
-    if (end.kind === 'later') this.#pause(session, { topic, partition }, end.inMs)
+    this.#pause(session, { topic, partition }, end.kind === 'later' ? end.inMs : fencedPauseMs)
     session.consumer.seek({ topic, partition, offset: end.offset })
   }
 
@@ -247,7 +249,8 @@ export class KafkaInboxConsumer implements InboxConsumer {
     session.consumer.pause([at])
     const timer = this.#options.clock.setTimer(forMs, () => {
       session.paused.delete(key)
-      session.consumer.resume([at])
+      if (session.consumer.assignment().some((each) => keyOf(each) === key))
+        session.consumer.resume([at])
     })
     session.paused.set(key, { at, timer })
   }

@@ -53,6 +53,7 @@ export function consumeDiscussions(options: ConsumeDiscussionsOptions): InboxCon
     topics: [discussionEventsTopic.name],
     handler: aggregate,
     maxBatchRecords: options.maxBatchRecords,
+    lagIntervalMs: 1_000,
     consumer: { maxWaitMs: 250, heartbeatIntervalMs: 1_000 },
     onCommitted: (events) => options.onChanged(threadsOf(events.map((each) => each.event))),
   })
