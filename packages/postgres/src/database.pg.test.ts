@@ -228,7 +228,7 @@ test('timeout: a slow statement is ended by the server and says so', async () =>
   await using quick = openDatabase({
     url: home.url,
     applicationName: 'quick',
-    statementTimeoutMs: 50,
+    statementTimeoutMs: 500,
   })
   await assert.rejects(quick.query('select pg_sleep(10)'), {
     code: 'MR_POSTGRES_TIMEOUT',
@@ -242,8 +242,10 @@ test('timeout: no free connection in time is BUSY, and those who had one are not
     url: home.url,
     applicationName: 'small',
     maxConnections: 1,
-    connectTimeoutMs: 100,
+    connectTimeoutMs: 300,
   })
+  // On a busy machine a connection may take longer than that to make; here the wait for one that is taken is meant.
+  await eventually('it is connected', async () => (await small.query('select 1')).rowCount)
   await small.transaction(async (tx) => {
     await tx.query('select 1')
     await assert.rejects(small.query('select 1'), { code: 'MR_POSTGRES_BUSY' })

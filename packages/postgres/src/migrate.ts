@@ -120,8 +120,10 @@ async function readApplied(
 
 async function createTable(connection: Connection, schema: string): Promise<void> {
   const quoted = quoteIdentifier(schema)
+  // "if not exists" asks for the right to create schemas even where there is nothing to create.
+  const found = await connection.query('select 1 where to_regnamespace($1) is not null', [quoted])
+  if (found.rowCount === 0) await connection.query(`create schema ${quoted}`)
   await connection.query(`
-    create schema if not exists ${quoted};
     create table if not exists ${quoted}.millrace_migration (
       name text not null,
       number integer not null check (number > 0),
