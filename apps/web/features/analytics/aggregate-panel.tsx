@@ -1,5 +1,6 @@
 import { absent, count, integer } from '../../lib/format.ts'
 import { asProblem } from '../../lib/problem.ts'
+import { Changing } from '../../ui/changing.tsx'
 import { Chip } from '../../ui/chip.tsx'
 import { Ago, EmptyState, ProblemNotice, Skeleton } from '../../ui/states.tsx'
 import { Time } from '../../ui/time.tsx'
@@ -97,9 +98,8 @@ function Figures(props: FiguresProps) {
         {figures.map(([unit, value]) => (
           <div key={unit} title={figureHints[unit]}>
             <dt>{unit}</dt>
-            {/* A new key plays the flash again: the eye finds what changed, and nothing moves. */}
-            <dd key={value} className="figure changed" data-figure={unit}>
-              {integer(value)}
+            <dd data-figure={unit}>
+              <Changing value={value}>{integer(value)}</Changing>
             </dd>
           </div>
         ))}
@@ -130,9 +130,9 @@ function Engagement(props: FiguresProps) {
   return (
     <div className="engagement">
       <p>
-        <span key={engagementScore} className="figure engagement-score changed">
+        <Changing value={engagementScore} className="engagement-score">
           {integer(engagementScore)}
-        </span>{' '}
+        </Changing>{' '}
         engagement
       </p>
       {terms === null ? (
