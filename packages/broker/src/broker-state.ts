@@ -2,15 +2,18 @@ import {
   noopMeter,
   silentLogger,
   systemClock,
+  toError,
   unreachable,
   type Clock,
   type Logger,
   type Meter,
+  type Timer,
   uuidv7,
 } from '@millrace/core'
 import type { BrokerRecord } from './broker-records.ts'
 import { GroupCoordinator } from './groups/coordinator.ts'
 import { Journal } from './journal.ts'
+import { limits } from './limits.ts'
 import { systemDisk, type Disk } from './log/disk.ts'
 import { GroupSync } from './log/group-sync.ts'
 import type { FsyncMode } from './log/partition-log.ts'
@@ -52,6 +55,7 @@ export class BrokerState {
   readonly producerIds: ProducerIds
   #clusterId = ''
   #isClosed = false
+  #compactionTimer: Timer | undefined
 
   private constructor(options: BrokerStateOptions) {
     this.directory = options.directory
@@ -100,6 +104,7 @@ export class BrokerState {
     state.topics.open()
     state.topics.start()
     state.groups.start()
+    state.#scheduleCompaction()
     state.logger.info('the data directory is open', {
       directory: state.directory,
       wasStoppedCleanly: isClean,
@@ -119,10 +124,24 @@ export class BrokerState {
   async close(): Promise<void> {
     if (this.#isClosed) return
     this.#isClosed = true
+    this.#compactionTimer?.cancel()
     this.groups.close()
     await this.topics.close()
     await this.journal.close()
     CleanMark.leave(this.disk, this.directory)
+  }
+
+  #scheduleCompaction(): void {
+    this.#compactionTimer = this.clock.setTimer(limits.journalCheckIntervalMs, () => {
+      this.#scheduleCompaction()
+      try {
+        this.journal.compactIfGrown()
+      } catch (error) {
+        this.logger.error('the journal was not compacted and goes on growing', {
+          error: toError(error),
+        })
+      }
+    })
   }
 
   #found(): void {

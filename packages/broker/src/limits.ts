@@ -27,6 +27,8 @@ export const limits = {
   newMemberJoinTimeoutMs: 300_000,
   /** Members of one group [group.max.size]. */
   groupMembers: 10_000,
+  /** Subscriptions that one member may hand in, and the assignment of one; bytes. Kafka: what fits a record of its offsets topic. */
+  memberMetadataBytes: 1024 * 1024,
   /** Consumer groups. */
   groups: 100_000,
   /** Batches per producer and partition that a retry is recognised in (Kafka: ProducerStateEntry.NUM_BATCHES_TO_RETAIN). */
@@ -48,8 +50,8 @@ export const limits = {
   offsetsRetentionIntervalMs: 600_000,
   /** The journal is rewritten when it outgrows this, and four times what it would hold when rewritten. */
   journalCompactionBytes: 4 * 1024 * 1024,
-  /** One frame of the journal. */
-  journalFrameBytes: 64 * 1024 * 1024,
+  /** How often the journal is looked at for that. */
+  journalCheckIntervalMs: 5_000,
   /** Producer ids reserved in the journal at a time. */
   producerIdBlock: 1000,
   /** `group` mode: appends within this time share one fdatasync. */

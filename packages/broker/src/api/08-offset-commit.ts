@@ -1,3 +1,4 @@
+import { toError } from '@millrace/core'
 import {
   errorCodes,
   offsetCommitApi,
@@ -17,6 +18,7 @@ import { serve, type RequestContext } from './served-api.ts'
  */
 export const offsetCommit = serve({ api: offsetCommitApi, versions: [2, 9], handle })
 
+type TopicAnswer = OffsetCommitResponseInput['topics'][number]
 type PartitionRequest = OffsetCommitRequest['topics'][number]['partitions'][number]
 
 async function handle(
@@ -46,8 +48,22 @@ async function handle(
       }),
     }
   })
-  await broker.groups.commit(groupId, rows)
-  return { topics }
+  try {
+    await broker.groups.commit(groupId, rows)
+    return { topics }
+  } catch (error) {
+    broker.logger.error('offsets were not stored', { groupId, error: toError(error) })
+    return { topics: topics.map(refused) }
+  }
+}
+
+/** As in Kafka when its offsets topic cannot be written: clients look for the coordinator and try again. */
+function refused({ name, partitions }: TopicAnswer): TopicAnswer {
+  const errorCode = errorCodes.COORDINATOR_NOT_AVAILABLE
+  return {
+    name,
+    partitions: partitions.map(({ partitionIndex }) => ({ partitionIndex, errorCode })),
+  }
 }
 
 function faultOf(partition: PartitionRequest, exists: boolean): number {

@@ -1,4 +1,4 @@
-import { uuidv7, type Clock, type Logger, type Timer } from '@millrace/core'
+import { toError, uuidv7, type Clock, type Logger, type Timer } from '@millrace/core'
 import { errorCodes } from '@millrace/protocol'
 import type { Journal } from '../journal.ts'
 import type { BrokerRecord } from '../broker-records.ts'
@@ -8,6 +8,7 @@ import type { CommittedOffset } from './group-offsets.ts'
 import type {
   CommittedOffsetRow,
   GroupJournalRecord,
+  GroupRecord,
   OffsetsDeletedRecord,
 } from './group-records.ts'
 import { GroupState } from './group-state.ts'
@@ -42,7 +43,7 @@ export class GroupCoordinator {
       clock: options.clock,
       logger: options.logger,
       initialRebalanceDelayMs: options.initialRebalanceDelayMs,
-      persist: (record) => this.#journal.append([record]),
+      persist: (record) => this.#persist(record),
     }
   }
 
@@ -78,6 +79,12 @@ export class GroupCoordinator {
       sessionTimeoutMs > limits.maxSessionTimeoutMs
     )
       return failedJoin(errorCodes.INVALID_SESSION_TIMEOUT, memberId)
+    const subscriptionBytes = request.protocols.reduce(
+      (sum, { metadata }) => sum + metadata.length,
+      0,
+    )
+    if (subscriptionBytes > limits.memberMetadataBytes)
+      return failedJoin(errorCodes.INVALID_REQUEST, memberId)
     let group = this.#groups.get(groupId)
     if (group === undefined) {
       if (memberId !== '') return failedJoin(errorCodes.UNKNOWN_MEMBER_ID, memberId)
@@ -91,6 +98,9 @@ export class GroupCoordinator {
 
   sync(groupId: string, request: SyncRequest): SyncResult | Promise<SyncResult> {
     if (groupId === '') return failedSync(errorCodes.INVALID_GROUP_ID)
+    for (const assignment of request.assignments.values())
+      if (assignment.length > limits.memberMetadataBytes)
+        return failedSync(errorCodes.INVALID_REQUEST)
     return this.#groups.get(groupId)?.sync(request) ?? failedSync(errorCodes.UNKNOWN_MEMBER_ID)
   }
 
@@ -174,8 +184,7 @@ export class GroupCoordinator {
         .filter(([, , { committedMs }]) => Math.max(committedMs, emptySinceMs) < beforeMs)
         .map(([topic, partition]) => [topic, partition] as const)
       this.#deleteOffsets(group, expired)
-      if (group.offsets.isEmpty && group.sinceMs < beforeMs && group.memberCount === 0)
-        this.#remove(group)
+      if (group.offsets.isEmpty && group.memberCount === 0) this.#remove(group)
     }
   }
 
@@ -198,6 +207,21 @@ export class GroupCoordinator {
 
   get #journal(): Journal<BrokerRecord> {
     return this.#options.journal()
+  }
+
+  /**
+   * A group's membership that cannot be written costs a rebalance after the next crash and nothing else, so a full disk does not stop the
+   * group; and half of these writes happen on timers, where nobody could be told.
+   */
+  #persist(record: GroupRecord): void {
+    try {
+      this.#journal.append([record])
+    } catch (error) {
+      this.#options.logger.error('the state of a group was not written', {
+        groupId: record.groupId,
+        error: toError(error),
+      })
+    }
   }
 
   #create(groupId: string): Group | undefined {
@@ -225,7 +249,11 @@ export class GroupCoordinator {
 
   #scheduleExpiry(): void {
     this.#expiryTimer = this.#options.clock.setTimer(limits.offsetsRetentionIntervalMs, () => {
-      this.expireOffsets()
+      try {
+        this.expireOffsets()
+      } catch (error) {
+        this.#options.logger.error('offsets did not expire', { error: toError(error) })
+      }
       this.#scheduleExpiry()
     })
   }

@@ -425,6 +425,29 @@ test('group: sessions out of bounds, empty group ids and unknown members are ref
   assert.equal(bench.groups.heartbeat('', 'x', null, 1), errorCodes.INVALID_GROUP_ID)
 })
 
+test('group: a full disk does not stop a group, and commits are refused until there is room', async () => {
+  const bench = new Bench()
+  const [leader] = await bench.stable(1)
+  bench.disk.freeBytes = 0
+  await assert.rejects(bench.groups.commit(groupId, [['t', 0, 1, 0, '']]), /MR_|failed/)
+  assert.equal(bench.groups.committed(groupId, 't', 0), undefined)
+  bench.groups.leave(groupId, leader!.memberId, null)
+  assert.equal(bench.group.state, 'EMPTY')
+  bench.disk.freeBytes = Infinity
+  await bench.stable(1)
+  await bench.groups.commit(groupId, [['t', 0, 1, 0, '']])
+  bench.restart()
+  assert.equal(bench.group.state, 'STABLE')
+  assert.equal(bench.groups.committed(groupId, 't', 0)?.offset, 1)
+})
+
+test('group: subscriptions without end are refused', async () => {
+  const bench = new Bench()
+  const metadata = Buffer.alloc(limits.memberMetadataBytes + 1)
+  const joined = await bench.join({ protocols: [{ name: 'range', metadata }] })
+  assert.equal(joined.errorCode, errorCodes.INVALID_REQUEST)
+})
+
 test('group: only empty groups are deleted, and unused offsets go after seven days', async () => {
   const bench = new Bench()
   const [leader] = await bench.stable(1)

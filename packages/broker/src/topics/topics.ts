@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { systemRandom, type Timer } from '@millrace/core'
+import { systemRandom, toError, type Timer } from '@millrace/core'
 import { errorCodes, zeroUuid } from '@millrace/protocol'
 import type { BrokerRecord } from '../broker-records.ts'
 import type { Journal } from '../journal.ts'
@@ -102,6 +102,7 @@ export class Topics {
     const topic = new Topic(name, newTopicId(), configs)
     for (let partition = 0; partition < partitionCount; partition++)
       topic.partitions.push(this.#openLog(topic, partition, 0))
+    this.#syncDirectories(topic, 0)
     this.#journal.append([topic.toRecord()])
     this.#register(topic)
     await this.#journal.durable()
@@ -112,6 +113,7 @@ export class Topics {
     const logs: PartitionLog[] = []
     for (let partition = topic.partitions.length; partition < count; partition++)
       logs.push(this.#openLog(topic, partition, 0))
+    this.#syncDirectories(topic, topic.partitions.length, logs.length)
     this.#journal.append([topic.toRecord(count)])
     topic.partitions.push(...logs)
     this.#partitionCount += logs.length
@@ -234,8 +236,12 @@ export class Topics {
     const slot = this.#timers.length
     const arm = (): Timer =>
       this.#options.clock.setTimer(ms, () => {
-        fn()
         this.#timers[slot] = arm()
+        try {
+          fn()
+        } catch (error) {
+          this.#options.logger.error('upkeep of the logs failed', { error: toError(error) })
+        }
       })
     this.#timers.push(arm())
   }
@@ -250,6 +256,16 @@ export class Topics {
   #openLog(topic: Topic, partition: number, startOffset: number): PartitionLog {
     const directory = join(this.#directoryOf(topic.id), String(partition))
     return PartitionLog.open(directory, topic.settings, this.#options, startOffset)
+  }
+
+  /** Where a power cut counts, the names of new files must survive it before records rely on them. */
+  #syncDirectories(topic: Topic, from: number, count = topic.partitions.length): void {
+    const { disk, fsync, directory } = this.#options
+    if (fsync === 'os') return
+    for (let partition = from; partition < from + count; partition++)
+      disk.syncDirectory(join(this.#directoryOf(topic.id), String(partition)))
+    disk.syncDirectory(this.#directoryOf(topic.id))
+    disk.syncDirectory(join(directory, 'topics'))
   }
 
   #directoryOf(id: string): string {
