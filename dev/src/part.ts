@@ -15,6 +15,8 @@ export interface PartOptions {
   readonly name: string
   /** Starts it; resolves when it takes requests. Rejects when it cannot, with what to tell people. */
   readonly launch: () => Promise<Instance>
+  /** Said as soon as it is launched; without it, someone else finds out when it is ready. */
+  readonly readyDetail?: string
   /** Called at every change, with a few words on it. */
   readonly onChange: (state: PartState, detail: string) => void
 }
@@ -52,12 +54,12 @@ export class Part {
   async start(): Promise<void> {
     this.#options.onChange('starting', '')
     try {
-      this.#instance = await this.#options.launch()
+      this.#launched(await this.#options.launch())
     } catch (error) {
       this.#options.onChange('failed', toError(error).message)
       throw error
     }
-    this.#loop = this.#keepRunning(this.#instance)
+    this.#loop = this.#keepRunning()
   }
 
   /** Ends the process in order and stops watching it. Idempotent. */
@@ -68,8 +70,14 @@ export class Part {
     this.#options.onChange('stopped', '')
   }
 
-  async #keepRunning(first: Instance): Promise<void> {
-    let instance: Instance | undefined = first
+  #launched(instance: Instance): void {
+    this.#instance = instance
+    if (this.#options.readyDetail !== undefined)
+      this.#options.onChange('ready', this.#options.readyDetail)
+  }
+
+  async #keepRunning(): Promise<void> {
+    let instance = this.#instance
     let startedAtMs = systemClock.monotonicMs()
     let failures = 0
     while (!this.#stopping.signal.aborted) {
@@ -94,7 +102,7 @@ export class Part {
   async #relaunch(): Promise<Instance | undefined> {
     try {
       const instance = await this.#options.launch()
-      this.#instance = instance
+      this.#launched(instance)
       // A stop that came during the launch found the old instance: end the new one here.
       if (this.#stopping.signal.aborted) await instance.stop()
       return instance

@@ -6,7 +6,7 @@ import { startChild, lastLogLines } from './child-process.ts'
 import type { DataDirectory } from './data-directory.ts'
 import { DevError } from './errors.ts'
 import { HostProcess } from './host-process.ts'
-import { Part, type Instance, type PartState } from './part.ts'
+import { Part, type Instance, type PartOptions, type PartState } from './part.ts'
 import type { PlatformPorts } from './platform-ports.ts'
 
 export interface PlatformOptions {
@@ -93,12 +93,13 @@ export class Platform {
   #part(
     name: string,
     launch: () => Promise<Instance>,
-    onChange?: (state: PartState, detail: string) => void,
+    options: Partial<Pick<PartOptions, 'readyDetail' | 'onChange'>>,
   ): Part {
     const part = new Part({
       name,
       launch,
-      onChange: onChange ?? ((state, detail) => this.#options.onChange(name, state, detail)),
+      onChange: (state, detail) => this.#options.onChange(name, state, detail),
+      ...options,
     })
     this.#parts.push(part)
     return part
@@ -109,15 +110,18 @@ export class Platform {
       this.#options.onChange('postgres', 'ready', 'yours, by DATABASE_URL')
     } else {
       const { directory, ports } = this.#options
-      const part = this.#part('postgres', async () => {
-        const server = await startPostgres({
-          dir: directory.file('postgres'),
-          port: ports.postgres,
-        })
-        this.#adminUrl = server.url
-        this.#options.onChange('postgres', 'ready', `localhost:${ports.postgres}`)
-        return server
-      })
+      const part = this.#part(
+        'postgres',
+        async () => {
+          const server = await startPostgres({
+            dir: directory.file('postgres'),
+            port: ports.postgres,
+          })
+          this.#adminUrl = server.url
+          return server
+        },
+        { readyDetail: `localhost:${ports.postgres}` },
+      )
       await part.start()
     }
     await Promise.all(
@@ -135,11 +139,11 @@ export class Platform {
       return
     }
     const { directory, ports } = this.#options
-    const part = this.#part('broker', async () => {
-      const broker = await startBrokerProcess({ dir: directory.file('broker'), port: ports.broker })
-      this.#options.onChange('broker', 'ready', `localhost:${ports.broker}`)
-      return broker
-    })
+    const part = this.#part(
+      'broker',
+      () => startBrokerProcess({ dir: directory.file('broker'), port: ports.broker }),
+      { readyDetail: `localhost:${ports.broker}` },
+    )
     await part.start()
   }
 
@@ -157,7 +161,7 @@ export class Platform {
         for (const name of started) host.startService(name, this.#environmentOf(name))
         return instance
       },
-      (state, detail) => this.#hostChanged(state, detail),
+      { onChange: (state, detail) => this.#hostChanged(state, detail) },
     )
     host.onFailed = (service, detail) => this.#options.onChange(service, 'failed', detail)
     const hostStart = part.start()
@@ -200,7 +204,7 @@ export class Platform {
         const env = { ...this.#environmentOf(name), ...(faults ? { MILLRACE_FAULTS: faults } : {}) }
         return Promise.resolve(startChild({ file, env, logFile: this.#logFile(name) }))
       },
-      (state, detail) => this.#serviceChanged(name, state, detail),
+      { onChange: (state, detail) => this.#serviceChanged(name, state, detail) },
     )
   }
 

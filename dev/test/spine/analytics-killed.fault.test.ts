@@ -19,7 +19,7 @@ for (const seed of rounds()) {
     const random = seededRandom(seed)
     const record = new PromiseRecord()
     let pid = platform.pidOf('discussion-analytics')
-    const driver = new LoadDriver({ gatewayUrl: platform.gatewayUrl, record, seed })
+    await using driver = new LoadDriver({ gatewayUrl: platform.gatewayUrl, record, seed })
     await driver.start()
     await platform.untilReplaced('discussion-analytics', pid)
     for (let kill = 1; kill < kills; kill++) {

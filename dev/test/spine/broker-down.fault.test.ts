@@ -22,7 +22,12 @@ for (const seed of rounds()) {
         env: { KAFKA_BROKERS: broker.address },
       })
       const record = new PromiseRecord()
-      const driver = new LoadDriver({ gatewayUrl: platform.gatewayUrl, record, seed, pauseMs: 60 })
+      await using driver = new LoadDriver({
+        gatewayUrl: platform.gatewayUrl,
+        record,
+        seed,
+        pauseMs: 60,
+      })
       await driver.start()
       await systemClock.sleep(1_000)
 

@@ -14,7 +14,7 @@ for (const seed of rounds()) {
     await using platform = await PlatformUnderTest.start()
     const random = seededRandom(seed)
     const record = new PromiseRecord()
-    const driver = new LoadDriver({ gatewayUrl: platform.gatewayUrl, record, seed })
+    await using driver = new LoadDriver({ gatewayUrl: platform.gatewayUrl, record, seed })
     await driver.start()
     // Frozen, analytics sees nothing until the doubles stand beside the originals; later doubles come after their effect.
     platform.kill('discussion-analytics', 'SIGSTOP')

@@ -20,7 +20,7 @@ for (const seed of rounds()) {
       await using platform = await PlatformUnderTest.start({ env: faults })
       const firstPid = platform.pidOf('discussions')
       const record = new PromiseRecord()
-      const driver = new LoadDriver({ gatewayUrl: platform.gatewayUrl, record, seed })
+      await using driver = new LoadDriver({ gatewayUrl: platform.gatewayUrl, record, seed })
       await driver.start()
       await platform.untilReplaced('discussions', firstPid)
       const before = record.acknowledged

@@ -49,6 +49,11 @@ export class LoadDriver {
     await Promise.all(this.#workers)
   }
 
+  /** Also when the test failed: requests of a load nobody stops would keep the process alive. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop()
+  }
+
   #person(index: number): string {
     const person = this.#people[index % this.#people.length]
     if (person === undefined) throw new Error('the gateway has no demo people')
@@ -57,8 +62,10 @@ export class LoadDriver {
 
   async #demoPeople(): Promise<readonly string[]> {
     const response = await fetch(`${this.#options.gatewayUrl}/api/demo-users`)
-    const body = (await response.json()) as { readonly users: readonly { readonly id: string }[] }
-    return body.users.map((user) => user.id)
+    const body = (await response.json()) as {
+      readonly users: readonly { readonly userId: string }[]
+    }
+    return body.users.map((user) => user.userId)
   }
 
   async #act(person: string, index: number): Promise<void> {

@@ -102,11 +102,16 @@ export class PlatformUnderTest {
 
   /** Resolves when the supervisor runs the part in another process than `formerPid`. */
   async untilReplaced(part: string, formerPid: number, timeoutMs = 20_000): Promise<void> {
-    await eventually(
-      `${part} runs again`,
-      () => this.state.pids[part] !== undefined && this.state.pids[part] !== formerPid,
-      { timeoutMs },
-    )
+    const isReplaced = (): boolean => {
+      const pid = this.state.pids[part]
+      return pid !== undefined && pid !== formerPid
+    }
+    await eventually(`${part} runs again`, isReplaced, { timeoutMs }).catch((error: unknown) => {
+      const said = this.events.slice(-6).map((event) => JSON.stringify(event))
+      throw new Error(`${part} does not run again. The supervisor said:\n${said.join('\n')}`, {
+        cause: error,
+      })
+    })
   }
 
   tailOfLogs(): string {

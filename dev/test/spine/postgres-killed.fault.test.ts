@@ -15,7 +15,7 @@ for (const seed of rounds()) {
     await using platform = await PlatformUnderTest.start()
     const random = seededRandom(seed)
     const record = new PromiseRecord()
-    const driver = new LoadDriver({ gatewayUrl: platform.gatewayUrl, record, seed })
+    await using driver = new LoadDriver({ gatewayUrl: platform.gatewayUrl, record, seed })
     await driver.start()
     const services = {
       discussions: platform.pidOf('discussions'),
