@@ -286,7 +286,9 @@ export class Platform {
       DATABASE_URL: database,
       KAFKA_BROKERS: this.kafkaBrokers,
       KAFKA_ENABLED: this.#options.isKafkaEnabled,
-      ...(name === 'discussions' ? { IMPORT_TOKEN: this.#importToken } : {}),
+      ...(name === 'discussions'
+        ? { IMPORT_TOKEN: this.#importToken }
+        : { INSTANCE_ID: `${name}-1` }),
     }
   }
 }

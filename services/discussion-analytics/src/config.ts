@@ -24,6 +24,12 @@ export const analyticsConfig = {
     default: ['127.0.0.1:9092'],
     doc: 'host:port of one or more brokers, parted by commas.',
   },
+  instanceId: {
+    type: 'string',
+    env: 'INSTANCE_ID',
+    default: '',
+    doc: 'Name of this instance in its consumer group, unique among those that run at once. A process that is started again under its name goes on at once; without one the group waits out the session of the process that died (10 s).',
+  },
   maxBatchRecords: {
     type: 'integer',
     env: 'CONSUMER_MAX_BATCH_RECORDS',

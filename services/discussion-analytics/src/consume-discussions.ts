@@ -37,6 +37,8 @@ export interface ConsumeDiscussionsOptions {
   readonly inbox: Inbox
   readonly brokers: readonly string[]
   readonly maxBatchRecords: number
+  /** Static membership (KIP-345); empty for none. */
+  readonly instanceId: string
   readonly logger: Logger
   readonly meter: Meter
   readonly clock: Clock
@@ -54,7 +56,11 @@ export function consumeDiscussions(options: ConsumeDiscussionsOptions): InboxCon
     handler: aggregate,
     maxBatchRecords: options.maxBatchRecords,
     lagIntervalMs: 1_000,
-    consumer: { maxWaitMs: 250, heartbeatIntervalMs: 1_000 },
+    consumer: {
+      maxWaitMs: 250,
+      heartbeatIntervalMs: 1_000,
+      ...(options.instanceId === '' ? {} : { instanceId: options.instanceId }),
+    },
     onCommitted: (events) => options.onChanged(threadsOf(events.map((each) => each.event))),
   })
 }

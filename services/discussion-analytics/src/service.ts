@@ -44,6 +44,7 @@ export const discussionAnalyticsService = defineService({
       inbox,
       brokers: config.kafkaBrokers,
       maxBatchRecords: config.maxBatchRecords,
+      instanceId: config.instanceId,
       logger,
       meter,
       clock,
