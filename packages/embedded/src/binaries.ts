@@ -108,9 +108,14 @@ export function copyBinaries(binaries: Binaries, parentDir: string): string {
   const older = lstatSync(copy, { throwIfNoEntry: false })
   if (older?.isDirectory() && older.uid === uid && (older.mode & 0o022) === 0) return copy
   const fresh = mkdtempSync(`${copy}.`)
-  cpSync(binaries.nativeDir, fresh, { recursive: true, verbatimSymlinks: true })
-  execFileSync('chmod', ['-R', 'a+rX,go-w', fresh])
-  linkLibraries(fresh)
+  try {
+    cpSync(binaries.nativeDir, fresh, { recursive: true, verbatimSymlinks: true })
+    execFileSync('chmod', ['-R', 'a+rX,go-w', fresh])
+    linkLibraries(fresh)
+  } catch (error) {
+    rmSync(fresh, { recursive: true, force: true })
+    throw error
+  }
   if (older) return fresh
   try {
     renameSync(fresh, copy)

@@ -12,6 +12,7 @@ import {
 import { basename, dirname, join } from 'node:path'
 import { giveTo, type Placement } from './account.ts'
 import type { Binaries } from './binaries.ts'
+import { serverEnvironment } from './config.ts'
 import { EmbeddedError } from './errors.ts'
 import { isAlive } from './process-table.ts'
 
@@ -135,16 +136,4 @@ function musl(log: string): string {
   return /ENOENT|not found/.test(log) && process.platform === 'linux'
     ? ' The binaries need glibc 2.27 or newer (Alpine has none); use DATABASE_URL there.'
     : ''
-}
-
-/** Nothing of our own environment but the path: PGDATA, PGPORT, LC_ALL and the like would change the server. */
-export function serverEnvironment(): NodeJS.ProcessEnv {
-  const { PATH, SystemRoot, TEMP } = process.env
-  return {
-    LC_ALL: 'C',
-    TZ: 'UTC',
-    ...(PATH && { PATH }),
-    ...(SystemRoot && { SystemRoot }),
-    ...(TEMP && { TEMP }),
-  }
 }

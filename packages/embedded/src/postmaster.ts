@@ -13,7 +13,7 @@ import { join } from 'node:path'
 import { systemClock } from '@millrace/core'
 import type { Placement } from './account.ts'
 import { exitOf, isRunning, type ProcessExit } from './child.ts'
-import { serverEnvironment } from './data-directory.ts'
+import { serverEnvironment } from './config.ts'
 import { launcherSetting } from './leftovers.ts'
 
 export interface Launch {
