@@ -9,19 +9,14 @@ import {
 } from '@millrace/core'
 import type { Producer } from '@millrace/kafka'
 import type { Database, Transaction } from '@millrace/postgres'
+import { firstBytes, planDue } from './due-events.ts'
 import type { LaneLease } from './lane-lease.ts'
 import type { LaneState, OutboxMetrics } from './metrics.ts'
 import { blockedKeyOf, ChunkOutcome, planChunk, sendParts, type BlockedKeys } from './send-chunk.ts'
+import { issuesOf, receiptsOf } from './outcome-rows.ts'
 import { SetReader, withPayloads, type Chunk, type ChunkLimits } from './set-reader.ts'
-import { slotOf, slotsOfLane } from './slot.ts'
-import {
-  isFencedError,
-  noReceipts,
-  type AdvanceLane,
-  type LaneCursor,
-  type Receipts,
-} from './sql/advance-lane.ts'
-import type { Issue } from './sql/issues.ts'
+import { slotsOfLane } from './slot.ts'
+import { isFencedError, noReceipts, type AdvanceLane, type LaneCursor } from './sql/advance-lane.ts'
 import type { LaneRow } from './sql/lane-lease.ts'
 import type { PendingEvent } from './sql/read-set.ts'
 import type { Tick } from './sql/read-tick.ts'
@@ -273,23 +268,7 @@ export class LaneLeader {
     const due = firstBytes(all, limits.bytes)
     const blocked = blockedKeysOf(tick)
     const outcome = new ChunkOutcome()
-    // What already waited behind the key's head goes first, and the head itself; other events of the key queue up behind them.
-    const isReleased = (event: (typeof due)[number]): boolean =>
-      event.eventKey !== null &&
-      event.blockedBy !== null &&
-      blocked.get(blockedKeyOf(event.topic, event.eventKey)) === event.blockedBy
-    const released = new Set(due.filter(isReleased).map((event) => event.eventId))
-    const others = planChunk(
-      due.filter((event) => !released.has(event.eventId)),
-      blocked,
-      Number.MAX_SAFE_INTEGER,
-      outcome,
-    )
-    for (const event of due)
-      if (released.has(event.eventId) && event.eventKey !== null)
-        blocked.delete(blockedKeyOf(event.topic, event.eventKey))
-    const sendable = new Set<PendingEvent>(others)
-    const events = due.filter((event) => released.has(event.eventId) || sendable.has(event))
+    const events = planDue(due, blocked, outcome)
     this.#onState('PUBLISHING')
     await this.#publish(events, blocked, outcome, async () => {})
     await this.#finish(outcome, this.#cursor, false, true)
@@ -355,60 +334,6 @@ interface PendingSet {
   readonly reader: SetReader
 }
 
-function receiptsOf(outcome: ChunkOutcome, batchNo: bigint): Receipts {
-  return {
-    batchNo,
-    eventIds: outcome.published.map((event) => event.eventId),
-    partitions: outcome.partitions,
-    offsets: outcome.offsets,
-  }
-}
-
 function blockedKeysOf(tick: Tick): BlockedKeys {
   return new Map(tick.blocked.map(([topic, key, head]) => [blockedKeyOf(topic, key), head]))
-}
-
-/** The events up to `bytes`, one at least. */
-function firstBytes<Event extends PendingEvent>(
-  events: readonly Event[],
-  bytes: number,
-): readonly Event[] {
-  let sizeBytes = 0
-  const end = events.findIndex((event, index) => {
-    sizeBytes += event.sizeBytes
-    return sizeBytes > bytes && index > 0
-  })
-  return end < 0 ? events : events.slice(0, end)
-}
-
-function issuesOf(outcome: ChunkOutcome): readonly Issue[] {
-  return [
-    ...outcome.refused.map(({ event, error }) =>
-      issueOf(event, {
-        status: 'FAILED',
-        retryCount: 1,
-        errorCode: 'code' in error ? String(error.code) : error.name,
-        errorMessage: error.message.slice(0, 4_000),
-      }),
-    ),
-    ...outcome.parked.map(({ event, headEventId }) =>
-      issueOf(event, { status: 'PARKED', blockedBy: headEventId }),
-    ),
-    ...outcome.delayed.map((event) =>
-      issueOf(event, { status: 'RETRY', nextRetryAt: new Date(event.notBeforeMs ?? 0) }),
-    ),
-  ]
-}
-
-function issueOf(event: PendingEvent, fields: Partial<Issue> & Pick<Issue, 'status'>): Issue {
-  return {
-    eventId: event.eventId,
-    slot: slotOf(event.topic, event.eventKey),
-    retryCount: 0,
-    errorCode: null,
-    errorMessage: null,
-    nextRetryAt: null,
-    blockedBy: null,
-    ...fields,
-  }
 }
