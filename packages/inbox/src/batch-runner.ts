@@ -1,33 +1,26 @@
-import { backoffMs, faults, uuidTimeMs, type Clock, type Labels, type Logger } from '@millrace/core'
+import { backoffMs, faults, uuidTimeMs, type Clock, type Logger } from '@millrace/core'
+import { PostgresError, type Database, type Transaction } from '@millrace/postgres'
 import {
-  isTransientPostgresError,
-  PostgresError,
-  type Database,
-  type Transaction,
-} from '@millrace/postgres'
+  concurrentDuplicate,
+  cutShort,
+  fenced,
+  isConcurrentDuplicate,
+  isFenced,
+} from './batch-faults.ts'
+import { labelsOf, placeOf, type BatchEnd, type BatchJob } from './batch-job.ts'
 import type { DeadLetters } from './dead-letters.ts'
 import type { Delivery } from './delivery.ts'
-import { InboxError } from './errors.ts'
 import { decodeFailure, failureOf, type Failure } from './failure.ts'
 import type { Counts, Instruments } from './instruments.ts'
-import type { LogPartitions } from './partitions.ts'
+import type { Patience } from './patience.ts'
 import { sortDeliveries, type NextMove } from './sort-deliveries.ts'
 import { findKnown } from './sql/find-known.ts'
-import {
-  advancePosition,
-  claimPosition,
-  lowerGeneration,
-  type GroupPartition,
-  type Tally,
-} from './sql/position.ts'
+import { advancePosition, claimPosition, type Tally } from './sql/position.ts'
 import { recordFailure, startAttempt } from './sql/record-failure.ts'
 import { recordHandled } from './sql/record-handled.ts'
 import type { InboxStatements } from './statements.ts'
-import { unlessAborted } from './wait-at-most.ts'
 import type { BatchHandler, HandlerEffects, ReceivedEvent } from './types.ts'
-
-/** Waits of a batch while infrastructure is away. */
-const transientBackoff = { baseMs: 50, maxMs: 2_000 }
+import { unlessAborted } from './wait-at-most.ts'
 
 export interface RunnerOptions {
   readonly database: Database
@@ -39,39 +32,14 @@ export interface RunnerOptions {
   readonly maxAttempts: number
   readonly retryBackoff: { readonly baseMs: number; readonly maxMs: number }
   readonly keepsPayload: boolean
-  readonly isTransient: (error: unknown) => boolean
+  readonly patience: Patience
   readonly onCommitted: (events: readonly ReceivedEvent[]) => void
-  /** Told when the runner begins and ends to wait for infrastructure. */
-  readonly onWaiting: (isWaiting: boolean) => void
-  readonly partitions: LogPartitions
   readonly deadLetters: DeadLetters
   readonly instruments: Instruments
   readonly counts: Counts
   readonly logger: Logger
   readonly clock: Clock
 }
-
-/** Records of one partition, in offset order. */
-export interface BatchJob {
-  readonly deliveries: readonly Delivery[]
-  readonly at: GroupPartition
-  readonly generation: number
-  /** `Clock.monotonicMs` when the records reached this process. */
-  readonly receivedMs: number
-  readonly signal: AbortSignal
-  /** Asks the coordinator whether our generation is the current one. @throws retryable errors of the broker */
-  readonly confirmOwnership: () => Promise<boolean>
-  /** Everything below the offset is committed in the database. */
-  readonly onProgress: (nextOffset: bigint) => void
-}
-
-export type BatchEnd =
-  /** All records are dealt with. */
-  | { readonly kind: 'done' }
-  /** The record at `offset` has its next attempt in `inMs`; everything before it is dealt with. */
-  | { readonly kind: 'later'; readonly offset: bigint; readonly inMs: number }
-  /** The partition is no longer ours, or we close. `offset` is the first record not dealt with. */
-  | { readonly kind: 'stopped'; readonly offset: bigint }
 
 /** One try at a segment in one transaction, and how far it came. */
 interface Attempt {
@@ -120,7 +88,7 @@ export class BatchRunner {
     const unread = job.deliveries.filter((each) => each.kind === 'undecodable')
     if (unread.length === 0) return
     const { database, statements, groupId } = this.#options
-    const known = await this.persist(job, () =>
+    const known = await this.#options.patience.persist(job, () =>
       findKnown(
         database,
         statements.findKnown,
@@ -148,13 +116,17 @@ export class BatchRunner {
     const attempt: Attempt = { segment, isHandling: false, taken: [] }
     let move: NextMove
     try {
-      move = await this.persist(
+      move = await this.#options.patience.persist(
         job,
         () => this.#transact(job, attempt),
         (error) => {
           const isInfrastructure = !attempt.isHandling
           attempt.isHandling = false
-          return isInfrastructure || isConcurrentDuplicate(error) || this.#isTransient(error)
+          return (
+            isInfrastructure ||
+            isConcurrentDuplicate(error) ||
+            this.#options.patience.isTransient(error)
+          )
         },
       )
     } catch (error) {
@@ -285,17 +257,17 @@ export class BatchRunner {
     const { database, statements, maxAttempts, counts, instruments, logger } = this.#options
     delivery.attempt = Math.max(1, delivery.attempt)
     counts.failedAttempts++
-    instruments.failedAttempts.add(1, this.#labels(job))
+    instruments.failedAttempts.add(1, labelsOf(job))
     const row = { ...this.#rowOf(job, delivery), failure }
     if (delivery.attempt < maxAttempts) {
       const inMs = backoffMs(delivery.attempt, this.#options.retryBackoff)
-      await this.persist(job, () =>
+      await this.#options.patience.persist(job, () =>
         recordFailure(database, statements.failure, { ...row, retryInMs: inMs }),
       )
       return { kind: 'later', inMs }
     }
     await this.#bury(job, delivery, failure, delivery.attempt)
-    await this.persist(job, () =>
+    await this.#options.patience.persist(job, () =>
       database.transaction(async (tx) => {
         const { offset } = delivery.record
         if (!(await claimPosition(tx, statements.position, job.at, offset, job.generation)))
@@ -306,9 +278,9 @@ export class BatchRunner {
       }),
     )
     counts.failed++
-    instruments.failed.add(1, this.#labels(job))
+    instruments.failed.add(1, labelsOf(job))
     logger.error('An event was given up', {
-      ...this.#placeOf(job),
+      ...placeOf(job),
       offset: delivery.record.offset,
       eventId: delivery.logId,
       correlationId: delivery.correlationId,
@@ -327,7 +299,7 @@ export class BatchRunner {
     attempts: number,
   ): Promise<void> {
     const { deadLetters } = this.#options
-    await this.persist(job, () =>
+    await this.#options.patience.persist(job, () =>
       unlessAborted(job.signal, deadLetters.write(delivery, failure, attempts)),
     )
   }
@@ -335,63 +307,9 @@ export class BatchRunner {
   async #start(job: BatchJob, delivery: Delivery, attempt: number): Promise<void> {
     const { database, statements } = this.#options
     delivery.attempt = attempt
-    await this.persist(job, () =>
+    await this.#options.patience.persist(job, () =>
       startAttempt(database, statements.failure, this.#rowOf(job, delivery)),
     )
-  }
-
-  /**
-   * Does something that must be done before the partition can go on: again and again with backoff while `isRetryable`, until it
-   * is done or the job is stopped.
-   * @throws what `isRetryable` refuses; the signal's reason; `MR_INBOX_FENCED` when the partition is no longer ours
-   */
-  async persist<T>(
-    job: BatchJob,
-    work: () => Promise<T>,
-    isRetryable: (error: unknown) => boolean = () => true,
-  ): Promise<T> {
-    const { clock, counts, instruments, logger, onWaiting, partitions } = this.#options
-    for (let tries = 1; ; tries++) {
-      try {
-        await partitions.ensure(job.deliveries)
-        const result = await work()
-        if (tries > 1) onWaiting(false)
-        return result
-      } catch (error) {
-        job.signal.throwIfAborted()
-        if (isFenced(error)) {
-          await this.#takeOver(job, error)
-          continue
-        }
-        if (isMissingPartition(error)) partitions.forget()
-        else if (!isRetryable(error)) throw error
-        counts.transientRetries++
-        instruments.transientRetries.add(1, this.#labels(job))
-        if (tries === 1 || tries % 20 === 0)
-          logger.warn('A batch waits and is tried again', { ...this.#placeOf(job), tries, error })
-        onWaiting(true)
-        await clock.sleep(backoffMs(tries, transientBackoff), job.signal)
-      }
-    }
-  }
-
-  /** The stored generation is newer than ours. Either we are a leftover, or the broker forgot the group and counts anew. */
-  async #takeOver(job: BatchJob, error: unknown): Promise<void> {
-    const { database, statements, clock, logger } = this.#options
-    for (let tries = 1; ; tries++) {
-      try {
-        if (!(await job.confirmOwnership())) throw error
-        await lowerGeneration(database, statements.position, job.at, job.generation)
-        logger.warn('The group counts its generations anew; the position was taken over', {
-          ...this.#placeOf(job),
-          generation: job.generation,
-        })
-        return
-      } catch (fault) {
-        if (isFenced(fault)) throw fault
-        await clock.sleep(backoffMs(tries, transientBackoff), job.signal)
-      }
-    }
   }
 
   #committed(
@@ -401,7 +319,7 @@ export class BatchRunner {
     handlerMs: number,
   ): void {
     const { counts, instruments, onCommitted, clock, logger } = this.#options
-    const labels = this.#labels(job)
+    const labels = labelsOf(job)
     const { processed, skipped, failed } = tallyOf(taken, duplicates)
     counts.processed += processed
     counts.skipped += skipped
@@ -439,24 +357,8 @@ export class BatchRunner {
     return { groupId, serviceName, maxAttempts, receivedAgoMs, delivery }
   }
 
-  #isTransient(error: unknown): boolean {
-    for (let cause = error, depth = 0; cause instanceof Error && depth < 5; depth++) {
-      if (isTransientPostgresError(cause) || this.#options.isTransient(cause)) return true
-      cause = cause.cause
-    }
-    return false
-  }
-
   #receivedAgoMs(job: BatchJob): number {
     return Math.max(0, this.#options.clock.monotonicMs() - job.receivedMs)
-  }
-
-  #labels(job: BatchJob): Labels {
-    return { topic: job.at.topic, group: job.at.groupId }
-  }
-
-  #placeOf(job: BatchJob): Readonly<Record<string, unknown>> {
-    return { topic: job.at.topic, partition: job.at.partition, groupId: job.at.groupId }
   }
 }
 
@@ -483,46 +385,4 @@ function halvesOf(segment: readonly Delivery[]): readonly (readonly Delivery[])[
 
 function isolated(segment: readonly Delivery[], index: number): readonly (readonly Delivery[])[] {
   return [segment.slice(0, index), segment.slice(index, index + 1), segment.slice(index + 1)]
-}
-
-function isFenced(error: unknown): boolean {
-  return error instanceof InboxError && error.code === 'MR_INBOX_FENCED'
-}
-
-function isConcurrentDuplicate(error: unknown): boolean {
-  return error instanceof InboxError && error.code === 'MR_INBOX_CONCURRENT_DUPLICATE'
-}
-
-/** SQLSTATE 23514 on the partitioned table itself: "no partition of relation found for row". */
-function isMissingPartition(error: unknown): boolean {
-  return (
-    error instanceof PostgresError &&
-    error.sqlState === '23514' &&
-    error.details['table'] === 'event_consumption_data' &&
-    error.details['constraint'] === undefined
-  )
-}
-
-function fenced(job: BatchJob): InboxError {
-  return new InboxError(
-    'MR_INBOX_FENCED',
-    `Partition ${job.at.partition} of topic "${job.at.topic}" belongs to a newer generation of group "${job.at.groupId}" than ${job.generation}; the batch was rolled back. Its new owner handles it.`,
-    { ...job.at, generation: job.generation },
-  )
-}
-
-function concurrentDuplicate(job: BatchJob, count: number): InboxError {
-  return new InboxError(
-    'MR_INBOX_CONCURRENT_DUPLICATE',
-    `${count} events of topic "${job.at.topic}" were handled by another transaction of group "${job.at.groupId}" meanwhile; the batch was rolled back and is tried again without them.`,
-    { ...job.at, count },
-  )
-}
-
-function cutShort(attempts: number): InboxError {
-  return new InboxError(
-    'MR_INBOX_ATTEMPT_CUT_SHORT',
-    `Attempt ${attempts}, the last one allowed, began but never ended: the process died or lost the partition while it handled the event. It is given up; look for a crash at that time.`,
-    { attempts },
-  )
 }

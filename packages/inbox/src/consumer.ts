@@ -1,13 +1,15 @@
 import { backoffMs, type Clock, type Logger, type Timer } from '@millrace/core'
 import type { ContractRegistry } from '@millrace/events'
 import { KafkaError, type Consumer, type ConsumerBatch, type TopicPartition } from '@millrace/kafka'
-import type { BatchEnd, BatchJob, BatchRunner } from './batch-runner.ts'
+import type { BatchEnd, BatchJob } from './batch-job.ts'
+import type { BatchRunner } from './batch-runner.ts'
 import type { DeadLetters } from './dead-letters.ts'
 import { deliveryOf } from './delivery.ts'
 import type { Counts } from './instruments.ts'
 import type { LagMonitor } from './lag-monitor.ts'
 import { OffsetCommitter } from './offset-committer.ts'
 import type { LogPartitions } from './partitions.ts'
+import type { Patience } from './patience.ts'
 import { waitAtMost } from './wait-at-most.ts'
 import type { ConsumeOptions, InboxConsumer, InboxConsumerStats, KafkaClient } from './types.ts'
 
@@ -20,6 +22,7 @@ export interface InboxConsumerOptions {
   readonly contracts: ContractRegistry
   readonly partitions: LogPartitions
   readonly runner: BatchRunner
+  readonly patience: Patience
   readonly counts: Counts
   readonly deadLetters: DeadLetters
   readonly lag: LagMonitor
@@ -204,7 +207,7 @@ export class KafkaInboxConsumer implements InboxConsumer {
   }
 
   async #runBatch(session: Session, batch: ConsumerBatch, signal: AbortSignal): Promise<BatchEnd> {
-    const { contracts, partitions, runner, groupId, clock } = this.#options
+    const { contracts, partitions, patience, runner, groupId, clock } = this.#options
     const { topic, partition } = batch
     const start = batch.records[0]?.offset ?? 0n
     let progress = start
@@ -222,7 +225,7 @@ export class KafkaInboxConsumer implements InboxConsumer {
       },
     }
     try {
-      await runner.persist(frame, () => partitions.load())
+      await patience.persist(frame, () => partitions.load())
       const context = { contracts, receivedAt: clock.now(), hasDay: partitions.hasDay }
       const deliveries = batch.records.map((record) => deliveryOf(record, context))
       const job = { ...frame, deliveries }

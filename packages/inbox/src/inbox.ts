@@ -8,6 +8,7 @@ import { instrumentsOf, newCounts } from './instruments.ts'
 import { millraceKafka } from './kafka-client.ts'
 import { LagMonitor } from './lag-monitor.ts'
 import { undatedIdOf } from './log-id.ts'
+import { Patience } from './patience.ts'
 import { LogPartitions } from './partitions.ts'
 import { listEvents, listEventsStatement, type ListFilter } from './sql/list-events.ts'
 import { readTotals } from './sql/position.ts'
@@ -76,6 +77,17 @@ class PostgresInbox implements Inbox {
     const counts = newCounts()
     const deadLetters = new DeadLetters({ kafka: consume.kafka, client, groupId, logger, clock })
     const partitions = this.#partitions
+    const patience = new Patience({
+      database,
+      position: this.#statements.position,
+      partitions,
+      isTransient: consume.isTransient ?? (() => false),
+      onWaiting: (isWaiting) => consumer.setWaiting(isWaiting),
+      instruments,
+      counts,
+      logger,
+      clock,
+    })
     const runner = new BatchRunner({
       database,
       statements: this.#statements,
@@ -86,10 +98,8 @@ class PostgresInbox implements Inbox {
       maxAttempts: consume.maxAttempts ?? 3,
       retryBackoff: consume.retryBackoff ?? { baseMs: 200, maxMs: 30_000 },
       keepsPayload: payload !== 'onFailure',
-      isTransient: consume.isTransient ?? (() => false),
+      patience,
       onCommitted: consume.onCommitted ?? (() => {}),
-      onWaiting: (isWaiting) => consumer.setWaiting(isWaiting),
-      partitions,
       deadLetters,
       instruments,
       counts,
@@ -113,6 +123,7 @@ class PostgresInbox implements Inbox {
       contracts,
       partitions,
       runner,
+      patience,
       counts,
       deadLetters,
       lag,
