@@ -1,17 +1,14 @@
-import { ByteReader } from '@millrace/protocol'
+import { consumerSubscription, ProtocolError, readVersioned } from '@millrace/protocol'
 
 /**
- * The topics of a consumer's subscription (Kafka: ConsumerProtocolSubscription, every version begins alike). The broker treats
- * subscriptions as opaque; this guess only protects offsets from deletion, so bytes of another format count as no topics.
+ * The topics of a consumer's subscription. The broker treats subscriptions as opaque; this only protects offsets from deletion, so bytes
+ * of another format count as no topics.
  */
 export function subscribedTopics(metadata: Buffer): readonly string[] {
   try {
-    const reader = new ByteReader(metadata)
-    reader.int16()
-    const topics: string[] = []
-    for (let left = reader.arrayCount(2); left > 0; left--) topics.push(reader.string() ?? '')
-    return topics
-  } catch {
-    return []
+    return readVersioned(consumerSubscription, metadata).topics
+  } catch (error) {
+    if (error instanceof ProtocolError) return []
+    throw error
   }
 }
