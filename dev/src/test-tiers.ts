@@ -33,7 +33,8 @@ type Tier = keyof typeof tiers
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const patterns = [
   '*.test.ts',
-  '{packages,services,apps}/*/{src,test}/**/*.test.ts',
+  '{packages,services}/*/{src,test}/**/*.test.ts',
+  'apps/*/{features,lib,test,ui}/**/*.test.ts',
   '{contracts,dev,bench}/{src,test}/**/*.test.ts',
 ]
 

@@ -63,7 +63,7 @@ async function startRelay(): Promise<void> {
     clientId: 'bench',
   })
   relay = outbox.createRelay({ producer })
-  await relay.start()
+  relay.start()
 }
 
 async function drain(): Promise<{ readonly sent: number; readonly seconds: number }> {

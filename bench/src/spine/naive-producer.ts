@@ -19,7 +19,7 @@ interface OutboxRow {
   readonly payload: string
 }
 
-let isRunning = true
+const stopping = new AbortController()
 
 async function createOne(): Promise<LatencySample> {
   const client = await pool.connect()
@@ -113,7 +113,7 @@ async function drain(request: {
 /** The job in the background, as the service runs it. */
 async function relay(request: { readonly pauseMs: number }): Promise<void> {
   const producer = openProducer()
-  while (isRunning) {
+  while (!stopping.signal.aborted) {
     const count = await publishPending(producer)
     const pauseMs = count === 0 ? Math.max(1, request.pauseMs) : request.pauseMs
     if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs))
@@ -131,7 +131,7 @@ serveChild({
   },
   latency: (request: LatencyRequest) => paced(request, createOne),
   stopRelay: () => {
-    isRunning = false
+    stopping.abort()
     return Promise.resolve()
   },
 })
