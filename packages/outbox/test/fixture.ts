@@ -17,7 +17,8 @@ export async function outboxFixture(options: Partial<OutboxOptions> = {}): Promi
   const test = await testDatabase()
   const opened: Database[] = []
   const open = (more: Partial<OutboxOptions> = {}) => {
-    const database = openDatabase({ url: test.url, applicationName: 'outbox-test' })
+    const applicationName = `outbox-test-${opened.length}`
+    const database = openDatabase({ url: test.url, applicationName })
     opened.push(database)
     const outbox = createOutbox({ serviceName: 'tests', ...options, ...more, database })
     return { database, outbox }
