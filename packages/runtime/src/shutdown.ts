@@ -1,6 +1,7 @@
 import { toError, type Logger } from '@millrace/core'
 import type { HttpApp } from './http-app.ts'
 import { ServicePhase, type Readiness } from './readiness.ts'
+import { SilentConnections } from './silent-connections.ts'
 import type { StartHooks } from './start-hooks.ts'
 
 /** How long running requests may take to finish, ms. */
@@ -17,6 +18,7 @@ export class Shutdown {
   readonly #startHooks: StartHooks
   readonly #logger: Logger
   readonly #hooks: CloseHook[] = []
+  readonly #silentConnections: SilentConnections
   #closing: Promise<void> | undefined
 
   constructor(parts: {
@@ -29,6 +31,7 @@ export class Shutdown {
     this.#readiness = parts.readiness
     this.#startHooks = parts.startHooks
     this.#logger = parts.logger
+    this.#silentConnections = new SilentConnections(parts.http.app.server)
   }
 
   add(hook: CloseHook): void {
@@ -57,6 +60,7 @@ export class Shutdown {
     const closed = new Promise<void>((resolve) => server.close(() => resolve()))
     // Connections fall idle one by one as their requests end; `connection: close` on the answers does the most of it.
     const sweep = setInterval(() => server.closeIdleConnections(), 50)
+    this.#silentConnections.close()
     const limit = setTimeout(() => {
       this.#logger.warn('requests cut off at shutdown', { afterMs: drainMs })
       server.closeAllConnections()

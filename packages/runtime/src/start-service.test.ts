@@ -154,6 +154,18 @@ suite('readiness', () => {
 })
 
 suite('close', () => {
+  test('a connection over which nothing was asked does not hold up the end', async () => {
+    const service = await start(() => {})
+    const socket = connect(service.port, '127.0.0.1')
+    await once(socket, 'connect')
+    // The server learns of it with the next request at the latest.
+    await fetch(`${service.url}/health/live`)
+    const startedAtMs = performance.now()
+    await service.close()
+    assert.ok(performance.now() - startedAtMs < 2_500, 'well before the limit of 5 s')
+    socket.destroy()
+  })
+
   test('running requests finish, new ones are refused, hooks run backwards, all once', async () => {
     const gate = Promise.withResolvers<void>()
     const entered = Promise.withResolvers<void>()
