@@ -164,11 +164,13 @@ test('relay: broken database connections do not stop it', async () => {
         Array.from({ length: 12 }, (_, index) => testEvent('a', round * 12 + index + 1)),
       )),
     )
-    const ended = await admin.database.query(
-      `select pg_terminate_backend(pid) from pg_stat_activity
+    await eventually('connections of the relay are ended', async () => {
+      const ended = await admin.database.query(
+        `select pg_terminate_backend(pid) from pg_stat_activity
        where datname = current_database() and application_name = 'outbox-test-0'`,
-    )
-    assert.ok(ended.rowCount > 0)
+      )
+      return ended.rowCount > 0
+    })
   }
   await eventually('all marked', async () => (await admin.outbox.stats()).publishedTotal === 60n, {
     timeoutMs: 20_000,
