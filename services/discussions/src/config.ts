@@ -32,6 +32,14 @@ export const discussionsConfig = {
     default: true,
     doc: 'Off: events pile up in the database, and go out in order when it is on again.',
   },
+  relayLeaseMs: {
+    type: 'integer',
+    env: 'RELAY_LEASE_MS',
+    min: 1_000,
+    max: 60_000,
+    default: 10_000,
+    doc: 'How long after the death of the process that publishes another one takes over, at the most. Longer than any pause of the process.',
+  },
   importToken: {
     type: 'string',
     env: 'IMPORT_TOKEN',

@@ -7,6 +7,8 @@ import { serviceName } from './discussions.ts'
 export interface PublishingOptions {
   readonly brokers: readonly string[]
   readonly outbox: Outbox
+  /** How long this process may lead without renewing, ms; the outbox's own default when left out. */
+  readonly leaseMs?: number
   readonly logger: Logger
   readonly meter: Meter
   readonly clock?: Clock
@@ -52,11 +54,15 @@ export class Publishing implements AsyncDisposable {
   }
 
   async #start(): Promise<void> {
-    const { brokers, outbox, logger, meter } = this.#options
+    const { brokers, outbox, leaseMs, logger, meter } = this.#options
     const kafka: KafkaOptions = { brokers, clientId: serviceName, logger, meter }
     if (!(await this.#makeTopic(kafka))) return
     this.#producer = await createProducer(kafka)
-    this.#relay = outbox.createRelay({ producer: this.#producer, clock: this.#clock })
+    this.#relay = outbox.createRelay({
+      producer: this.#producer,
+      clock: this.#clock,
+      ...(leaseMs === undefined ? {} : { leaseMs }),
+    })
     this.#relay.start()
   }
 

@@ -50,7 +50,14 @@ export const discussionsService = defineService({
       clock,
     })
     const publishing = config.kafkaEnabled
-      ? new Publishing({ brokers: config.kafkaBrokers, outbox, logger, meter, clock })
+      ? new Publishing({
+          brokers: config.kafkaBrokers,
+          outbox,
+          leaseMs: config.relayLeaseMs,
+          logger,
+          meter,
+          clock,
+        })
       : undefined
 
     onStart(async () => {
