@@ -172,10 +172,10 @@ export class ProduceSender {
       for (const lane of lanes) {
         const row = answers.get(partitionKey(lane))
         if (row) this.#settle(lane, row)
-        else this.#retryUnknown(lane, new Error('The answer does not name the partition.'))
+        else this.#retry(lane, new Error('The answer does not name the partition.'))
       }
     } catch (error) {
-      for (const lane of lanes) this.#retryUnknown(lane, error)
+      for (const lane of lanes) this.#retry(lane, error)
     }
   }
 
@@ -270,8 +270,6 @@ export class ProduceSender {
         return this.#appended(lane, batch, answer)
       case 'retry':
         return this.#retry(lane, error())
-      case 'retryUnknown':
-        return this.#retryUnknown(lane, error())
       case 'renew':
         return this.#renew(lane, batch, answer.errorCode)
       case 'split':
@@ -296,19 +294,15 @@ export class ProduceSender {
     this.#sent.add(batch.records.length, { topic })
   }
 
-  /** The attempt had no effect, or none that a repetition would double. */
+  /** The batch goes out again as it is, which the broker can tell from a new one should it have this one already. */
   #retry(lane: PartitionLane, cause: unknown): void {
     const batch = lane.batch as OutgoingBatch
+    const wasNeverSent = cause instanceof KafkaError && cause.code === 'MR_KAFKA_UNREACHABLE'
+    if (!wasNeverSent) batch.mayBeApplied = true
     batch.failedAttempts++
     this.#retries.add(1, { topic: lane.topic })
     this.#postpone(lane, batch.failedAttempts, cause)
     this.#metadata.want(lane.topic)
-  }
-
-  #retryUnknown(lane: PartitionLane, cause: unknown): void {
-    const wasNeverSent = cause instanceof KafkaError && cause.code === 'MR_KAFKA_UNREACHABLE'
-    if (!wasNeverSent) (lane.batch as OutgoingBatch).mayBeApplied = true
-    this.#retry(lane, cause)
   }
 
   #postpone(lane: PartitionLane, attempt: number, cause: unknown): void {
@@ -339,8 +333,7 @@ export class ProduceSender {
       },
     )
     this.#forgetIdentity(lane, batch)
-    lane.giveBack(batch.records)
-    lane.batch = undefined
+    this.#takeApart(lane, batch, batch.records)
   }
 
   /** The fault lies with some records of the batch: those the broker names are refused, else halves are tried by themselves. */
@@ -354,11 +347,10 @@ export class ProduceSender {
     if (named.length > 0) return this.#refuse(lane, batch, named, error)
     if (batch.records.length === 1) return this.#refuse(lane, batch, batch.records, error)
     const half = Math.ceil(batch.records.length / 2)
-    lane.batch = undefined
-    lane.giveBack(batch.records.slice(0, half), batch.records.slice(half))
+    this.#takeApart(lane, batch, batch.records.slice(0, half), batch.records.slice(half))
   }
 
-  /** Fails the calls of the records that are refused; the other records of the batch go out again. Its sequence was not used. */
+  /** Fails the calls of the records that are refused; the other records of the batch go out again. */
   #refuse(
     lane: PartitionLane,
     batch: OutgoingBatch,
@@ -374,8 +366,21 @@ export class ProduceSender {
           { cause },
         ),
       )
+    this.#takeApart(lane, batch, batch.records)
+  }
+
+  /**
+   * Ends a batch whose records go out again in these pieces. The attempt that was answered did not use its sequence, but an earlier one
+   * may have: then the next batch under it would be taken for a repetition, and be dropped as if it had been appended.
+   */
+  #takeApart(
+    lane: PartitionLane,
+    batch: OutgoingBatch,
+    ...pieces: readonly (readonly QueuedRecord[])[]
+  ): void {
+    if (batch.mayBeApplied) this.#forgetIdentity(lane, batch)
     lane.batch = undefined
-    lane.giveBack(batch.records)
+    lane.giveBack(...pieces)
   }
 
   #release(record: QueuedRecord): void {

@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { silentLogger, systemClock } from '@millrace/core'
+import { batchBaseSequence, batchProducerId, batchRecordCount } from '@millrace/protocol'
+import { code } from './broker-error.ts'
+import type { Cluster } from './cluster.ts'
+import { KafkaError } from './errors.ts'
+import type { LeaderMetadata } from './leader-metadata.ts'
+import { ProduceSender } from './produce-sender.ts'
+import { SendCall } from './send-call.ts'
+import { wire } from './wire.ts'
+
+interface AppendedBatch {
+  readonly producerId: number
+  readonly baseSequence: number
+  readonly count: number
+  readonly offset: number
+}
+
+interface Answer {
+  readonly errorCode: number
+  readonly isAppended: boolean
+  /** Called before the answer leaves. */
+  readonly before?: () => void
+}
+
+/**
+ * A broker of one partition by KIP-98: it appends a batch once, and answers a repetition (same producer id, sequence and count) with the
+ * offset of the first. `script` says what becomes of its answers, one entry a request; afterwards they arrive.
+ */
+function scriptedBroker(script: ('cut' | Answer)[]) {
+  const log: AppendedBatch[] = []
+  let endOffset = 0
+  let nextProducerId = 1
+  const append = (bytes: Buffer): number => {
+    const [producerId, baseSequence, count] = [
+      batchProducerId(bytes, 0),
+      batchBaseSequence(bytes, 0),
+      batchRecordCount(bytes, 0),
+    ]
+    const known = log.find(
+      (row) =>
+        row.producerId === producerId && row.baseSequence === baseSequence && row.count === count,
+    )
+    if (known) return known.offset
+    log.push({ producerId, baseSequence, count, offset: endOffset })
+    endOffset += count
+    return endOffset - count
+  }
+  const produce = async (input: {
+    topicData: { partitionData: { records: Buffer }[] }[]
+  }): Promise<unknown> => {
+    const step: 'cut' | Answer = script.shift() ?? { errorCode: code.NONE, isAppended: true }
+    const bytes = input.topicData[0]?.partitionData[0]?.records as Buffer
+    const offset = step === 'cut' || step.isAppended ? append(bytes) : -1
+    if (step === 'cut') throw new KafkaError('MR_KAFKA_CONNECTION_LOST', 'cut')
+    step.before?.()
+    const row = { index: 0, errorCode: step.errorCode, baseOffset: BigInt(offset) }
+    const answer = { ...row, errorMessage: null, recordErrors: [] }
+    return { responses: [{ name: 't', partitionResponses: [answer] }] }
+  }
+  const cluster = {
+    clock: systemClock,
+    logger: silentLogger,
+    requestTimeoutMs: 1_000,
+    request: (_node: number, _purpose: string, pinned: unknown, input: never) => {
+      assert.equal(pinned, wire.produce)
+      return produce(input)
+    },
+    requestAny: async () => ({
+      errorCode: code.NONE,
+      producerId: BigInt(nextProducerId++),
+      producerEpoch: 0,
+    }),
+  }
+  const sender: ProduceSender = new ProduceSender(
+    cluster as unknown as Cluster,
+    { leaderOf: () => 1, want: () => {} } as unknown as LeaderMetadata,
+    { codec: 0, batchSizeBytes: 100_000, meter: undefined, onProgress: () => sender.pump() },
+  )
+  const begin = (): SendCall => {
+    const call = new SendCall(1, systemClock.monotonicMs() + 5_000)
+    const record = { call, index: 0, key: null, value: 'x', headers: [] }
+    sender.push({ topic: 't', partition: 0 }, { ...record, timestampMs: 0, sizeBytes: 100 })
+    sender.pump()
+    return call
+  }
+  return { begin, send: () => begin().settled, log }
+}
+
+test('producer: what follows a batch that was appended unseen and then refused is not taken for its repetition', async () => {
+  const { TOPIC_AUTHORIZATION_FAILED: errorCode } = code
+  const { send, log } = scriptedBroker(['cut', { errorCode, isAppended: false }])
+  await assert.rejects(send(), { code: 'MR_KAFKA_RECORD_REFUSED' })
+  const [row] = await send()
+  assert.equal(row?.offset, 1n)
+  assert.equal(log.length, 2)
+})
+
+for (const name of [
+  'UNKNOWN_SERVER_ERROR',
+  'NOT_LEADER_OR_FOLLOWER',
+  'KAFKA_STORAGE_ERROR',
+] as const) {
+  test(`producer: a batch answered with ${name} may have been appended and is sent again as it was`, async () => {
+    const { send, log } = scriptedBroker([{ errorCode: code[name], isAppended: true }])
+    assert.equal((await send())[0]?.offset, 0n)
+    assert.equal((await send())[0]?.offset, 1n)
+    assert.equal(log.length, 2)
+  })
+
+  test(`producer: what follows a batch that was given up after ${name} is not taken for its repetition`, async () => {
+    const givenUp = new KafkaError('MR_KAFKA_DELIVERY_FAILED', 'given up')
+    const before = (): void => call.fail(givenUp)
+    const { begin, send, log } = scriptedBroker([
+      { errorCode: code[name], isAppended: true, before },
+    ])
+    const call = begin()
+    await assert.rejects(call.settled, { code: 'MR_KAFKA_DELIVERY_FAILED' })
+    assert.equal((await send())[0]?.offset, 1n)
+    assert.equal(log.length, 2)
+  })
+}
