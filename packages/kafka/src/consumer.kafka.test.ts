@@ -217,6 +217,42 @@ for (const backend of await kafkaBackends())
       await Promise.all([firstLoop, secondLoop, thirdLoop])
     })
 
+    test('what was handled may be committed in onRevoked, when another member joins and at the close', async () => {
+      const topic = await createTopic(options, 2)
+      const groupId = uniqueName('group')
+      await send(topic, 0, 50)
+      const handled = new Map<number, bigint>()
+      const outcomes: string[] = []
+      const first = await member(topic, {
+        groupId,
+        onRevoked: async (partitions) => {
+          const offsets = partitions.flatMap((row) => {
+            const offset = handled.get(row.partition)
+            return offset === undefined ? [] : [{ ...row, offset }]
+          })
+          outcomes.push(
+            await first.commit(offsets).then(
+              () => 'committed',
+              (error: unknown) => (error as KafkaError).code,
+            ),
+          )
+        },
+      })
+      const loop = (async () => {
+        for await (const { partition, records } of first)
+          handled.set(partition, (records.at(-1)?.offset as bigint) + 1n)
+      })()
+      await eventually('handled', () => handled.size === 2)
+      await using second = await member(topic, { groupId })
+      const secondLoop = drain(second)
+      await eventually('shared', () => second.assignment().length === 1)
+      await first.close()
+      await loop
+      assert.deepEqual(outcomes, ['committed', 'committed'])
+      await second.close()
+      await secondLoop
+    })
+
     test('when a member joins, the batch under way may be finished and committed; the signal ends one that takes too long', async () => {
       const topic = await createTopic(options, 2)
       const groupId = uniqueName('group')

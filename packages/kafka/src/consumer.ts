@@ -288,9 +288,13 @@ class KafkaConsumer implements Consumer {
     const given = this.#assigned
     await this.#drain()
     for (const { end } of given) end.abort()
-    this.#assigned = []
-    if (given.length > 0)
-      await this.#options.onRevoked?.(given.map(({ topic, partition }) => ({ topic, partition })))
+    // Owned until then: unless they are lost, what was handled can still be committed there.
+    try {
+      if (given.length > 0)
+        await this.#options.onRevoked?.(given.map(({ topic, partition }) => ({ topic, partition })))
+    } finally {
+      this.#assigned = []
+    }
   }
 
   /** Waits for the batch under way, for a while, and only as long as the partitions are ours. */
