@@ -8,6 +8,13 @@ const CourseId = Type.String({ minLength: 1, maxLength: 200 })
 const Time = Type.String({ minLength: 20, maxLength: 35 })
 const Count = Type.Integer({ minimum: 0 })
 
+/** When things in a discussion may have happened, ms since the epoch: what every service can read, store and count by day. */
+export const discussionTimes = {
+  fromMs: Date.UTC(1901, 0, 1),
+  /** The first moment that is too late. */
+  endMs: Date.UTC(10_000, 0, 1),
+} as const
+
 /** Kinds of a vote. `accept` and `favorite` come from imports; they are counted apart, never as up votes. */
 export const VoteKindSchema = Type.Union([
   Type.Literal('up'),

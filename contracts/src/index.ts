@@ -11,6 +11,7 @@ export {
   commentDeleted,
   commentEdited,
   discussionEvents,
+  discussionTimes,
   threadCreated,
   threadDeleted,
   threadEdited,

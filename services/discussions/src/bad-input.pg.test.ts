@@ -334,6 +334,12 @@ const cases: readonly Case[] = [
     fields: ['cursor'],
   },
   {
+    name: 'cursor before the calendar of Postgres',
+    path: `/threads?cursor=${Buffer.from('-8640000000000000:x').toString('base64url')}`,
+    ...validation,
+    fields: ['cursor'],
+  },
+  {
     name: 'cursor with NUL',
     path: `/threads?cursor=${Buffer.from('1:a\0b').toString('base64url')}`,
     ...validation,

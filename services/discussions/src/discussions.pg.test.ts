@@ -95,7 +95,7 @@ test('a thread: created with its event, found again, text kept to the letter', a
   )
 })
 
-test('reading counts a view and tells its event; track=false and lists do not', async () => {
+test('reading counts a view and tells its event; track=false, HEAD and lists do not', async () => {
   const id = await newThread()
   const first = await service.call('GET', `/threads/${id}`, { user: 'grace' })
   assert.equal(first.body['viewCount'], 1)
@@ -104,6 +104,7 @@ test('reading counts a view and tells its event; track=false and lists do not', 
   const untracked = await read(id)
   assert.equal(untracked.body['viewCount'], 2)
   assert.equal(untracked.eventId, null)
+  assert.equal((await service.call('HEAD', `/threads/${id}`)).status, 200)
   await service.call('GET', '/threads')
   const events = await service.events(id)
   assert.deepEqual(await typesOf(id), ['thread_created', 'thread_viewed', 'thread_viewed'])

@@ -199,7 +199,9 @@ test('import: bad lines are refused with reasons, and the others are taken', asy
     [thread('b2', { course: undefined }), /course/],
     [thread('b3', { title: 'x'.repeat(301) }), /title/],
     [thread('b4', { createdAt: 'yesterday' }), /createdAt/],
-    [thread('b5', { createdAt: '2018-13-45T00:00:00.000Z' }), /no real time/],
+    [thread('b5', { createdAt: '2018-13-45T00:00:00.000Z' }), /createdAt is no time/],
+    [thread('b17', { createdAt: '2018-02-30T00:00:00.000Z' }), /createdAt is no time/],
+    [thread('b18', { createdAt: '0000-01-01T00:00:00.000Z' }), /createdAt is no time/],
     [thread('b6', { threadId: 'another' }), /must be its id/],
     [thread('b7', { body: 'a\0b' }), /body holds U\+0000/],
     [thread('b\0', {}), /holds U\+0000/],
@@ -229,6 +231,37 @@ test('import: bad lines are refused with reasons, and the others are taken', asy
     (await service.events('i-q3')).map((event) => event.eventType),
     ['thread_created', 'comment_added'],
   )
+})
+
+test('import: a thread cannot have the id of a comment, since votes tell posts by their ids', async () => {
+  await send([thread('i-q6')])
+  const { body } = await service.call('POST', '/threads/i-q6/comments', {
+    user: 'bob',
+    body: { content: 'C' },
+  })
+  const commentId = String(body['id'])
+  assert.equal((await send([thread(commentId)]))[0]?.result, 'exists')
+  assert.equal((await service.call('GET', `/threads/${commentId}`)).status, 404)
+  assert.equal((await send([vote('i-v6b', 'i-q6', { parentId: commentId })]))[0]?.result, 'created')
+})
+
+test('import: threads a few microseconds apart are all found page by page', async () => {
+  const course = 'i-micro'
+  await send(
+    ['123001', '123400', '123456'].map((micros) =>
+      thread(`i-m${micros}`, { course, createdAt: `2018-03-12T17:00:45.${micros}Z` }),
+    ),
+  )
+  const ids: unknown[] = []
+  for (let cursor: unknown = ''; cursor !== null;) {
+    const page = await service.call(
+      'GET',
+      `/threads?courseId=${course}&limit=1${cursor === '' ? '' : `&cursor=${String(cursor)}`}`,
+    )
+    ids.push(...(page.body['items'] as unknown as { id: string }[]).map((item) => item.id))
+    cursor = page.body['nextCursor']
+  }
+  assert.deepEqual(ids, ['i-m123456', 'i-m123400', 'i-m123001'])
 })
 
 test('import: refused for an unknown thread, a line is taken once the thread is there', async () => {

@@ -2,6 +2,7 @@ import {
   commentAdded,
   commentDeleted,
   commentEdited,
+  discussionTimes,
   threadCreated,
   threadDeleted,
   threadEdited,
@@ -154,12 +155,9 @@ function dayOfMs(timeMs: number): string {
   return new Date(timeMs).toISOString().slice(0, 10)
 }
 
-const firstMs = Date.UTC(1901, 0, 1)
-const endMs = Date.UTC(10_000, 0, 1)
-
 function timeMsOf(time: string): number {
   const timeMs = Date.parse(time)
-  if (timeMs >= firstMs && timeMs < endMs) return timeMs
+  if (timeMs >= discussionTimes.fromMs && timeMs < discussionTimes.endMs) return timeMs
   throw new AnalyticsError(
     'MR_ANALYTICS_BAD_TIME',
     `"${time}" is not a time between the years 1901 and 9999; the event is not counted. Mend its producer.`,

@@ -27,12 +27,30 @@ test('import line: fields that are not known are ignored, an absent author is un
   assert.equal(parsed.line.author, undefined)
 })
 
+test('import line: times are cut to milliseconds, as events and cursors have them', () => {
+  const line = { ...common, type: 'view', parentId: 'q1', count: 1 }
+  const parsed = parseImportLine({ ...line, createdAt: '2018-03-12T17:00:45.567999Z' })
+  assert.ok('line' in parsed)
+  assert.equal(parsed.line.createdAt, '2018-03-12T17:00:45.567Z')
+})
+
 for (const { name, line, reason } of [
   {
     name: 'a time without a zone',
     line: { ...common, type: 'view', parentId: 'q1', count: 1, createdAt: '2018-03-12T17:00:45' },
     reason: /createdAt/,
   },
+  ...[
+    '2018-02-30T00:00:00Z',
+    '2018-03-12T24:00:00Z',
+    '0000-01-01T00:00:00Z',
+    '1900-12-31T23:59:59Z',
+    '9999-12-31T24:00:00Z',
+  ].map((createdAt) => ({
+    name: `the time ${createdAt}`,
+    line: { ...common, type: 'view', parentId: 'q1', count: 1, createdAt },
+    reason: /createdAt is no time/,
+  })),
   {
     name: 'a view of a comment',
     line: { ...common, type: 'view', parentId: 'c1', count: 1 },

@@ -1,3 +1,4 @@
+import { discussionTimes } from '@millrace/contracts'
 import { Type, type Static } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { limits } from './limits.ts'
@@ -70,7 +71,7 @@ export function parseImportLine(value: unknown): ParsedLine {
   const id = typeof record.id === 'string' ? record.id.slice(0, limits.idLength) : null
   const line = checkShape(value)
   const reason = typeof line === 'string' ? line : faultOf(line)
-  if (reason === undefined) return { line: line as ImportLine }
+  if (reason === undefined) return { line: inMilliseconds(line as ImportLine) }
   return { id: id !== null && isStorable(id) ? id : null, reason }
 }
 
@@ -86,9 +87,22 @@ function checkShape(value: unknown): ImportLine | string {
   return `${first?.instancePath.slice(1).replaceAll('/', '.') ?? ''} ${first?.message ?? 'does not fit'}`.trim()
 }
 
+/** As events and cursors have it: finer times would fall between two pages of a list. */
+function inMilliseconds(line: ImportLine): ImportLine {
+  return { ...line, createdAt: new Date(line.createdAt).toISOString() }
+}
+
+/** A time that there was: `Date.parse` takes February 30 for March 2, and Postgres refuses it with the whole batch. */
+function isTime(text: string): boolean {
+  const timeMs = Date.parse(text)
+  if (!(timeMs >= discussionTimes.fromMs && timeMs < discussionTimes.endMs)) return false
+  const secondsLength = 'YYYY-MM-DDTHH:MM:SS'.length
+  return new Date(timeMs).toISOString().slice(0, secondsLength) === text.slice(0, secondsLength)
+}
+
 /** What the schema cannot say. */
 function faultOf(line: ImportLine): string | undefined {
-  if (Number.isNaN(Date.parse(line.createdAt))) return 'createdAt is no real time'
+  if (!isTime(line.createdAt)) return 'createdAt is no time of the years 1901 to 9999'
   if (line.type === 'thread' && line.threadId !== line.id)
     return "a thread's threadId must be its id"
   if (line.type === 'view' && line.parentId !== line.threadId) return 'views are of threads'

@@ -75,7 +75,8 @@ function registerReading({ app, database, outbox }: RouteContext): void {
       const readerId = readerOf(request)
       const read = (on: Parameters<typeof readThread>[0]) =>
         Promise.all([readThread(on, threadId, readerId), readComments(on, threadId, readerId)])
-      if (!request.query.track) {
+      // Who asks for the head alone (a link checker, a monitor) reads nothing.
+      if (!request.query.track || request.method === 'HEAD') {
         // One snapshot, so that the counts fit the comments.
         const [thread, comments] = await database.transaction(read, {
           isolation: 'repeatable read',

@@ -39,7 +39,7 @@ const statement = {
       insert into comment (id, thread_id, parent_id, kind, author_id, content, created_at)
       select $2, $1, $3, $4, $5, $6, moment.at
       from host, moment
-      where host.has_parent and not host.is_full
+      where host.has_parent and not host.is_full and not exists (select 1 from thread where id = $2)
       on conflict (id) do nothing
       returning id
     ), counted as (

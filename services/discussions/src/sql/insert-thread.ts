@@ -14,12 +14,13 @@ const statement = {
   name: 'insert_thread',
   text: `
     insert into thread (id, course_id, author_id, title, content, created_at, version)
-    values ($1, $2, $3, $4, $5, coalesce($6::timestamptz, date_trunc('milliseconds', clock_timestamp())), 1)
+    select $1, $2, $3, $4, $5, coalesce($6::timestamptz, date_trunc('milliseconds', clock_timestamp())), 1
+    where not exists (select 1 from comment where id = $1)
     on conflict (id) do nothing
     returning created_at as "createdAt", version`,
 }
 
-/** Undefined when the id is taken. */
+/** Undefined when the id is taken, be it by a comment: votes tell posts by their ids alone. */
 export async function insertThread(
   on: Queryable,
   thread: NewThread,
