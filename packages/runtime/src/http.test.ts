@@ -202,6 +202,36 @@ suite('bad bodies: each names the field and the reason', () => {
   })
 })
 
+suite('bad bodies as a whole', () => {
+  for (const { name, body, field, reason } of [
+    { name: 'malformed JSON', body: '{"title":', field: '', reason: 'is not valid JSON' },
+    { name: 'no body', body: '', field: '', reason: 'is empty' },
+    {
+      name: 'nesting without end',
+      body: `${'['.repeat(400)}"\\u0000"${']'.repeat(400)}`,
+      field: `${'[0]'.repeat(67).slice(0, 200)}…`,
+      reason: 'is nested too deeply',
+    },
+  ])
+    test(name, async () => {
+      const { status, problem } = await post(body)
+      assert.equal(status, 400)
+      assert.deepEqual(problem.errors, [{ field, reason, in: 'body' }])
+    })
+
+  for (const { name, body } of [
+    { name: 'many faults', body: `[${Array(110).fill('"\\u0000"').join(',')}]` },
+    { name: 'a long name', body: `{"${'x'.repeat(900)}":1}` },
+  ])
+    test(`${name}: told up to a bound`, async () => {
+      const { status, problem } = await post(body)
+      assert.equal(status, 400)
+      assert.ok(problem.detail.length <= 1_001)
+      assert.ok((problem.errors ?? []).length <= 100)
+      assert.ok((problem.errors ?? []).every(({ field }) => field.length <= 201))
+    })
+})
+
 suite('bad requests', () => {
   const rows: readonly {
     readonly name: string

@@ -41,6 +41,7 @@ function decode(body: Buffer): string {
     return utf8.decode(body)
   } catch (error) {
     throw new ProblemError(400, 'MR_HTTP_INVALID_UTF8', 'The body is not valid UTF-8.', {
+      errors: [{ field: '', reason: 'is not valid UTF-8', in: 'body' }],
       cause: error,
     })
   }
@@ -51,15 +52,19 @@ function mayHoldUnstorableText(text: string): boolean {
   return /\\u(0000|d[89a-f])/i.test(text)
 }
 
+/** Deepest nesting of a body that is searched; no schema of ours comes near. */
+const maxDepth = 100
+
 /** Postgres stores neither U+0000 nor half a surrogate pair; without this they would end in a 500. */
-function unstorableText(value: unknown, field = ''): FieldError[] {
+function unstorableText(value: unknown, field = '', depth = 0): FieldError[] {
+  if (depth > maxDepth) return [{ field, reason: 'is nested too deeply' }]
   if (typeof value === 'string') return isStorable(value) ? [] : [{ field, reason: unstorable }]
   if (Array.isArray(value))
-    return value.flatMap((item, index) => unstorableText(item, `${field}[${index}]`))
+    return value.flatMap((item, index) => unstorableText(item, `${field}[${index}]`, depth + 1))
   if (typeof value !== 'object' || value === null) return []
   return Object.entries(value).flatMap(([name, item]) => [
     ...(isStorable(name) ? [] : [{ field, reason: `has a field whose name ${unstorable}` }]),
-    ...unstorableText(item, field === '' ? name : `${field}.${name}`),
+    ...unstorableText(item, field === '' ? name : `${field}.${name}`, depth + 1),
   ])
 }
 

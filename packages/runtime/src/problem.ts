@@ -108,43 +108,53 @@ function outageOf(thrown: unknown): ProblemError | undefined {
 }
 
 /** Errors of Fastify, by its codes. */
-const frameworkRows: Readonly<Record<string, { code: keyof typeof problemCodes; detail: string }>> =
-  {
-    FST_ERR_CTP_INVALID_MEDIA_TYPE: {
-      code: 'MR_HTTP_UNSUPPORTED_MEDIA_TYPE',
-      detail: 'This route does not take that content type. Send application/json in UTF-8.',
-    },
-    FST_ERR_CTP_BODY_TOO_LARGE: {
-      code: 'MR_HTTP_BODY_TOO_LARGE',
-      detail: 'The body is larger than this route takes.',
-    },
-    FST_ERR_CTP_EMPTY_JSON_BODY: {
-      code: 'MR_HTTP_MALFORMED_JSON',
-      detail: 'The body is empty, but its content type says JSON.',
-    },
-    FST_ERR_CTP_INVALID_JSON_BODY: {
-      code: 'MR_HTTP_MALFORMED_JSON',
-      detail: 'The body is not valid JSON.',
-    },
-    FST_ERR_CTP_INVALID_CONTENT_LENGTH: {
-      code: 'MR_HTTP_BAD_REQUEST',
-      detail: 'The body is not as long as the content-length header says.',
-    },
-    FST_ERR_BAD_URL: {
-      code: 'MR_HTTP_MALFORMED_URL',
-      detail: 'The path holds a malformed percent-encoding.',
-    },
-    FST_ERR_MAX_PARAM_LENGTH: {
-      code: 'MR_HTTP_URL_TOO_LONG',
-      detail: 'A segment of the path is too long.',
-    },
-  }
+const frameworkRows: Readonly<
+  Record<string, { code: keyof typeof problemCodes; detail: string; error?: FieldError }>
+> = {
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: {
+    code: 'MR_HTTP_UNSUPPORTED_MEDIA_TYPE',
+    detail: 'This route does not take that content type. Send application/json in UTF-8.',
+    error: { field: 'content-type', reason: 'must be application/json', in: 'headers' },
+  },
+  FST_ERR_CTP_BODY_TOO_LARGE: {
+    code: 'MR_HTTP_BODY_TOO_LARGE',
+    detail: 'The body is larger than this route takes.',
+    error: { field: '', reason: 'is too large', in: 'body' },
+  },
+  FST_ERR_CTP_EMPTY_JSON_BODY: {
+    code: 'MR_HTTP_MALFORMED_JSON',
+    detail: 'The body is empty, but its content type says JSON.',
+    error: { field: '', reason: 'is empty', in: 'body' },
+  },
+  FST_ERR_CTP_INVALID_JSON_BODY: {
+    code: 'MR_HTTP_MALFORMED_JSON',
+    detail: 'The body is not valid JSON, or has a field called __proto__ or constructor.prototype.',
+    error: { field: '', reason: 'is not valid JSON', in: 'body' },
+  },
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: {
+    code: 'MR_HTTP_BAD_REQUEST',
+    detail: 'The body is not as long as the content-length header says.',
+  },
+  FST_ERR_BAD_URL: {
+    code: 'MR_HTTP_MALFORMED_URL',
+    detail: 'The path holds a malformed percent-encoding.',
+  },
+  FST_ERR_MAX_PARAM_LENGTH: {
+    code: 'MR_HTTP_URL_TOO_LONG',
+    detail: 'A segment of the path is too long.',
+  },
+}
 
 function frameworkProblemOf(thrown: unknown): ProblemError | undefined {
   if (!(thrown instanceof Error)) return undefined
   const { code, statusCode } = thrown as { code?: unknown; statusCode?: unknown }
   const row = typeof code === 'string' ? frameworkRows[code] : undefined
-  if (row) return new ProblemError(problemCodes[row.code], row.code, row.detail, { cause: thrown })
+  if (row) {
+    return new ProblemError(problemCodes[row.code], row.code, row.detail, {
+      cause: thrown,
+      ...(row.error && { errors: [row.error] }),
+    })
+  }
   // A request that broke off, and other faults of the client that Fastify marks with a status.
   if (typeof statusCode === 'number' && statusCode >= 400 && statusCode < 500) {
     return new ProblemError(statusCode, 'MR_HTTP_BAD_REQUEST', 'The request is not valid.', {
@@ -163,6 +173,15 @@ function internalProblem(thrown: unknown): ProblemError {
   )
 }
 
+/** Bounds of what a document repeats of the request, so that no answer is larger than what was asked. */
+const maxErrors = 100
+const maxFieldLength = 200
+const maxDetailLength = 1_000
+
+function cut(text: string, maxLength: number): string {
+  return text.length <= maxLength ? text : `${text.slice(0, maxLength)}…`
+}
+
 /** The document of a problem. @param url path and query of the request; the query is left out of `instance` */
 export function problemDocument(
   problem: ProblemError,
@@ -173,10 +192,14 @@ export function problemDocument(
     type: `urn:millrace:problem:${problem.code}`,
     title: STATUS_CODES[problem.status] ?? 'Error',
     status: problem.status,
-    detail: problem.message,
+    detail: cut(problem.message, maxDetailLength),
     instance: url.split('?', 1)[0] ?? '/',
     code: problem.code,
     correlationId,
-    ...(problem.errors ? { errors: problem.errors.map((error) => ({ ...error })) } : {}),
+    ...(problem.errors && {
+      errors: problem.errors
+        .slice(0, maxErrors)
+        .map((error) => ({ ...error, field: cut(error.field, maxFieldLength) })),
+    }),
   }
 }
