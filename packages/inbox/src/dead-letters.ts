@@ -4,6 +4,7 @@ import type { Delivery } from './delivery.ts'
 import type { Failure } from './failure.ts'
 import type { KafkaClient } from './types.ts'
 import { waitAtMost } from './wait-at-most.ts'
+import { withAdmin } from './with-admin.ts'
 
 /** A header is small, or the copy may be refused where the original was not. */
 const maxHeaderLength = 4_000
@@ -113,12 +114,12 @@ export class DeadLetters {
   async #ensureTopic(source: string, topic: string): Promise<void> {
     if (this.#readyTopics.has(topic)) return
     const { client, kafka } = this.#options
-    await using admin = await client.createAdmin({ ...kafka, clientId: `${kafka.clientId}-dlq` })
-    this.#closing.signal.addEventListener('abort', () => void admin.close(), { once: true })
-    const counts = await admin.describeTopics([source, topic])
-    if (!counts.has(topic)) {
-      await admin.ensureTopics([{ name: topic, partitions: counts.get(source) ?? 1 }])
-    }
+    const options = { ...kafka, clientId: `${kafka.clientId}-dlq` }
+    await withAdmin(client, options, this.#closing.signal, async (admin) => {
+      const counts = await admin.describeTopics([source, topic])
+      if (!counts.has(topic))
+        await admin.ensureTopics([{ name: topic, partitions: counts.get(source) ?? 1 }])
+    })
     this.#readyTopics.add(topic)
   }
 }

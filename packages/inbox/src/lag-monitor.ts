@@ -1,6 +1,7 @@
 import { isAbortError, type Clock, type Gauge, type Logger } from '@millrace/core'
 import type { Admin, KafkaOptions, PartitionLag } from '@millrace/kafka'
 import type { KafkaClient } from './types.ts'
+import { withAdmin } from './with-admin.ts'
 
 export interface LagMonitorOptions {
   readonly kafka: KafkaOptions
@@ -64,13 +65,13 @@ export class LagMonitor {
 
   async #session(signal: AbortSignal): Promise<void> {
     const { client, kafka } = this.#options
-    await using admin = await client.createAdmin({ ...kafka, clientId: `${kafka.clientId}-lag` })
-    // A request under way would otherwise go on trying for its whole time limit.
-    signal.addEventListener('abort', () => void admin.close(), { once: true })
-    while (!signal.aborted) {
-      await this.#measure(admin)
-      await this.#pause(signal)
-    }
+    const options = { ...kafka, clientId: `${kafka.clientId}-lag` }
+    await withAdmin(client, options, signal, async (admin) => {
+      while (!signal.aborted) {
+        await this.#measure(admin)
+        await this.#pause(signal)
+      }
+    })
   }
 
   async #measure(admin: Admin): Promise<void> {
