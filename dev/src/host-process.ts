@@ -24,7 +24,7 @@ export class HostProcess {
       hasChannel: true,
     })
     this.#child.process.on('message', (reply: HostReply) => {
-      if (reply.type === 'failed') this.onFailed(reply.service, reply.detail)
+      this.onFailed(reply.service, reply.detail)
     })
     return this.#child
   }

@@ -1,3 +1,4 @@
+import { toError } from '@millrace/core'
 import { armFaultsFromText } from '@millrace/core/testing'
 import type { ServiceName } from '@millrace/contracts'
 import { startService, type RunningService } from '@millrace/runtime'
@@ -13,7 +14,7 @@ export interface HostCommand {
 }
 
 export interface HostReply {
-  readonly type: 'listening' | 'failed'
+  readonly type: 'failed'
   readonly service: ServiceName
   readonly detail: string
 }
@@ -38,17 +39,21 @@ async function launch(
   }
 }
 
-function reply(message: HostReply): void {
-  process.send?.(message)
+/** A service that cannot start, now or later, ends the process: the supervisor says why and decides whether to start it again. */
+function fail(service: ServiceName, error: unknown): void {
+  if (isStopping) return
+  const reply: HostReply = { type: 'failed', service, detail: toError(error).message }
+  if (process.send) process.send(reply, () => process.exit(1))
+  else process.exit(1)
 }
 
 async function obey(command: HostCommand): Promise<void> {
   try {
     const service = await launch(command.service, command.env)
     running.set(command.service, service)
-    reply({ type: 'listening', service: command.service, detail: service.url })
+    service.ready.catch((error: unknown) => fail(command.service, error))
   } catch (error) {
-    reply({ type: 'failed', service: command.service, detail: (error as Error).message })
+    fail(command.service, error)
   }
 }
 

@@ -2,6 +2,7 @@ import { serviceDatabases, servicePorts, type ServiceName } from '@millrace/cont
 import { startBrokerProcess, startPostgres } from '@millrace/embedded'
 import { ensureDatabase, withDatabaseName } from '@millrace/postgres'
 import { systemClock } from '@millrace/core'
+import { ExitCode } from '@millrace/runtime'
 import { startChild, lastLogLines } from './child-process.ts'
 import type { DataDirectory } from './data-directory.ts'
 import { DevError } from './errors.ts'
@@ -38,10 +39,14 @@ export class Platform {
   readonly #watchers = new Map<string, AbortController>()
   #adminUrl = ''
   #importToken = ''
+  /** Rejected when a service says that it will never start, so that nobody waits for it. */
+  readonly #refused = Promise.withResolvers<never>()
 
   constructor(options: PlatformOptions) {
     this.#options = options
     this.#adminUrl = options.databaseUrl ?? ''
+    // Only `start` listens; a refusal after it is shown as the part's state.
+    this.#refused.promise.catch(() => {})
   }
 
   get kafkaBrokers(): string {
@@ -71,6 +76,10 @@ export class Platform {
 
   /** Starts everything; resolves when all is ready. The gateway listens long before that. */
   async start(): Promise<void> {
+    await Promise.race([this.#startAll(), this.#refused.promise])
+  }
+
+  async #startAll(): Promise<void> {
     this.#importToken = await this.#options.directory.importToken()
     const startServices = this.#options.hasProcessPerService
       ? this.#serviceProcesses()
@@ -163,7 +172,7 @@ export class Platform {
       },
       { onChange: (state, detail) => this.#hostChanged(state, detail) },
     )
-    host.onFailed = (service, detail) => this.#options.onChange(service, 'failed', detail)
+    host.onFailed = (service, detail) => this.#refuse(service, detail)
     const hostStart = part.start()
     void this.#watchReadiness('gateway')
     return async () => {
@@ -202,10 +211,22 @@ export class Platform {
       () => {
         const faults = this.#takeFaultsOf(name)
         const env = { ...this.#environmentOf(name), ...(faults ? { MILLRACE_FAULTS: faults } : {}) }
-        return Promise.resolve(startChild({ file, env, logFile: this.#logFile(name) }))
+        const logFile = this.#logFile(name)
+        const child = startChild({ file, env, logFile })
+        void child.exited.then(({ code }) => {
+          // Ended by itself, not killed: it says that it cannot start.
+          if (code !== null && code !== ExitCode.OK)
+            this.#refuse(name, lastLogLines(logFile, 3).join('\n'))
+        })
+        return Promise.resolve(child)
       },
       { onChange: (state, detail) => this.#serviceChanged(name, state, detail) },
     )
+  }
+
+  #refuse(service: ServiceName, reason: string): void {
+    this.#options.onChange(service, 'failed', reason)
+    this.#refused.reject(new DevError('MR_DEV_PART_FAILED', `${service}: ${reason}`, { service }))
   }
 
   /** A process that started is not ready yet: its own health route says when. */
