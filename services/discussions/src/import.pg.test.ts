@@ -253,13 +253,14 @@ test('import: threads a few microseconds apart are all found page by page', asyn
     ),
   )
   const ids: unknown[] = []
-  for (let cursor: unknown = ''; cursor !== null;) {
-    const page = await service.call(
-      'GET',
-      `/threads?courseId=${course}&limit=1${cursor === '' ? '' : `&cursor=${String(cursor)}`}`,
-    )
-    ids.push(...(page.body['items'] as unknown as { id: string }[]).map((item) => item.id))
-    cursor = page.body['nextCursor']
+  for (let place: string | null = ''; place !== null;) {
+    const page = await service.call('GET', `/threads?courseId=${course}&limit=1${place}`)
+    const { items, nextCursor } = page.body as unknown as {
+      readonly items: readonly { readonly id: string }[]
+      readonly nextCursor: string | null
+    }
+    ids.push(...items.map((item) => item.id))
+    place = nextCursor && `&cursor=${nextCursor}`
   }
   assert.deepEqual(ids, ['i-m123456', 'i-m123400', 'i-m123001'])
 })
