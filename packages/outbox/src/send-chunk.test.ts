@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
 import { uuidv7 } from '@millrace/core'
+import { KafkaError } from '@millrace/kafka'
 import { eventIdOf, RecordingProducer } from '../test/recording-producer.ts'
 import { ChunkOutcome, planChunk, sendParts, type BlockedKeys } from './send-chunk.ts'
 import { slotOf, slotsOfLane } from './slot.ts'
@@ -114,4 +115,22 @@ test('slots: lanes share all of them, keys spread over them, and a key keeps its
     slotOf('ab', 'c') === slotOf('a', 'bc') && slotOf('x', 'yz') === slotOf('xy', 'z'),
     true,
   )
+})
+
+test('send: denied rights are an outage of the lane, not the fault of an event', async () => {
+  const producer = new RecordingProducer()
+  const denied = new KafkaError('MR_KAFKA_RECORD_REFUSED', 'denied', {
+    errorName: 'TOPIC_AUTHORIZATION_FAILED',
+    index: 0,
+  })
+  producer.beforeAppend = () => {
+    throw denied
+  }
+  const outcome = new ChunkOutcome()
+  const parts = [[pending(1, 'a'), pending(2, 'a')]]
+  await assert.rejects(sendParts(producer, parts, new Map(), outcome), denied)
+  assert.deepEqual([outcome.refused, outcome.parked], [[], []])
+  producer.beforeAppend = () => {}
+  await sendParts(producer, parts, new Map(), outcome)
+  assert.equal(outcome.published.length, 2)
 })

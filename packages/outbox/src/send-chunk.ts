@@ -5,6 +5,12 @@ import type { BlockedKey } from './sql/issues.ts'
 import type { PendingEvent } from './sql/read-set.ts'
 import { slotOf } from './slot.ts'
 
+/** Refusals that are about our rights and not about a record: every event would meet them until somebody grants the rights. */
+const rightsFaults: ReadonlySet<unknown> = new Set([
+  'TOPIC_AUTHORIZATION_FAILED',
+  'CLUSTER_AUTHORIZATION_FAILED',
+])
+
 export interface RefusedEvent {
   readonly event: PendingEvent
   readonly error: Error
@@ -90,7 +96,7 @@ async function trySend(
   try {
     metadata = await producer.send(events.map(toRecord))
   } catch (error) {
-    if (error instanceof MillraceError && error.code === 'MR_KAFKA_RECORD_REFUSED') return error
+    if (isRefusal(error)) return error
     throw toError(error)
   }
   for (const [index, event] of events.entries()) {
@@ -100,6 +106,14 @@ async function trySend(
     outcome.offsets.push(row?.offset ?? -1n)
   }
   return undefined
+}
+
+function isRefusal(error: unknown): error is MillraceError {
+  return (
+    error instanceof MillraceError &&
+    error.code === 'MR_KAFKA_RECORD_REFUSED' &&
+    !rightsFaults.has(error.details['errorName'])
+  )
 }
 
 /** The parts to send next, last one first: around the record that the broker named, or else two halves. */
