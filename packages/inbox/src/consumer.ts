@@ -202,6 +202,7 @@ export class KafkaInboxConsumer implements InboxConsumer {
       this.#settle(session, batch, await this.#runBatch(session, batch, signal))
     } finally {
       this.#inFlight = undefined
+      this.#isWaiting = false
       done.resolve(true)
     }
   }
@@ -238,7 +239,6 @@ export class KafkaInboxConsumer implements InboxConsumer {
   }
 
   #settle(session: Session, batch: ConsumerBatch, end: BatchEnd): void {
-    this.#isWaiting = false
     if (end.kind === 'done' || batch.signal.aborted || this.#closing.signal.aborted) return
     if (session.leaving.has(keyOf(batch))) return
     const { topic, partition } = batch

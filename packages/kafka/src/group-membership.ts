@@ -213,6 +213,7 @@ export class GroupMembership {
   async #giveUpWithHeartbeats(generationId: number): Promise<void> {
     const given = new AbortController()
     const givingUp = this.#giveUp(false).finally(() => given.abort())
+    givingUp.catch(() => {}) // Awaited below, after a heartbeat that may be under way: until then nobody listens.
     while (!given.signal.aborted) {
       await this.#wakeup.wait(this.#options.heartbeatIntervalMs, given.signal)
       if (given.signal.aborted) break
