@@ -123,6 +123,20 @@ test('rollback: a swallowed error of a statement does not look like a commit', a
   assert.equal(await count('id = 30'), 0n)
 })
 
+test('rollback: a swallowed conflict is still known as passing, by the cause', async () => {
+  const work = database.transaction(async (tx) => {
+    await tx
+      .query(`do $$ begin raise exception 'conflict' using errcode = '40001'; end $$`)
+      .catch(() => {})
+  })
+  const error = await work.then(
+    () => assert.fail('committed'),
+    (thrown: unknown) => thrown as PostgresError,
+  )
+  assert.equal(error.code, 'MR_POSTGRES_ROLLED_BACK')
+  assert.equal(isTransientPostgresError(error.cause), true)
+})
+
 test('a deferred constraint that fails at commit is its own error, not an unknown commit', async () => {
   await database.query('create table pair (id integer unique deferrable initially deferred)')
   const work = database.transaction(async (tx) => {

@@ -127,7 +127,8 @@ export class PooledTransaction implements Transaction {
       'MR_POSTGRES_ROLLED_BACK',
       'A statement of the transaction failed and its error was swallowed, so the commit became a rollback. Let the error through, or use a savepoint.',
       {},
-      { cause: this.#firstFault },
+      // As ours, so that whoever looks through the causes sees a swallowed deadlock for what it is.
+      { cause: toPostgresError(this.#firstFault) },
     )
   }
 }
