@@ -99,6 +99,17 @@ export class PartitionLane {
     return taken
   }
 
+  /** Lets go of waiting records whose call has failed; `dropped` gets them. */
+  dropSettled(dropped: (record: QueuedRecord) => void): void {
+    const keep = (record: QueuedRecord): boolean => {
+      if (record.call.isSettled) dropped(record)
+      return !record.call.isSettled
+    }
+    this.#cut = this.#cut.map((piece) => piece.filter(keep)).filter((piece) => piece.length > 0)
+    this.#queue = this.#queue.slice(this.#head).filter(keep)
+    this.#head = 0
+  }
+
   /** Gives back records that the broker refused together, to be tried again in these pieces, before everything else. */
   giveBack(...pieces: readonly (readonly QueuedRecord[])[]): void {
     this.#cut.unshift(...pieces)

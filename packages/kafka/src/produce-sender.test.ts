@@ -28,7 +28,7 @@ interface Answer {
  * A broker of one partition by KIP-98: it appends a batch once, and answers a repetition (same producer id, sequence and count) with the
  * offset of the first. `script` says what becomes of its answers, one entry a request; afterwards they arrive.
  */
-function scriptedBroker(script: ('cut' | Answer)[]) {
+function scriptedBroker(script: ('cut' | Answer)[], isLeaderless = false) {
   const log: AppendedBatch[] = []
   let endOffset = 0
   let nextProducerId = 1
@@ -75,7 +75,7 @@ function scriptedBroker(script: ('cut' | Answer)[]) {
   }
   const sender: ProduceSender = new ProduceSender(
     cluster as unknown as Cluster,
-    { leaderOf: () => 1, want: () => {} } as unknown as LeaderMetadata,
+    { leaderOf: () => (isLeaderless ? undefined : 1), want: () => {} } as unknown as LeaderMetadata,
     { codec: 0, batchSizeBytes: 100_000, meter: undefined, onProgress: () => sender.pump() },
   )
   const begin = (): SendCall => {
@@ -85,7 +85,7 @@ function scriptedBroker(script: ('cut' | Answer)[]) {
     sender.pump()
     return call
   }
-  return { begin, send: () => begin().settled, log }
+  return { begin, send: () => begin().settled, log, sender }
 }
 
 test('producer: what follows a batch that was appended unseen and then refused is not taken for its repetition', async () => {
@@ -121,3 +121,13 @@ for (const name of [
     assert.equal(log.length, 2)
   })
 }
+
+test('producer: calls given up while their partition has no leader hold no room, which the other partitions need', async () => {
+  const { begin, sender } = scriptedBroker([], true)
+  const call = begin()
+  assert.equal(sender.bufferedBytes, 100)
+  call.fail(new KafkaError('MR_KAFKA_DELIVERY_FAILED', 'given up'))
+  sender.dropSettled()
+  assert.equal(sender.bufferedBytes, 0)
+  await assert.rejects(call.settled)
+})

@@ -95,6 +95,15 @@ export class ProduceSender {
     this.#ready.add(lane)
   }
 
+  /** A call has failed: its records need no room any more, also where no leader is there to send the others to. */
+  dropSettled(): void {
+    for (const lane of this.#ready) {
+      lane.dropSettled((record) => this.#release(record))
+      if (!lane.isInFlight) this.#dropUnwanted(lane)
+      if (!lane.isInFlight && !lane.hasWork) this.#ready.delete(lane)
+    }
+  }
+
   close(): void {
     this.#timer?.cancel()
   }

@@ -111,6 +111,7 @@ class KafkaProducer implements Producer {
         { cause: this.#metadata.lastError },
       ),
     )
+    this.#sender.dropSettled()
     this.#schedule()
   }
 }
