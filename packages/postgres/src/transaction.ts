@@ -3,6 +3,13 @@ import { toQueryConfig, toResult } from './connection.ts'
 import { breaksConnection, PostgresError, toPostgresError } from './errors.ts'
 import type { QueryResult, Statement, Transaction, TransactionOptions } from './types.ts'
 
+/** "Current transaction is aborted": the statement did nothing, because one before it failed. */
+const abortedState = '25P02'
+
+function isAftermath(error: unknown): boolean {
+  return (error as { readonly code?: unknown } | null)?.code === abortedState
+}
+
 /** The `begin` for these options, as one text so that it stays one round trip. */
 export function beginText(options: TransactionOptions): string {
   const begin = [
@@ -29,6 +36,8 @@ export class PooledTransaction implements Transaction {
   #isOver = false
   #isBroken = false
   #firstFault: unknown
+  /** The newest fault that is not the aftermath of another; answers come in the order of the statements. */
+  #abortedBy: unknown
 
   constructor(client: ClientBase, options: TransactionOptions) {
     this.#client = client
@@ -97,7 +106,9 @@ export class PooledTransaction implements Transaction {
     } catch (error) {
       this.#firstFault ??= error
       if (breaksConnection(error)) this.#isBroken = true
-      throw toPostgresError(error)
+      if (!isAftermath(error)) this.#abortedBy = error
+      // Of statements that were sent together, callers may hear any one's fault first: each tells the one that says why.
+      throw toPostgresError(this.#abortedBy ?? error)
     }
   }
 
