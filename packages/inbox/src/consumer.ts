@@ -7,7 +7,7 @@ import type { DeadLetters } from './dead-letters.ts'
 import { deliveryOf } from './delivery.ts'
 import type { Counts } from './instruments.ts'
 import type { LagMonitor } from './lag-monitor.ts'
-import { OffsetCommitter } from './offset-committer.ts'
+import { keyOf, OffsetCommitter } from './offset-committer.ts'
 import type { LogPartitions } from './partitions.ts'
 import type { Patience } from './patience.ts'
 import { waitAtMost } from './wait-at-most.ts'
@@ -315,8 +315,4 @@ async function confirmOwnership(
     if (error instanceof KafkaError && !error.retryable) return false
     throw error
   }
-}
-
-function keyOf(at: TopicPartition): string {
-  return `${at.partition} ${at.topic}`
 }

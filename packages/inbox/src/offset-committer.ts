@@ -80,6 +80,7 @@ export class OffsetCommitter {
   }
 }
 
-function keyOf(at: TopicPartition): string {
+/** A map key for one partition. */
+export function keyOf(at: TopicPartition): string {
   return `${at.partition} ${at.topic}`
 }

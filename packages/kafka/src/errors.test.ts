@@ -33,11 +33,11 @@ for (const [name, outcome] of [
   ['DUPLICATE_SEQUENCE_NUMBER', 'appended'],
   ['NOT_LEADER_OR_FOLLOWER', 'retry'],
   ['CORRUPT_MESSAGE', 'retry'],
-  ['REQUEST_TIMED_OUT', 'retryUnknown'],
-  ['NOT_ENOUGH_REPLICAS_AFTER_APPEND', 'retryUnknown'],
+  ['REQUEST_TIMED_OUT', 'retry'],
+  ['NOT_ENOUGH_REPLICAS_AFTER_APPEND', 'retry'],
   ['OUT_OF_ORDER_SEQUENCE_NUMBER', 'renew'],
   ['MESSAGE_TOO_LARGE', 'split'],
   ['TOPIC_AUTHORIZATION_FAILED', 'refuse'],
-  ['UNKNOWN_SERVER_ERROR', 'refuse'],
+  ['UNKNOWN_SERVER_ERROR', 'retry'],
 ] as const)
   test(`produce: ${name} means ${outcome}`, () => assert.equal(produceOutcome(code[name]), outcome))

@@ -118,7 +118,7 @@ export interface ConsumerOptions extends KafkaOptions {
   /** Static membership (KIP-345). */
   readonly instanceId?: string
   readonly onAssigned?: (partitions: readonly TopicPartition[]) => void | Promise<void>
-  /** Called before the partitions are given up, or after they were lost. */
+  /** Called before the partitions are given up, when what was handled may still be committed; or after they were lost. */
   readonly onRevoked?: (partitions: readonly TopicPartition[]) => void | Promise<void>
 }
 
