@@ -12,6 +12,8 @@ export interface BenchChild {
   call<T>(command: string, argument?: unknown): Promise<T>
   /** CPU since the process began, and its highest memory. */
   usage(): Promise<Usage>
+  /** What the child tells without being asked. */
+  onEvent(handler: (event: unknown) => void): void
   stop(): Promise<void>
 }
 
@@ -34,9 +36,11 @@ export function startChild(file: URL, env: Readonly<Record<string, string>>): Be
   })
   const waiting = new Map<number, (reply: Reply) => void>()
   let nextId = 0
-  child.on('message', (reply: Reply) => {
-    waiting.get(reply.id)?.(reply)
-    waiting.delete(reply.id)
+  let handleEvent: (event: unknown) => void = () => {}
+  child.on('message', (message: Reply | { readonly event: unknown }) => {
+    if ('event' in message) return handleEvent(message.event)
+    waiting.get(message.id)?.(message)
+    waiting.delete(message.id)
   })
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()))
   void exited.then(() => {
@@ -53,11 +57,19 @@ export function startChild(file: URL, env: Readonly<Record<string, string>>): Be
   return {
     call,
     usage: () => call<Usage>('usage'),
+    onEvent: (handler) => {
+      handleEvent = handler
+    },
     stop: async () => {
       if (child.connected) child.disconnect()
       await exited
     },
   }
+}
+
+/** Tells the parent something it did not ask for. */
+export function tellParent(event: unknown): void {
+  process.send?.({ event })
 }
 
 /** The child's side: one function per command. Ends when the parent goes. */

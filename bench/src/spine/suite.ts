@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { systemClock, uuidLowerBound } from '@millrace/core'
+import { systemClock } from '@millrace/core'
 import { discussionEventsTopic } from '@millrace/contracts'
 import { startBrokerProcess, startPostgres } from '@millrace/embedded'
 import { createAdmin } from '@millrace/kafka'
@@ -47,9 +47,6 @@ const eventsPerSecond = 200
 /** The polling peer sends 20 a second at most: at 200 a second it would fall behind for ever, so it is measured where it keeps up. */
 const pollingEventsPerSecond = 10
 const visibleTimeoutMs = 60_000
-/** How far back the observer looks for threads it has not seen: longer than the slowest of each pace. */
-const lookBackMs = 10_000
-const pollingLookBackMs = 60_000
 
 /**
  * The spine end to end against the requirement's own design, on one Postgres (fsync on) and one embedded broker, the systems in turn within
@@ -194,15 +191,10 @@ class SpineRun {
     const isPolling = this.#system.pauseMs > 0
     const perSecond = isPolling ? pollingEventsPerSecond : eventsPerSecond
     await producer.call('latency', { perSecond, seconds: 1 })
-    const observer = new AggregateObserver(database, isPolling ? pollingLookBackMs : lookBackMs)
-    const watching = observer.watch()
-    const samples = await producer.call<readonly LatencySample[]>('latency', {
-      perSecond,
-      seconds: this.#sizes.latencySeconds,
-    })
-    const latencies = await observer.latencies(samples)
-    observer.stop()
-    await watching
+    const observer = new AggregateObserver(database)
+    producer.onEvent((sample) => observer.expect(sample as LatencySample))
+    await producer.call('latency', { perSecond, seconds: this.#sizes.latencySeconds })
+    const latencies = await observer.latencies()
     this.#results.add(
       `aggregate latency ${perSecond}/s`,
       this.#system.name,
@@ -254,52 +246,51 @@ async function createNaiveTablesOnce(database: Database): Promise<void> {
   )
 }
 
-/** Looks from outside, the same way for every system, every 2 ms: which new threads have an aggregate by now? */
+/** Looks from outside, the same way for every system, every 2 ms: which of the threads that were committed have an aggregate by now? */
 class AggregateObserver {
   readonly #database: Database
-  readonly #seenAtMs = new Map<string, number>()
-  readonly #lookBackMs: number
-  #sinceThreadId = ''
-  #isStopped = false
+  readonly #outstanding = new Map<string, number>()
+  readonly #latencies: number[] = []
+  #watching: Promise<void> | undefined
 
-  constructor(database: Database, lookBackMs: number) {
+  constructor(database: Database) {
     this.#database = database
-    this.#lookBackMs = lookBackMs
   }
 
-  async watch(): Promise<void> {
-    while (!this.#isStopped) {
-      // Thread ids are UUIDv7: the recent ones lie at the end of the primary key.
+  expect(sample: LatencySample): void {
+    this.#outstanding.set(sample.threadId, sample.committedAtMs)
+    this.#watching ??= this.#watch()
+  }
+
+  /** When all that was expected has been seen. */
+  async latencies(): Promise<readonly number[]> {
+    await this.#watching
+    return this.#latencies
+  }
+
+  async #watch(): Promise<void> {
+    let lastSeenMs = performance.now()
+    while (this.#outstanding.size > 0) {
       const { rows } = await this.#database.query<{ thread_id: string }>(
         {
           name: 'bench-observe',
-          text: 'select thread_id::text as thread_id from thread_aggregate where thread_id > $1 order by thread_id',
+          text: 'select thread_id from thread_aggregate where thread_id = any($1::text[])',
         },
-        [this.#sinceThreadId],
+        [[...this.#outstanding.keys()]],
       )
       const nowMs = Date.now()
-      for (const row of rows)
-        if (!this.#seenAtMs.has(row.thread_id)) this.#seenAtMs.set(row.thread_id, nowMs)
-      this.#sinceThreadId = uuidLowerBound(nowMs - this.#lookBackMs)
+      if (rows.length > 0) lastSeenMs = performance.now()
+      for (const { thread_id: threadId } of rows) {
+        this.#latencies.push(nowMs - (this.#outstanding.get(threadId) ?? nowMs))
+        this.#outstanding.delete(threadId)
+      }
+      if (performance.now() - lastSeenMs > visibleTimeoutMs) {
+        throw new Error(
+          `${this.#outstanding.size} aggregates were not visible ${visibleTimeoutMs / 1000} s after their commits`,
+        )
+      }
       await systemClock.sleep(2)
     }
-  }
-
-  async latencies(samples: readonly LatencySample[]): Promise<readonly number[]> {
-    const deadlineMs = performance.now() + visibleTimeoutMs
-    while (samples.some((sample) => !this.#seenAtMs.has(sample.threadId))) {
-      if (performance.now() > deadlineMs)
-        throw new Error(
-          `not all aggregates were visible ${visibleTimeoutMs / 1000} s after the last commit`,
-        )
-      await systemClock.sleep(50)
-    }
-    return samples.map(
-      (sample) => (this.#seenAtMs.get(sample.threadId) ?? 0) - sample.committedAtMs,
-    )
-  }
-
-  stop(): void {
-    this.#isStopped = true
+    this.#watching = undefined
   }
 }
