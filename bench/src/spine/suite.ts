@@ -46,6 +46,7 @@ const writers = 8
 const eventsPerSecond = 200
 /** The polling peer sends 20 a second at most: at 200 a second it would fall behind for ever, so it is measured where it keeps up. */
 const pollingEventsPerSecond = 10
+const warmUpSeconds = 3
 const visibleTimeoutMs = 60_000
 
 /**
@@ -88,8 +89,6 @@ class SpineRun {
   readonly #results: Results
   readonly #place: { readonly postgresUrl: string; readonly folder: string }
 
-  #consumer: BenchChild | undefined
-
   constructor(
     system: System,
     sizes: Sizes,
@@ -102,29 +101,39 @@ class SpineRun {
     this.#place = place
   }
 
-  async measure(databaseName: string): Promise<void> {
-    await using broker = await startBrokerProcess({ dir: this.#place.folder, port: 0 })
+  /** Latency and backlog each on a broker and databases of their own: a backlog leaves work behind that is not latency's. */
+  async measure(name: string): Promise<void> {
+    await this.#inNewPlace(`${name}_latency`, (producer, consuming) =>
+      this.#measureLatency(producer, consuming),
+    )
+    await this.#inNewPlace(`${name}_backlog`, (producer, consuming) =>
+      this.#system.pauseMs > 0
+        ? this.#measurePolling(producer)
+        : this.#measureBacklog(producer, consuming),
+    )
+  }
+
+  async #inNewPlace(
+    name: string,
+    work: (producer: BenchChild, consuming: Record<string, string>) => Promise<void>,
+  ): Promise<void> {
+    await using broker = await startBrokerProcess({ dir: join(this.#place.folder, name), port: 0 })
     {
       await using admin = await createAdmin({ brokers: [broker.address], clientId: 'bench' })
       await admin.ensureTopics([discussionEventsTopic])
     }
     const environment = async (side: string): Promise<Record<string, string>> => {
-      const name = `bench_${databaseName}_${side}`
-      await ensureDatabase(this.#place.postgresUrl, name)
+      const database = `bench_${name}_${side}`
+      await ensureDatabase(this.#place.postgresUrl, database)
       return {
-        DATABASE_URL: withDatabaseName(this.#place.postgresUrl, name),
+        DATABASE_URL: withDatabaseName(this.#place.postgresUrl, database),
         KAFKA_BROKERS: broker.address,
       }
     }
-    const producing = await environment('producer')
-    const consuming = await environment('consumer')
-    const producer = startChild(this.#system.producer, producing)
+    const producer = startChild(this.#system.producer, await environment('producer'))
     await producer.call('install')
-    if (this.#system.pauseMs > 0) await this.#measurePolling(producer)
-    else await this.#measureBacklog(producer, consuming)
-    await this.#measureLatency(producer, consuming)
+    await work(producer, await environment('consumer'))
     await producer.stop()
-    await this.#consumer?.stop()
   }
 
   /** A backlog is made, sent, and taken: three figures, each by itself. */
@@ -166,6 +175,7 @@ class SpineRun {
       (usage.cpuSeconds / backlog) * 1e6,
     )
     this.#results.add('aggregate backlog', this.#system.name, 'rss', 'MB', usage.maxRssMb)
+    await consumer.stop()
   }
 
   /** By the letter, 100 rows every five seconds: measured for a while, not to its end. */
@@ -176,7 +186,6 @@ class SpineRun {
       readonly seconds: number
     }>('drain', { pauseMs: this.#system.pauseMs, maxSeconds: this.#sizes.pollSeconds })
     this.#throughput('relay backlog', sent / seconds)
-    await producer.call('drain', { pauseMs: 0, maxSeconds: 60 })
   }
 
   /** From the commit's answer until another connection sees the aggregate, at an even pace of single-event transactions. */
@@ -185,12 +194,12 @@ class SpineRun {
       url: consuming['DATABASE_URL'] ?? '',
       applicationName: 'bench',
     })
-    await this.#startConsumer(consuming, database)
+    const consumer = await this.#startConsumer(consuming, database)
     await producer.call('startRelay', { pauseMs: this.#system.pauseMs })
-    // One second to warm up, not counted: connections, prepared statements, compiled code.
+    // Not counted: connections, prepared statements, compiled code.
     const isPolling = this.#system.pauseMs > 0
     const perSecond = isPolling ? pollingEventsPerSecond : eventsPerSecond
-    await producer.call('latency', { perSecond, seconds: 1 })
+    await producer.call('latency', { perSecond, seconds: warmUpSeconds })
     const observer = new AggregateObserver(database)
     producer.onEvent((sample) => observer.expect(sample as LatencySample))
     await producer.call('latency', { perSecond, seconds: this.#sizes.latencySeconds })
@@ -210,14 +219,12 @@ class SpineRun {
       percentile(latencies, 0.99),
     )
     await producer.call('stopRelay')
+    await consumer.stop()
   }
 
-  /** One consumer process for a whole run: the peer would wait a minute for the group to forget a former one. */
   async #startConsumer(consuming: Record<string, string>, database: Database): Promise<BenchChild> {
-    if (this.#consumer) return this.#consumer
     if (this.#system !== millrace) await createNaiveTablesOnce(database)
     const consumer = startChild(this.#system.consumer, consuming)
-    this.#consumer = consumer
     await consumer.call('start')
     return consumer
   }
