@@ -51,6 +51,7 @@ function consumerOf(
     serviceName: 'bank',
     groupId: at.groupId,
     contracts,
+    schema: 'public',
   })
   return inbox.consume({
     kafka: at.kafka,

@@ -89,6 +89,7 @@ test('the same event in two groups of one database takes effect once in each', a
     serviceName: 'audit',
     groupId: 'audit',
     contracts,
+    schema: 'public',
   })
   await using second = other.consume({
     kafka: { brokers: ['memory'], clientId: 'test' },

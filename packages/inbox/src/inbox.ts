@@ -54,7 +54,7 @@ class PostgresInbox implements Inbox {
 
   constructor(options: InboxOptions) {
     this.#options = options
-    this.#schema = options.schema ?? 'public'
+    this.#schema = options.schema ?? 'inbox'
     this.#statements = statementsOf(this.#schema)
     this.#partitions = new LogPartitions(options.database, this.#schema)
   }

@@ -19,7 +19,7 @@ export interface InboxOptions {
   readonly groupId: string
   /** The events the handlers know. Others are logged as SKIPPED. */
   readonly contracts: ContractRegistry
-  /** Where the tables live, a plain lower-case name of at most 30 characters. Default `public`. */
+  /** Where the tables live, a plain lower-case name of at most 30 characters. Default `inbox`. */
   readonly schema?: string
   /** When the log keeps the payload. Default `always`; with `onFailure` the bodies of handled events are only on the topic. */
   readonly payload?: 'always' | 'onFailure'

@@ -84,6 +84,7 @@ export async function openFixture(
     serviceName: 'bank',
     groupId: 'ledger',
     contracts,
+    schema: 'public',
     ...options,
     database: options.wrap?.(database) ?? database,
   })

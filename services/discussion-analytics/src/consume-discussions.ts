@@ -24,6 +24,8 @@ export function createDiscussionInbox(options: DiscussionInboxOptions): Inbox {
     ...options,
     serviceName: 'discussion-analytics',
     groupId,
+    // Where the requirement's names are found without a prefix.
+    schema: 'public',
     contracts: new ContractRegistry(discussionEvents),
   })
 }
