@@ -26,7 +26,7 @@ export interface KafkaBackend {
   start(): Promise<RunningKafka>
 }
 
-/** The backends of this run. One that is asked for and not available says so in one line and is left out. */
+/** The backends of this run. One that is asked for and not available says so in one line and is left out; with CI=true that is an error. */
 export async function kafkaBackends(): Promise<readonly KafkaBackend[]> {
   const wanted = process.env['MILLRACE_TEST_KAFKA'] ?? ''
   const backends: KafkaBackend[] = []
@@ -39,6 +39,8 @@ export async function kafkaBackends(): Promise<readonly KafkaBackend[]> {
 
 async function isApacheKafkaThere(): Promise<boolean> {
   const reason = await whyNoApacheKafka()
+  if (reason !== undefined && process.env['CI'] === 'true')
+    throw new Error(`CI must have Apache Kafka for this tier: ${reason}`)
   if (reason !== undefined) process.stderr.write(`${reason}\n`)
   return reason === undefined
 }
