@@ -56,6 +56,32 @@ test('data directory: data of another format is refused with what to do, and lef
   await fresh.release()
 })
 
+for (const name of ['a file', 'below a file']) {
+  test(`data directory: ${name} is refused in a sentence`, async () => {
+    const file = join(folder, 'file')
+    writeFileSync(file, '')
+    const path = name === 'a file' ? file : join(file, 'deeper', 'still')
+    await assert.rejects(DataDirectory.open(path, { isFresh: false }), {
+      code: 'MR_DEV_BAD_OPTION',
+    })
+  })
+}
+
+test(
+  'data directory: a place that makes no folders is refused, not waited for',
+  { skip, timeout: 5_000 },
+  async () => {
+    await assert.rejects(DataDirectory.open('/proc/nope/deeper', { isFresh: false }), {
+      code: 'MR_DEV_BAD_OPTION',
+    })
+  },
+)
+
+test('data directory: parents are made', async () => {
+  const directory = await DataDirectory.open(join(folder, 'a', 'b'), { isFresh: false })
+  await directory.release()
+})
+
 test('data directory: --fresh removes what we made and nothing else', async () => {
   writeFileSync(join(folder, 'import-token'), 'old')
   writeFileSync(join(folder, 'precious.txt'), 'mine')

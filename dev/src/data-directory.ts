@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import { closeSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
 import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
+import { toError } from '@millrace/core'
 import { DevError } from './errors.ts'
 
 /** Raised when what lies in the directory can no longer be read by this version. */
@@ -35,10 +36,10 @@ export class DataDirectory {
    * @throws DevError `MR_DEV_ALREADY_RUNNING`, `MR_DEV_DATA_FORMAT`, `MR_DEV_BAD_OPTION`
    */
   static async open(path: string, options: { readonly isFresh: boolean }): Promise<DataDirectory> {
-    await mkdir(path, { recursive: true, mode: 0o755 }).catch((error: unknown) => {
+    await makeFolder(path).catch((error: unknown) => {
       throw new DevError(
         'MR_DEV_BAD_OPTION',
-        `Cannot make the data folder ${path}: ${(error as Error).message}.`,
+        `Cannot make the data folder ${path}: ${toError(error).message}. Name another with --data.`,
         { path },
       )
     })
@@ -90,6 +91,19 @@ export class DataDirectory {
   async release(): Promise<void> {
     await rm(this.file('running.json'), { force: true })
     await rm(this.file('supervisor.pid'), { force: true })
+  }
+}
+
+/** Parents first. Node's own recursive mkdir never returns where a parent exists and still refuses, as in /proc. */
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EEXIST' && (await stat(path)).isDirectory()) return
+    if (code !== 'ENOENT' || existsSync(dirname(path))) throw error
+    await makeFolder(dirname(path))
+    await mkdir(path)
   }
 }
 
