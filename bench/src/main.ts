@@ -1,14 +1,11 @@
 import { writeFile } from 'node:fs/promises'
 import { cpus, totalmem } from 'node:os'
 import { Command } from 'commander'
-import { formatTable, type ResultRow } from './result.ts'
+import { formatTable, type ResultRow, type SuiteRun } from './result.ts'
 
 /** Each suite measures ours and its peers, interleaved, and returns its figures. */
 const suites: Readonly<
-  Record<
-    string,
-    () => Promise<(isQuick: boolean, say: (text: string) => void) => Promise<readonly ResultRow[]>>
-  >
+  Record<string, () => Promise<(run: SuiteRun) => Promise<readonly ResultRow[]>>>
 > = {
   spine: async () => (await import('./spine/suite.ts')).runSpineSuite,
 }
@@ -17,17 +14,26 @@ const command = new Command()
   .name('npm run bench --')
   .argument('<suite>', `one of: ${Object.keys(suites).join(', ')}`)
   .option('--quick', 'few and short runs, to see that it works', false)
+  .option('--case <word>', 'only the cases whose name contains the word', '')
   .option('--json <file>', 'write the rows as JSON too')
   .parse()
 const [suite = ''] = command.args
-const options = command.opts<{ readonly quick: boolean; readonly json?: string }>()
+const options = command.opts<{
+  readonly quick: boolean
+  readonly case: string
+  readonly json?: string
+}>()
 const load = suites[suite]
 if (load === undefined) {
   console.error(`There is no suite "${suite}". There are: ${Object.keys(suites).join(', ')}.`)
   process.exit(2)
 }
 const run = await load()
-const rows = await run(options.quick, (text) => console.error(text))
+const rows = await run({
+  isQuick: options.quick,
+  caseWord: options.case,
+  say: (text) => console.error(text),
+})
 const memoryGiB = Math.round(totalmem() / 1024 ** 3)
 console.log(
   `\n${suite}: ${cpus().length} × ${cpus()[0]?.model.trim() ?? 'unknown processor'}, ${memoryGiB} GiB, Node ${process.versions.node}, ${new Date().toISOString().slice(0, 10)}\n`,

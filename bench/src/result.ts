@@ -11,6 +11,16 @@ export interface ResultRow {
   readonly runs: readonly number[]
 }
 
+/** What the command line asks of a suite. */
+export interface SuiteRun {
+  /** Few and short runs. */
+  readonly isQuick: boolean
+  /** Only the cases whose name contains it; '' for all. */
+  readonly caseWord: string
+  /** Tells people how far it is. */
+  readonly say: (text: string) => void
+}
+
 /** Collects the figures of interleaved runs. */
 export class Results {
   readonly #suite: string

@@ -7,7 +7,7 @@ import { startBrokerProcess, startPostgres } from '@millrace/embedded'
 import { createAdmin } from '@millrace/kafka'
 import { ensureDatabase, openDatabase, withDatabaseName, type Database } from '@millrace/postgres'
 import { startChild, type BenchChild } from '../child.ts'
-import { percentile, Results, type ResultRow } from '../result.ts'
+import { percentile, Results, type ResultRow, type SuiteRun } from '../result.ts'
 import type { LatencySample } from './pace.ts'
 
 /** What differs between ours and the peer: the two programs, and where their consumer notes what it has done. */
@@ -53,11 +53,8 @@ const visibleTimeoutMs = 60_000
  * The spine end to end against the requirement's own design, on one Postgres (fsync on) and one embedded broker, the systems in turn within
  * each round. Every system runs in processes of its own; CPU and memory are the processes' own accounts.
  */
-export async function runSpineSuite(
-  isQuick: boolean,
-  say: (text: string) => void,
-): Promise<readonly ResultRow[]> {
-  const sizes: Sizes = isQuick
+export async function runSpineSuite(asked: SuiteRun): Promise<readonly ResultRow[]> {
+  const sizes: Sizes = asked.isQuick
     ? { rounds: 1, backlog: 3_000, latencySeconds: 3, pollSeconds: 6 }
     : { rounds: 3, backlog: 50_000, latencySeconds: 20, pollSeconds: 30 }
   const folder = mkdtempSync(join(tmpdir(), 'millrace-bench-'))
@@ -66,12 +63,12 @@ export async function runSpineSuite(
   try {
     for (let round = 1; round <= sizes.rounds; round++) {
       for (const system of [millrace, naiveLoop, naivePoll]) {
-        say(`round ${round} of ${sizes.rounds}: ${system.name}`)
+        asked.say(`round ${round} of ${sizes.rounds}: ${system.name}`)
         const run = new SpineRun(system, sizes, results, {
           postgresUrl: postgres.url,
           folder: join(folder, `${system.name}-${round}`),
         })
-        await run.measure(`${system.name.replaceAll('-', '_')}_${round}`)
+        await run.measure(`${system.name.replaceAll('-', '_')}_${round}`, asked.caseWord)
       }
     }
   } finally {
@@ -102,10 +99,15 @@ class SpineRun {
   }
 
   /** Latency and backlog each on a broker and databases of their own: a backlog leaves work behind that is not latency's. */
-  async measure(name: string): Promise<void> {
-    await this.#inNewPlace(`${name}_latency`, (producer, consuming) =>
-      this.#measureLatency(producer, consuming),
-    )
+  async measure(name: string, caseWord: string): Promise<void> {
+    if ('aggregate latency'.includes(caseWord)) {
+      await this.#inNewPlace(`${name}_latency`, (producer, consuming) =>
+        this.#measureLatency(producer, consuming),
+      )
+    }
+    if (!['create', 'relay backlog', 'aggregate backlog'].some((each) => each.includes(caseWord))) {
+      return
+    }
     await this.#inNewPlace(`${name}_backlog`, (producer, consuming) =>
       this.#system.pauseMs > 0
         ? this.#measurePolling(producer)
