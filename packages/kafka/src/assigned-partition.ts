@@ -29,8 +29,8 @@ export class AssignedPartition implements TopicPartition {
   /** Counts jumps, so that an answer to an earlier question is told apart. */
   #jumps = 0
   #chunks: Chunk[] = []
-  /** What the front was before the hand-out that has not come back yet. */
-  #outstanding: { readonly front: Chunk; readonly count: number } | undefined
+  /** The hand-out that has not come back yet. */
+  #outstanding: Chunk | undefined
 
   constructor({ topic, partition }: TopicPartition, generationId: number) {
     this.topic = topic
@@ -66,15 +66,25 @@ export class AssignedPartition implements TopicPartition {
     this.bufferedBytes += sizeBytes
   }
 
-  /** Hands out up to `maxRecords` from the front. One hand-out at a time: `comeBack` or `putBack` ends it. */
+  /**
+   * Hands out up to `maxRecords` from the front, of as many answers as it takes: what piled up while the last batch was handled is
+   * handled together, or a slow handler would fall behind one small answer at a time. One hand-out at a time: `comeBack` or `putBack`
+   * ends it.
+   */
   takeOut(maxRecords: number): readonly ConsumerRecord[] {
-    const front = this.#chunks[0] as Chunk
-    const records = front.records.slice(front.from, front.from + maxRecords)
-    const from = front.from + records.length
-    if (from < front.records.length) this.#chunks[0] = { ...front, from }
-    else this.#chunks.shift()
-    this.#outstanding = { front, count: records.length }
-    this.bufferedBytes -= records.length * front.recordBytes
+    const records: ConsumerRecord[] = []
+    let sizeBytes = 0
+    while (this.#chunks.length > 0 && records.length < maxRecords) {
+      const front = this.#chunks[0] as Chunk
+      const until = Math.min(front.records.length, front.from + maxRecords - records.length)
+      for (let index = front.from; index < until; index++)
+        records.push(front.records[index] as ConsumerRecord)
+      sizeBytes += (until - front.from) * front.recordBytes
+      if (until < front.records.length) this.#chunks[0] = { ...front, from: until }
+      else this.#chunks.shift()
+    }
+    this.#outstanding = { records, from: 0, recordBytes: sizeBytes / records.length }
+    this.bufferedBytes -= sizeBytes
     return records
   }
 
@@ -88,10 +98,8 @@ export class AssignedPartition implements TopicPartition {
     const given = this.#outstanding
     this.#outstanding = undefined
     if (!given || this.isOver) return
-    const { front, count } = given
-    if (front.from + count < front.records.length) this.#chunks.shift()
-    this.#chunks.unshift(front)
-    this.bufferedBytes += count * front.recordBytes
+    this.#chunks.unshift(given)
+    this.bufferedBytes += given.records.length * given.recordBytes
   }
 
   /** Goes on from `offset` (`undefined`: from where the reset policy says) and forgets what was fetched. */
