@@ -46,7 +46,7 @@ const writers = 8
 const eventsPerSecond = 200
 /** The polling peer sends 20 a second at most: at 200 a second it would fall behind for ever, so it is measured where it keeps up. */
 const pollingEventsPerSecond = 10
-const warmUpSeconds = 3
+const warmUpSeconds = 10
 const visibleTimeoutMs = 60_000
 
 /**

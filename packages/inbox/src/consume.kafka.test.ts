@@ -109,6 +109,66 @@ test('broker: events, a poison and an undecodable record; offsets committed, dea
   assert.deepEqual(values.toSorted(), [JSON.stringify(events[13]), '\xff'].toSorted())
 })
 
+test('broker: a partition whose handler is slow does not hold the others back', async () => {
+  await using fixture = await openFixture()
+  const at = await setUp()
+  const othersDone = Promise.withResolvers<void>()
+  const partitions = new Set<number>()
+  await using consumer = consumerOf(fixture, at, {
+    handler: async (batch, context) => {
+      const { partition } = batch[0]!
+      partitions.add(partition)
+      if (partition === 0) await othersDone.promise
+      await book(batch, context)
+    },
+  })
+  consumer.start()
+  await using producer = await createProducer(at.kafka)
+  const send = (from: number, partition: number): Promise<unknown> =>
+    producer.send(
+      Array.from({ length: 10 }, (_, index) => {
+        const event = deposit(from + index, { account: `p${partition}` })
+        return { topic: at.topic, partition, key: null, value: JSON.stringify(event) }
+      }),
+    )
+  await send(0, 0)
+  await eventually('partition 0 is being handled', () => partitions.has(0))
+  await send(10, 1)
+  await send(20, 2)
+  await eventually('the others are done', () => consumer.stats().processed === 20)
+  assert.equal(consumer.stats().state, 'running')
+  othersDone.resolve()
+  await eventually('all done', () => consumer.stats().processed === 30)
+})
+
+test('broker: with maxConcurrentPartitions 1 one batch is handled at a time', async () => {
+  await using fixture = await openFixture()
+  const at = await setUp()
+  let running = 0
+  let most = 0
+  await using consumer = consumerOf(fixture, at, {
+    maxConcurrentPartitions: 1,
+    handler: async (batch, context) => {
+      most = Math.max(most, ++running)
+      await book(batch, context)
+      running--
+    },
+  })
+  await using producer = await createProducer(at.kafka)
+  for (const partition of [0, 1, 2])
+    await producer.send([
+      {
+        topic: at.topic,
+        partition,
+        key: null,
+        value: JSON.stringify(deposit(partition, { account: 'a' })),
+      },
+    ])
+  consumer.start()
+  await eventually('all done', () => consumer.stats().processed === 3)
+  assert.equal(most, 1)
+})
+
 test('broker: members come and go while events flow; each takes effect once, in order per key', async () => {
   await using fixture = await openFixture()
   const at = await setUp()

@@ -27,6 +27,7 @@ export interface InboxConsumerOptions {
   readonly deadLetters: DeadLetters
   readonly lag: LagMonitor
   readonly maxBatchRecords: number
+  readonly maxConcurrentPartitions: number
   readonly drainTimeoutMs: number
   readonly logger: Logger
   readonly clock: Clock
@@ -52,15 +53,19 @@ interface Session {
   hasJoined: boolean
 }
 
-/** The batch under way. */
+/** A batch under way. */
 interface InFlight {
   readonly batch: ConsumerBatch
   readonly cancel: AbortController
   readonly done: Promise<true>
+  /** It waits for infrastructure. */
+  isWaiting: boolean
+  /** Its partition is to be given up, or we close. */
+  isDraining: boolean
 }
 
 /**
- * Reads the group's partitions, one batch at a time, and hands them to the runner. Owns the membership, the pauses and the
+ * Reads the group's partitions, several at once but one batch at a time of each, and hands them to the runner. Owns the membership, the pauses and the
  * offsets; knows nothing of SQL. Comes back by itself whatever happens to the broker.
  */
 export class KafkaInboxConsumer implements InboxConsumer {
@@ -68,9 +73,8 @@ export class KafkaInboxConsumer implements InboxConsumer {
   readonly #closing = new AbortController()
   #running: Promise<void> | undefined
   #session: Session | undefined
-  #inFlight: InFlight | undefined
-  #isWaiting = false
-  #isDraining = false
+  /** By partition. */
+  readonly #inFlight = new Map<string, InFlight>()
   #closed: Promise<void> | undefined
 
   constructor(options: InboxConsumerOptions) {
@@ -93,9 +97,11 @@ export class KafkaInboxConsumer implements InboxConsumer {
   }
 
   /** @internal Told by the runner. */
-  setWaiting(isWaiting: boolean): void {
-    this.#isWaiting = isWaiting
-    if (isWaiting && this.#isDraining) this.#inFlight?.cancel.abort(drainedAway)
+  setWaiting(job: BatchJob, isWaiting: boolean): void {
+    const inFlight = this.#inFlight.get(keyOf(job.at))
+    if (!inFlight) return
+    inFlight.isWaiting = isWaiting
+    if (isWaiting && inFlight.isDraining) inFlight.cancel.abort(drainedAway)
   }
 
   stats(): InboxConsumerStats {
@@ -115,15 +121,15 @@ export class KafkaInboxConsumer implements InboxConsumer {
     if (this.#closing.signal.aborted) return 'closed'
     if (!this.#running) return 'idle'
     if (!this.#session?.hasJoined) return 'connecting'
-    return this.#isWaiting ? 'waiting' : 'running'
+    return this.#inFlight.values().some(({ isWaiting }) => isWaiting) ? 'waiting' : 'running'
   }
 
   async #close(): Promise<void> {
     this.#closing.abort()
-    const hasEnded = this.#inFlight === undefined || (await this.#drain(this.#inFlight))
+    const drained = await Promise.all(this.#inFlight.values().map((each) => this.#drain(each)))
     if (this.#session) await this.#commitLast(this.#session)
     await this.#session?.consumer.close()
-    if (hasEnded) await this.#running
+    if (drained.every(Boolean)) await this.#running
     await this.#options.lag.close()
     await this.#options.deadLetters.close()
   }
@@ -149,17 +155,26 @@ export class KafkaInboxConsumer implements InboxConsumer {
   async #consume(): Promise<void> {
     const session = await this.#open()
     this.#session = session
+    const loops = Array.from({ length: this.#options.maxConcurrentPartitions }, () =>
+      this.#loop(session),
+    )
     try {
-      if (this.#closing.signal.aborted) return
-      for await (const batch of session.consumer) {
-        if (this.#closing.signal.aborted) break
-        await this.#handle(session, batch)
-      }
+      await Promise.all(loops)
     } finally {
       this.#session = undefined
       for (const { timer } of session.paused.values()) timer.cancel()
       session.committer.close()
       await session.consumer.close()
+      // With the consumer every loop ends; none may still be at work when the next session begins.
+      await Promise.allSettled(loops)
+    }
+  }
+
+  async #loop(session: Session): Promise<void> {
+    if (this.#closing.signal.aborted) return
+    for await (const batch of session.consumer) {
+      if (this.#closing.signal.aborted) return
+      await this.#handle(session, batch)
     }
   }
 
@@ -194,15 +209,16 @@ export class KafkaInboxConsumer implements InboxConsumer {
   async #handle(session: Session, batch: ConsumerBatch): Promise<void> {
     // Not committed, so the next owner reads it.
     if (session.leaving.has(keyOf(batch))) return
+    const key = keyOf(batch)
     const cancel = new AbortController()
     const done = Promise.withResolvers<true>()
-    this.#inFlight = { batch, cancel, done: done.promise }
+    const state = { isWaiting: false, isDraining: false }
+    this.#inFlight.set(key, { batch, cancel, done: done.promise, ...state })
     try {
       const signal = AbortSignal.any([batch.signal, cancel.signal])
       this.#settle(session, batch, await this.#runBatch(session, batch, signal))
     } finally {
-      this.#inFlight = undefined
-      this.#isWaiting = false
+      this.#inFlight.delete(key)
       done.resolve(true)
     }
   }
@@ -265,8 +281,8 @@ export class KafkaInboxConsumer implements InboxConsumer {
       session.paused.get(key)?.timer.cancel()
       session.paused.delete(key)
     }
-    if (this.#inFlight && session.leaving.has(keyOf(this.#inFlight.batch)))
-      await this.#drain(this.#inFlight)
+    const leaving = [...this.#inFlight].filter(([key]) => session.leaving.has(key))
+    await Promise.all(leaving.map(([, inFlight]) => this.#drain(inFlight)))
     await this.#commitLast(session)
     session.committer.drop(partitions)
   }
@@ -283,9 +299,9 @@ export class KafkaInboxConsumer implements InboxConsumer {
   async #drain(inFlight: InFlight): Promise<boolean> {
     const { clock, drainTimeoutMs, logger } = this.#options
     const gone = Promise.withResolvers<false>()
-    this.#isDraining = true
+    inFlight.isDraining = true
     // What waits for a database that is away would only wait on.
-    if (this.#isWaiting) inFlight.cancel.abort(drainedAway)
+    if (inFlight.isWaiting) inFlight.cancel.abort(drainedAway)
     const timers = [
       clock.setTimer(drainTimeoutMs, () => inFlight.cancel.abort(drainedAway)),
       clock.setTimer(2 * drainTimeoutMs + abandonMs, () => {
@@ -298,7 +314,7 @@ export class KafkaInboxConsumer implements InboxConsumer {
     ]
     const hasEnded = await Promise.race([inFlight.done, gone.promise])
     for (const timer of timers) timer.cancel()
-    this.#isDraining = false
+    inFlight.isDraining = false
     return hasEnded
   }
 }

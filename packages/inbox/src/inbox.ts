@@ -82,7 +82,7 @@ class PostgresInbox implements Inbox {
       position: this.#statements.position,
       partitions,
       isTransient: consume.isTransient ?? (() => false),
-      onWaiting: (isWaiting) => consumer.setWaiting(isWaiting),
+      onWaiting: (job, isWaiting) => consumer.setWaiting(job, isWaiting),
       instruments,
       counts,
       logger,
@@ -128,6 +128,7 @@ class PostgresInbox implements Inbox {
       deadLetters,
       lag,
       maxBatchRecords: consume.maxBatchRecords ?? 500,
+      maxConcurrentPartitions: consume.maxConcurrentPartitions ?? defaultConcurrentPartitions,
       drainTimeoutMs: consume.drainTimeoutMs ?? 5_000,
       logger,
       clock,
@@ -165,9 +166,17 @@ class PostgresInbox implements Inbox {
   }
 }
 
+const defaultConcurrentPartitions = 4
+
 function checkBounds(consume: ConsumeOptions): void {
   inBounds('topics.length', consume.topics.length, 1, 1_000)
   inBounds('maxBatchRecords', consume.maxBatchRecords ?? 500, 1, 5_000)
+  inBounds(
+    'maxConcurrentPartitions',
+    consume.maxConcurrentPartitions ?? defaultConcurrentPartitions,
+    1,
+    100,
+  )
   inBounds('maxAttempts', consume.maxAttempts ?? 3, 1, 100)
   inBounds('drainTimeoutMs', consume.drainTimeoutMs ?? 5_000, 0, 3_600_000)
   inBounds('lagIntervalMs', consume.lagIntervalMs ?? 3_000, 10, 3_600_000)

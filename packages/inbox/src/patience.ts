@@ -14,8 +14,8 @@ export interface PatienceOptions {
   readonly position: PositionStatements
   readonly partitions: LogPartitions
   readonly isTransient: (error: unknown) => boolean
-  /** Told when the wait for infrastructure begins and ends. */
-  readonly onWaiting: (isWaiting: boolean) => void
+  /** Told when a job's wait for infrastructure begins and ends. */
+  readonly onWaiting: (job: BatchJob, isWaiting: boolean) => void
   readonly instruments: Instruments
   readonly counts: Counts
   readonly logger: Logger
@@ -45,7 +45,7 @@ export class Patience {
       try {
         await partitions.ensure(job.deliveries)
         const result = await work()
-        if (tries > 1) onWaiting(false)
+        if (tries > 1) onWaiting(job, false)
         return result
       } catch (error) {
         job.signal.throwIfAborted()
@@ -59,7 +59,7 @@ export class Patience {
         instruments.transientRetries.add(1, labelsOf(job))
         if (tries === 1 || tries % 20 === 0)
           logger.warn('A batch waits and is tried again', { ...placeOf(job), tries, error })
-        onWaiting(true)
+        onWaiting(job, true)
         await clock.sleep(backoffMs(tries, transientBackoff), job.signal)
       }
     }

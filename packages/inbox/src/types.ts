@@ -77,6 +77,8 @@ export interface ConsumeOptions {
   readonly effects?: HandlerEffects
   /** Most records in one transaction, 1 to 5,000. Default 500. */
   readonly maxBatchRecords?: number
+  /** Most partitions handled at once, 1 to 100; each takes a connection of the pool meanwhile. Order within a partition is kept. Default 4. */
+  readonly maxConcurrentPartitions?: number
   /** How often a failing event is tried in all, 1 to 100. Default 3. */
   readonly maxAttempts?: number
   /** Wait between attempts at one event; its partition is paused meanwhile. Default 200 ms doubling to 30,000 ms. */

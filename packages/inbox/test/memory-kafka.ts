@@ -191,13 +191,15 @@ interface Owned {
   readonly generation: number
   next: bigint
   isPaused: boolean
+  /** A loop has a batch of it. */
+  isHeld: boolean
 }
 
 class MemoryConsumer implements Consumer {
   readonly options: ConsumerOptions
   readonly #kafka: MemoryKafka
   readonly #group: Group
-  readonly #wakeup = new Wakeup()
+  readonly #waiting = new Set<Wakeup>()
   #owned: Owned[] = []
   #isClosed = false
   #turn = 0
@@ -209,7 +211,7 @@ class MemoryConsumer implements Consumer {
   }
 
   wake(): void {
-    this.#wakeup.signal()
+    for (const wakeup of this.#waiting) wakeup.signal()
   }
 
   async giveUp(): Promise<void> {
@@ -227,33 +229,49 @@ class MemoryConsumer implements Consumer {
       abort: new AbortController(),
       next: this.#group.committed.get(keyOf(at)) ?? 0n,
       isPaused: false,
+      isHeld: false,
     }))
     this.wake()
   }
 
   async *[Symbol.asyncIterator](): AsyncIterator<ConsumerBatch> {
+    const wakeup = new Wakeup()
     while (!this.#isClosed) {
-      const batch = this.#nextBatch()
-      if (batch) yield batch
-      else await this.#wakeup.wait(1_000)
+      const taken = this.#nextBatch()
+      if (taken) {
+        taken.owned.isHeld = true
+        try {
+          yield taken.batch
+        } finally {
+          taken.owned.isHeld = false
+          this.wake()
+        }
+        continue
+      }
+      this.#waiting.add(wakeup)
+      await wakeup.wait(1_000)
+      this.#waiting.delete(wakeup)
     }
   }
 
-  #nextBatch(): ConsumerBatch | undefined {
+  #nextBatch(): { readonly owned: Owned; readonly batch: ConsumerBatch } | undefined {
     for (let step = 0; step < this.#owned.length; step++) {
       const owned = this.#owned[this.#turn++ % this.#owned.length]
-      if (!owned || owned.isPaused) continue
+      if (!owned || owned.isPaused || owned.isHeld) continue
       const log = this.#kafka.log(owned.at)
       const from = Number(owned.next)
       const records = log.slice(from, from + (this.options.maxBatchRecords ?? 500))
       if (records.length === 0) continue
       owned.next = BigInt(from + records.length)
       return {
-        ...owned.at,
-        records,
-        highWatermark: BigInt(log.length),
-        generationId: owned.generation,
-        signal: owned.abort.signal,
+        owned,
+        batch: {
+          ...owned.at,
+          records,
+          highWatermark: BigInt(log.length),
+          generationId: owned.generation,
+          signal: owned.abort.signal,
+        },
       }
     }
     return undefined

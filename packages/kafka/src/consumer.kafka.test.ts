@@ -75,6 +75,43 @@ for (const backend of await kafkaBackends())
       ])
     })
 
+    test('several loops hold several partitions at once, each partition only one loop, in order', async () => {
+      const topic = await createTopic(options, 3)
+      await using consumer = await member(topic, { maxBatchRecords: 5 })
+      for (const partition of [0, 1, 2])
+        await producer.send(
+          Array.from({ length: 50 }, (_, index) => ({
+            topic,
+            partition,
+            key: null,
+            value: String(index),
+          })),
+        )
+      const held = new Set<number>()
+      const seen = new Map<number, string[]>()
+      let most = 0
+      const loop = async (): Promise<void> => {
+        for await (const { partition, records } of consumer) {
+          assert.ok(!held.has(partition), `partition ${partition} is with two loops`)
+          held.add(partition)
+          most = Math.max(most, held.size)
+          await delay(1)
+          seen.set(partition, [
+            ...(seen.get(partition) ?? []),
+            ...records.map((row) => textOf(row)),
+          ])
+          held.delete(partition)
+        }
+      }
+      const loops = [loop(), loop(), loop(), loop()]
+      await eventually('all seen', () => [...seen.values()].flat().length === 150)
+      await consumer.close()
+      await Promise.all(loops)
+      const inOrder = Array.from({ length: 50 }, (_, index) => String(index))
+      for (const texts of seen.values()) assert.deepEqual(texts, inOrder)
+      assert.ok(most >= 2, `at most ${most} at once`)
+    })
+
     test('autoOffsetReset latest begins with what comes after', async () => {
       const topic = await createTopic(options, 1)
       await send(topic, 0, 10)

@@ -1,6 +1,6 @@
 /**
- * The consumer: a group membership decides which partitions are owned, a fetcher fills them, and the loop of the user takes batches
- * out, one at a time.
+ * The consumer: a group membership decides which partitions are owned, a fetcher fills them, and the user's loops take batches out. A
+ * loop holds one batch at a time, and a partition is held by one loop at a time; several loops handle several partitions at once.
  *
  * Where a partition begins is what the group has committed, in every generation anew, so whatever was handed out but not committed is
  * handed out again, here or elsewhere. Nothing is skipped.
@@ -44,18 +44,18 @@ class KafkaConsumer implements Consumer {
   readonly #maxBatchRecords: number
   readonly #drainMs: number
   readonly #consumed: Counter
-  /** Signalled when the loop may find something new: records, a failure, the end. */
-  readonly #news: Wakeup
+  /** The loops that wait for something new: records, a failure, the end. */
+  readonly #waiting = new Set<Wakeup>()
   /** Signalled when a batch has come back. */
   readonly #cameBack: Wakeup
   /** What is owned now, in the order of turns. */
   #assigned: AssignedPartition[] = []
-  #outstanding: AssignedPartition | undefined
+  /** What the loops hold. */
+  readonly #outstanding = new Set<AssignedPartition>()
   /** Nothing is handed out while partitions are being given up. */
   #revoking: Promise<void> | undefined
   /** Since the last assignment: somebody else may own the partitions. */
   #isLost = false
-  #isIterating = false
   #failure: Error | undefined
   #closing: Promise<void> | undefined
 
@@ -66,14 +66,13 @@ class KafkaConsumer implements Consumer {
     this.#maxBatchRecords = limits.maxBatchRecords
     this.#drainMs = Math.min(maxDrainMs, limits.rebalanceTimeoutMs / 2)
     this.#cluster = new Cluster(options)
-    this.#news = new Wakeup(this.#cluster.clock)
     this.#cameBack = new Wakeup(this.#cluster.clock)
     this.#metadata = new LeaderMetadata(this.#cluster, () => this.#fetcher.pump())
     this.#fetcher = new Fetcher(this.#cluster, this.#metadata, {
       isolationLevel: this.#isolationLevel,
       maxWaitMs: limits.maxWaitMs,
       partitions: () => this.#assigned,
-      onRecords: () => this.#news.signal(),
+      onRecords: () => this.#signal(),
       onOutOfRange: (partition) => this.#outOfRange(partition),
       onFailure: (error) => this.#fail(error),
     })
@@ -97,25 +96,18 @@ class KafkaConsumer implements Consumer {
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<ConsumerBatch, void, undefined> {
-    if (this.#isIterating)
-      throw badOption('consumer', this.#options.groupId, 'is read by one loop at a time')
-    this.#isIterating = true
     if (!this.#closing) this.#membership.start()
-    try {
-      for (;;) {
-        const partition = await this.#nextPartition()
-        if (!partition) return
-        const batch = this.#takeBatch(partition)
-        let isDone = false
-        try {
-          yield batch
-          isDone = true
-        } finally {
-          this.#takeBack(partition, isDone)
-        }
+    for (;;) {
+      const taken = await this.#nextBatch()
+      if (!taken) return
+      const { partition, batch } = taken
+      let isDone = false
+      try {
+        yield batch
+        isDone = true
+      } finally {
+        this.#takeBack(partition, isDone)
       }
-    } finally {
-      this.#isIterating = false
     }
   }
 
@@ -142,7 +134,7 @@ class KafkaConsumer implements Consumer {
 
   resume(partitions: readonly TopicPartition[]): void {
     for (const partition of partitions.map((row) => this.#owned(row))) partition.isPaused = false
-    this.#news.signal()
+    this.#signal()
     this.#fetcher.pump()
   }
 
@@ -160,7 +152,7 @@ class KafkaConsumer implements Consumer {
   }
 
   async #close(): Promise<void> {
-    this.#news.signal()
+    this.#signal()
     await this.#membership.close()
     await this.#revoke(true)
     this.#fetcher.close()
@@ -168,27 +160,38 @@ class KafkaConsumer implements Consumer {
     this.#cluster.close()
   }
 
-  /** Waits for a partition with records; `undefined` at the end. */
-  async #nextPartition(): Promise<AssignedPartition | undefined> {
+  /** Waits for a partition with records that no loop holds, and takes a batch of it; `undefined` at the end. */
+  async #nextBatch(): Promise<
+    { readonly partition: AssignedPartition; readonly batch: ConsumerBatch } | undefined
+  > {
+    const news = new Wakeup(this.#cluster.clock)
     for (;;) {
       if (this.#failure) throw this.#failure
       if (this.#closing) return undefined
       const index = this.#revoking
         ? -1
-        : this.#assigned.findIndex(({ hasRecords, isPaused }) => hasRecords && !isPaused)
+        : this.#assigned.findIndex(
+            (each) => each.hasRecords && !each.isPaused && !this.#outstanding.has(each),
+          )
       if (index >= 0) {
         const [partition] = this.#assigned.splice(index, 1) as [AssignedPartition]
         this.#assigned.push(partition) // To the end of the order, so that every partition gets its turn.
-        return partition
+        return { partition, batch: this.#takeBatch(partition) }
       }
-      await this.#news.wait(never)
+      this.#waiting.add(news)
+      await news.wait(never)
+      this.#waiting.delete(news)
     }
+  }
+
+  #signal(): void {
+    for (const news of this.#waiting) news.signal()
   }
 
   #takeBatch(owner: AssignedPartition): ConsumerBatch {
     const { topic, partition, highWatermark, generationId } = owner
     const records = owner.takeOut(this.#maxBatchRecords)
-    this.#outstanding = owner
+    this.#outstanding.add(owner)
     this.#consumed.add(records.length, { topic, group: this.#options.groupId })
     this.#fetcher.pump()
     return { topic, partition, records, highWatermark, generationId, signal: owner.end.signal }
@@ -197,8 +200,10 @@ class KafkaConsumer implements Consumer {
   #takeBack(owner: AssignedPartition, isDone: boolean): void {
     if (isDone) owner.comeBack()
     else owner.putBack()
-    this.#outstanding = undefined
+    this.#outstanding.delete(owner)
     this.#cameBack.signal()
+    // Another loop may have found nothing but this partition.
+    if (owner.hasRecords) this.#signal()
   }
 
   async #assign(partitions: readonly TopicPartition[], generationId: number): Promise<void> {
@@ -272,7 +277,7 @@ class KafkaConsumer implements Consumer {
   }
 
   /**
-   * Gives up everything that is owned. Unless it is lost already, the batch under way may be finished and committed first. Whoever
+   * Gives up everything that is owned. Unless it is lost already, the batches under way may be finished and committed first. Whoever
    * comes second waits for the first.
    */
   #revoke(isLost: boolean): Promise<void> {
@@ -297,11 +302,11 @@ class KafkaConsumer implements Consumer {
     }
   }
 
-  /** Waits for the batch under way, for a while, and only as long as the partitions are ours. */
+  /** Waits for the batches under way, for a while, and only as long as the partitions are ours. */
   async #drain(): Promise<void> {
     const { clock } = this.#cluster
     const deadlineMs = clock.monotonicMs() + this.#drainMs
-    while (this.#outstanding && !this.#isLost) {
+    while (this.#outstanding.size > 0 && !this.#isLost) {
       const leftMs = deadlineMs - clock.monotonicMs()
       if (leftMs <= 0) return
       await this.#cameBack.wait(leftMs)
@@ -325,7 +330,7 @@ class KafkaConsumer implements Consumer {
 
   #fail(error: Error): void {
     this.#failure ??= error
-    this.#news.signal()
+    this.#signal()
   }
 }
 

@@ -125,7 +125,8 @@ export interface ConsumerOptions extends KafkaOptions {
 /**
  * A member of a consumer group, read with `for await (const batch of consumer)`. Heartbeats go on while a batch is handled.
  * The iteration outlives broker outages and rebalances; it ends at `close()`, and throws only what no retry mends.
- * Nothing is committed unless `commit` is called. A partition's next batch is handed out only after the loop came back for more.
+ * Nothing is committed unless `commit` is called. A partition's next batch is handed out only after its loop came back for more;
+ * several loops over one consumer handle as many partitions at once.
  */
 export interface Consumer extends AsyncIterable<ConsumerBatch>, AsyncDisposable {
   /** @throws KafkaError retryable when the broker is away, `MR_KAFKA_FENCED` when the generation is over. */

@@ -4,7 +4,7 @@ import { clientConfig, toQueryConfig, toResult, type ConnectionOptions } from '.
 import { breaksConnection, PostgresError, toPostgresError } from './errors.ts'
 import { listenOn } from './listen.ts'
 import { observePool } from './metrics.ts'
-import { PooledTransaction } from './transaction.ts'
+import { PooledTransaction, type TransactionClient } from './transaction.ts'
 import type {
   Database,
   DatabaseOptions,
@@ -128,7 +128,7 @@ class PooledDatabase implements Database {
     await this.#pool.end()
   }
 
-  async #acquire(): Promise<PoolClient> {
+  async #acquire(): Promise<PoolClient & TransactionClient> {
     this.#checkOpen()
     try {
       return await this.#pool.connect()

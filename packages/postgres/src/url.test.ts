@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { assert as check, property, string } from 'fast-check'
+import { assert as check, pre, property, string } from 'fast-check'
 import { parseDatabaseUrl, quoteIdentifier, withDatabaseName } from './url.ts'
 
 test('a URL is read in all its parts, escapes undone', () => {
@@ -35,10 +35,18 @@ test('a wrong URL does not put the password into the message', () => {
   )
 })
 
-test('any database name survives withDatabaseName, and server and parameters stay', () => {
+test('"." and "..", which a URL would take for a way through folders, are refused', () => {
+  for (const name of ['.', '..'])
+    assert.throws(() => withDatabaseName('postgres://host/x', name), {
+      code: 'MR_POSTGRES_BAD_URL',
+    })
+})
+
+test('any other database name survives withDatabaseName, and server and parameters stay', () => {
   const url = 'postgres://user:secret@host:1/old?sslmode=disable'
   check(
     property(string({ minLength: 1, unit: 'grapheme' }), (name) => {
+      pre(name !== '.' && name !== '..')
       const address = parseDatabaseUrl(withDatabaseName(url, name))
       assert.equal(address.database, name)
       assert.equal(address.password, 'secret')

@@ -24,9 +24,18 @@ export function parseDatabaseUrl(url: string): DatabaseAddress {
   }
 }
 
-/** The same server, user and parameters, another database. */
+/**
+ * The same server, user and parameters, another database.
+ * @throws PostgresError `MR_POSTGRES_BAD_URL`, also for the names "." and "..", which no URL can carry, however they are escaped.
+ */
 export function withDatabaseName(url: string, name: string): string {
   const parsed = toUrl(url)
+  if (name === '.' || name === '..')
+    throw new PostgresError(
+      'MR_POSTGRES_BAD_URL',
+      `A database named "${name}" cannot stand in a URL; rename it.`,
+      { name },
+    )
   parsed.pathname = `/${encodeURIComponent(name)}`
   return parsed.toString()
 }
