@@ -138,6 +138,7 @@ public class Oracle {
             case "int16": return nodes.numberNode((short) random.nextInt());
             case "int32": return nodes.numberNode(random.nextInt());
             case "int64": return nodes.numberNode(random.nextLong());
+            case "float64": return nodes.numberNode(random.nextInt() / 8.0);
             case "uuid": return nodes.textNode(new Uuid(random.nextLong(), random.nextLong()).toString());
             case "string": return nodes.textNode(least ? "" : randomText());
             case "bytes":

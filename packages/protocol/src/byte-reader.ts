@@ -58,6 +58,10 @@ export class ByteReader {
     return this.buffer.readBigInt64BE(this.#take(8))
   }
 
+  float64(): number {
+    return this.buffer.readDoubleBE(this.#take(8))
+  }
+
   /** Base64url text, see {@link zeroUuid}. */
   uuid(): string {
     const at = this.#take(16)

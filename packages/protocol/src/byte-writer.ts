@@ -62,6 +62,11 @@ export class ByteWriter {
     this.#slab.writeBigInt64BE(value, at)
   }
 
+  float64(value: number): void {
+    const at = this.#reserve(8)
+    this.#slab.writeDoubleBE(value, at)
+  }
+
   /** @param value base64url text of 16 bytes, see `zeroUuid` */
   uuid(value: string): void {
     const at = this.#reserve(16)

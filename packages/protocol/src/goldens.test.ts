@@ -154,6 +154,7 @@ function toJson(type: FieldType, value: unknown, model: unknown): unknown {
     case 'int8':
     case 'int16':
     case 'int32':
+    case 'float64':
     case 'string':
     case 'uuid':
       return value
@@ -182,6 +183,7 @@ function fromJson(type: FieldType, json: unknown): unknown {
     case 'int8':
     case 'int16':
     case 'int32':
+    case 'float64':
     case 'string':
     case 'uuid':
       return json

@@ -167,6 +167,13 @@ export {
   type ListGroupsResponseInput,
 } from './apis/16-list-groups.ts'
 export {
+  saslHandshakeApi,
+  type SaslHandshakeRequest,
+  type SaslHandshakeRequestInput,
+  type SaslHandshakeResponse,
+  type SaslHandshakeResponseInput,
+} from './apis/17-sasl-handshake.ts'
+export {
   apiVersionsApi,
   type ApiVersionsRequest,
   type ApiVersionsRequestInput,
@@ -237,6 +244,27 @@ export {
   type TxnOffsetCommitResponseInput,
 } from './apis/28-txn-offset-commit.ts'
 export {
+  describeAclsApi,
+  type DescribeAclsRequest,
+  type DescribeAclsRequestInput,
+  type DescribeAclsResponse,
+  type DescribeAclsResponseInput,
+} from './apis/29-describe-acls.ts'
+export {
+  createAclsApi,
+  type CreateAclsRequest,
+  type CreateAclsRequestInput,
+  type CreateAclsResponse,
+  type CreateAclsResponseInput,
+} from './apis/30-create-acls.ts'
+export {
+  deleteAclsApi,
+  type DeleteAclsRequest,
+  type DeleteAclsRequestInput,
+  type DeleteAclsResponse,
+  type DeleteAclsResponseInput,
+} from './apis/31-delete-acls.ts'
+export {
   describeConfigsApi,
   type DescribeConfigsRequest,
   type DescribeConfigsRequestInput,
@@ -257,6 +285,13 @@ export {
   type DescribeLogDirsResponse,
   type DescribeLogDirsResponseInput,
 } from './apis/35-describe-log-dirs.ts'
+export {
+  saslAuthenticateApi,
+  type SaslAuthenticateRequest,
+  type SaslAuthenticateRequestInput,
+  type SaslAuthenticateResponse,
+  type SaslAuthenticateResponseInput,
+} from './apis/36-sasl-authenticate.ts'
 export {
   createPartitionsApi,
   type CreatePartitionsRequest,
@@ -286,6 +321,34 @@ export {
   type OffsetDeleteResponseInput,
 } from './apis/47-offset-delete.ts'
 export {
+  describeClientQuotasApi,
+  type DescribeClientQuotasRequest,
+  type DescribeClientQuotasRequestInput,
+  type DescribeClientQuotasResponse,
+  type DescribeClientQuotasResponseInput,
+} from './apis/48-describe-client-quotas.ts'
+export {
+  alterClientQuotasApi,
+  type AlterClientQuotasRequest,
+  type AlterClientQuotasRequestInput,
+  type AlterClientQuotasResponse,
+  type AlterClientQuotasResponseInput,
+} from './apis/49-alter-client-quotas.ts'
+export {
+  describeUserScramCredentialsApi,
+  type DescribeUserScramCredentialsRequest,
+  type DescribeUserScramCredentialsRequestInput,
+  type DescribeUserScramCredentialsResponse,
+  type DescribeUserScramCredentialsResponseInput,
+} from './apis/50-describe-user-scram-credentials.ts'
+export {
+  alterUserScramCredentialsApi,
+  type AlterUserScramCredentialsRequest,
+  type AlterUserScramCredentialsRequestInput,
+  type AlterUserScramCredentialsResponse,
+  type AlterUserScramCredentialsResponseInput,
+} from './apis/51-alter-user-scram-credentials.ts'
+export {
   describeClusterApi,
   type DescribeClusterRequest,
   type DescribeClusterRequestInput,
@@ -313,4 +376,25 @@ export {
   type ListTransactionsResponse,
   type ListTransactionsResponseInput,
 } from './apis/66-list-transactions.ts'
+export {
+  consumerGroupHeartbeatApi,
+  type ConsumerGroupHeartbeatRequest,
+  type ConsumerGroupHeartbeatRequestInput,
+  type ConsumerGroupHeartbeatResponse,
+  type ConsumerGroupHeartbeatResponseInput,
+} from './apis/68-consumer-group-heartbeat.ts'
+export {
+  consumerGroupDescribeApi,
+  type ConsumerGroupDescribeRequest,
+  type ConsumerGroupDescribeRequestInput,
+  type ConsumerGroupDescribeResponse,
+  type ConsumerGroupDescribeResponseInput,
+} from './apis/69-consumer-group-describe.ts'
+export {
+  describeTopicPartitionsApi,
+  type DescribeTopicPartitionsRequest,
+  type DescribeTopicPartitionsRequestInput,
+  type DescribeTopicPartitionsResponse,
+  type DescribeTopicPartitionsResponseInput,
+} from './apis/75-describe-topic-partitions.ts'
 export { type Fields, type Message, type MessageInput } from './schema/fields.ts'

@@ -151,11 +151,28 @@ function fieldCodec(field: Field, context: CodecContext): Codec {
 }
 
 function typeCodec(type: FieldType, context: CodecContext, nullable: boolean): Codec {
-  if (type.kind === 'struct') return structCodec(type.fields, context)
+  if (type.kind === 'struct') {
+    const codec = structCodec(type.fields, context)
+    return nullable ? structOrNull(codec) : codec
+  }
   if (type.kind === 'array') {
     return arrayCodec(typeCodec(type.element, context, false), context, nullable)
   }
   return scalarCodec(type.kind, context, nullable)
+}
+
+/** A byte says whether the structure follows: 1, or -1 for null. Kafka's generated readers take any negative as null. */
+function structOrNull(codec: Codec): Codec {
+  return {
+    read: (reader) => (reader.int8() < 0 ? null : codec.read(reader)),
+    write: (writer, value) => {
+      writer.int8(value === null ? -1 : 1)
+      if (value !== null) codec.write(writer, value)
+    },
+    isDefault: (value) => value !== null && codec.isDefault(value),
+    minBytes: 1,
+    absent: codec.absent,
+  }
 }
 
 function arrayCodec(element: Codec, { flexible }: CodecContext, nullable: boolean): Codec {

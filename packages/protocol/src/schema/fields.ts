@@ -28,6 +28,7 @@ export type ScalarKind =
   | 'int16'
   | 'int32'
   | 'int64'
+  | 'float64'
   | 'string'
   | 'uuid'
   | 'bytes'
@@ -89,6 +90,7 @@ export const int8 = scalar<number>('int8')
 export const int16 = scalar<number>('int16')
 export const int32 = scalar<number>('int32')
 export const int64 = scalar<bigint>('int64')
+export const float64 = scalar<number>('float64')
 /** UTF-8, at most 32,767 bytes. */
 export const string = scalar<string>('string')
 /** Kafka's text form: 22 characters of base64url. */
@@ -114,7 +116,7 @@ export function structs<
   return { type: { kind: 'array', element: { kind: 'struct', fields } }, options: options ?? none }
 }
 
-/** One structure, never null. */
+/** One structure. */
 export function struct<F extends Fields, const O extends FieldOptions<MessageInput<F>> = None>(
   fields: F,
   options?: O,

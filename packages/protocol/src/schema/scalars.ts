@@ -92,6 +92,13 @@ const fixedCodecs: Readonly<Record<Exclude<ScalarKind, 'string' | 'bytes' | 'rec
     minBytes: 8,
     absent: 0n,
   },
+  float64: {
+    read: (reader) => reader.float64(),
+    write: (writer, value) => writer.float64(value as number),
+    isDefault: (value) => value === 0,
+    minBytes: 8,
+    absent: 0,
+  },
   uuid: {
     read: (reader) => reader.uuid(),
     write: (writer, value) => writer.uuid(value as string),
