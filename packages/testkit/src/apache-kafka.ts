@@ -5,14 +5,13 @@
  */
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, open, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { waitUntilKafkaAnswers } from './kafka-probe.ts'
+import { fetchJars, whyNoJars, type JarSet } from './maven-jars.ts'
 
 const run = promisify(execFile)
 
@@ -40,7 +39,6 @@ export interface ApacheKafka extends AsyncDisposable {
 }
 
 const defaultVersion = '4.1.1'
-const cacheDirectory = fileURLToPath(new URL('../../../.cache/apache-kafka/', import.meta.url))
 /** Kafka refuses to start with fewer; small machines run tests beside it. */
 const javaOptions = ['-Xms128m', '-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1']
 const startTimeoutMs = 90_000
@@ -56,7 +54,7 @@ export async function startApacheKafka(
     skip(reason)
     return undefined
   }
-  const jars = await fetchJars(version)
+  const jars = await fetchJars(apacheKafkaJars(version))
   const directory = await mkdtemp(join(tmpdir(), 'millrace-apache-kafka-'))
   try {
     const [port, controllerPort] = await freePorts(2)
@@ -162,57 +160,14 @@ class ApacheKafkaProcess implements ApacheKafka {
 
 /** The line that says why Apache Kafka cannot be started here; `undefined` where it can. */
 export async function whyNoApacheKafka(version = defaultVersion): Promise<string | undefined> {
-  const skipped = `Apache Kafka ${version} is skipped:`
-  if (!(await answers('java', ['-version']))) return `${skipped} no java command.`
-  if (!existsSync(join(cacheDirectory, version, 'libs')) && !(await answers('mvn', ['-version'])))
-    return `${skipped} no mvn command, and its jars are not in .cache yet.`
-  return undefined
+  const reason = await whyNoJars(apacheKafkaJars(version))
+  return reason === undefined ? undefined : `Apache Kafka ${version} is skipped: ${reason}`
 }
 
-async function answers(command: string, args: readonly string[]): Promise<boolean> {
-  return run(command, args).then(
-    () => true,
-    () => false,
-  )
-}
-
-/** Fills `.cache/apache-kafka/<version>/libs` once. Several processes may do it at once: the last rename wins or is dropped. */
-async function fetchJars(version: string): Promise<string> {
-  const libs = join(cacheDirectory, version, 'libs')
-  if (existsSync(libs)) return libs
-  await mkdir(join(cacheDirectory, version), { recursive: true })
-  const work = await mkdtemp(join(cacheDirectory, 'fetch-'))
-  try {
-    await writeFile(join(work, 'pom.xml'), pom(version))
-    await run(
-      'mvn',
-      [
-        '-B',
-        '-q',
-        'dependency:copy-dependencies',
-        '-DoutputDirectory=libs',
-        '-DincludeScope=runtime',
-      ],
-      { cwd: work },
-    )
-    await rename(join(work, 'libs'), libs).catch((error: unknown) => {
-      if (!existsSync(libs)) throw error
-    })
-  } finally {
-    await rm(work, { recursive: true, force: true })
-  }
-  return libs
-}
-
-function pom(version: string): string {
-  const dependency = (artifact: string): string =>
-    `<dependency><groupId>org.apache.kafka</groupId><artifactId>${artifact}</artifactId><version>${version}</version></dependency>`
-  return `<project xmlns="http://maven.apache.org/POM/4.0.0">
-  <modelVersion>4.0.0</modelVersion>
-  <groupId>dev.millrace</groupId><artifactId>apache-kafka-for-tests</artifactId><version>1</version>
-  <dependencies>${dependency('kafka_2.13')}${dependency('kafka-tools')}</dependencies>
-</project>
-`
+/** The server and its command line tools. The name of the set is also its folder in `.cache`. */
+export function apacheKafkaJars(version: string): JarSet {
+  const jar = (artifactId: string) => ({ groupId: 'org.apache.kafka', artifactId, version })
+  return { name: `apache-kafka/${version}`, jars: [jar('kafka_2.13'), jar('kafka-tools')] }
 }
 
 function serverProperties(

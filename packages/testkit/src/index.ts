@@ -1,4 +1,5 @@
 export {
+  apacheKafkaJars,
   startApacheKafka,
   whyNoApacheKafka,
   type ApacheKafka,
@@ -11,3 +12,4 @@ export {
   type KafkaBackend,
   type RunningKafka,
 } from './kafka-backends.ts'
+export { fetchJars, whyNoJars, type JarSet, type MavenJar } from './maven-jars.ts'
