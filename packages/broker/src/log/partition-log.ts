@@ -61,6 +61,8 @@ export type VisibilityListener = (bytes: number | null) => void
 export class PartitionLog {
   readonly directory: string
   settings: LogSettings
+  /** Written into every batch appended. Rises when the partition's leader moves; set from the broker's journal after a start. */
+  leaderEpoch = 0
   readonly #context: LogContext
   /** Oldest first, never empty; the last one is written to. */
   #segments: Segment[]
@@ -166,7 +168,7 @@ export class PartitionLog {
     const baseOffset = this.#endOffset
     const lastOffset = baseOffset + batch.lastOffsetDelta
     setBatchBaseOffset(batch.bytes, 0, baseOffset)
-    setBatchLeaderEpoch(batch.bytes, 0, 0)
+    setBatchLeaderEpoch(batch.bytes, 0, this.leaderEpoch)
     this.#active.append(batch.bytes, lastOffset, batch.maxTimestampMs)
     this.#activeSinceMs ??= this.#context.clock.now()
     this.#endOffset = lastOffset + 1
