@@ -67,10 +67,12 @@ function append(
   const nowMs = broker.clock.now()
   const batch = checkBatch(records, settings, version, nowMs)
   if ('errorCode' in batch) return refuseBatch(index, batch)
+  if (batch.isTransactional) return refuse(index, errorCodes.INVALID_TXN_STATE)
   try {
     const verdict = log.append(batch)
     if (verdict.kind === 'staleEpoch') return refuse(index, errorCodes.INVALID_PRODUCER_EPOCH)
     if (verdict.kind === 'outOfOrder') return refuse(index, errorCodes.OUT_OF_ORDER_SEQUENCE_NUMBER)
+    if (verdict.kind === 'transactionOpen') return refuse(index, errorCodes.INVALID_TXN_STATE)
     // A duplicate may have been appended a moment ago and still wait for its sync.
     touched.add(log)
     if (verdict.kind === 'appended')

@@ -90,16 +90,16 @@ function checkHeader(bytes: Buffer, apiVersion: number): Refusal | undefined {
     return refuse(errorCodes.INVALID_RECORD, 'The record count does not agree with the offsets.')
   if (isBatchControl(bytes, 0))
     return refuse(errorCodes.INVALID_RECORD, 'Clients may not write control batches.')
-  // Transactions come later; accepting such a batch would show records that may be aborted.
-  if (isBatchTransactional(bytes, 0))
-    return refuse(errorCodes.INVALID_TXN_STATE, 'This broker does not serve transactions yet.')
   const codec = batchCodec(bytes, 0)
   if (codec > HIGHEST_CODEC)
     return refuse(errorCodes.INVALID_RECORD, `There is no compression codec ${codec}.`)
   if (codec === ZSTD && apiVersion < ZSTD_VERSION)
     return refuse(errorCodes.UNSUPPORTED_COMPRESSION_TYPE, 'zstd needs Produce v7 or later.')
   const producerId = batchProducerId(bytes, 0)
-  if (producerId < 0) return undefined
+  if (producerId < 0)
+    return isBatchTransactional(bytes, 0)
+      ? refuse(errorCodes.INVALID_RECORD, 'A transactional batch needs a producer id.')
+      : undefined
   if (producerId > Number.MAX_SAFE_INTEGER)
     return refuse(errorCodes.INVALID_RECORD, 'The producer id was not given out by this broker.')
   if (batchProducerEpoch(bytes, 0) < 0 || batchBaseSequence(bytes, 0) < 0)
@@ -152,6 +152,7 @@ function accept(bytes: Buffer, settings: ProduceSettings, nowMs: number): Checke
     producerEpoch: batchProducerEpoch(bytes, 0),
     firstSequence,
     lastSequence: lastSequenceOf(firstSequence, lastOffsetDelta),
+    isTransactional: isBatchTransactional(bytes, 0),
   }
 }
 

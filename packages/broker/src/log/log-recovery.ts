@@ -7,12 +7,16 @@ import {
   batchMaxTimestamp,
   batchProducerEpoch,
   batchProducerId,
+  isBatchControl,
+  isBatchTransactional,
 } from '@millrace/protocol'
 import type { Disk } from './disk.ts'
 import { decodeFrame } from './frames.ts'
+import { LogTransactions, type LogTransactionsSnapshot } from './log-transactions.ts'
 import { lastSequenceOf, ProducerStates, type ProducerSnapshot } from './producer-states.ts'
 import { scanBatches } from './recovery.ts'
 import { placeOf, Segment, segmentBaseOffset } from './segment.ts'
+import { isCommitMarker } from './transaction-marker.ts'
 
 /**
  * What need not be checked at the next start: everything before `position` of `segment` was synced. Losing the file costs time, never
@@ -24,11 +28,14 @@ export interface Checkpoint {
   readonly position: number
   readonly endOffset: number
   readonly producers: ProducerSnapshot
+  /** Missing in checkpoints from before there were transactions. */
+  readonly transactions?: LogTransactionsSnapshot
 }
 
 export interface RecoveredLog {
   readonly segments: Segment[]
   readonly producers: ProducerStates
+  readonly transactions: LogTransactions
   readonly endOffset: number
   /** Bytes after the checkpoint that were read again. */
   readonly replayedBytes: number
@@ -44,13 +51,17 @@ export function recoverLog(
   const segments = openSegments(disk, directory)
   const checkpoint = usableCheckpoint(readCheckpoint(disk, directory), segments)
   const producers = ProducerStates.restore(checkpoint?.producers ?? [])
+  const transactions = LogTransactions.restore(
+    checkpoint?.transactions ?? { open: [], aborted: [] },
+  )
+  const state = { producers, transactions, nowMs }
   let endOffset = checkpoint?.endOffset ?? segments[0]!.baseOffset
   let replayedBytes = 0
   for (let index = 0; index < segments.length; index++) {
     const segment = segments[index]!
     if (checkpoint !== undefined && segment.baseOffset < checkpoint.segment) continue
     const from = segment.baseOffset === checkpoint?.segment ? checkpoint.position : 0
-    const result = replay(segment, from, Math.max(endOffset, segment.baseOffset), producers, nowMs)
+    const result = replay(segment, from, Math.max(endOffset, segment.baseOffset), state)
     replayedBytes += segment.sizeBytes - from
     endOffset = result.nextOffset
     if (result.damage === undefined) continue
@@ -62,7 +73,7 @@ export function recoverLog(
       reason: result.damage,
     })
   }
-  return { segments, producers, endOffset, replayedBytes }
+  return { segments, producers, transactions, endOffset, replayedBytes }
 }
 
 function openSegments(disk: Disk, directory: string): Segment[] {
@@ -98,23 +109,46 @@ function usableCheckpoint(
     : undefined
 }
 
+/** What the batches say beside their records. */
+interface ReplayedState {
+  readonly producers: ProducerStates
+  readonly transactions: LogTransactions
+  readonly nowMs: number
+}
+
 function replay(
   segment: Segment,
   from: number,
   expectedOffset: number,
-  producers: ProducerStates,
-  nowMs: number,
+  state: ReplayedState,
 ): ReturnType<typeof scanBatches> {
   if (segment.sizeBytes === from)
     return { endPosition: from, nextOffset: expectedOffset, damage: undefined }
   segment.resumeIndex(from)
   return scanBatches(segment.file, from, expectedOffset, (buffer, at, position) => {
     segment.noteBatch(placeOf(buffer, at, position))
-    replayProducer(producers, buffer, at, nowMs)
+    if (isBatchControl(buffer, at)) replayMarker(state, buffer, at)
+    else replayProducer(state, buffer, at)
   })
 }
 
-function replayProducer(producers: ProducerStates, b: Buffer, at: number, nowMs: number): void {
+function replayMarker(
+  { producers, transactions, nowMs }: ReplayedState,
+  b: Buffer,
+  at: number,
+): void {
+  const isCommit = isCommitMarker(b, at)
+  if (isCommit === undefined) return
+  const producerId = batchProducerId(b, at)
+  producers.recordMarker(producerId, batchProducerEpoch(b, at), nowMs)
+  transactions.noteMarker(producerId, batchBaseOffset(b, at), isCommit)
+}
+
+function replayProducer(
+  { producers, transactions, nowMs }: ReplayedState,
+  b: Buffer,
+  at: number,
+): void {
   const producerId = batchProducerId(b, at)
   const firstSequence = batchBaseSequence(b, at)
   if (producerId < 0 || firstSequence < 0) return
@@ -127,7 +161,10 @@ function replayProducer(producers: ProducerStates, b: Buffer, at: number, nowMs:
     lastOffset: firstOffset + lastOffsetDelta,
     timestampMs: batchMaxTimestamp(b, at),
   }
-  producers.record(producerId, batchProducerEpoch(b, at), batch, nowMs)
+  const producerEpoch = batchProducerEpoch(b, at)
+  producers.record(producerId, producerEpoch, batch, nowMs)
+  if (isBatchTransactional(b, at))
+    transactions.noteBatch({ producerId, producerEpoch, firstOffset, bytesBefore: -Infinity })
 }
 
 /** Cuts segment number `index` at `position`; later ones go altogether, since offsets may not have holes. Returns the bytes lost. */

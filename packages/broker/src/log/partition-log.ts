@@ -5,8 +5,10 @@ import { limits } from '../limits.ts'
 import type { Disk } from './disk.ts'
 import { encodeFrame } from './frames.ts'
 import { recoverLog, type Checkpoint } from './log-recovery.ts'
-import type { ProducerStates, ProducedBatch } from './producer-states.ts'
+import type { AbortedTransaction, LogTransactions, OpenTransaction } from './log-transactions.ts'
+import type { ProducerStates, ProducedBatch, ProducerView } from './producer-states.ts'
 import { Segment } from './segment.ts'
+import { buildMarker, type TransactionMarker } from './transaction-marker.ts'
 
 /** The topic settings that a log obeys. `-1` means without bound, as in Kafka. */
 export interface LogSettings {
@@ -41,6 +43,8 @@ export interface CheckedBatch {
   readonly producerEpoch: number
   readonly firstSequence: number
   readonly lastSequence: number
+  /** Part of its producer's transaction; that the transaction allows it has been checked. */
+  readonly isTransactional: boolean
 }
 
 export type AppendVerdict =
@@ -48,6 +52,8 @@ export type AppendVerdict =
   | { readonly kind: 'duplicate'; readonly batch: ProducedBatch }
   | { readonly kind: 'staleEpoch' }
   | { readonly kind: 'outOfOrder' }
+  /** A plain batch of a producer that has a transaction open here. */
+  | { readonly kind: 'transactionOpen' }
 
 /** Told how many bytes have become readable; null: look again (log start moved, or the log is gone). */
 export type VisibilityListener = (bytes: number | null) => void
@@ -55,7 +61,8 @@ export type VisibilityListener = (bytes: number | null) => void
 /**
  * The records of one partition: segments on disk, the state of its producers, and three offsets.
  * `logStartOffset` ≤ `highWatermark` ≤ `endOffset`; readers see up to the high watermark, which trails the end only in `group` mode, where
- * records wait for their sync. All methods run to their end without giving up the thread, so no call sees another half done; only
+ * records wait for their sync. Readers of committed records alone see up to the last stable offset: where the first open transaction
+ * begins, or the high watermark. All methods run to their end without giving up the thread, so no call sees another half done; only
  * syncs wait, and they note beforehand what they will have made durable.
  */
 export class PartitionLog {
@@ -67,6 +74,7 @@ export class PartitionLog {
   /** Oldest first, never empty; the last one is written to. */
   #segments: Segment[]
   #producers: ProducerStates
+  #transactions: LogTransactions
   #logStartOffset: number
   #endOffset: number
   #highWatermark: number
@@ -83,6 +91,9 @@ export class PartitionLog {
   /** Set for good when the disk failed in a way that leaves the log's end unknown. */
   #failure: Error | undefined
   readonly #listeners = new Set<VisibilityListener>()
+  /** The same for readers of committed records alone, and how many bytes they have been told of. */
+  readonly #stableListeners = new Set<VisibilityListener>()
+  #stableBytes = 0
 
   private constructor(
     directory: string,
@@ -96,6 +107,7 @@ export class PartitionLog {
     const recovered = recoverLog(context.disk, directory, context.logger, context.clock.now())
     this.#segments = recovered.segments
     this.#producers = recovered.producers
+    this.#transactions = recovered.transactions
     this.#endOffset = recovered.endOffset
     this.#highWatermark = recovered.endOffset
     this.#logStartOffset = Math.min(
@@ -109,6 +121,9 @@ export class PartitionLog {
       this.#appendedBytes = recovered.replayedBytes
       this.#visibleBytes = recovered.replayedBytes
     }
+    this.#transactions.forgetBefore(this.#logStartOffset)
+    this.#transactions.settle(this.#highWatermark)
+    this.#stableBytes = this.#countStableBytes()
   }
 
   /**
@@ -138,6 +153,49 @@ export class PartitionLog {
     return this.#endOffset
   }
 
+  /**
+   * All below it is decided: where the first transaction begins whose marker is not readable yet, or the high watermark. Never below the
+   * log start.
+   */
+  get lastStableOffset(): number {
+    const unstable = this.#transactions.firstUnstable
+    if (unstable === undefined) return this.#highWatermark
+    return Math.min(Math.max(unstable.firstOffset, this.#logStartOffset), this.#highWatermark)
+  }
+
+  /** Transactions that have records here and no marker yet, in the order they began. */
+  get openTransactions(): Iterable<OpenTransaction> {
+    return this.#transactions.open
+  }
+
+  openTransactionOf(producerId: number): OpenTransaction | undefined {
+    return this.#transactions.of(producerId)
+  }
+
+  /** Every aborted transaction with its marker in the log, in marker order. */
+  get abortedTransactions(): readonly AbortedTransaction[] {
+    return this.#transactions.aborted
+  }
+
+  /** What a read_committed reader of `[fromOffset, toOffset)` must drop, in marker order. */
+  abortedIn(fromOffset: number, toOffset: number): AbortedTransaction[] {
+    return this.#transactions.abortedIn(fromOffset, toOffset)
+  }
+
+  /** Compaction removed these abort markers; without them their transactions may not be listed any more. */
+  forgetAbortMarkers(markerOffsets: ReadonlySet<number>): void {
+    this.#transactions.forgetMarkers(markerOffsets)
+  }
+
+  /** Idempotent and transactional producers remembered here, in the order of their last use. */
+  get producers(): Iterable<ProducerView> {
+    return this.#producers.entries()
+  }
+
+  knowsProducer(producerId: number): boolean {
+    return this.#producers.has(producerId)
+  }
+
   get sizeBytes(): number {
     return this.#segments.reduce((sum, segment) => sum + segment.sizeBytes, 0)
   }
@@ -164,20 +222,32 @@ export class PartitionLog {
     if (this.#failure !== undefined) throw this.#failure
     const verdict = this.#checkSequence(batch)
     if (verdict !== undefined) return verdict
-    this.#rollIfNeeded(batch)
-    const baseOffset = this.#endOffset
-    const lastOffset = baseOffset + batch.lastOffsetDelta
-    setBatchBaseOffset(batch.bytes, 0, baseOffset)
-    setBatchLeaderEpoch(batch.bytes, 0, this.leaderEpoch)
-    this.#active.append(batch.bytes, lastOffset, batch.maxTimestampMs)
-    this.#activeSinceMs ??= this.#context.clock.now()
-    this.#endOffset = lastOffset + 1
-    this.#appendedBytes += batch.bytes.length
-    this.#unsynced.add(this.#active)
-    if (batch.producerId >= 0) this.#recordProducer(batch, baseOffset, lastOffset)
-    if (this.#context.fsync === 'always') this.#syncNow()
-    if (this.#context.fsync !== 'group') this.#show(this.#endOffset, this.#appendedBytes)
+    const bytesBefore = this.#appendedBytes
+    const baseOffset = this.#write(batch.bytes, batch.lastOffsetDelta, batch.maxTimestampMs)
+    if (batch.producerId >= 0)
+      this.#recordProducer(batch, baseOffset, baseOffset + batch.lastOffsetDelta)
+    if (batch.isTransactional) {
+      const { producerId, producerEpoch } = batch
+      const open = { producerId, producerEpoch, firstOffset: baseOffset, bytesBefore }
+      this.#transactions.noteBatch(open)
+    }
+    this.#finishAppend()
     return { kind: 'appended', baseOffset }
+  }
+
+  /**
+   * Ends the producer's transaction here, or, where it has none, only fences what comes with a lower epoch. Readable like any batch.
+   * @returns the marker's offset
+   * @throws the disk's error; nothing was appended then
+   */
+  appendMarker(marker: TransactionMarker): number {
+    if (this.#failure !== undefined) throw this.#failure
+    const nowMs = this.#context.clock.now()
+    const offset = this.#write(buildMarker(marker, nowMs), 0, nowMs)
+    this.#producers.recordMarker(marker.producerId, marker.producerEpoch, nowMs)
+    this.#transactions.noteMarker(marker.producerId, offset, marker.isCommit)
+    this.#finishAppend()
+    return offset
   }
 
   /** Makes durable and readable what was appended before the call. After a failed sync nobody knows what is on the device: the log stops. */
@@ -199,11 +269,18 @@ export class PartitionLog {
   /**
    * Whole batches from the one that holds `offset` on, as they stand in the file.
    * @param maxBytes bound of the answer; with `minOneBatch` the first batch comes whole even if it is larger (KIP-74)
-   * @returns an empty Buffer at the high watermark, undefined when `offset` lies outside of the log
+   * @param isStableOnly ends at the last stable offset instead of the high watermark (read_committed)
+   * @returns an empty Buffer where that end is reached, undefined when `offset` lies outside of the log
    */
-  read(offset: number, maxBytes: number, minOneBatch: boolean): Buffer | undefined {
+  read(
+    offset: number,
+    maxBytes: number,
+    minOneBatch: boolean,
+    isStableOnly = false,
+  ): Buffer | undefined {
     if (offset < this.#logStartOffset || offset > this.#highWatermark) return undefined
-    if (offset === this.#highWatermark) return Buffer.alloc(0)
+    const endOffset = isStableOnly ? this.lastStableOffset : this.#highWatermark
+    if (offset >= endOffset) return Buffer.alloc(0)
     for (let index = this.#segmentIndexOf(offset); index < this.#segments.length; index++) {
       const segment = this.#segments[index]!
       const first = segment.findOffset(
@@ -211,8 +288,7 @@ export class PartitionLog {
         segment.index.positionBefore(offset - segment.baseOffset),
       )
       // Compaction may leave a segment without anything at or above the offset; the next one has it.
-      if (first !== undefined)
-        return segment.read(first, maxBytes, minOneBatch, this.#highWatermark)
+      if (first !== undefined) return segment.read(first, maxBytes, minOneBatch, endOffset)
     }
     return Buffer.alloc(0)
   }
@@ -236,10 +312,14 @@ export class PartitionLog {
     return this.#highWatermark === this.#logStartOffset || highest < 0 ? undefined : highest
   }
 
-  /** Readers are told of every growth of the readable part until they take the listener back. */
-  listen(listener: VisibilityListener): () => void {
-    this.#listeners.add(listener)
-    return () => this.#listeners.delete(listener)
+  /**
+   * Readers are told of every growth of the part they may read until they take the listener back.
+   * @param isStableOnly of the part below the last stable offset: a commit or abort tells of all that it made stable
+   */
+  listen(listener: VisibilityListener, isStableOnly = false): () => void {
+    const listeners = isStableOnly ? this.#stableListeners : this.#listeners
+    listeners.add(listener)
+    return () => listeners.delete(listener)
   }
 
   /** Bytes that became readable since the log was opened: the difference of two calls says how much came in between. */
@@ -254,6 +334,7 @@ export class PartitionLog {
     this.#logStartOffset = offset
     while (this.#segments.length > 1 && this.#segments[1]!.baseOffset <= offset)
       this.#removeOldest()
+    this.#transactions.forgetBefore(offset)
     this.#notify(null)
   }
 
@@ -272,13 +353,17 @@ export class PartitionLog {
       this.#removeOldest()
       removed++
     }
-    if (removed > 0) this.#notify(null)
+    if (removed > 0) {
+      this.#transactions.forgetBefore(this.#logStartOffset)
+      this.#notify(null)
+    }
     return removed
   }
 
   /** Forgets producers idle for longer than `limits.producerExpirationMs`. */
   expireProducers(): void {
-    this.#producers.expire(this.#context.clock.now() - limits.producerExpirationMs)
+    const beforeMs = this.#context.clock.now() - limits.producerExpirationMs
+    this.#producers.expire(beforeMs, (id) => this.#transactions.of(id) !== undefined)
   }
 
   /** True when enough was appended, or anything and `isDue`, since the last checkpoint. */
@@ -316,13 +401,36 @@ export class PartitionLog {
     for (const segment of this.#segments) segment.close()
     this.#notify(null)
     this.#listeners.clear()
+    this.#stableListeners.clear()
   }
 
   #checkSequence(batch: CheckedBatch): AppendVerdict | undefined {
     if (batch.producerId < 0) return undefined
     const { producerId, producerEpoch, firstSequence, lastSequence } = batch
     const verdict = this.#producers.check(producerId, producerEpoch, firstSequence, lastSequence)
-    return verdict.kind === 'append' ? undefined : verdict
+    if (verdict.kind !== 'append') return verdict
+    const isOpen = this.#transactions.of(producerId) !== undefined
+    return isOpen && !batch.isTransactional ? { kind: 'transactionOpen' } : undefined
+  }
+
+  /** Puts the batch at the end of the active segment and assigns its offsets in place. */
+  #write(bytes: Buffer, lastOffsetDelta: number, maxTimestampMs: number): number {
+    this.#rollIfNeeded(bytes.length, lastOffsetDelta)
+    const baseOffset = this.#endOffset
+    const lastOffset = baseOffset + lastOffsetDelta
+    setBatchBaseOffset(bytes, 0, baseOffset)
+    setBatchLeaderEpoch(bytes, 0, this.leaderEpoch)
+    this.#active.append(bytes, lastOffset, maxTimestampMs)
+    this.#activeSinceMs ??= this.#context.clock.now()
+    this.#endOffset = lastOffset + 1
+    this.#appendedBytes += bytes.length
+    this.#unsynced.add(this.#active)
+    return baseOffset
+  }
+
+  #finishAppend(): void {
+    if (this.#context.fsync === 'always') this.#syncNow()
+    if (this.#context.fsync !== 'group') this.#show(this.#endOffset, this.#appendedBytes)
   }
 
   #recordProducer(batch: CheckedBatch, firstOffset: number, lastOffset: number): void {
@@ -335,15 +443,15 @@ export class PartitionLog {
     )
   }
 
-  #rollIfNeeded(batch: CheckedBatch): void {
+  #rollIfNeeded(sizeBytes: number, lastOffsetDelta: number): void {
     const active = this.#active
     if (active.sizeBytes === 0) return
-    const isFull = active.sizeBytes + batch.bytes.length > this.settings.segmentBytes
+    const isFull = active.sizeBytes + sizeBytes > this.settings.segmentBytes
     const isOld =
       this.#activeSinceMs !== undefined &&
       this.#context.clock.now() - this.#activeSinceMs >= this.settings.segmentMs
     // Offsets within a segment are 32 bits in the index.
-    const isWide = this.#endOffset + batch.lastOffsetDelta - active.baseOffset > 0x7fff_ffff
+    const isWide = this.#endOffset + lastOffsetDelta - active.baseOffset > 0x7fff_ffff
     if (isFull || isOld || isWide) this.#roll()
   }
 
@@ -361,11 +469,24 @@ export class PartitionLog {
     if (bytes <= 0) return
     this.#highWatermark = endOffset
     this.#visibleBytes = appendedBytes
-    this.#notify(bytes)
+    this.#transactions.settle(endOffset)
+    for (const listener of this.#listeners) listener(bytes)
+    const stableBytes = this.#countStableBytes()
+    const grown = stableBytes - this.#stableBytes
+    if (grown <= 0) return
+    this.#stableBytes = stableBytes
+    for (const listener of this.#stableListeners) listener(grown)
+  }
+
+  /** Bytes appended below the last stable offset since the log was opened; what was there before counts for nothing. */
+  #countStableBytes(): number {
+    const unstable = this.#transactions.firstUnstable
+    return Math.min(unstable?.bytesBefore ?? Infinity, this.#visibleBytes)
   }
 
   #notify(bytes: number | null): void {
     for (const listener of this.#listeners) listener(bytes)
+    for (const listener of this.#stableListeners) listener(bytes)
   }
 
   #syncNow(): void {
@@ -439,6 +560,7 @@ export class PartitionLog {
       position: active.sizeBytes,
       endOffset: this.#endOffset,
       producers: this.#producers.snapshot(),
+      transactions: this.#transactions.snapshot(),
     }
     const frame = encodeFrame(checkpoint)
     return () => {

@@ -19,6 +19,15 @@ interface ProducerState {
   lastSeenMs: number
 }
 
+/** A producer as DescribeProducers shows it. */
+export interface ProducerView {
+  readonly producerId: number
+  readonly epoch: number
+  /** -1 before its first batch of the epoch. */
+  readonly lastSequence: number
+  readonly lastSeenMs: number
+}
+
 /** As `JSON.stringify` takes it: id, epoch, last seen, batches as rows. */
 export type ProducerSnapshot = readonly (readonly [
   producerId: number,
@@ -84,12 +93,37 @@ export class ProducerStates {
     this.#states.set(producerId, state)
   }
 
-  /** Forgets producers that were last seen before `beforeMs`. */
-  expire(beforeMs: number): void {
+  has(producerId: number): boolean {
+    return this.#states.has(producerId)
+  }
+
+  /**
+   * A transaction marker was appended: whatever still comes with a lower epoch is refused, and a higher one starts its sequence anew.
+   */
+  recordMarker(producerId: number, epoch: number, nowMs: number): void {
+    const state = this.#states.get(producerId) ?? { epoch, batches: [], lastSeenMs: nowMs }
+    this.#states.delete(producerId)
+    if (epoch > state.epoch) {
+      state.epoch = epoch
+      state.batches = []
+    }
+    state.lastSeenMs = nowMs
+    this.#makeRoom()
+    this.#states.set(producerId, state)
+  }
+
+  /** Forgets producers that were last seen before `beforeMs` and have no open transaction. */
+  expire(beforeMs: number, hasOpenTransaction: (producerId: number) => boolean): void {
     for (const [producerId, state] of this.#states) {
       if (state.lastSeenMs >= beforeMs) return
-      this.#states.delete(producerId)
+      if (!hasOpenTransaction(producerId)) this.#states.delete(producerId)
     }
+  }
+
+  /** In the order of their last use. */
+  *entries(): Generator<ProducerView> {
+    for (const [producerId, { epoch, batches, lastSeenMs }] of this.#states)
+      yield { producerId, epoch, lastSequence: batches.at(-1)?.lastSequence ?? -1, lastSeenMs }
   }
 
   snapshot(): ProducerSnapshot {
