@@ -1,6 +1,6 @@
 import { backoffMs, type Clock, type Logger, type Timer } from '@millrace/core'
 import type { ContractRegistry } from '@millrace/events'
-import { KafkaError, type Consumer, type ConsumerBatch, type TopicPartition } from '@millrace/kafka'
+import { KafkaError, type TopicPartition } from '@millrace/kafka'
 import type { BatchEnd, BatchJob } from './batch-job.ts'
 import type { BatchRunner } from './batch-runner.ts'
 import type { DeadLetters } from './dead-letters.ts'
@@ -11,7 +11,14 @@ import { keyOf, OffsetCommitter } from './offset-committer.ts'
 import type { LogPartitions } from './partitions.ts'
 import type { Patience } from './patience.ts'
 import { waitAtMost } from './wait-at-most.ts'
-import type { ConsumeOptions, InboxConsumer, InboxConsumerStats, KafkaClient } from './types.ts'
+import type {
+  ConsumeOptions,
+  GroupConsumer,
+  InboxBatch,
+  InboxConsumer,
+  InboxConsumerStats,
+  KafkaClient,
+} from './types.ts'
 
 const reconnectBackoff = { baseMs: 200, maxMs: 5_000 }
 
@@ -43,7 +50,7 @@ const abandonMs = 5_000
 
 /** What is bound to one membership of the group. */
 interface Session {
-  readonly consumer: Consumer
+  readonly consumer: GroupConsumer
   readonly committer: OffsetCommitter
   /** Partitions that wait for the next attempt at their head. */
   readonly paused: Map<string, { readonly at: TopicPartition; readonly timer: Timer }>
@@ -55,7 +62,7 @@ interface Session {
 
 /** A batch under way. */
 interface InFlight {
-  readonly batch: ConsumerBatch
+  readonly batch: InboxBatch
   readonly cancel: AbortController
   readonly done: Promise<true>
   /** It waits for infrastructure. */
@@ -206,7 +213,7 @@ export class KafkaInboxConsumer implements InboxConsumer {
     return session
   }
 
-  async #handle(session: Session, batch: ConsumerBatch): Promise<void> {
+  async #handle(session: Session, batch: InboxBatch): Promise<void> {
     // Not committed, so the next owner reads it.
     if (session.leaving.has(keyOf(batch))) return
     const key = keyOf(batch)
@@ -223,7 +230,7 @@ export class KafkaInboxConsumer implements InboxConsumer {
     }
   }
 
-  async #runBatch(session: Session, batch: ConsumerBatch, signal: AbortSignal): Promise<BatchEnd> {
+  async #runBatch(session: Session, batch: InboxBatch, signal: AbortSignal): Promise<BatchEnd> {
     const { contracts, partitions, patience, runner, groupId, clock } = this.#options
     const { topic, partition } = batch
     const start = batch.records[0]?.offset ?? 0n
@@ -254,7 +261,7 @@ export class KafkaInboxConsumer implements InboxConsumer {
     }
   }
 
-  #settle(session: Session, batch: ConsumerBatch, end: BatchEnd): void {
+  #settle(session: Session, batch: InboxBatch, end: BatchEnd): void {
     if (end.kind === 'done' || batch.signal.aborted || this.#closing.signal.aborted) return
     if (session.leaving.has(keyOf(batch))) return
     const { topic, partition } = batch
@@ -321,7 +328,7 @@ export class KafkaInboxConsumer implements InboxConsumer {
 
 /** Commits where we stand: the coordinator refuses it when the generation is over. */
 async function confirmOwnership(
-  consumer: Consumer,
+  consumer: GroupConsumer,
   position: TopicPartition & { readonly offset: bigint },
 ): Promise<boolean> {
   try {

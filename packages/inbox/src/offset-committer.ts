@@ -1,5 +1,6 @@
 import type { Clock, Logger, Timer } from '@millrace/core'
-import { KafkaError, type Consumer, type TopicPartition } from '@millrace/kafka'
+import { KafkaError, type TopicPartition } from '@millrace/kafka'
+import type { GroupConsumer } from './types.ts'
 
 const retryMs = 500
 
@@ -8,7 +9,7 @@ const retryMs = 500
  * a re-read that the log recognises, so errors are retried and never stop anything.
  */
 export class OffsetCommitter {
-  readonly #consumer: Consumer
+  readonly #consumer: GroupConsumer
   readonly #logger: Logger
   readonly #clock: Clock
   readonly #pending = new Map<string, TopicPartition & { readonly offset: bigint }>()
@@ -16,7 +17,7 @@ export class OffsetCommitter {
   #retry: Timer | undefined
   #isClosed = false
 
-  constructor(consumer: Consumer, logger: Logger, clock: Clock) {
+  constructor(consumer: GroupConsumer, logger: Logger, clock: Clock) {
     this.#consumer = consumer
     this.#logger = logger
     this.#clock = clock

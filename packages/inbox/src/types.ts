@@ -3,6 +3,7 @@ import type { ContractRegistry, EventEnvelope } from '@millrace/events'
 import type {
   Admin,
   Consumer,
+  ConsumerBatch,
   ConsumerOptions,
   KafkaOptions,
   PartitionLag,
@@ -62,9 +63,23 @@ export type BatchHandler = (
  */
 export type HandlerEffects = 'none' | 'idempotent' | 'external'
 
+/** What the inbox looks at in a batch of records. */
+export type InboxBatch = Pick<
+  ConsumerBatch,
+  'topic' | 'partition' | 'records' | 'highWatermark' | 'generationId' | 'signal'
+>
+
+/** What the inbox needs of a consumer. */
+export type GroupConsumer = Pick<
+  Consumer,
+  'commit' | 'seek' | 'pause' | 'resume' | 'assignment' | 'close'
+> &
+  AsyncIterable<InboxBatch> &
+  AsyncDisposable
+
 /** How the inbox reaches Kafka; replaced in tests. */
 export interface KafkaClient {
-  createConsumer(options: ConsumerOptions): Promise<Consumer>
+  createConsumer(options: ConsumerOptions): Promise<GroupConsumer>
   createProducer(options: ProducerOptions): Promise<Producer>
   createAdmin(options: KafkaOptions): Promise<Admin>
 }

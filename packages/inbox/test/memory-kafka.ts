@@ -2,8 +2,6 @@ import { Wakeup } from '@millrace/core'
 import {
   KafkaError,
   type Admin,
-  type Consumer,
-  type ConsumerBatch,
   type ConsumerOptions,
   type ConsumerRecord,
   type Producer,
@@ -11,7 +9,7 @@ import {
   type TopicPartition,
   type TopicPartitionOffset,
 } from '@millrace/kafka'
-import type { KafkaClient } from '../src/types.ts'
+import type { GroupConsumer, InboxBatch, KafkaClient } from '../src/types.ts'
 
 interface Group {
   generation: number
@@ -112,7 +110,7 @@ export class MemoryKafka implements KafkaClient {
     }
   }
 
-  createConsumer(options: ConsumerOptions): Promise<Consumer> {
+  createConsumer(options: ConsumerOptions): Promise<GroupConsumer> {
     const group = this.group(options.groupId)
     const consumer = new MemoryConsumer(this, group, options)
     group.members.add(consumer)
@@ -195,7 +193,7 @@ interface Owned {
   isHeld: boolean
 }
 
-class MemoryConsumer implements Consumer {
+class MemoryConsumer implements GroupConsumer {
   readonly options: ConsumerOptions
   readonly #kafka: MemoryKafka
   readonly #group: Group
@@ -234,7 +232,7 @@ class MemoryConsumer implements Consumer {
     this.wake()
   }
 
-  async *[Symbol.asyncIterator](): AsyncIterator<ConsumerBatch> {
+  async *[Symbol.asyncIterator](): AsyncIterator<InboxBatch> {
     const wakeup = new Wakeup()
     while (!this.#isClosed) {
       const taken = this.#nextBatch()
@@ -254,7 +252,7 @@ class MemoryConsumer implements Consumer {
     }
   }
 
-  #nextBatch(): { readonly owned: Owned; readonly batch: ConsumerBatch } | undefined {
+  #nextBatch(): { readonly owned: Owned; readonly batch: InboxBatch } | undefined {
     for (let step = 0; step < this.#owned.length; step++) {
       const owned = this.#owned[this.#turn++ % this.#owned.length]
       if (!owned || owned.isPaused || owned.isHeld) continue

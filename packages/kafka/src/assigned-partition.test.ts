@@ -1,51 +1,68 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { RecordBatchBuilder } from '@millrace/protocol'
 import { AssignedPartition } from './assigned-partition.ts'
-import type { ConsumerRecord } from './types.ts'
+import { fetchedRecords, type FetchedRecords, type RecordRun } from './fetched-records.ts'
 
-const record = (offset: number): ConsumerRecord => ({
-  topic: 't',
-  partition: 0,
-  offset: BigInt(offset),
-  timestampMs: 0,
-  key: null,
-  value: null,
-  headers: [],
-})
-const offsets = (records: readonly ConsumerRecord[]): number[] =>
-  records.map(({ offset }) => Number(offset))
+function fetched(baseOffset: number, count: number): FetchedRecords {
+  const builder = new RecordBatchBuilder()
+  for (let index = 0; index < count; index++) builder.add(null, 'v', [], 0)
+  return fetchedRecords(Buffer.from(builder.build({ baseOffset })), baseOffset, null)
+}
+
+const offsets = (runs: readonly RecordRun[]): number[] =>
+  runs.flatMap(({ columns, from, until }) =>
+    Array.from({ length: until - from }, (_, index) => columns.offset(from + index)),
+  )
+const nextOf = (runs: readonly RecordRun[]): number | undefined => runs.at(-1)?.nextOffset
 
 function filled(): AssignedPartition {
   const partition = new AssignedPartition({ topic: 't', partition: 0 }, 1)
-  partition.fill({ records: [0, 1, 2].map(record), nextOffset: 3 }, 300, 5n)
-  partition.fill({ records: [3, 4].map(record), nextOffset: 5 }, 200, 5n)
+  partition.fill(fetched(0, 3), 5n)
+  partition.fill(fetched(3, 2), 5n)
   return partition
 }
 
-test('partition: hands out in order, across answers, and counts its bytes', () => {
+test('partition: hands out in order, across answers, and counts the memory it holds', () => {
   const partition = filled()
-  assert.deepEqual([partition.fetchOffset, partition.bufferedBytes], [5, 500])
+  const held = partition.bufferedBytes
+  assert.ok(held > 5 * 32, `${held} bytes, the columns with them`)
+  assert.equal(partition.fetchOffset, 5)
   assert.deepEqual(offsets(partition.takeOut(2)), [0, 1])
   partition.comeBack()
-  assert.equal(partition.bufferedBytes, 300)
+  assert.equal(Math.round(partition.bufferedBytes), Math.round((held * 3) / 5))
   assert.deepEqual(offsets(partition.takeOut(2)), [2, 3])
   partition.comeBack()
-  assert.equal(partition.bufferedBytes, 100)
+  assert.equal(Math.round(partition.bufferedBytes), Math.round(held / 5))
   assert.deepEqual(offsets(partition.takeOut(2)), [4])
   partition.comeBack()
-  assert.deepEqual([partition.hasRecords, partition.bufferedBytes], [false, 0])
+  assert.equal(partition.hasRecords, false)
+  assert.ok(Math.abs(partition.bufferedBytes) < 1e-6)
 })
 
 for (const size of [2, 3, 4])
   test(`partition: what is put back after ${size} of 3 and 2 is handed out again`, () => {
     const partition = filled()
+    const held = partition.bufferedBytes
     const first = offsets(partition.takeOut(size))
     partition.putBack()
-    assert.equal(partition.bufferedBytes, 500)
+    assert.equal(Math.round(partition.bufferedBytes), Math.round(held))
     assert.deepEqual(offsets(partition.takeOut(size)), first)
     partition.comeBack()
     assert.deepEqual(offsets(partition.takeOut(9)), [0, 1, 2, 3, 4].slice(size))
   })
+
+test('partition: the offset to commit lies behind what was handed out, and behind what was dropped after it', () => {
+  const partition = filled()
+  assert.equal(partition.position, 0)
+  assert.equal(nextOf(partition.takeOut(2)), 2)
+  assert.equal(partition.position, 2)
+  assert.equal(nextOf(partition.takeOut(1)), 3)
+  partition.fill({ runs: [], nextOffset: 7 }, 7n)
+  assert.equal(nextOf(partition.takeOut(1)), 4)
+  assert.equal(nextOf(partition.takeOut(1)), 7)
+  assert.equal(partition.position, 7)
+})
 
 test('partition: a jump forgets what was fetched, handed out and asked for', () => {
   const partition = filled()

@@ -1,21 +1,14 @@
-import type { FetchedRecords } from './fetched-records.ts'
-import type { ConsumerRecord, TopicPartition } from './types.ts'
-
-/** Records of one answer, from `from` on; the ones before have been handed out. */
-interface Chunk {
-  readonly records: readonly ConsumerRecord[]
-  readonly from: number
-  /** Of each record, on average. */
-  readonly recordBytes: number
-}
+import { goOnAt, type FetchedRecords, type RecordRun } from './fetched-records.ts'
+import type { TopicPartition } from './types.ts'
 
 /**
- * One partition as owned in one generation: what was fetched and not handed out yet, and where to go on fetching. A later generation
- * gets a new one. Owner of the state: the consumer; the fetcher reads it and hands in what it fetched.
+ * One partition for as long as it is owned without a break: what was fetched and not handed out yet, and where to go on fetching. Who
+ * owns it again later gets a new one. Owner of the state: the consumer; the fetcher reads it and hands in what it fetched.
  */
 export class AssignedPartition implements TopicPartition {
   readonly topic: string
   readonly partition: number
+  /** Generation of the group in which it was assigned. */
   readonly generationId: number
   /** Aborted when the partition is given up. */
   readonly end = new AbortController()
@@ -23,14 +16,17 @@ export class AssignedPartition implements TopicPartition {
   fetchOffset: number | undefined
   highWatermark = 0n
   isPaused = false
+  /** On its way to another member: nothing more is handed out. */
+  isLeaving = false
   bufferedBytes = 0
   /** Consecutive answers that could not be read. */
   corruptAnswers = 0
   /** Counts jumps, so that an answer to an earlier question is told apart. */
   #jumps = 0
-  #chunks: Chunk[] = []
+  /** Fetched, not handed out; in offset order. */
+  #runs: RecordRun[] = []
   /** The hand-out that has not come back yet. */
-  #outstanding: Chunk | undefined
+  #outstanding: readonly RecordRun[] | undefined
 
   constructor({ topic, partition }: TopicPartition, generationId: number) {
     this.topic = topic
@@ -43,7 +39,13 @@ export class AssignedPartition implements TopicPartition {
   }
 
   get hasRecords(): boolean {
-    return this.#chunks.length > 0
+    return this.#runs.length > 0
+  }
+
+  /** Offset of the next record to be handed out, or where it will be looked for; `undefined` until that is known. */
+  get position(): number | undefined {
+    const front = this.#runs[0]
+    return front ? front.columns.offset(front.from) : this.fetchOffset
   }
 
   /** A ticket for a fetch; `accepts` tells whether its answer is still wanted. */
@@ -56,36 +58,38 @@ export class AssignedPartition implements TopicPartition {
   }
 
   /** Takes what a fetch brought. */
-  fill(fetched: FetchedRecords, sizeBytes: number, highWatermark: bigint): void {
-    this.fetchOffset = fetched.nextOffset
+  fill({ runs, nextOffset }: FetchedRecords, highWatermark: bigint): void {
+    this.fetchOffset = nextOffset
     this.highWatermark = highWatermark
     this.corruptAnswers = 0
-    if (fetched.records.length === 0) return
-    const recordBytes = sizeBytes / fetched.records.length
-    this.#chunks.push({ records: fetched.records, from: 0, recordBytes })
-    this.bufferedBytes += sizeBytes
+    if (runs.length === 0) goOnAt(this.#runs, nextOffset)
+    for (const run of runs) {
+      this.#runs.push(run)
+      this.bufferedBytes += sizeBytes(run)
+    }
   }
 
   /**
    * Hands out up to `maxRecords` from the front, of as many answers as it takes: what piled up while the last batch was handled is
    * handled together, or a slow handler would fall behind one small answer at a time. One hand-out at a time: `comeBack` or `putBack`
-   * ends it.
+   * ends it. Only where `hasRecords`.
    */
-  takeOut(maxRecords: number): readonly ConsumerRecord[] {
-    const records: ConsumerRecord[] = []
-    let sizeBytes = 0
-    while (this.#chunks.length > 0 && records.length < maxRecords) {
-      const front = this.#chunks[0] as Chunk
-      const until = Math.min(front.records.length, front.from + maxRecords - records.length)
-      for (let index = front.from; index < until; index++)
-        records.push(front.records[index] as ConsumerRecord)
-      sizeBytes += (until - front.from) * front.recordBytes
-      if (until < front.records.length) this.#chunks[0] = { ...front, from: until }
-      else this.#chunks.shift()
+  takeOut(maxRecords: number): readonly RecordRun[] {
+    const taken: RecordRun[] = []
+    let room = maxRecords
+    let count = 0
+    for (; count < this.#runs.length && room > 0; count++) {
+      const run = this.#runs[count] as RecordRun
+      const split = run.from + room
+      room -= run.until - run.from
+      const front = room < 0 ? { ...run, until: split, nextOffset: run.columns.offset(split) } : run
+      taken.push(front)
+      this.bufferedBytes -= sizeBytes(front)
+      if (room < 0) this.#runs[count--] = { ...run, from: split }
     }
-    this.#outstanding = { records, from: 0, recordBytes: sizeBytes / records.length }
-    this.bufferedBytes -= sizeBytes
-    return records
+    this.#runs.splice(0, count)
+    this.#outstanding = taken
+    return taken
   }
 
   /** The loop asked for more, so what it had is dealt with. */
@@ -98,16 +102,20 @@ export class AssignedPartition implements TopicPartition {
     const given = this.#outstanding
     this.#outstanding = undefined
     if (!given || this.isOver) return
-    this.#chunks.unshift(given)
-    this.bufferedBytes += given.records.length * given.recordBytes
+    this.#runs.unshift(...given)
+    for (const run of given) this.bufferedBytes += sizeBytes(run)
   }
 
   /** Goes on from `offset` (`undefined`: from where the reset policy says) and forgets what was fetched. */
   jump(offset: number | undefined): void {
     this.#jumps++
-    this.#chunks = []
+    this.#runs = []
     this.#outstanding = undefined
     this.bufferedBytes = 0
     this.fetchOffset = offset
   }
+}
+
+function sizeBytes({ from, until, recordBytes }: RecordRun): number {
+  return (until - from) * recordBytes
 }

@@ -9,6 +9,7 @@ import { noopMeter, toError, Wakeup, type Counter } from '@millrace/core'
 import { AssignedPartition } from './assigned-partition.ts'
 import { Cluster } from './cluster.ts'
 import { KafkaError } from './errors.ts'
+import { FetchedBatch } from './fetched-batch.ts'
 import { Fetcher } from './fetcher.ts'
 import { GroupCoordinator } from './group-coordinator.ts'
 import { GroupMembership } from './group-membership.ts'
@@ -16,13 +17,8 @@ import { LeaderMetadata } from './leader-metadata.ts'
 import { listOffsets, partitionKey, type IsolationLevel } from './offsets.ts'
 import { badOption, integerOption } from './options.ts'
 import { retrying } from './retrying.ts'
-import type {
-  Consumer,
-  ConsumerBatch,
-  ConsumerOptions,
-  TopicPartition,
-  TopicPartitionOffset,
-} from './types.ts'
+import type { Consumer, ConsumerBatch, ConsumerOptions } from './consumer-types.ts'
+import type { TopicPartition, TopicPartitionOffset } from './types.ts'
 
 /** How long a batch may still be finished and committed when its partition is to be given up. */
 const maxDrainMs = 3_000
@@ -190,11 +186,12 @@ class KafkaConsumer implements Consumer {
 
   #takeBatch(owner: AssignedPartition): ConsumerBatch {
     const { topic, partition, highWatermark, generationId } = owner
-    const records = owner.takeOut(this.#maxBatchRecords)
+    const facts = { topic, partition, highWatermark, generationId, signal: owner.end.signal }
+    const batch = new FetchedBatch(facts, owner.takeOut(this.#maxBatchRecords))
     this.#outstanding.add(owner)
-    this.#consumed.add(records.length, { topic, group: this.#options.groupId })
+    this.#consumed.add(batch.length, { topic, group: this.#options.groupId })
     this.#fetcher.pump()
-    return { topic, partition, records, highWatermark, generationId, signal: owner.end.signal }
+    return batch
   }
 
   #takeBack(owner: AssignedPartition, isDone: boolean): void {

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { RecordBatchBuilder } from '@millrace/protocol'
+import { FetchedBatch } from './fetched-batch.ts'
 import { fetchedRecords, type AbortedTransaction } from './fetched-records.ts'
 
 const where = { topic: 't', partition: 3 }
+const facts = { ...where, highWatermark: 0n, generationId: 1, signal: new AbortController().signal }
 /** Marker keys: version 0, then 0 for abort or 1 for commit. */
 const abortKey = Buffer.from([0, 0, 0, 0])
 const commitKey = Buffer.from([0, 0, 0, 1])
@@ -33,12 +35,9 @@ function read(
   from: number,
   aborted: readonly AbortedTransaction[] | null,
 ) {
-  const { records, nextOffset } = fetchedRecords(
-    where,
-    Buffer.concat(plans.map(batch)),
-    from,
-    aborted,
-  )
+  const { runs, nextOffset } = fetchedRecords(Buffer.concat(plans.map(batch)), from, aborted)
+  const records = runs.length > 0 ? new FetchedBatch(facts, runs).records : []
+  if (runs.length > 0) assert.equal(runs.at(-1)?.nextOffset, nextOffset)
   return { values: records.map(({ value }) => String(value)), nextOffset }
 }
 
@@ -130,7 +129,8 @@ test('fetched records: an answer that ends inside a batch is taken up to the bat
     batch({ baseOffset: 0, values: ['a'] }),
     batch({ baseOffset: 1, values: ['b'] }).subarray(0, 40),
   ])
-  const { records, nextOffset } = fetchedRecords(where, bytes, 0, null)
+  const { runs, nextOffset } = fetchedRecords(bytes, 0, null)
+  const { records } = new FetchedBatch(facts, runs)
   assert.deepEqual([records.length, nextOffset], [1, 1])
   assert.deepEqual(records[0], {
     ...where,
@@ -145,5 +145,5 @@ test('fetched records: an answer that ends inside a batch is taken up to the bat
 test('fetched records: a bit turned over on the way is noticed', () => {
   const bytes = batch({ baseOffset: 0, values: ['a'] })
   bytes[bytes.length - 2] = (bytes[bytes.length - 2] as number) ^ 1
-  assert.throws(() => fetchedRecords(where, bytes, 0, null), { code: 'MR_PROTOCOL_CORRUPT_BATCH' })
+  assert.throws(() => fetchedRecords(bytes, 0, null), { code: 'MR_PROTOCOL_CORRUPT_BATCH' })
 })

@@ -7,22 +7,31 @@ import {
   nextBatch,
   RecordColumns,
 } from '@millrace/protocol'
-import type { ConsumerRecord, TopicPartition } from './types.ts'
 
 export interface AbortedTransaction {
   readonly producerId: bigint
   readonly firstOffset: bigint
 }
 
+/** Records `from` to `until` (exclusive) of one record batch; never empty. */
+export interface RecordRun {
+  readonly columns: RecordColumns
+  readonly from: number
+  readonly until: number
+  /** Where reading goes on after this run: beyond markers and dropped records that follow it. */
+  readonly nextOffset: number
+  /** Memory held per record, bytes: unpacked records and their columns. */
+  readonly recordBytes: number
+}
+
 export interface FetchedRecords {
-  readonly records: readonly ConsumerRecord[]
+  readonly runs: readonly RecordRun[]
   /** Where the next fetch goes on. Beyond the last record where batches at the end gave none. */
   readonly nextOffset: number
 }
 
-const noBytes = Buffer.alloc(0)
-/** Refilled batch by batch; nothing of it outlives a call. */
-const columns = new RecordColumns()
+/** For markers; refilled, nothing of it outlives a call. */
+const markerColumns = new RecordColumns()
 
 /**
  * @param fromOffset records before it are left out: a batch is always sent from its beginning
@@ -30,12 +39,11 @@ const columns = new RecordColumns()
  * @throws ProtocolError for bytes that do not match their checksum or format
  */
 export function fetchedRecords(
-  { topic, partition }: TopicPartition,
   bytes: Buffer,
   fromOffset: number,
   aborted: readonly AbortedTransaction[] | null,
 ): FetchedRecords {
-  const records: ConsumerRecord[] = []
+  const runs: RecordRun[] = []
   const filter = new AbortedFilter(aborted ?? [])
   let nextOffset = fromOffset
   for (let at = 0, end; (end = nextBatch(bytes, at)) !== -1; at = end) {
@@ -43,23 +51,35 @@ export function fetchedRecords(
     const isAborted = filter.skips(bytes, at)
     if (lastOffset < fromOffset) continue
     nextOffset = lastOffset + 1
-    if (isAborted || isBatchControl(bytes, at)) continue
-    columns.read(bytes, at)
-    for (let index = 0; index < columns.count; index++) {
-      const offset = columns.offset(index)
-      if (offset < fromOffset) continue
-      records.push({
-        topic,
-        partition,
-        offset: BigInt(offset),
-        timestampMs: columns.timestampMs(index),
-        key: columns.key(index),
-        value: columns.value(index),
-        headers: columns.headers(index).map(([name, value]) => [name, value ?? noBytes] as const),
-      })
-    }
+    const isDropped = isAborted || isBatchControl(bytes, at)
+    const run = isDropped ? undefined : runOf(bytes, at, fromOffset, nextOffset)
+    if (run) runs.push(run)
+    else goOnAt(runs, nextOffset)
   }
-  return { records, nextOffset }
+  return { runs, nextOffset }
+}
+
+/** After what was read last nothing was found up to `nextOffset`: whoever has read that run is there. */
+export function goOnAt(runs: RecordRun[], nextOffset: number): void {
+  const last = runs.pop()
+  if (last) runs.push({ ...last, nextOffset })
+}
+
+/** `undefined` when the batch has no record at or after `fromOffset`: compaction may have taken the last ones. */
+function runOf(
+  bytes: Buffer,
+  at: number,
+  fromOffset: number,
+  nextOffset: number,
+): RecordRun | undefined {
+  // Columns of its own: whoever keeps a batch keeps them.
+  const columns = new RecordColumns()
+  columns.read(bytes, at)
+  const until = columns.count
+  let from = 0
+  while (from < until && columns.offset(from) < fromOffset) from++
+  if (from === until) return undefined
+  return { columns, from, until, nextOffset, recordBytes: columns.heldBytes / until }
 }
 
 /**
@@ -77,6 +97,7 @@ class AbortedFilter {
 
   /** True when the batch at `at` belongs to an aborted transaction. Call for each batch, in order. */
   skips(bytes: Buffer, at: number): boolean {
+    if (this.#upcoming.length === 0 && this.#open.size === 0) return false
     const lastOffset = batchLastOffset(bytes, at)
     while (this.#upcoming[0] && Number(this.#upcoming[0].firstOffset) <= lastOffset)
       this.#open.add(Number((this.#upcoming.shift() as AbortedTransaction).producerId))
@@ -91,7 +112,7 @@ class AbortedFilter {
 
 /** The one record of a control batch has the key (version int16, type int16), type 0 for an abort marker (KIP-98). */
 function isAbortMarker(bytes: Buffer, at: number): boolean {
-  columns.read(bytes, at)
-  const key = columns.count > 0 ? columns.key(0) : null
+  markerColumns.read(bytes, at)
+  const key = markerColumns.count > 0 ? markerColumns.key(0) : null
   return key !== null && key.length >= 4 && key.readInt16BE(2) === 0
 }

@@ -204,9 +204,9 @@ export class Fetcher {
       return undefined
     }
     try {
-      const fetched = fetchedRecords(partition, bytes, fetchOffset, answer.abortedTransactions)
-      partition.fill(fetched, bytes.length, answer.highWatermark)
-      if (fetched.records.length > 0) this.#options.onRecords()
+      const fetched = fetchedRecords(bytes, fetchOffset, answer.abortedTransactions)
+      partition.fill(fetched, answer.highWatermark)
+      if (fetched.runs.length > 0) this.#options.onRecords()
       return undefined
     } catch (error) {
       return this.#corrupt(partition, fetchOffset, error)

@@ -3,14 +3,11 @@ export { createConsumer } from './consumer.ts'
 export { isRetryable, KafkaError, kafkaErrors, type KafkaErrorCode } from './errors.ts'
 export { createAdmin } from './admin.ts'
 export { createProducer } from './producer.ts'
+export type { Consumer, ConsumerBatch, ConsumerOptions, ConsumerRecord } from './consumer-types.ts'
 export type {
   Admin,
   BrokerAddress,
   Compression,
-  Consumer,
-  ConsumerBatch,
-  ConsumerOptions,
-  ConsumerRecord,
   KafkaOptions,
   PartitionLag,
   Producer,

@@ -67,6 +67,56 @@ export interface Producer extends AsyncDisposable {
   close(): Promise<void>
 }
 
+export interface TransactionalProducerOptions extends ProducerOptions {
+  /** Names the producer over restarts: whoever begins under it ends what an earlier one left open, and fences that one. */
+  readonly transactionalId: string
+  /** How long a transaction may stay open before the brokers abort it and fence this producer, ms. Default 60,000. */
+  readonly transactionTimeoutMs?: number
+}
+
+/** A consumer's place in its group; offsets sent in a transaction are refused once it is over (KIP-447). */
+export interface GroupMetadata {
+  readonly groupId: string
+  /** -1, the default: not a member. */
+  readonly generationId?: number
+  /** '', the default: not a member. */
+  readonly memberId?: string
+  readonly instanceId?: string | null
+}
+
+/**
+ * Writes records and offsets in transactions: readers with `read_committed` see all of one or nothing. One transaction at a time.
+ *
+ * After an error: `MR_KAFKA_TRANSACTION_FAILED` asks for `abort()`; `MR_KAFKA_COMMIT_UNKNOWN` for `commit()` again;
+ * `MR_KAFKA_PRODUCER_FENCED`, and any other error that is not retryable, for `close()` and a new producer.
+ */
+export interface TransactionalProducer extends AsyncDisposable {
+  /**
+   * Takes over the transactional id: what an earlier producer left open is aborted, and that producer fenced. `begin` does it where it
+   * was not done; call it first where state must be read that no earlier producer can change any more. Idempotent.
+   */
+  init(): Promise<void>
+  /** Begins a transaction. @throws KafkaError retryable when no broker can be reached */
+  begin(): Promise<void>
+  /**
+   * As {@link Producer.send}, within the transaction. Need not be awaited: `commit` waits for all and fails if one has failed.
+   * @throws KafkaError `MR_KAFKA_WRONG_STATE` outside a transaction
+   */
+  send(records: readonly ProducerRecord[]): Promise<readonly RecordMetadata[]>
+  /** Commits a group's offsets as part of the transaction. Need not be awaited, as `send`. */
+  sendOffsets(offsets: readonly TopicPartitionOffset[], group: GroupMetadata): Promise<void>
+  /**
+   * Waits for everything that was sent, then makes it visible. It has happened when this resolves.
+   * @throws KafkaError `MR_KAFKA_TRANSACTION_FAILED`: it has not; `MR_KAFKA_COMMIT_UNKNOWN`: it may have, call again;
+   * `MR_KAFKA_PRODUCER_FENCED`: `details.outcome` says 'not committed' or 'unknown'
+   */
+  commit(): Promise<void>
+  /** Ends the transaction with nothing of it visible; calls under way are rejected. Does nothing outside a transaction. */
+  abort(): Promise<void>
+  /** Aborts an open transaction if it can be done at once, then closes. Idempotent. */
+  close(): Promise<void>
+}
+
 export interface TopicPartition {
   readonly topic: string
   readonly partition: number
@@ -75,69 +125,6 @@ export interface TopicPartition {
 /** `offset` is the next one to read. */
 export interface TopicPartitionOffset extends TopicPartition {
   readonly offset: bigint
-}
-
-export interface ConsumerRecord {
-  readonly topic: string
-  readonly partition: number
-  readonly offset: bigint
-  readonly timestampMs: number
-  readonly key: Buffer | null
-  readonly value: Buffer | null
-  readonly headers: readonly (readonly [name: string, value: Buffer])[]
-}
-
-/** Records of one partition in offset order; never empty. */
-export interface ConsumerBatch extends TopicPartition {
-  readonly records: readonly ConsumerRecord[]
-  /** End of the partition when the batch was fetched. */
-  readonly highWatermark: bigint
-  /** Generation of the group under which the partition was owned. */
-  readonly generationId: number
-  /** Aborted when the partition is revoked or lost, or the consumer closes: stop, and do not commit. */
-  readonly signal: AbortSignal
-}
-
-export interface ConsumerOptions extends KafkaOptions {
-  readonly groupId: string
-  readonly topics: readonly string[]
-  /** Where to begin without a committed offset. Default 'earliest'. */
-  readonly autoOffsetReset?: 'earliest' | 'latest'
-  /** Default 'read_committed'. */
-  readonly isolationLevel?: 'read_committed' | 'read_uncommitted'
-  /** Default 10,000. */
-  readonly sessionTimeoutMs?: number
-  /** Default 3,000. */
-  readonly heartbeatIntervalMs?: number
-  /** Longest wait of the group for this member during a rebalance, ms. Default 60,000. */
-  readonly rebalanceTimeoutMs?: number
-  /** Longest wait of a fetch for data, ms. Default 500. */
-  readonly maxWaitMs?: number
-  /** Most records in one batch. Default 500. */
-  readonly maxBatchRecords?: number
-  /** Static membership (KIP-345). */
-  readonly instanceId?: string
-  readonly onAssigned?: (partitions: readonly TopicPartition[]) => void | Promise<void>
-  /** Called before the partitions are given up, when what was handled may still be committed; or after they were lost. */
-  readonly onRevoked?: (partitions: readonly TopicPartition[]) => void | Promise<void>
-}
-
-/**
- * A member of a consumer group, read with `for await (const batch of consumer)`. Heartbeats go on while a batch is handled.
- * The iteration outlives broker outages and rebalances; it ends at `close()`, and throws only what no retry mends.
- * Nothing is committed unless `commit` is called. A partition's next batch is handed out only after its loop came back for more;
- * several loops over one consumer handle as many partitions at once.
- */
-export interface Consumer extends AsyncIterable<ConsumerBatch>, AsyncDisposable {
-  /** @throws KafkaError retryable when the broker is away, `MR_KAFKA_FENCED` when the generation is over. */
-  commit(offsets: readonly TopicPartitionOffset[]): Promise<void>
-  /** Reads the partition again from `offset`; what was fetched beyond is dropped. */
-  seek(position: TopicPartitionOffset): void
-  pause(partitions: readonly TopicPartition[]): void
-  resume(partitions: readonly TopicPartition[]): void
-  assignment(): readonly TopicPartition[]
-  /** Leaves the group and closes. Idempotent. */
-  close(): Promise<void>
 }
 
 export interface TopicSpecification {

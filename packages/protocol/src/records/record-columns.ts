@@ -18,9 +18,26 @@ export type RecordHeaderView = readonly [name: string, value: Buffer | null]
 /** Length, attributes, timestamp, offset, key, value and header count take a byte each at least. */
 const leastRecordBytes = 7
 
+/** What is noted of one record, as columns of one table, so that a batch costs one allocation and a record one cache line. */
+const column = {
+  /** A float64, so two places. */
+  timestampDelta: 0,
+  offsetDelta: 2,
+  keyStart: 3,
+  /** -1 is null. */
+  keyLength: 4,
+  valueStart: 5,
+  /** -1 is null. The header count stands behind the value. */
+  valueLength: 6,
+  recordEnd: 7,
+} as const
+/** Places of 4 bytes per record, as a shift. */
+const rowShift = 3
+const rowBytes = 4 << rowShift
+
 /**
  * The records of one batch as columns: one pass notes where each part stands, and a part is decoded only when asked for.
- * Meant to be kept and refilled batch after batch: `read` overwrites the columns. Keys, values and header values are views
+ * May be kept and refilled batch after batch: `read` overwrites the columns. Keys, values and header values are views
  * of the batch's bytes (of the unpacked bytes, when compressed), so they stay good for as long as those do.
  */
 export class RecordColumns {
@@ -31,16 +48,9 @@ export class RecordColumns {
   #baseTimestamp = 0
   /** Not NaN when the broker's time of appending counts for every record. */
   #appendTime = NaN
-  #offsetDeltas = new Int32Array(0)
-  #timestampDeltas = new Float64Array(0)
-  #keyStarts = new Int32Array(0)
-  /** -1 is null. */
-  #keyLengths = new Int32Array(0)
-  #valueStarts = new Int32Array(0)
-  #valueLengths = new Int32Array(0)
-  /** Where the header count stands. */
-  #headerStarts = new Int32Array(0)
-  #recordEnds = new Int32Array(0)
+  #table = new Int32Array(0)
+  /** The same bytes, for the float64 column. */
+  #times = new Float64Array(0)
 
   /**
    * Reads the batch at `at`, which must be whole and checked: pass what `nextBatch` accepted.
@@ -68,32 +78,49 @@ export class RecordColumns {
     this.count = count
   }
 
+  /** Memory that the columns and the records under them hold, bytes. */
+  get heldBytes(): number {
+    return this.#bytes.length + this.#table.byteLength
+  }
+
   offset(index: number): number {
-    return this.#baseOffset + this.#offsetDeltas[index]!
+    return this.#baseOffset + this.#table[(index << rowShift) + column.offsetDelta]!
   }
 
   /** ms since the epoch; -1 when the producer gave none. */
   timestampMs(index: number): number {
     return Number.isNaN(this.#appendTime)
-      ? this.#baseTimestamp + this.#timestampDeltas[index]!
+      ? this.#baseTimestamp + this.#times[index << (rowShift - 1)]!
       : this.#appendTime
   }
 
   key(index: number): Buffer | null {
-    return this.#view(this.#keyStarts[index]!, this.#keyLengths[index]!)
+    const row = index << rowShift
+    return this.#view(this.#table[row + column.keyStart]!, this.#table[row + column.keyLength]!)
   }
 
   value(index: number): Buffer | null {
-    return this.#view(this.#valueStarts[index]!, this.#valueLengths[index]!)
+    const row = index << rowShift
+    return this.#view(this.#table[row + column.valueStart]!, this.#table[row + column.valueLength]!)
   }
 
   hasKey(index: number): boolean {
-    return this.#keyLengths[index]! >= 0
+    return this.keySizeBytes(index) >= 0
   }
 
   /** False for a tombstone. */
   hasValue(index: number): boolean {
-    return this.#valueLengths[index]! >= 0
+    return this.valueSizeBytes(index) >= 0
+  }
+
+  /** -1 for null. */
+  keySizeBytes(index: number): number {
+    return this.#table[(index << rowShift) + column.keyLength]!
+  }
+
+  /** -1 for null. */
+  valueSizeBytes(index: number): number {
+    return this.#table[(index << rowShift) + column.valueLength]!
   }
 
   /**
@@ -104,8 +131,11 @@ export class RecordColumns {
     const headers: RecordHeaderView[] = []
     const bytes = this.#bytes
     const cursor = varintCursor
-    const end = this.#recordEnds[index]!
-    cursor.at = this.#headerStarts[index]!
+    const row = index << rowShift
+    const end = this.#table[row + column.recordEnd]!
+    cursor.at =
+      this.#table[row + column.valueStart]! + Math.max(0, this.#table[row + column.valueLength]!)
+    if (bytes[cursor.at] === 0) return headers // The pass has seen that nothing stands behind it.
     const count = cursor.varint(bytes, end)
     if (count < 0 || count * 2 > end - cursor.at) refuse(cursor.at, `${count} headers`)
     for (let i = 0; i < count; i++) {
@@ -130,34 +160,32 @@ export class RecordColumns {
     return length < 0 ? null : this.#bytes.subarray(start, start + length)
   }
 
+  /** Exactly what the first batch takes; kept and refilled, soon enough for any. */
   #reserve(count: number): void {
-    if (count <= this.#offsetDeltas.length) return
-    const size = Math.max(64, 2 ** Math.ceil(Math.log2(count)))
-    this.#offsetDeltas = new Int32Array(size)
-    this.#timestampDeltas = new Float64Array(size)
-    this.#keyStarts = new Int32Array(size)
-    this.#keyLengths = new Int32Array(size)
-    this.#valueStarts = new Int32Array(size)
-    this.#valueLengths = new Int32Array(size)
-    this.#headerStarts = new Int32Array(size)
-    this.#recordEnds = new Int32Array(size)
+    const present = this.#table.length >> rowShift
+    if (count <= present) return
+    const bytes = new ArrayBuffer(Math.max(count, present * 2) * rowBytes)
+    this.#table = new Int32Array(bytes)
+    this.#times = new Float64Array(bytes)
   }
 
   /** The one pass. Every position is checked against its record's end, every record against the batch's. */
   #scan(count: number): void {
     const bytes = this.#bytes
+    const table = this.#table
+    const times = this.#times
     const limit = bytes.length
     const cursor = varintCursor
     cursor.at = 0
-    for (let index = 0; index < count; index++) {
+    for (let index = 0, row = 0; index < count; index++, row += 1 << rowShift) {
       const length = cursor.varint(bytes, limit)
       const start = cursor.at
       const end = start + length
       if (length < leastRecordBytes - 1 || end > limit) refuse(start, `a record of ${length} bytes`)
       // One byte of attributes, of which no bit is used so far.
       cursor.at = start + 1
-      this.#timestampDeltas[index] = cursor.varlong(bytes, end)
-      this.#offsetDeltas[index] = cursor.varint(bytes, end)
+      times[row >> 1] = cursor.varlong(bytes, end)
+      table[row + column.offsetDelta] = cursor.varint(bytes, end)
       const keyLength = cursor.varint(bytes, end)
       const keyAt = cursor.at
       if (keyLength < -1 || keyLength > end - keyAt) refuse(keyAt, `a key of ${keyLength} bytes`)
@@ -168,12 +196,11 @@ export class RecordColumns {
         refuse(valueAt, `a value of ${valueLength} bytes`)
       if (valueLength > 0) cursor.at = valueAt + valueLength
       if (cursor.at >= end) refuse(cursor.at, 'no header count')
-      this.#keyStarts[index] = keyAt
-      this.#keyLengths[index] = keyLength
-      this.#valueStarts[index] = valueAt
-      this.#valueLengths[index] = valueLength
-      this.#headerStarts[index] = cursor.at
-      this.#recordEnds[index] = end
+      table[row + column.keyStart] = keyAt
+      table[row + column.keyLength] = keyLength
+      table[row + column.valueStart] = valueAt
+      table[row + column.valueLength] = valueLength
+      table[row + column.recordEnd] = end
       // Headers are checked when asked for; without any, the record must end right here.
       if (bytes[cursor.at] === 0 && cursor.at + 1 !== end) refuse(cursor.at, 'bytes after its end')
       cursor.at = end
