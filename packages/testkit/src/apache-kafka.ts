@@ -20,6 +20,8 @@ export interface ApacheKafkaOptions {
   readonly version?: string
   /** Lines added to `server.properties`. */
   readonly properties?: Readonly<Record<string, string>>
+  /** The broker's JVM options; by default small ones for tests, which are not for measurements. */
+  readonly javaOptions?: readonly string[]
   /** Gets the line that says why nothing was started; by default it goes to standard error. */
   readonly onSkip?: (line: string) => void
 }
@@ -28,6 +30,8 @@ export interface ApacheKafka extends AsyncDisposable {
   /** `['127.0.0.1:port']`; stays the same over restarts. */
   readonly brokers: readonly string[]
   readonly port: number
+  /** Of the process that runs or ran last. */
+  readonly pid: number
   /** SIGKILL; resolves once the process is gone. The data stay. */
   kill(): Promise<void>
   /** Stops cleanly; the data stay until `stop`. */
@@ -40,7 +44,7 @@ export interface ApacheKafka extends AsyncDisposable {
 
 const defaultVersion = '4.1.1'
 /** Kafka refuses to start with fewer; small machines run tests beside it. */
-const javaOptions = ['-Xms128m', '-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1']
+const testJavaOptions = ['-Xms128m', '-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1']
 const startTimeoutMs = 90_000
 
 /** Starts Apache Kafka, or gives `undefined` where Java or Maven is absent. */
@@ -58,7 +62,9 @@ export async function startApacheKafka(
   const directory = await mkdtemp(join(tmpdir(), 'millrace-apache-kafka-'))
   try {
     const [port, controllerPort] = await freePorts(2)
-    const broker = new ApacheKafkaProcess(directory, jars, port as number)
+    const broker = new ApacheKafkaProcess(directory, jars, port as number, {
+      javaOptions: options.javaOptions ?? testJavaOptions,
+    })
     await broker.format(
       serverProperties(directory, port as number, controllerPort as number, options.properties),
     )
@@ -75,20 +81,31 @@ class ApacheKafkaProcess implements ApacheKafka {
   readonly port: number
   readonly #directory: string
   readonly #classPath: string
+  readonly #javaOptions: readonly string[]
   #process: ChildProcess | undefined
 
-  constructor(directory: string, jars: string, port: number) {
+  constructor(
+    directory: string,
+    jars: string,
+    port: number,
+    { javaOptions }: { readonly javaOptions: readonly string[] },
+  ) {
     this.#directory = directory
+    this.#javaOptions = javaOptions
     this.#classPath = join(jars, '*')
     this.port = port
     this.brokers = [`127.0.0.1:${port}`]
+  }
+
+  get pid(): number {
+    return this.#process?.pid ?? 0
   }
 
   async format(properties: string): Promise<void> {
     await writeFile(this.#configFile, properties)
     const clusterId = Buffer.from('millrace-test-01').toString('base64url')
     await run('java', [
-      ...javaOptions,
+      ...testJavaOptions,
       '-cp',
       this.#classPath,
       'kafka.tools.StorageTool',
@@ -105,7 +122,7 @@ class ApacheKafkaProcess implements ApacheKafka {
     const log = await open(this.#logFile, 'a')
     const child = spawn(
       'java',
-      [...javaOptions, '-cp', this.#classPath, 'kafka.Kafka', this.#configFile],
+      [...this.#javaOptions, '-cp', this.#classPath, 'kafka.Kafka', this.#configFile],
       { stdio: ['ignore', log.fd, log.fd], cwd: this.#directory },
     )
     this.#process = child
