@@ -13,9 +13,17 @@ export interface ProducerIdsRecord {
   readonly next: number
 }
 
+/** Broker settings changed while it ran: all of them for a node, or with an empty name for the cluster. */
+export interface BrokerConfigsRecord {
+  readonly type: 'brokerConfigs'
+  readonly node: string
+  readonly configs: readonly (readonly [name: string, value: string])[]
+}
+
 /** Every kind of change that the journal holds. */
 export type BrokerRecord =
   | ClusterRecord
   | ProducerIdsRecord
+  | BrokerConfigsRecord
   | TopicJournalRecord
   | GroupJournalRecord

@@ -10,6 +10,7 @@ import {
   type Timer,
   uuidv7,
 } from '@millrace/core'
+import { BrokerConfigs } from './broker-configs.ts'
 import type { BrokerRecord } from './broker-records.ts'
 import { GroupCoordinator } from './groups/coordinator.ts'
 import { Journal } from './journal.ts'
@@ -51,6 +52,7 @@ export class BrokerState {
   readonly groupSync: GroupSync
   readonly journal: Journal<BrokerRecord>
   readonly topics: Topics
+  readonly configs: BrokerConfigs
   readonly groups: GroupCoordinator
   readonly producerIds: ProducerIds
   #clusterId = ''
@@ -75,6 +77,11 @@ export class BrokerState {
       logger: this.logger,
       fsync: this.fsync,
       journal,
+    })
+    this.configs = new BrokerConfigs({
+      broker: this,
+      journal,
+      onTopicDefaults: (defaults) => this.topics.setDefaults(defaults),
     })
     this.groups = new GroupCoordinator({
       clock: this.clock,
@@ -101,6 +108,7 @@ export class BrokerState {
     const startedMs = state.clock.monotonicMs()
     const isClean = CleanMark.take(state.disk, state.directory)
     if (state.#clusterId === '') state.#found()
+    state.topics.setDefaults(state.configs.topicDefaults())
     state.topics.open()
     state.topics.start()
     state.groups.start()
@@ -156,6 +164,8 @@ export class BrokerState {
         return
       case 'producerIds':
         return this.producerIds.replay(record)
+      case 'brokerConfigs':
+        return this.configs.replay(record)
       case 'topic':
       case 'topicDeleted':
       case 'logStart':
@@ -173,6 +183,7 @@ export class BrokerState {
   *#snapshot(): Generator<BrokerRecord> {
     yield { type: 'cluster', clusterId: this.#clusterId }
     yield this.producerIds.snapshot()
+    yield* this.configs.snapshot()
     yield* this.topics.snapshot()
     yield* this.groups.snapshot()
   }

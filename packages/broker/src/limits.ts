@@ -42,6 +42,8 @@ export const limits = {
   /** After so many bytes, or so long, a log is synced in the background and its recovery point moved up. */
   checkpointBytes: 32 * 1024 * 1024,
   checkpointIntervalMs: 5_000,
+  /** How often logs are looked at for compaction [log.cleaner.backoff.ms]. */
+  cleanerIntervalMs: 15_000,
   /** [log.retention.check.interval.ms] */
   retentionIntervalMs: 300_000,
   /** [offsets.retention.minutes] as ms: 7 days. */

@@ -56,6 +56,7 @@ async function create(
   const topic = validateOnly
     ? undefined
     : await broker.topics.create(wanted.name, partitionCount, configs)
+  const inForce = new Map([...broker.configs.topicDefaults(), ...configs])
   return {
     name: wanted.name,
     topicId: topic?.id ?? zeroUuid,
@@ -65,7 +66,7 @@ async function create(
     replicationFactor: 1,
     configs: topicConfigs.map(({ name }) => ({
       name,
-      value: configValue(configs, name),
+      value: configValue(inForce, name),
       readOnly: false,
       configSource: configs.has(name) ? configSources.TOPIC : configSources.DEFAULT,
       isSensitive: false,

@@ -18,9 +18,11 @@ import { deleteRecords } from './21-delete-records.ts'
 import { initProducerId } from './22-init-producer-id.ts'
 import { offsetForLeaderEpoch } from './23-offset-for-leader-epoch.ts'
 import { describeConfigs } from './32-describe-configs.ts'
+import { alterConfigs } from './33-alter-configs.ts'
 import { describeLogDirs } from './35-describe-log-dirs.ts'
 import { createPartitions } from './37-create-partitions.ts'
 import { deleteGroups } from './42-delete-groups.ts'
+import { incrementalAlterConfigs } from './44-incremental-alter-configs.ts'
 import { offsetDelete } from './47-offset-delete.ts'
 import { describeCluster } from './60-describe-cluster.ts'
 import type { ServedApi } from './served-api.ts'
@@ -51,9 +53,11 @@ export const servedApis: ReadonlyMap<number, ServedApi> = new Map(
     initProducerId,
     offsetForLeaderEpoch,
     describeConfigs,
+    alterConfigs,
     describeLogDirs,
     createPartitions,
     deleteGroups,
+    incrementalAlterConfigs,
     offsetDelete,
     describeCluster,
   ].map((served) => [served.api.key, served]),

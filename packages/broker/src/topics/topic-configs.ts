@@ -107,6 +107,11 @@ export const topicConfigs: readonly ConfigRow[] = [
 
 const rowsByName = new Map(topicConfigs.map((row) => [row.name, row]))
 
+/** The setting of a name; undefined when there is none. */
+export function topicConfig(name: string): ConfigRow | undefined {
+  return rowsByName.get(name)
+}
+
 /** Sentence about the first setting that is unknown or wrong; undefined when all are right. */
 export function faultOfConfigs(configs: ReadonlyMap<string, string>): string | undefined {
   for (const [name, value] of configs) {

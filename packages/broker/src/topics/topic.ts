@@ -10,14 +10,22 @@ export class Topic {
   readonly id: string
   /** By partition number. Grows, never shrinks. */
   readonly partitions: PartitionLog[] = []
-  #configs: ReadonlyMap<string, string> = new Map()
+  #configs: ReadonlyMap<string, string>
+  #defaults: ReadonlyMap<string, string>
   #settings: LogSettings & ProduceSettings
 
-  constructor(name: string, id: string, configs: ReadonlyMap<string, string>) {
+  /** @param defaults of the broker, where they differ from Kafka's */
+  constructor(
+    name: string,
+    id: string,
+    configs: ReadonlyMap<string, string>,
+    defaults: ReadonlyMap<string, string> = new Map(),
+  ) {
     this.name = name
     this.id = id
     this.#configs = configs
-    this.#settings = settingsOf(configs)
+    this.#defaults = defaults
+    this.#settings = this.#settle()
   }
 
   /** Only what was set; everything else has its default. */
@@ -27,8 +35,12 @@ export class Topic {
 
   set configs(configs: ReadonlyMap<string, string>) {
     this.#configs = configs
-    this.#settings = settingsOf(configs)
-    for (const log of this.partitions) log.settings = this.#settings
+    this.#settings = this.#settle()
+  }
+
+  set defaults(defaults: ReadonlyMap<string, string>) {
+    this.#defaults = defaults
+    this.#settings = this.#settle()
   }
 
   get settings(): LogSettings & ProduceSettings {
@@ -43,5 +55,11 @@ export class Topic {
       partitionCount,
       configs: [...this.#configs],
     }
+  }
+
+  #settle(): LogSettings & ProduceSettings {
+    const settings = settingsOf(new Map([...this.#defaults, ...this.#configs]))
+    for (const log of this.partitions) log.settings = settings
+    return settings
   }
 }

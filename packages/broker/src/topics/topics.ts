@@ -36,6 +36,8 @@ export class Topics {
   /** Log starts set by DeleteRecords, for the journal's snapshot. */
   readonly #logStarts = new Map<PartitionLog, LogStartRecord>()
   #timers: Timer[] = []
+  /** Settings of the broker that stand in where a topic has none. */
+  #defaults: ReadonlyMap<string, string> = new Map()
   #partitionCount = 0
 
   constructor(options: TopicsOptions) {
@@ -99,7 +101,7 @@ export class Topics {
     partitionCount: number,
     configs: ReadonlyMap<string, string>,
   ): Promise<Topic> {
-    const topic = new Topic(name, newTopicId(), configs)
+    const topic = new Topic(name, newTopicId(), configs, this.#defaults)
     for (let partition = 0; partition < partitionCount; partition++)
       topic.partitions.push(this.#openLog(topic, partition, 0))
     this.#syncDirectories(topic, 0)
@@ -118,6 +120,12 @@ export class Topics {
     topic.partitions.push(...logs)
     this.#partitionCount += logs.length
     await this.#journal.durable()
+  }
+
+  /** What topics get where they set nothing themselves; in force at once. */
+  setDefaults(defaults: ReadonlyMap<string, string>): void {
+    this.#defaults = defaults
+    for (const topic of this.#byName.values()) topic.defaults = defaults
   }
 
   async alterConfigs(topic: Topic, configs: ReadonlyMap<string, string>): Promise<void> {
@@ -170,7 +178,7 @@ export class Topics {
     const root = join(this.#options.directory, 'topics')
     this.#options.disk.makeDirectory(root)
     for (const { record, logStarts } of this.#replayed.values()) {
-      const topic = new Topic(record.name, record.id, new Map(record.configs))
+      const topic = new Topic(record.name, record.id, new Map(record.configs), this.#defaults)
       for (let partition = 0; partition < record.partitionCount; partition++) {
         const start = logStarts.get(partition)
         const log = this.#openLog(topic, partition, start ?? 0)
