@@ -19,6 +19,12 @@ const tiers = {
     env: { MILLRACE_TEST_KAFKA: 'apache' },
     concurrency: 1,
   },
+  /** Clients nobody here wrote, on our broker and on Apache Kafka; one that is absent is skipped by name, on CI it fails. At most 12 minutes. */
+  clients: {
+    takes: (file: string) => file.endsWith('.client.test.ts'),
+    env: { MILLRACE_TEST_KAFKA: 'apache' },
+    concurrency: 1,
+  },
   /** Real processes, killed. At most 15 minutes. */
   faults: { takes: (file: string) => file.endsWith('.fault.test.ts'), env: {}, concurrency: 1 },
   long: {
