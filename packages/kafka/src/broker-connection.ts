@@ -14,7 +14,7 @@ import {
   type Message,
   type MessageInput,
 } from '@millrace/protocol'
-import { code } from './broker-error.ts'
+import { expectNone } from './broker-error.ts'
 import { KafkaError } from './errors.ts'
 import type { BrokerAddress } from './types.ts'
 import { wire, type Pinned } from './wire.ts'
@@ -34,6 +34,10 @@ export class BrokerConnection {
   readonly #clock: Clock
   readonly #writer = new ByteWriter()
   #isOpen = true
+  /** From ApiVersions: what the broker serves, and the features that its whole cluster has switched on (KIP-584). */
+  #served: ReadonlyMap<number, { readonly minVersion: number; readonly maxVersion: number }> =
+    new Map()
+  #features: ReadonlyMap<string, number> = new Map()
 
   private constructor(connection: Connection, address: BrokerAddress, clock: Clock) {
     this.#connection = connection
@@ -80,10 +84,21 @@ export class BrokerConnection {
     return this.#isOpen && this.#connection.isConnected()
   }
 
+  /** True when the broker serves this API in this version. */
+  serves({ api, version }: Pinned<Fields, Fields>): boolean {
+    const row = this.#served.get(api.key)
+    return row !== undefined && version >= row.minVersion && version <= row.maxVersion
+  }
+
+  /** Level of a feature that the whole cluster has switched on, such as `transaction.version`; 0 where it has not. */
+  featureLevel(name: string): number {
+    return this.#features.get(name) ?? 0
+  }
+
   /**
    * Sends one request and gives its answer, error codes inside left to the caller.
    * @throws KafkaError `MR_KAFKA_CONNECTION_LOST`, `MR_KAFKA_REQUEST_TIMEOUT` (the connection is dropped, so that no late answer
-   * can be taken for another's), `MR_KAFKA_CORRUPT_DATA`
+   * can be taken for another's), `MR_KAFKA_CORRUPT_DATA`, `MR_KAFKA_UNSUPPORTED_BROKER`
    */
   async request<Request extends Fields, Response extends Fields>(
     pinned: Pinned<Request, Response>,
@@ -91,6 +106,7 @@ export class BrokerConnection {
     timeoutMs: number,
   ): Promise<Message<Response>> {
     const { api, version } = pinned
+    if (this.#served.size > 0 && !this.serves(pinned)) throw this.#unsupported([pinned])
     const payload = this.#encode(pinned, input)
     let timer: Timer | undefined
     try {
@@ -144,17 +160,21 @@ export class BrokerConnection {
       { clientSoftwareName: 'millrace', clientSoftwareVersion: '0.1.0' },
       timeoutMs,
     )
-    const served = new Map(answer.apiKeys.map((row) => [row.apiKey, row]))
-    const missing = Object.values(wire).filter(({ api, version }) => {
-      const row = served.get(api.key)
-      return !row || version < row.minVersion || version > row.maxVersion
-    })
-    if (answer.errorCode === code.NONE && missing.length === 0) return
+    this.#served = new Map(answer.apiKeys.map((row) => [row.apiKey, row]))
+    this.#features = new Map(
+      answer.finalizedFeatures.map(({ name, maxVersionLevel }) => [name, maxVersionLevel]),
+    )
+    expectNone('Asking for the API versions', answer.errorCode, { ...this.#address })
+    const missing = Object.values(wire).filter((pinned) => !this.serves(pinned))
+    if (missing.length > 0) throw this.#unsupported(missing)
+  }
+
+  #unsupported(missing: readonly Pinned<Fields, Fields>[]): KafkaError {
     const names = missing.map(({ api, version }) => `${api.name} v${version}`)
-    throw new KafkaError(
+    return new KafkaError(
       'MR_KAFKA_UNSUPPORTED_BROKER',
       `The broker at ${this.#address.host}:${this.#address.port} does not serve ${names.join(', ')}. Apache Kafka 2.8 to 4.x does.`,
-      { ...this.#address, missing: names, errorCode: answer.errorCode },
+      { ...this.#address, missing: names },
     )
   }
 

@@ -17,7 +17,7 @@ import { code, expectNone } from './broker-error.ts'
 import { KafkaError } from './errors.ts'
 import { parseBrokers, requestTimeoutMsOf } from './options.ts'
 import type { BrokerAddress, KafkaOptions } from './types.ts'
-import { wire, type Pinned } from './wire.ts'
+import { optionalWire, wire, type Pinned } from './wire.ts'
 
 /** Requests that wait at the broker hold up those behind them, so each kind has connections of its own. */
 export type Purpose = 'data' | 'fetch' | 'group' | 'join'
@@ -28,6 +28,9 @@ export interface TopicMetadata {
   /** Node id of each partition's leader, -1 where there is none; the index is the partition. */
   readonly leaders: readonly number[]
 }
+
+/** Numbers of FindCoordinator. */
+const coordinatorKinds = { group: 0, 'transactional id': 1 } as const
 
 const maxConnectTimeoutMs = 5_000
 
@@ -71,14 +74,7 @@ export class Cluster {
     input: MessageInput<Request>,
     timeoutMs: number = this.requestTimeoutMs,
   ): Promise<Message<Response>> {
-    const address = this.#nodes.get(nodeId)
-    if (!address)
-      throw new KafkaError(
-        'MR_KAFKA_UNREACHABLE',
-        `Broker ${nodeId} is not in the cluster's metadata. It is asked for again on retry.`,
-        { nodeId },
-      )
-    const connection = await this.#connect(address, purpose)
+    const connection = await this.#connect(this.#addressOf(nodeId), purpose)
     return connection.request(pinned, input, timeoutMs)
   }
 
@@ -122,12 +118,24 @@ export class Cluster {
     return controllerId
   }
 
-  /** Node id of the group's coordinator. @throws KafkaError */
-  async coordinatorOf(groupId: string): Promise<number> {
-    const answer = await this.requestAny(wire.findCoordinator, { key: groupId, keyType: 0 })
-    expectNone(`Looking for the coordinator of group "${groupId}"`, answer.errorCode, { groupId })
+  /** Node id of the coordinator of a group, or of a transactional id. @throws KafkaError */
+  async coordinatorOf(key: string, kind: keyof typeof coordinatorKinds = 'group'): Promise<number> {
+    const keyType = coordinatorKinds[kind]
+    const answer = await this.requestAny(wire.findCoordinator, { key, keyType })
+    expectNone(`Looking for the coordinator of ${kind} "${key}"`, answer.errorCode, { key, kind })
     this.#nodes.set(answer.nodeId, this.#mapAddress({ host: answer.host, port: answer.port }))
     return answer.nodeId
+  }
+
+  /** 2 where the whole cluster has transactions of the second version (KIP-890), else 1. @throws KafkaError */
+  async transactionVersion(nodeId: number): Promise<1 | 2> {
+    const connection = await this.#connect(this.#addressOf(nodeId), 'data')
+    const isSecond =
+      connection.featureLevel('transaction.version') >= 2 &&
+      connection.serves(optionalWire.endTxnWithBump) &&
+      connection.serves(optionalWire.txnOffsetCommitInTransaction) &&
+      connection.serves(optionalWire.produceInTransaction)
+    return isSecond ? 2 : 1
   }
 
   /** Drops one connection, so that a request that waits at the broker ends at once. */
@@ -153,6 +161,16 @@ export class Cluster {
         () => {}, // A dial that failed has nothing to close; its caller is told.
       )
     this.#connections.clear()
+  }
+
+  #addressOf(nodeId: number): BrokerAddress {
+    const address = this.#nodes.get(nodeId)
+    if (address) return address
+    throw new KafkaError(
+      'MR_KAFKA_UNREACHABLE',
+      `Broker ${nodeId} is not in the cluster's metadata. It is asked for again on retry.`,
+      { nodeId },
+    )
   }
 
   async #metadata(topics: readonly { readonly name: string }[] | null) {

@@ -13,6 +13,12 @@ import { MillraceError, type ErrorTable } from '@millrace/core'
  * - `MR_KAFKA_DELIVERY_FAILED`: records were not acknowledged within `deliveryTimeoutMs`; some may be on the topic.
  * - `MR_KAFKA_RECORD_REFUSED`: the broker will never take one of the records; `details.index` says which, where known.
  * - `MR_KAFKA_FENCED`: the group generation or the ownership of a partition is over; nothing was committed.
+ * - `MR_KAFKA_PRODUCER_FENCED`: another producer took the transactional id over, or the transaction lasted longer than
+ *   `transactionTimeoutMs`; this producer can only be closed.
+ * - `MR_KAFKA_TRANSACTION_FAILED`: the transaction cannot be committed any more: call `abort()`, then do its work again.
+ * - `MR_KAFKA_COMMIT_UNKNOWN`: no broker said in time whether the transaction was committed: call `commit()` again.
+ * - `MR_KAFKA_WRONG_STATE`: the call does not fit what the transactional producer is doing, such as `send` before `begin`.
+ * - `MR_KAFKA_AUTHENTICATION_FAILED`: a broker does not accept the credentials, or its certificate is not trusted; not tried again.
  * - `MR_KAFKA_TOPIC_MISMATCH`: a topic exists with another partition count than asked for.
  * - `MR_KAFKA_CORRUPT_DATA`: record batches that came from the broker do not match their checksum or format.
  * - `MR_KAFKA_CLOSED`: the client was closed before or during the call.
@@ -28,6 +34,11 @@ export const kafkaErrors = {
   MR_KAFKA_DELIVERY_FAILED: { retryable: true },
   MR_KAFKA_RECORD_REFUSED: { retryable: false },
   MR_KAFKA_FENCED: { retryable: false },
+  MR_KAFKA_PRODUCER_FENCED: { retryable: false },
+  MR_KAFKA_TRANSACTION_FAILED: { retryable: false },
+  MR_KAFKA_COMMIT_UNKNOWN: { retryable: true },
+  MR_KAFKA_WRONG_STATE: { retryable: false },
+  MR_KAFKA_AUTHENTICATION_FAILED: { retryable: false },
   MR_KAFKA_TOPIC_MISMATCH: { retryable: false },
   MR_KAFKA_CORRUPT_DATA: { retryable: false },
   MR_KAFKA_CLOSED: { retryable: false },

@@ -3,11 +3,13 @@ export { createConsumer } from './consumer.ts'
 export { isRetryable, KafkaError, kafkaErrors, type KafkaErrorCode } from './errors.ts'
 export { createAdmin } from './admin.ts'
 export { createProducer } from './producer.ts'
+export { createTransactionalProducer } from './transactional-producer.ts'
 export type { Consumer, ConsumerBatch, ConsumerOptions, ConsumerRecord } from './consumer-types.ts'
 export type {
   Admin,
   BrokerAddress,
   Compression,
+  GroupMetadata,
   KafkaOptions,
   PartitionLag,
   Producer,
@@ -18,4 +20,6 @@ export type {
   TopicPartition,
   TopicPartitionOffset,
   TopicSpecification,
+  TransactionalProducer,
+  TransactionalProducerOptions,
 } from './types.ts'

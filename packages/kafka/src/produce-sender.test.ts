@@ -7,6 +7,7 @@ import type { Cluster } from './cluster.ts'
 import { KafkaError } from './errors.ts'
 import type { LeaderMetadata } from './leader-metadata.ts'
 import { ProduceSender } from './produce-sender.ts'
+import { ProducerIds } from './producer-ids.ts'
 import { SendCall } from './send-call.ts'
 import { wire } from './wire.ts'
 
@@ -76,6 +77,7 @@ function scriptedBroker(script: ('cut' | Answer)[], isLeaderless = false) {
   const sender: ProduceSender = new ProduceSender(
     cluster as unknown as Cluster,
     { leaderOf: () => (isLeaderless ? undefined : 1), want: () => {} } as unknown as LeaderMetadata,
+    new ProducerIds(cluster as unknown as Cluster),
     { codec: 0, batchSizeBytes: 100_000, meter: undefined, onProgress: () => sender.pump() },
   )
   const begin = (): SendCall => {

@@ -20,11 +20,11 @@ import {
   type QueuedRecord,
 } from './partition-lane.ts'
 import { produceOutcome } from './produce-outcome.ts'
-import { ProducerIds } from './producer-ids.ts'
+import type { SendingIdentity } from './producer-ids.ts'
 import { isWorthTelling } from './retrying.ts'
 import { unencodable } from './send-call.ts'
 import type { TopicPartition } from './types.ts'
-import { wire } from './wire.ts'
+import { optionalWire, wire } from './wire.ts'
 
 const pauses = { baseMs: 20, maxMs: 1_000 }
 const allReplicas = -1
@@ -52,7 +52,7 @@ export class ProduceSender {
   readonly #cluster: Cluster
   readonly #metadata: LeaderMetadata
   readonly #options: ProduceSenderOptions
-  readonly #ids: ProducerIds
+  readonly #ids: SendingIdentity
   readonly #sent: Counter
   readonly #retries: Counter
   readonly #builder = new RecordBatchBuilder()
@@ -60,14 +60,20 @@ export class ProduceSender {
   /** Lanes with something to send, in the order of their turns. */
   readonly #ready = new Set<PartitionLane>()
   readonly #busyLeaders = new Set<number>()
+  #idleWaiters: (() => void)[] = []
   #bufferedBytes = 0
   #timer: Timer | undefined
 
-  constructor(cluster: Cluster, metadata: LeaderMetadata, options: ProduceSenderOptions) {
+  constructor(
+    cluster: Cluster,
+    metadata: LeaderMetadata,
+    ids: SendingIdentity,
+    options: ProduceSenderOptions,
+  ) {
     this.#cluster = cluster
     this.#metadata = metadata
     this.#options = options
-    this.#ids = new ProducerIds(cluster)
+    this.#ids = ids
     const meter = options.meter ?? noopMeter
     this.#sent = meter.counter({
       name: 'mr_kafka_records_sent_total',
@@ -104,6 +110,22 @@ export class ProduceSender {
     }
   }
 
+  /** Resolves once no request is under way. */
+  async idle(): Promise<void> {
+    if (this.#busyLeaders.size === 0) return this.dropSettled()
+    await new Promise<void>((resolve) => this.#idleWaiters.push(resolve))
+  }
+
+  /** Every lane begins again at sequence 0 under the identity that is present then. Nothing may be under way or wait. */
+  beginAnew(): void {
+    assert(this.#busyLeaders.size === 0, 'lanes begin anew only when no request is under way')
+    for (const lane of this.#lanes.values()) {
+      assert(!lane.batch, 'lanes begin anew only when their calls have settled')
+      lane.identity = undefined
+      lane.nextSequence = 0
+    }
+  }
+
   close(): void {
     this.#timer?.cancel()
   }
@@ -121,6 +143,7 @@ export class ProduceSender {
       }
       const leader = this.#metadata.leaderOf(lane.topic, lane.partition)
       if (leader === undefined || this.#busyLeaders.has(leader)) continue
+      if (this.#ids.transaction?.admits(lane) === false) continue
       const lanes = byLeader.get(leader)
       if (lanes) lanes.push(lane)
       else byLeader.set(leader, [lane])
@@ -137,8 +160,15 @@ export class ProduceSender {
     void this.#exchange(leader, lanes).finally(() => {
       this.#busyLeaders.delete(leader)
       for (const lane of lanes) lane.isInFlight = false
+      if (this.#busyLeaders.size === 0) this.#tellIdle()
       this.#options.onProgress()
     })
+  }
+
+  #tellIdle(): void {
+    if (this.#idleWaiters.length === 0) return
+    this.dropSettled() // Of what was under way when its call failed.
+    for (const resolve of this.#idleWaiters.splice(0)) resolve()
   }
 
   /** One produce request with its answer. Never throws. */
@@ -167,11 +197,13 @@ export class ProduceSender {
   async #request(leader: number, lanes: readonly PartitionLane[]): Promise<void> {
     try {
       const timeoutMs = this.#requestTimeoutMs(lanes)
+      const { transaction } = this.#ids
+      const transactionalId = transaction?.transactionalId ?? null
       const answer = await this.#cluster.request(
         leader,
         'data',
-        wire.produce,
-        { acks: allReplicas, timeoutMs, topicData: topicDataOf(lanes) },
+        transaction?.version === 2 ? optionalWire.produceInTransaction : wire.produce,
+        { transactionalId, acks: allReplicas, timeoutMs, topicData: topicDataOf(lanes) },
         timeoutMs,
       )
       const answers = new Map<string, PartitionAnswer>()
@@ -256,7 +288,8 @@ export class ProduceSender {
       for (const { key, value, headers, timestampMs } of records)
         this.#builder.add(key, value, headers, timestampMs)
       const { codec } = this.#options
-      return Buffer.from(this.#builder.build({ codec, ...identity, baseSequence }))
+      const transactional = this.#ids.transaction !== undefined
+      return Buffer.from(this.#builder.build({ codec, ...identity, baseSequence, transactional }))
     } catch (error) {
       for (const record of records) {
         this.#release(record)
@@ -280,6 +313,7 @@ export class ProduceSender {
       case 'retry':
         return this.#retry(lane, error())
       case 'renew':
+        if (this.#ids.transaction) return this.#refuse(lane, batch, batch.records, error())
         return this.#renew(lane, batch, answer.errorCode)
       case 'split':
         return this.#refuseSome(lane, batch, answer, error())
@@ -366,6 +400,7 @@ export class ProduceSender {
     refused: readonly QueuedRecord[],
     cause: KafkaError,
   ): void {
+    this.#ids.transaction?.fail(cause)
     for (const { call, index } of refused)
       call.fail(
         new KafkaError(

@@ -1,11 +1,34 @@
 import { expectNone } from './broker-error.ts'
 import type { Cluster } from './cluster.ts'
+import type { KafkaError } from './errors.ts'
 import type { ProducerIdentity } from './partition-lane.ts'
 import { retrying } from './retrying.ts'
+import type { TopicPartition } from './types.ts'
 import { wire } from './wire.ts'
 
+/** As whom records are sent. The sender asks; it holds no producer ids of its own. */
+export interface SendingIdentity {
+  /** The identity that a lane begins under. @throws KafkaError; the next call asks again */
+  current(): Promise<ProducerIdentity>
+  /** A lane's sequence is in doubt under this identity: no lane may begin again under it. */
+  discard(identity: ProducerIdentity): void
+  /** Set for a transactional producer. */
+  readonly transaction?: SendingTransaction
+}
+
+/** What the sender needs to know of the transaction that its records belong to. */
+export interface SendingTransaction {
+  readonly transactionalId: string
+  /** 1: partitions are added by requests of their own; 2: by Produce (KIP-890). */
+  readonly version: 1 | 2
+  /** True when records may be sent to the partition now; if not, the pump is called again once it may have changed. */
+  admits(target: TopicPartition): boolean
+  /** A batch will not be appended, or not be known to be: the transaction cannot be committed. */
+  fail(error: KafkaError): void
+}
+
 /** The producer id that lanes begin under: asked for once, and anew after it was discarded. */
-export class ProducerIds {
+export class ProducerIds implements SendingIdentity {
   readonly #cluster: Cluster
   #present: ProducerIdentity | undefined
   #asking: Promise<ProducerIdentity> | undefined

@@ -1,14 +1,18 @@
 /**
  * The requests this client sends, each in one pinned version: the newest that Apache Kafka 2.8 to 4.x, and our own broker, all serve
- * and that names topics by name. `Connection.open` checks that the broker has them.
+ * and that names topics by name. `BrokerConnection.open` checks that the broker has those of `wire`; those of `optionalWire` are
+ * checked when they are sent.
  *
  * - Produce 9, Fetch 12: last before topic ids. OffsetFetch 7: first with `requireStable` (KIP-447).
  * - InitProducerId 4: -1/-1 asks for a new id (KIP-360). JoinGroup 7 and SyncGroup 5: protocol type checked (KIP-559).
  */
 import {
+  addOffsetsToTxnApi,
+  addPartitionsToTxnApi,
   apiVersionsApi,
   createTopicsApi,
   deleteTopicsApi,
+  endTxnApi,
   fetchApi,
   findCoordinatorApi,
   heartbeatApi,
@@ -21,6 +25,7 @@ import {
   offsetFetchApi,
   produceApi,
   syncGroupApi,
+  txnOffsetCommitApi,
   type Api,
   type Fields,
 } from '@millrace/protocol'
@@ -54,4 +59,19 @@ export const wire = {
   createTopics: pin(createTopicsApi, 5),
   deleteTopics: pin(deleteTopicsApi, 5),
   initProducerId: pin(initProducerIdApi, 4),
+} as const
+
+/**
+ * What only some callers send. Transactions in their first version (KIP-98, KIP-447): AddPartitionsToTxn 3 (4 is for brokers),
+ * AddOffsetsToTxn 3, EndTxn 3, TxnOffsetCommit 3. In their second (KIP-890), where the cluster has finalized `transaction.version` 2:
+ * Produce 12 and TxnOffsetCommit 5 add what they write to the transaction, EndTxn 5 gives the epoch of the next one.
+ */
+export const optionalWire = {
+  addPartitionsToTxn: pin(addPartitionsToTxnApi, 3),
+  addOffsetsToTxn: pin(addOffsetsToTxnApi, 3),
+  endTxn: pin(endTxnApi, 3),
+  txnOffsetCommit: pin(txnOffsetCommitApi, 3),
+  produceInTransaction: pin(produceApi, 12),
+  endTxnWithBump: pin(endTxnApi, 5),
+  txnOffsetCommitInTransaction: pin(txnOffsetCommitApi, 5),
 } as const
