@@ -77,9 +77,14 @@ export type GroupConsumer = Pick<
   AsyncIterable<InboxBatch> &
   AsyncDisposable
 
+export type GroupConsumerOptions = ConsumerOptions & {
+  readonly groupId: string
+  readonly topics: readonly string[]
+}
+
 /** How the inbox reaches Kafka; replaced in tests. */
 export interface KafkaClient {
-  createConsumer(options: ConsumerOptions): Promise<GroupConsumer>
+  createConsumer(options: GroupConsumerOptions): Promise<GroupConsumer>
   createProducer(options: ProducerOptions): Promise<Producer>
   createAdmin(options: KafkaOptions): Promise<Admin>
 }

@@ -2,14 +2,13 @@ import { Wakeup } from '@millrace/core'
 import {
   KafkaError,
   type Admin,
-  type ConsumerOptions,
   type ConsumerRecord,
   type Producer,
   type ProducerRecord,
   type TopicPartition,
   type TopicPartitionOffset,
 } from '@millrace/kafka'
-import type { GroupConsumer, InboxBatch, KafkaClient } from '../src/types.ts'
+import type { GroupConsumer, GroupConsumerOptions, InboxBatch, KafkaClient } from '../src/types.ts'
 
 interface Group {
   generation: number
@@ -110,7 +109,7 @@ export class MemoryKafka implements KafkaClient {
     }
   }
 
-  createConsumer(options: ConsumerOptions): Promise<GroupConsumer> {
+  createConsumer(options: GroupConsumerOptions): Promise<GroupConsumer> {
     const group = this.group(options.groupId)
     const consumer = new MemoryConsumer(this, group, options)
     group.members.add(consumer)
@@ -194,7 +193,7 @@ interface Owned {
 }
 
 class MemoryConsumer implements GroupConsumer {
-  readonly options: ConsumerOptions
+  readonly options: GroupConsumerOptions
   readonly #kafka: MemoryKafka
   readonly #group: Group
   readonly #waiting = new Set<Wakeup>()
@@ -202,7 +201,7 @@ class MemoryConsumer implements GroupConsumer {
   #isClosed = false
   #turn = 0
 
-  constructor(kafka: MemoryKafka, group: Group, options: ConsumerOptions) {
+  constructor(kafka: MemoryKafka, group: Group, options: GroupConsumerOptions) {
     this.#kafka = kafka
     this.#group = group
     this.options = options

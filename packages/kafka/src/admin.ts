@@ -105,7 +105,7 @@ class KafkaAdmin implements Admin {
       const startOf = new Map(starts.map((row) => [partitionKey(row), row.offset]))
       return ends.map(({ topic, partition, offset: endOffset }) => {
         const key = partitionKey({ topic, partition })
-        const committedOffset = committed.get(key) ?? null
+        const committedOffset = committed.get(key)?.offset ?? null
         const from = committedOffset ?? (startOf.get(key) as bigint)
         const lagRecords = Math.max(0, Number(endOffset - from))
         return { topic, partition, committedOffset, endOffset, lagRecords }

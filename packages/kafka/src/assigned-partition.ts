@@ -16,6 +16,8 @@ export class AssignedPartition implements TopicPartition {
   fetchOffset: number | undefined
   highWatermark = 0n
   isPaused = false
+  /** Where to begin is being asked for. */
+  isAsking = false
   /** On its way to another member: nothing more is handed out. */
   isLeaving = false
   bufferedBytes = 0
@@ -109,6 +111,7 @@ export class AssignedPartition implements TopicPartition {
   /** Goes on from `offset` (`undefined`: from where the reset policy says) and forgets what was fetched. */
   jump(offset: number | undefined): void {
     this.#jumps++
+    this.isAsking = false
     this.#runs = []
     this.#outstanding = undefined
     this.bufferedBytes = 0

@@ -1,5 +1,7 @@
 /** The contract of the consumer. */
-import type { KafkaOptions, TopicPartition, TopicPartitionOffset } from './types.ts'
+import type { AssignorName } from './group-assignment.ts'
+import type { PartitionAssignor } from './partition-assignor.ts'
+import type { GroupMetadata, KafkaOptions, TopicPartition, TopicPartitionOffset } from './types.ts'
 
 export interface ConsumerRecord {
   readonly topic: string
@@ -13,7 +15,7 @@ export interface ConsumerRecord {
 
 /**
  * Records of one partition in offset order; never empty. Columns: a part is decoded only when it is asked for, by its index in the
- * batch. That, or what iterating over the batch gives, costs a third of `records` or less where most parts are not looked at.
+ * batch, which costs less than objects where not every part of every record is looked at.
  * Keys, values and headers are views of the answer they came in.
  */
 export interface ConsumerBatch extends TopicPartition, Iterable<ConsumerRecord> {
@@ -44,44 +46,109 @@ export interface ConsumerBatch extends TopicPartition, Iterable<ConsumerRecord> 
   readonly signal: AbortSignal
 }
 
+/** An offset to commit: that of the next record to read, see `ConsumerBatch.nextOffset`. */
+export interface OffsetToCommit extends TopicPartitionOffset {
+  /** A note of at most 4,096 bytes, given back by `committed`. */
+  readonly metadata?: string
+}
+
+/** What the group has committed; both null where nothing. */
+export interface CommittedOffset extends TopicPartition {
+  readonly offset: bigint | null
+  readonly metadata: string | null
+}
+
+export interface TopicPartitionTime extends TopicPartition {
+  /** ms since the epoch */
+  readonly timestampMs: number
+}
+
+/** The first record that is not older than the time asked for; both null where all are older. */
+export interface OffsetAtTime extends TopicPartition {
+  readonly offset: bigint | null
+  readonly timestampMs: number | null
+}
+
+/** A partition to read, and where to begin: `'committed'` (the default) is where the group has committed, else by `autoOffsetReset`. */
+export interface PartitionToRead extends TopicPartition {
+  readonly offset?: bigint | 'earliest' | 'latest' | 'committed'
+}
+
 export interface ConsumerOptions extends KafkaOptions {
-  readonly groupId: string
-  readonly topics: readonly string[]
+  /** Needed to share partitions with other members and to commit; not for reading partitions of one's choice by `assign`. */
+  readonly groupId?: string
+  /** What the group reads: names, or a pattern that is matched again every 30 s. Left out: partitions are chosen by `assign`. */
+  readonly topics?: readonly string[] | RegExp
   /** Where to begin without a committed offset. Default 'earliest'. */
   readonly autoOffsetReset?: 'earliest' | 'latest'
   /** Default 'read_committed'. */
   readonly isolationLevel?: 'read_committed' | 'read_uncommitted'
-  /** Default 10,000. */
+  /**
+   * How partitions are dealt out, the one liked best first; the group takes one that all its members know. Default `['range']`.
+   * Where every one of them is cooperative (`['cooperative-sticky']`), a rebalance takes only what moves, and the rest is read on.
+   * To move a running group there, restart all members with `['cooperative-sticky', 'range']` first, then without 'range'.
+   */
+  readonly assignors?: readonly (AssignorName | PartitionAssignor)[]
+  /** Without a heartbeat for as long the group goes on without this member; so nothing may block the event loop as long. Default 10,000. */
   readonly sessionTimeoutMs?: number
   /** Default 3,000. */
   readonly heartbeatIntervalMs?: number
   /** Longest wait of the group for this member during a rebalance, ms. Default 60,000. */
   readonly rebalanceTimeoutMs?: number
+  /**
+   * How long a loop may hold a batch, ms. A member that takes longer loses its partitions to others (`onLost`) and joins again when
+   * the batch is dealt with. Looked at with every heartbeat. Default: no limit, for heartbeats go on whatever a handler waits for.
+   */
+  readonly maxPollIntervalMs?: number
   /** Longest wait of a fetch for data, ms. Default 500. */
   readonly maxWaitMs?: number
   /** Most records in one batch. Default 500. */
   readonly maxBatchRecords?: number
   /** Static membership (KIP-345). */
   readonly instanceId?: string
+  /** The partitions that came with a rebalance; with cooperative assignors only those that were not owned before, possibly none. */
   readonly onAssigned?: (partitions: readonly TopicPartition[]) => void | Promise<void>
-  /** Called before the partitions are given up, when what was handled may still be committed; or after they were lost. */
+  /** Called before the partitions are given up, when what was handled may still be committed; or after they were lost, without `onLost`. */
   readonly onRevoked?: (partitions: readonly TopicPartition[]) => void | Promise<void>
+  /** Called when others may own the partitions already: nothing can be committed. */
+  readonly onLost?: (partitions: readonly TopicPartition[]) => void | Promise<void>
 }
 
 /**
- * A member of a consumer group, read with `for await (const batch of consumer)`. Heartbeats go on while a batch is handled.
+ * Reads partitions, with `for await (const batch of consumer)`: as member of a group those that it is given, heartbeats going on while
+ * a batch is handled; or those chosen by `assign`.
  * The iteration outlives broker outages and rebalances; it ends at `close()`, and throws only what no retry mends.
  * Nothing is committed unless `commit` is called. A partition's next batch is handed out only after its loop came back for more;
  * several loops over one consumer handle as many partitions at once.
  */
 export interface Consumer extends AsyncIterable<ConsumerBatch>, AsyncDisposable {
+  /**
+   * Reads these partitions and no others, without a group dealing them out; what is read already goes on where it is.
+   * @throws KafkaError `MR_KAFKA_BAD_OPTION` where `topics` were given
+   */
+  assign(partitions: readonly PartitionToRead[]): void
   /** @throws KafkaError retryable when the broker is away, `MR_KAFKA_FENCED` when the generation is over. */
-  commit(offsets: readonly TopicPartitionOffset[]): Promise<void>
+  commit(offsets: readonly OffsetToCommit[]): Promise<void>
+  /** What the group has committed; offsets in an open transaction are waited for (KIP-447). @throws KafkaError */
+  committed(partitions: readonly TopicPartition[]): Promise<readonly CommittedOffset[]>
   /** Reads the partition again from `offset`; what was fetched beyond is dropped. */
   seek(position: TopicPartitionOffset): void
+  seekToBeginning(partitions: readonly TopicPartition[]): void
+  /** The end as the isolation level has it: under read_committed that of the last transaction that is finished. */
+  seekToEnd(partitions: readonly TopicPartition[]): void
+  /** Offset of the next record to be handed out; null while it is not known. Commit it where aborted records alone lie between. */
+  position(partition: TopicPartition): bigint | null
   pause(partitions: readonly TopicPartition[]): void
   resume(partitions: readonly TopicPartition[]): void
   assignment(): readonly TopicPartition[]
+  /** For `sendOffsets` of a transactional producer, which commits in the name of this member. Ask anew for every transaction. */
+  groupMetadata(): Required<GroupMetadata>
+  /** First offset of each partition. @throws KafkaError */
+  beginningOffsets(partitions: readonly TopicPartition[]): Promise<readonly TopicPartitionOffset[]>
+  /** End of each partition, as the isolation level has it. @throws KafkaError */
+  endOffsets(partitions: readonly TopicPartition[]): Promise<readonly TopicPartitionOffset[]>
+  /** @throws KafkaError */
+  offsetsForTimes(times: readonly TopicPartitionTime[]): Promise<readonly OffsetAtTime[]>
   /** Leaves the group and closes. Idempotent. */
   close(): Promise<void>
 }

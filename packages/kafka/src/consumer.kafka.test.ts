@@ -282,7 +282,9 @@ for (const backend of await kafkaBackends())
       await eventually('handled', () => handled.size === 2)
       await using second = await member(topic, { groupId })
       const secondLoop = drain(second)
-      await eventually('shared', () => second.assignment().length === 1)
+      await eventually('shared', () =>
+        [first, second].every((each) => each.assignment().length === 1),
+      )
       await first.close()
       await loop
       assert.deepEqual(outcomes, ['committed', 'committed'])

@@ -1,28 +1,29 @@
 /** The requests of one group to its coordinator, wherever that is at the moment. State: only where it was last found. */
-import {
-  consumerSubscription,
-  writeVersioned,
-  type HeartbeatResponse,
-  type JoinGroupResponse,
-  type SyncGroupRequestInput,
-  type SyncGroupResponse,
+import type {
+  HeartbeatResponse,
+  JoinGroupRequestInput,
+  JoinGroupResponse,
+  SyncGroupRequestInput,
+  SyncGroupResponse,
 } from '@millrace/protocol'
 import { brokerError, code, isCoordinatorMoved, isMembershipOver } from './broker-error.ts'
 import type { Cluster } from './cluster.ts'
 import { KafkaError } from './errors.ts'
-import { committedOffsets } from './offsets.ts'
-import type { TopicPartition, TopicPartitionOffset } from './types.ts'
+import { committedOffsets, type Committed } from './offsets.ts'
+import type { OffsetToCommit } from './consumer-types.ts'
+import type { TopicPartition } from './types.ts'
 import { wire } from './wire.ts'
 
-export const protocolType = 'consumer'
-export const protocolName = 'range'
-const subscriptionVersion = 1
+const protocolType = 'consumer'
 const leaveTimeoutMs = 2_000
 
 export interface JoinOptions {
   readonly sessionTimeoutMs: number
   readonly rebalanceTimeoutMs: number
-  readonly topics: readonly string[]
+  /** What the member offers, see `protocolsOf`. */
+  readonly protocols: JoinGroupRequestInput['protocols']
+  /** Why it joins, for the broker's log (KIP-800). */
+  readonly reason: string
 }
 
 /** A member in one generation. */
@@ -54,8 +55,7 @@ export class GroupCoordinator {
 
   /** @throws KafkaError for faults on the way; the answer's error code is the caller's */
   async join(memberId: string, options: JoinOptions): Promise<JoinGroupResponse> {
-    const { sessionTimeoutMs, rebalanceTimeoutMs, topics } = options
-    const metadata = writeVersioned(consumerSubscription, subscriptionVersion, { topics })
+    const { sessionTimeoutMs, rebalanceTimeoutMs, protocols, reason } = options
     return this.#cluster.request(
       await this.#find(),
       'join',
@@ -67,7 +67,8 @@ export class GroupCoordinator {
         memberId,
         groupInstanceId: this.instanceId,
         protocolType,
-        protocols: [{ name: protocolName, metadata }],
+        protocols,
+        reason,
       },
       rebalanceTimeoutMs + this.#cluster.requestTimeoutMs,
     )
@@ -76,6 +77,7 @@ export class GroupCoordinator {
   /** @throws KafkaError for faults on the way; the answer's error code is the caller's */
   async sync(
     { memberId, generationId }: Membership,
+    protocolName: string,
     assignments: SyncGroupRequestInput['assignments'],
     rebalanceTimeoutMs: number,
   ): Promise<SyncGroupResponse> {
@@ -113,7 +115,7 @@ export class GroupCoordinator {
   /** @throws KafkaError `MR_KAFKA_FENCED` when the generation is over */
   async commit(
     { memberId, generationId }: Membership,
-    offsets: readonly TopicPartitionOffset[],
+    offsets: readonly OffsetToCommit[],
   ): Promise<void> {
     const answer = await this.#cluster.request(await this.#find(), 'group', wire.offsetCommit, {
       groupId: this.groupId,
@@ -122,10 +124,10 @@ export class GroupCoordinator {
       groupInstanceId: this.instanceId,
       topics: [...Map.groupBy(offsets, ({ topic }) => topic)].map(([name, rows]) => ({
         name,
-        partitions: rows.map(({ partition, offset }) => ({
+        partitions: rows.map(({ partition, offset, metadata }) => ({
           partitionIndex: partition,
           committedOffset: offset,
-          committedMetadata: null,
+          committedMetadata: metadata ?? null,
         })),
       })),
     })
@@ -136,7 +138,7 @@ export class GroupCoordinator {
   /** What the group has committed, `null` where nothing. @throws KafkaError */
   async committed(
     partitions: readonly TopicPartition[],
-  ): Promise<ReadonlyMap<string, bigint | null>> {
+  ): Promise<ReadonlyMap<string, Committed | null>> {
     try {
       return await committedOffsets(this.#cluster, await this.#find(), this.groupId, partitions)
     } catch (error) {
@@ -151,11 +153,11 @@ export class GroupCoordinator {
   }
 
   /** Takes a member out, if the coordinator can be reached at once. A static member stays (KIP-345). Never throws. */
-  async leave(memberId: string): Promise<void> {
+  async leave(memberId: string, reason: string): Promise<void> {
     const { groupId } = this
     if (memberId === '' || this.#node === undefined || this.instanceId !== null) return
     try {
-      const members = [{ memberId }]
+      const members = [{ memberId, reason }]
       await this.#cluster.request(
         this.#node,
         'group',

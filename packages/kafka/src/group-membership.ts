@@ -1,11 +1,14 @@
 /**
  * Membership of a consumer group by the classic protocol (KIP-62 and later): join, sync, heartbeats, and again after every rebalance.
- * Rebalances are eager: all partitions are given up before a member joins the next generation. The member that the coordinator
- * makes leader assigns ranges to all.
+ * The member that the coordinator makes leader deals the partitions out.
  *
- *   joining ──answered by join and sync──▶ owning ──rebalance: batches may finish, then given up──▶ joining
+ *   joining ──answered by join and sync──▶ owning ──rebalance──▶ joining
  *      ▲                                     │
  *      └──── session or generation over: lost, given up at once ────┘
+ *
+ * Eager, where any assignor offered is: all partitions are given up before a member joins, batches being finished first. Cooperative
+ * (KIP-429), where every assignor offered is: they are kept, and read, while it joins; what its share has no more is given up then,
+ * and the member joins once more, so that others can get it.
  *
  * One loop (`#run`) moves between these states and owns them. An outage of the broker ends neither: it goes on trying, and the
  * coordinator's answer decides, for with the broker away nobody else can be given the partitions.
@@ -15,34 +18,57 @@ import type { JoinGroupResponse } from '@millrace/protocol'
 import { code, expectNone, isMembershipOver } from './broker-error.ts'
 import type { Cluster } from './cluster.ts'
 import { isRetryable, KafkaError } from './errors.ts'
-import { assignmentsOf, membersOf, partitionCounts, readAssignment } from './group-assignment.ts'
+import type { OffsetToCommit } from './consumer-types.ts'
+import {
+  assignmentsOf,
+  membersOf,
+  partitionCounts,
+  protocolsOf,
+  readAssignment,
+} from './group-assignment.ts'
 import { generationOver, type GroupCoordinator } from './group-coordinator.ts'
+import type { PartitionAssignor } from './partition-assignor.ts'
 import { isWorthTelling } from './retrying.ts'
-import type { TopicPartition, TopicPartitionOffset } from './types.ts'
+import type { Subscribed } from './subscribed.ts'
+import type { TopicPartition } from './types.ts'
 
 export interface GroupOptions {
-  readonly topics: readonly string[]
+  readonly subscribed: Subscribed
+  readonly assignors: readonly PartitionAssignor[]
   readonly sessionTimeoutMs: number
   readonly heartbeatIntervalMs: number
   readonly rebalanceTimeoutMs: number
+  /** Longest that a loop may hold a batch before the member leaves; `undefined` is no limit. */
+  readonly maxPollIntervalMs: number | undefined
   readonly meter?: Meter | undefined
-  /** The partitions of a new generation. */
+  /** What is owned now. */
+  readonly owned: () => readonly TopicPartition[]
+  /** Since when a loop has held its batch, of all the one that has longest; `undefined` where none is held. */
+  readonly heldSinceMs: () => number | undefined
+  /**
+   * The share of a new generation. What is owned and not in it is given up.
+   * @returns whether anything was
+   */
   readonly onAssigned: (
     partitions: readonly TopicPartition[],
     generationId: number,
-  ) => Promise<void>
-  /** The generation ends. `isLost`: others may own the partitions already, so there is nothing to wait for. */
+  ) => Promise<boolean>
+  /** Everything is given up. `isLost`: others may own it already, so there is nothing to wait for. */
   readonly onRevoked: (isLost: boolean) => Promise<void>
   /** Something that no retry mends; the membership is over. */
   readonly onFailure: (error: Error) => void
 }
 
 const pauses = { baseMs: 50, maxMs: 1_000 }
-/** How often the leader looks for new partitions; and for topics that do not exist yet. */
+/** How often the leader looks for new partitions, and each member for topics that match; and for topics that do not exist yet. */
 const topicCheckMs = 30_000
 const missingTopicCheckMs = 1_000
+/** How often a member that was too slow looks whether its batch has come back. */
+const heldCheckMs = 100
 /** How long `commit` bridges an outage before it gives up. */
 const maxCommitMs = 5_000
+
+const never = 2 ** 31 - 1
 
 /** Thrown inside the loop: join again at once. */
 class Rejoin extends Error {}
@@ -54,9 +80,16 @@ export class GroupMembership {
   readonly #rebalances: Counter
   readonly #closing = new AbortController()
   readonly #wakeup: Wakeup
+  /** Partitions are kept while joining. */
+  readonly #isCooperative: boolean
   #memberId = ''
-  /** `undefined` while no partitions are owned. */
+  /** `undefined` while no partitions can be owned. */
   #generationId: number | undefined
+  /** Told to the assignors: the last generation in which something was assigned here. */
+  #assignedIn = -1
+  #joinReason = 'begins to read'
+  #isJoining = false
+  #isEnding = false
   /** Partition counts by which the leader assigned; `undefined` for the other members. */
   #assignedCounts: ReadonlyMap<string, number> | undefined
   #running: Promise<void> | undefined
@@ -66,6 +99,7 @@ export class GroupMembership {
     this.#coordinator = coordinator
     this.#options = options
     this.#wakeup = new Wakeup(cluster.clock)
+    this.#isCooperative = options.assignors.every(({ isCooperative }) => isCooperative)
     this.#rebalances = (options.meter ?? noopMeter).counter({
       name: 'mr_kafka_rebalances_total',
       help: 'Generations of the consumer group that this member has entered',
@@ -77,45 +111,69 @@ export class GroupMembership {
     this.#running ??= this.#run()
   }
 
+  get memberId(): string {
+    return this.#memberId
+  }
+
+  /** -1 where the member is in none. */
+  get generationId(): number {
+    return this.#generationId ?? -1
+  }
+
   /** Gives up the partitions, leaves the group (a static member stays, KIP-345) and ends. Idempotent. */
   async close(): Promise<void> {
-    if (!this.#closing.signal.aborted) {
+    if (!this.#isEnding) {
+      this.#isEnding = true
       if (this.#generationId !== undefined) await this.#giveUp(false)
       this.#closing.abort()
       this.#coordinator.interruptJoin()
-      await this.#coordinator.leave(this.#memberId)
+      await this.#coordinator.leave(this.#memberId, 'the consumer is closed')
     }
     await this.#running
   }
 
   /**
-   * @throws KafkaError `MR_KAFKA_FENCED` when the generation is over; retryable ones when the coordinator stays away for 5 s
+   * @param areOwned whether the partitions have been owned since the call, looked at before each attempt
+   * @throws KafkaError `MR_KAFKA_FENCED` when they are given up; retryable ones when the coordinator stays away for 5 s
    */
-  async commit(offsets: readonly TopicPartitionOffset[]): Promise<void> {
+  async commit(offsets: readonly OffsetToCommit[], areOwned: () => boolean): Promise<void> {
     const { clock } = this.#cluster
-    const generationId = this.#generationId
-    const memberId = this.#memberId
+    const before = this.#generationId
     const deadlineMs = clock.monotonicMs() + Math.min(maxCommitMs, this.#cluster.requestTimeoutMs)
     for (let attempt = 1; ; attempt++) {
-      if (generationId === undefined || generationId !== this.#generationId)
+      const generationId = this.#generationId
+      const isOver = generationId !== before && !this.#isCooperative
+      if (generationId === undefined || isOver || !areOwned())
         throw generationOver(this.#coordinator.groupId)
       try {
-        return await this.#coordinator.commit({ memberId, generationId }, offsets)
+        return await this.#coordinator.commit({ memberId: this.#memberId, generationId }, offsets)
       } catch (error) {
         this.#wakeup.signal() // The next heartbeat finds out what is wrong, and need not wait for its turn.
+        const isPassing = isRetryable(error) || this.#isBetweenGenerations(error, generationId)
         const pauseMs = backoffMs(attempt, pauses)
-        if (!isRetryable(error) || clock.monotonicMs() + pauseMs > deadlineMs) throw error
+        if (!isPassing || clock.monotonicMs() + pauseMs > deadlineMs) throw error
         await this.#pause(pauseMs)
       }
     }
   }
 
+  /** Cooperative: the coordinator is dealing out anew, or has done so and this member is about to hear of it. */
+  #isBetweenGenerations(error: unknown, generationId: number): boolean {
+    if (!this.#isCooperative || !(error instanceof KafkaError)) return false
+    const { errorCode } = error.details
+    if (errorCode === code.REBALANCE_IN_PROGRESS) return true
+    return (
+      errorCode === code.ILLEGAL_GENERATION &&
+      (this.#isJoining || generationId !== this.#generationId)
+    )
+  }
+
   async #run(): Promise<void> {
     for (let failures = 0, rejoins = 0; !this.#closing.signal.aborted;) {
       try {
-        await this.#join()
+        const isSettled = await this.#join()
         failures = rejoins = 0
-        await this.#own()
+        if (isSettled) await this.#own()
       } catch (error) {
         if (this.#closing.signal.aborted) return
         if (error instanceof Rejoin) {
@@ -134,64 +192,122 @@ export class GroupMembership {
     }
   }
 
-  /** Enters the next generation. */
-  async #join(): Promise<void> {
-    const joined = await this.#coordinator.join(this.#memberId, this.#options)
-    if (joined.errorCode === code.MEMBER_ID_REQUIRED) {
-      this.#memberId = joined.memberId
-      throw new Rejoin()
-    }
-    this.#expectMember('Joining', joined.errorCode)
-    this.#memberId = joined.memberId
+  /** Enters the next generation. False when something was given up there, for which the group has to deal out once more. */
+  async #join(): Promise<boolean> {
+    this.#isJoining = true
+    const joined = await this.#askToJoin()
     const { generationId, memberId } = joined
+    this.#memberId = memberId
+    // What is kept meanwhile is committed under the new generation from here on.
+    if (this.#generationId !== undefined) this.#generationId = generationId
+    const assignor = this.#assignorOf(joined)
     const isLeader = joined.leader === memberId
     const synced = await this.#coordinator.sync(
       { memberId, generationId },
-      isLeader ? await this.#assign(joined) : [],
+      assignor.name,
+      isLeader ? await this.#assign(joined, assignor) : [],
       this.#options.rebalanceTimeoutMs,
     )
-    this.#expectMember('Syncing with', synced.errorCode)
+    await this.#expectMember('Syncing with', synced.errorCode)
     if (!isLeader) this.#assignedCounts = undefined
-    if (this.#closing.signal.aborted) return
-    const partitions = readAssignment(synced.assignment)
-    this.#generationId = generationId
+    if (this.#isEnding) {
+      await this.#pause(never)
+      return false
+    }
+    this.#isJoining = false
+    const share = readAssignment(synced.assignment)
+    this.#generationId = this.#assignedIn = generationId
+    assignor.onAssignment?.(share, generationId)
     this.#rebalances.add(1, { group: this.#coordinator.groupId })
     this.#cluster.logger.info('entered a generation of the group', {
       groupId: this.#coordinator.groupId,
       generationId,
       memberId,
       isLeader,
-      partitions: partitions.map(({ topic, partition }) => `${topic}/${partition}`),
+      assignor: assignor.name,
+      partitions: share.partitions.map(({ topic, partition }) => `${topic}/${partition}`),
     })
-    await this.#options.onAssigned(partitions, generationId)
+    const hasGivenUp = await this.#withHeartbeats(
+      generationId,
+      this.#options.onAssigned(share.partitions, generationId),
+    )
+    if (hasGivenUp) this.#joinReason = 'gave up partitions that go to others'
+    return !hasGivenUp
+  }
+
+  async #askToJoin(): Promise<JoinGroupResponse> {
+    await this.#options.subscribed.resolve()
+    const { sessionTimeoutMs, rebalanceTimeoutMs, assignors, subscribed, owned } = this.#options
+    const joined = await this.#coordinator.join(this.#memberId, {
+      sessionTimeoutMs,
+      rebalanceTimeoutMs,
+      protocols: protocolsOf(assignors, {
+        topics: subscribed.topics,
+        ownedPartitions: owned(),
+        generationId: this.#assignedIn,
+      }),
+      reason: this.#joinReason,
+    })
+    if (joined.errorCode === code.MEMBER_ID_REQUIRED) {
+      this.#memberId = joined.memberId
+      throw new Rejoin()
+    }
+    await this.#expectMember('Joining', joined.errorCode)
+    return joined
+  }
+
+  #assignorOf({ protocolName }: JoinGroupResponse): PartitionAssignor {
+    const found = this.#options.assignors.find(({ name }) => name === protocolName)
+    if (found) return found
+    const { groupId } = this.#coordinator
+    throw new KafkaError(
+      'MR_KAFKA_REFUSED',
+      `Group "${groupId}" deals partitions out by "${protocolName}", which this member has not offered. Is it a group of another kind?`,
+      { groupId, protocolName },
+    )
   }
 
   /** As leader: shares out the partitions of all topics that any member asks for. */
-  async #assign(joined: JoinGroupResponse) {
+  async #assign(joined: JoinGroupResponse, assignor: PartitionAssignor) {
     const members = membersOf(joined)
-    const topics = new Set([...this.#options.topics, ...members.flatMap((row) => row.topics)])
+    const topics = new Set([
+      ...this.#options.subscribed.topics,
+      ...members.flatMap((row) => row.topics),
+    ])
     this.#assignedCounts = await partitionCounts(this.#cluster, [...topics])
-    return assignmentsOf(members, this.#assignedCounts)
+    // KIP-814: a leader that came back as static member is told to leave everything as it is, and to go on watching the topics.
+    if (joined.skipAssignment) return []
+    return assignmentsOf(assignor.assign(members, this.#assignedCounts))
   }
 
-  /** Holds the generation by heartbeats until it ends; then the partitions have been given up. */
+  /** Holds the generation by heartbeats until it ends; then the partitions have been given up, or are kept until the next. */
   async #own(): Promise<void> {
+    const { clock } = this.#cluster
     let nextCheckMs = this.#nextTopicCheckMs()
     for (let failures = 0; ;) {
       const waitMs = failures > 0 ? backoffMs(failures, pauses) : this.#options.heartbeatIntervalMs
+      const dueMs = clock.monotonicMs() + waitMs
       await this.#wakeup.wait(waitMs, this.#closing.signal)
       const generationId = this.#generationId
       if (this.#closing.signal.aborted || generationId === undefined) return
+      this.#tellOfStarving(clock.monotonicMs() - dueMs)
+      if (this.#isHeldTooLong()) return await this.#stepAside()
       try {
         const errorCode = await this.#heartbeat(generationId)
         if (isMembershipOver(errorCode)) return await this.#lose(errorCode)
-        const isRebalancing =
-          errorCode === code.REBALANCE_IN_PROGRESS ||
-          (this.#cluster.clock.monotonicMs() >= nextCheckMs && (await this.#topicsChanged()))
-        if (isRebalancing) return await this.#giveUpWithHeartbeats(generationId)
-        expectNone(`Heartbeat of group "${this.#coordinator.groupId}"`, errorCode)
-        failures = 0
-        if (this.#cluster.clock.monotonicMs() >= nextCheckMs) nextCheckMs = this.#nextTopicCheckMs()
+        const isCheckDue = clock.monotonicMs() >= nextCheckMs
+        if (errorCode === code.REBALANCE_IN_PROGRESS) this.#joinReason = 'the group rebalances'
+        else if (isCheckDue && (await this.#topicsChanged()))
+          this.#joinReason = 'topics or partitions have changed'
+        else {
+          expectNone(`Heartbeat of group "${this.#coordinator.groupId}"`, errorCode)
+          failures = 0
+          if (isCheckDue) nextCheckMs = this.#nextTopicCheckMs()
+          continue
+        }
+        // Batches may be finished and committed meanwhile, so the session has to be kept.
+        if (!this.#isCooperative) await this.#withHeartbeats(generationId, this.#giveUp(false))
+        return
       } catch (error) {
         if (this.#closing.signal.aborted) return
         if (!isRetryable(error)) throw error
@@ -209,19 +325,60 @@ export class GroupMembership {
     return errorCode
   }
 
-  /** Batches may be finished and committed meanwhile, so the session has to be kept. */
-  async #giveUpWithHeartbeats(generationId: number): Promise<void> {
-    const given = new AbortController()
-    const givingUp = this.#giveUp(false).finally(() => given.abort())
-    givingUp.catch(() => {}) // Awaited below, after a heartbeat that may be under way: until then nobody listens.
-    while (!given.signal.aborted) {
-      await this.#wakeup.wait(this.#options.heartbeatIntervalMs, given.signal)
-      if (given.signal.aborted) break
+  /** Keeps the session while `work` goes on. What the heartbeats answer is dealt with afterwards. */
+  async #withHeartbeats<T>(generationId: number, work: Promise<T>): Promise<T> {
+    const done = new AbortController()
+    const working = work.finally(() => done.abort())
+    working.catch(() => {}) // Awaited below, after a heartbeat that may be under way: until then nobody listens.
+    const { heartbeatIntervalMs } = this.#options
+    while (!done.signal.aborted) {
+      await this.#wakeup.wait(heartbeatIntervalMs, done.signal)
+      if (done.signal.aborted) break
       await this.#heartbeat(generationId).catch((error: unknown) => {
-        this.#cluster.logger.debug('heartbeat failed while giving up partitions', { error })
+        this.#cluster.logger.debug('heartbeat failed while partitions change hands', { error })
       })
     }
-    await givingUp
+    return working
+  }
+
+  /** A timer as late as that: something blocked the event loop, and heartbeats with it. */
+  #tellOfStarving(lateMs: number): void {
+    if (lateMs < this.#options.sessionTimeoutMs / 3) return
+    this.#cluster.logger.warn(
+      'heartbeat was late because the event loop was blocked; beyond sessionTimeoutMs the group goes on without this member',
+      {
+        groupId: this.#coordinator.groupId,
+        lateMs: Math.round(lateMs),
+        sessionTimeoutMs: this.#options.sessionTimeoutMs,
+      },
+    )
+  }
+
+  #isHeldTooLong(): boolean {
+    const { maxPollIntervalMs, heldSinceMs } = this.#options
+    const sinceMs = heldSinceMs()
+    return (
+      maxPollIntervalMs !== undefined &&
+      sinceMs !== undefined &&
+      this.#cluster.clock.monotonicMs() - sinceMs > maxPollIntervalMs
+    )
+  }
+
+  /** KIP-62: a member that does not come back for more leaves its partitions to others, and joins again once it has come back. */
+  async #stepAside(): Promise<void> {
+    const { maxPollIntervalMs, heldSinceMs } = this.#options
+    const { groupId } = this.#coordinator
+    const text = `a batch was not dealt with in ${maxPollIntervalMs} ms`
+    this.#cluster.logger.error('left the group: a batch is held too long', {
+      groupId,
+      maxPollIntervalMs,
+    })
+    await this.#giveUp(true)
+    await this.#coordinator.leave(this.#memberId, text)
+    if (this.#coordinator.instanceId === null) this.#memberId = ''
+    while (heldSinceMs() !== undefined && !this.#closing.signal.aborted)
+      await this.#pause(heldCheckMs)
+    this.#joinReason = `comes back after ${text}`
   }
 
   /** The coordinator has gone on without this member: somebody else may own the partitions. */
@@ -230,35 +387,44 @@ export class GroupMembership {
     this.#cluster.logger.warn('group membership lost, joining again', { groupId, errorCode })
     if (errorCode === code.FENCED_INSTANCE_ID) throw this.#fencedInstance()
     if (errorCode === code.UNKNOWN_MEMBER_ID) this.#memberId = ''
+    this.#joinReason = 'lost its membership'
     await this.#giveUp(true)
   }
 
   async #giveUp(isLost: boolean): Promise<void> {
-    if (isLost) this.#generationId = undefined
+    if (isLost) {
+      this.#generationId = undefined
+      this.#assignedIn = -1
+    }
     await this.#options.onRevoked(isLost)
     this.#generationId = undefined
   }
 
   /** Sorts out the answers to JoinGroup and SyncGroup. */
-  #expectMember(what: string, errorCode: number): void {
+  async #expectMember(what: string, errorCode: number): Promise<void> {
     const { groupId } = this.#coordinator
     this.#coordinator.forgetIfMoved(errorCode)
     if (errorCode === code.FENCED_INSTANCE_ID) throw this.#fencedInstance()
     if (errorCode === code.UNKNOWN_MEMBER_ID) this.#memberId = ''
+    if (isMembershipOver(errorCode) && this.#generationId !== undefined) await this.#giveUp(true)
     if (isMembershipOver(errorCode) || errorCode === code.REBALANCE_IN_PROGRESS) throw new Rejoin()
     expectNone(`${what} group "${groupId}"`, errorCode, { groupId })
   }
 
   async #topicsChanged(): Promise<boolean> {
+    const { subscribed } = this.#options
+    if (await subscribed.resolve()) return true
     const assigned = this.#assignedCounts
     if (!assigned) return false
-    const topics = [...new Set([...this.#options.topics, ...assigned.keys()])]
+    const topics = [...new Set([...subscribed.topics, ...assigned.keys()])]
     const counts = await partitionCounts(this.#cluster, topics)
     return topics.some((topic) => counts.get(topic) !== assigned.get(topic))
   }
 
   #nextTopicCheckMs(): number {
-    const isMissing = this.#options.topics.some((name) => this.#assignedCounts?.has(name) === false)
+    const { topics } = this.#options.subscribed
+    const isMissing =
+      topics.length === 0 || topics.some((name) => this.#assignedCounts?.has(name) === false)
     return this.#cluster.clock.monotonicMs() + (isMissing ? missingTopicCheckMs : topicCheckMs)
   }
 

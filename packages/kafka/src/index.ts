@@ -4,7 +4,19 @@ export { isRetryable, KafkaError, kafkaErrors, type KafkaErrorCode } from './err
 export { createAdmin } from './admin.ts'
 export { createProducer } from './producer.ts'
 export { createTransactionalProducer } from './transactional-producer.ts'
-export type { Consumer, ConsumerBatch, ConsumerOptions, ConsumerRecord } from './consumer-types.ts'
+export type {
+  CommittedOffset,
+  Consumer,
+  ConsumerBatch,
+  ConsumerOptions,
+  ConsumerRecord,
+  OffsetAtTime,
+  OffsetToCommit,
+  PartitionToRead,
+  TopicPartitionTime,
+} from './consumer-types.ts'
+export type { AssignorName } from './group-assignment.ts'
+export type { GroupMember, MemberShare, PartitionAssignor } from './partition-assignor.ts'
 export type {
   Admin,
   BrokerAddress,

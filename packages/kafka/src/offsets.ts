@@ -2,6 +2,7 @@
 import { assert } from '@millrace/core'
 import { brokerError, code, expectNone } from './broker-error.ts'
 import type { Cluster } from './cluster.ts'
+import type { OffsetAtTime, TopicPartitionTime } from './consumer-types.ts'
 import type { TopicPartition, TopicPartitionOffset } from './types.ts'
 import { wire } from './wire.ts'
 
@@ -13,7 +14,7 @@ export const isolation = { read_uncommitted: 0, read_committed: 1 } as const
 export type IsolationLevel = keyof typeof isolation
 
 /**
- * One round of asking each leader; fresh metadata is the caller's to see to.
+ * Where the partitions begin or end; one round of asking each leader. Fresh metadata is the caller's to see to.
  * @throws KafkaError retryable where a leader is unknown, away or no longer leading
  */
 export async function listOffsets(
@@ -22,15 +23,39 @@ export async function listOffsets(
   at: OffsetAt,
   isolationLevel: IsolationLevel,
 ): Promise<readonly TopicPartitionOffset[]> {
+  const rows = await askLeaders(cluster, partitions, () => offsetAt[at], isolationLevel)
+  return rows.map(({ topic, partition, offset }) => ({ topic, partition, offset }))
+}
+
+/**
+ * The first record of each partition that is not older than a time, `null` where all are. As `listOffsets` otherwise.
+ * @throws KafkaError
+ */
+export async function offsetsAtTimes(
+  cluster: Cluster,
+  times: readonly TopicPartitionTime[],
+  isolationLevel: IsolationLevel,
+): Promise<readonly OffsetAtTime[]> {
+  const timestampOf = ({ timestampMs }: TopicPartitionTime): bigint => BigInt(timestampMs)
+  const rows = await askLeaders(cluster, times, timestampOf, isolationLevel)
+  return rows.map(({ topic, partition, offset, timestamp }) =>
+    offset < 0n
+      ? { topic, partition, offset: null, timestampMs: null }
+      : { topic, partition, offset, timestampMs: Number(timestamp) },
+  )
+}
+
+async function askLeaders<Row extends TopicPartition>(
+  cluster: Cluster,
+  partitions: readonly Row[],
+  timestampOf: (row: Row) => bigint,
+  isolationLevel: IsolationLevel,
+) {
   const byLeader = Map.groupBy(partitions, ({ topic, partition }) => {
     const leader = cluster.leaderOf(topic, partition)
-    if (leader === undefined)
-      throw brokerError(
-        `Looking for the leader of "${topic}" partition ${partition}`,
-        code.LEADER_NOT_AVAILABLE,
-        { topic, partition },
-      )
-    return leader
+    if (leader !== undefined) return leader
+    const what = `Looking for the leader of "${topic}" partition ${partition}`
+    throw brokerError(what, code.LEADER_NOT_AVAILABLE, { topic, partition })
   })
   const answers = await Promise.all(
     [...byLeader].map(([leader, owned]) =>
@@ -39,9 +64,9 @@ export async function listOffsets(
         isolationLevel: isolation[isolationLevel],
         topics: [...Map.groupBy(owned, ({ topic }) => topic)].map(([name, rows]) => ({
           name,
-          partitions: rows.map(({ partition }) => ({
-            partitionIndex: partition,
-            timestamp: offsetAt[at],
+          partitions: rows.map((row) => ({
+            partitionIndex: row.partition,
+            timestamp: timestampOf(row),
           })),
         })),
       }),
@@ -49,15 +74,19 @@ export async function listOffsets(
   )
   return answers.flatMap(({ topics }) =>
     topics.flatMap(({ name: topic, partitions: rows }) =>
-      rows.map(({ partitionIndex: partition, errorCode, offset }) => {
-        expectNone(`Asking for offsets of "${topic}" partition ${partition}`, errorCode, {
-          topic,
-          partition,
-        })
-        return { topic, partition, offset }
+      rows.map(({ partitionIndex: partition, errorCode, offset, timestamp }) => {
+        const what = `Asking for offsets of "${topic}" partition ${partition}`
+        expectNone(what, errorCode, { topic, partition })
+        return { topic, partition, offset, timestamp }
       }),
     ),
   )
+}
+
+/** What a group has committed. */
+export interface Committed {
+  readonly offset: bigint
+  readonly metadata: string | null
 }
 
 /**
@@ -70,7 +99,7 @@ export async function committedOffsets(
   coordinator: number,
   groupId: string,
   partitions: readonly TopicPartition[],
-): Promise<ReadonlyMap<string, bigint | null>> {
+): Promise<ReadonlyMap<string, Committed | null>> {
   const answer = await cluster.request(coordinator, 'group', wire.offsetFetch, {
     groupId,
     topics: [...Map.groupBy(partitions, ({ topic }) => topic)].map(([name, rows]) => ({
@@ -82,11 +111,12 @@ export async function committedOffsets(
   })
   const what = `Reading the committed offsets of group "${groupId}"`
   expectNone(what, answer.errorCode, { groupId })
-  const offsets = new Map<string, bigint | null>()
+  const offsets = new Map<string, Committed | null>()
   for (const { name: topic, partitions: rows } of answer.topics)
-    for (const { partitionIndex: partition, errorCode, committedOffset } of rows) {
+    for (const { partitionIndex: partition, errorCode, committedOffset, metadata } of rows) {
       expectNone(what, errorCode, { groupId, topic, partition })
-      offsets.set(partitionKey({ topic, partition }), committedOffset < 0n ? null : committedOffset)
+      const committed = committedOffset < 0n ? null : { offset: committedOffset, metadata }
+      offsets.set(partitionKey({ topic, partition }), committed)
     }
   assert(
     partitions.every((row) => offsets.has(partitionKey(row))),

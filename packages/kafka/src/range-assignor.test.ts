@@ -1,21 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import * as fc from 'fast-check'
-import { assignRanges, type GroupMember } from './range-assignor.ts'
-
-const member = (
-  memberId: string,
-  topics: readonly string[],
-  instanceId: string | null = null,
-): GroupMember => ({ memberId, instanceId, topics })
-
-const texts = (members: readonly GroupMember[], counts: Record<string, number>) =>
-  Object.fromEntries(
-    [...assignRanges(members, new Map(Object.entries(counts)))].map(([id, partitions]) => [
-      id,
-      partitions.map(({ topic, partition }) => `${topic}${partition}`).join(' '),
-    ]),
-  )
+import { groupMember as member, sharesOf } from '../test/assignor-cases.ts'
+import { rangeAssignor } from './range-assignor.ts'
 
 for (const c of [
   {
@@ -44,7 +30,11 @@ for (const c of [
   },
   {
     name: 'static members keep their place whatever their member id is',
-    members: [member('z', ['t'], 'one'), member('a', ['t'], 'two'), member('b', ['t'])],
+    members: [
+      member('z', ['t'], { instanceId: 'one' }),
+      member('a', ['t'], { instanceId: 'two' }),
+      member('b', ['t']),
+    ],
     counts: { t: 3 },
     expected: { z: 't0', a: 't1', b: 't2' },
   },
@@ -56,20 +46,7 @@ for (const c of [
   },
 ])
   test(`range assignment: ${c.name}`, () =>
-    assert.deepEqual(texts(c.members, c.counts as unknown as Record<string, number>), c.expected))
-
-test('range assignment: every partition has exactly one owner, and shares differ by one at most', () => {
-  fc.assert(
-    fc.property(fc.integer({ min: 1, max: 9 }), fc.integer({ min: 0, max: 40 }), (size, count) => {
-      const members = Array.from({ length: size }, (_, index) => member(`m${index}`, ['t']))
-      const shares = [...assignRanges(members, new Map([['t', count]])).values()]
-      const owned = shares.flat().map(({ partition }) => partition)
-      assert.deepEqual(
-        owned.toSorted((a, b) => a - b),
-        Array.from({ length: count }, (_, index) => index),
-      )
-      const sizes = shares.map((share) => share.length)
-      assert.ok(Math.max(...sizes) - Math.min(...sizes) <= 1)
-    }),
-  )
-})
+    assert.deepEqual(
+      sharesOf(rangeAssignor, c.members, c.counts as unknown as Record<string, number>),
+      c.expected,
+    ))

@@ -1,0 +1,73 @@
+/** The options of a consumer, checked, with their defaults. */
+import type { ConsumerOptions } from './consumer-types.ts'
+import { assignorsOf } from './group-assignment.ts'
+import type { IsolationLevel, OffsetAt } from './offsets.ts'
+import { badOption, integerOption } from './options.ts'
+import type { PartitionAssignor } from './partition-assignor.ts'
+
+/** How long a batch may still be finished and committed when its partition is to be given up. */
+const maxDrainMs = 3_000
+
+export interface ConsumerLimits {
+  readonly isolationLevel: IsolationLevel
+  readonly autoOffsetReset: OffsetAt
+  readonly assignors: readonly PartitionAssignor[]
+  readonly sessionTimeoutMs: number
+  readonly heartbeatIntervalMs: number
+  readonly rebalanceTimeoutMs: number
+  readonly drainMs: number
+  readonly maxPollIntervalMs: number | undefined
+  readonly maxWaitMs: number
+  readonly maxBatchRecords: number
+}
+
+/** @throws KafkaError `MR_KAFKA_BAD_OPTION` */
+export function consumerLimits(options: ConsumerOptions): ConsumerLimits {
+  checkGroup(options)
+  const sessionTimeoutMs = integerOption('sessionTimeoutMs', options.sessionTimeoutMs, {
+    min: 1_000,
+    max: 1_800_000,
+    default: 10_000,
+  })
+  const rebalanceTimeoutMs = integerOption('rebalanceTimeoutMs', options.rebalanceTimeoutMs, {
+    min: 100,
+    max: 3_600_000,
+    default: 60_000,
+  })
+  const heartbeatIntervalMs = integerOption('heartbeatIntervalMs', options.heartbeatIntervalMs, {
+    min: 10,
+    max: sessionTimeoutMs - 1,
+    default: Math.min(3_000, Math.floor(sessionTimeoutMs / 3)),
+  })
+  return {
+    isolationLevel: options.isolationLevel ?? 'read_committed',
+    autoOffsetReset: options.autoOffsetReset ?? 'earliest',
+    assignors: assignorsOf(options.assignors ?? ['range']),
+    sessionTimeoutMs,
+    heartbeatIntervalMs,
+    rebalanceTimeoutMs,
+    drainMs: Math.min(maxDrainMs, rebalanceTimeoutMs / 2),
+    maxPollIntervalMs:
+      options.maxPollIntervalMs === undefined
+        ? undefined
+        : integerOption('maxPollIntervalMs', options.maxPollIntervalMs, {
+            min: 1,
+            max: 2 ** 31 - 1,
+            default: 0,
+          }),
+    maxWaitMs: integerOption('maxWaitMs', options.maxWaitMs, { min: 1, max: 60_000, default: 500 }),
+    maxBatchRecords: integerOption('maxBatchRecords', options.maxBatchRecords, {
+      min: 1,
+      max: 1_000_000,
+      default: 500,
+    }),
+  }
+}
+
+function checkGroup({ groupId, topics }: ConsumerOptions): void {
+  if (groupId === '') throw badOption('groupId', '', 'must not be empty')
+  if (topics === undefined) return
+  if (groupId === undefined) throw badOption('groupId', undefined, 'must be given with topics')
+  if (!(topics instanceof RegExp) && topics.length === 0)
+    throw badOption('topics', [], 'must name at least one topic')
+}
