@@ -1,3 +1,4 @@
+import type { LeaderRecord } from './cluster/leader-records.ts'
 import type { GroupJournalRecord } from './groups/group-records.ts'
 import type { TopicJournalRecord } from './topics/topic-records.ts'
 
@@ -27,3 +28,4 @@ export type BrokerRecord =
   | BrokerConfigsRecord
   | TopicJournalRecord
   | GroupJournalRecord
+  | LeaderRecord

@@ -12,6 +12,8 @@ import {
 } from '@millrace/core'
 import { BrokerConfigs } from './broker-configs.ts'
 import type { BrokerRecord } from './broker-records.ts'
+import { Cluster } from './cluster/cluster.ts'
+import { FetchSessions } from './fetch-sessions.ts'
 import { GroupCoordinator } from './groups/coordinator.ts'
 import { Journal } from './journal.ts'
 import { limits } from './limits.ts'
@@ -29,6 +31,10 @@ export interface BrokerStateOptions {
   readonly defaultPartitions?: number
   readonly initialRebalanceDelayMs?: number
   readonly clock?: Clock
+  /** For what waits for the device; the same clock unless that one stands still. */
+  readonly deviceClock?: Clock
+  /** Virtual nodes, default 1. */
+  readonly nodeCount?: number
   readonly disk?: Disk
   readonly logger?: Logger
   readonly meter?: Meter
@@ -54,6 +60,8 @@ export class BrokerState {
   readonly topics: Topics
   readonly configs: BrokerConfigs
   readonly groups: GroupCoordinator
+  readonly cluster: Cluster
+  readonly fetchSessions: FetchSessions
   readonly producerIds: ProducerIds
   #clusterId = ''
   #isClosed = false
@@ -68,7 +76,7 @@ export class BrokerState {
     this.disk = options.disk ?? systemDisk
     this.logger = options.logger ?? silentLogger
     this.meter = options.meter ?? noopMeter
-    this.groupSync = new GroupSync(this.clock)
+    this.groupSync = new GroupSync(options.deviceClock ?? this.clock)
     const journal = (): Journal<BrokerRecord> => this.journal
     this.topics = new Topics({
       directory: this.directory,
@@ -89,6 +97,12 @@ export class BrokerState {
       initialRebalanceDelayMs: options.initialRebalanceDelayMs ?? 0,
       journal,
     })
+    this.cluster = new Cluster({
+      nodeCount: options.nodeCount ?? 1,
+      topics: this.topics,
+      journal,
+    })
+    this.fetchSessions = new FetchSessions(this.clock)
     this.producerIds = new ProducerIds((record) => this.journal.append([record]))
     this.disk.makeDirectory(this.directory)
     this.journal = Journal.open<BrokerRecord>({
@@ -110,6 +124,7 @@ export class BrokerState {
     if (state.#clusterId === '') state.#found()
     state.topics.setDefaults(state.configs.topicDefaults())
     state.topics.open()
+    state.cluster.open()
     state.topics.start()
     state.groups.start()
     state.#scheduleCompaction()
@@ -166,6 +181,8 @@ export class BrokerState {
         return this.producerIds.replay(record)
       case 'brokerConfigs':
         return this.configs.replay(record)
+      case 'leader':
+        return this.cluster.replay(record)
       case 'topic':
       case 'topicDeleted':
       case 'logStart':
@@ -185,6 +202,7 @@ export class BrokerState {
     yield this.producerIds.snapshot()
     yield* this.configs.snapshot()
     yield* this.topics.snapshot()
+    yield* this.cluster.snapshot()
     yield* this.groups.snapshot()
   }
 }

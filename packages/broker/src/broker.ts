@@ -1,15 +1,15 @@
-import { BrokerState } from './broker-state.ts'
-import { lockDirectory } from './directory-lock.ts'
-import { BrokerError } from './errors.ts'
-import { Listener } from './net/server.ts'
-import { checkOptions, type BrokerOptions, type TopicOption } from './options.ts'
-import type { Broker } from './running-broker.ts'
+import { AdminServer } from './control/admin-server.ts'
+import { BrokerRuntime, type RuntimeOptions } from './control/broker-runtime.ts'
+import { runOperation, type Call } from './control/operations.ts'
+import { checkOptions, type BrokerOptions } from './options.ts'
+import { brokerOver, type Broker, type BrokerPlace } from './running-broker.ts'
 import { startInWorker } from './worker-broker.ts'
 
 /**
  * Starts a broker that speaks the Kafka protocol and keeps its records in `dir`. Resolves when it accepts connections; what a broker before
  * it had acknowledged there is served again, however that one ended.
- * @throws BrokerError `MR_BROKER_BAD_OPTION`, `MR_BROKER_DIRECTORY_LOCKED`, `MR_BROKER_DIRECTORY_UNREADABLE`, `MR_BROKER_LISTEN_FAILED`
+ * @throws BrokerError `MR_BROKER_BAD_OPTION`, `MR_BROKER_DIRECTORY_LOCKED`, `MR_BROKER_DIRECTORY_UNREADABLE`, `MR_BROKER_LISTEN_FAILED`,
+ *   `MR_BROKER_BAD_SNAPSHOT`
  */
 export async function startBroker(options: BrokerOptions): Promise<Broker> {
   checkOptions(options)
@@ -17,52 +17,35 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
 }
 
 /** Runs the broker on the calling thread. */
-export async function startInThread(options: BrokerOptions): Promise<Broker> {
-  const unlock = lockDirectory(options.dir)
-  let state: BrokerState | undefined
+export async function startInThread(options: RuntimeOptions): Promise<Broker> {
+  const { runtime, place, close } = await startRuntime(options)
+  const call = ((name: string, input: unknown) => runOperation(runtime, name, input)) as Call
+  return brokerOver(place, call, close)
+}
+
+/** The broker and its admin server, as a thread or process holds them. */
+export interface StartedRuntime {
+  readonly runtime: BrokerRuntime
+  readonly place: BrokerPlace
+  close(): Promise<void>
+}
+
+export async function startRuntime(options: RuntimeOptions): Promise<StartedRuntime> {
+  const runtime = new BrokerRuntime(options)
+  for (const rule of options.faults ?? []) await runOperation(runtime, 'addFault', { rule })
+  await runtime.start()
+  let admin: AdminServer | undefined
   try {
-    state = BrokerState.open({ ...options, directory: options.dir })
-    for (const topic of options.topics ?? []) await ensureTopic(state, topic)
-    const { advertisedHost } = options
-    const listener = await Listener.open({
-      broker: state,
-      host: options.host ?? '127.0.0.1',
-      port: options.port ?? 0,
-      ...(advertisedHost === undefined ? {} : { advertisedHost }),
-    })
-    return runningBroker(state, listener, unlock)
+    if (options.adminPort !== undefined) admin = await AdminServer.open(runtime, options.adminPort)
   } catch (error) {
-    await state?.close()
-    unlock()
+    await runtime.close()
     throw error
   }
-}
-
-function runningBroker(state: BrokerState, listener: Listener, unlock: () => void): Broker {
   let closing: Promise<void> | undefined
   const stop = async (): Promise<void> => {
-    try {
-      await listener.close()
-      await state.close()
-    } finally {
-      unlock()
-    }
+    await admin?.close()
+    await runtime.close()
   }
   const close = (): Promise<void> => (closing ??= stop())
-  const { host, port } = listener
-  return { host, port, address: `${host}:${port}`, close, [Symbol.asyncDispose]: close }
-}
-
-async function ensureTopic(state: BrokerState, topic: TopicOption): Promise<void> {
-  if (state.topics.byName(topic.name) !== undefined) return
-  const configs = new Map(Object.entries(topic.configs ?? {}))
-  const fault = state.topics.faultOfNew(topic.name, topic.partitions, configs)
-  if (fault !== undefined) {
-    throw new BrokerError(
-      'MR_BROKER_BAD_OPTION',
-      `Topic "${topic.name}" cannot be created: ${fault.text} The broker was not started.`,
-      { topic: topic.name },
-    )
-  }
-  await state.topics.create(topic.name, topic.partitions, configs)
+  return { runtime, place: { nodes: runtime.nodes, adminPort: admin?.port }, close }
 }

@@ -2,4 +2,21 @@ export { startBroker } from './broker.ts'
 export { BrokerError, brokerErrors, type BrokerErrorCode } from './errors.ts'
 export { type FsyncMode } from './log/partition-log.ts'
 export { type BrokerOptions, type TopicOption } from './options.ts'
-export { type Broker } from './running-broker.ts'
+export {
+  type Broker,
+  type BrokerFaults,
+  type BrokerTime,
+  type Fault,
+  type WaitOptions,
+} from './running-broker.ts'
+export { type NodeAddress } from './api/served-api.ts'
+export { type GroupLag, type WaitCondition } from './control/conditions.ts'
+export {
+  type FaultAction,
+  type FaultMatch,
+  type FaultMoment,
+  type FaultRule,
+} from './control/fault-rule.ts'
+export { type FaultStatus } from './control/faults.ts'
+export { type DumpedRecord, type GroupInfo, type PartitionInfo } from './control/inspection.ts'
+export { type RequestEntry, type RequestFilter } from './control/request-journal.ts'

@@ -10,6 +10,11 @@ export const limits = {
   pipelinedProduces: 16,
   /** Most record bytes in one fetch answer [fetch.max.bytes]. */
   fetchBytes: 55 * 1024 * 1024,
+  /** Fetch sessions [max.incremental.fetch.session.cache.slots], and the partitions that all of them may remember. */
+  fetchSessions: 1000,
+  fetchSessionPartitions: 1_000_000,
+  /** A session that is younger, or was used since, makes no room for another [min.incremental.fetch.session.eviction.ms]. */
+  fetchSessionEvictionMs: 120_000,
   /** Longest wait of a fetch that the broker accepts, whatever the client asks for. */
   fetchWaitMs: 300_000,
   /** [offset.metadata.max.bytes] */

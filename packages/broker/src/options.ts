@@ -1,5 +1,6 @@
 import type { Clock, Logger, Meter } from '@millrace/core'
 import { BrokerError } from './errors.ts'
+import { parseFaultRule, type FaultRule } from './control/fault-rule.ts'
 import type { FsyncMode } from './log/partition-log.ts'
 
 /** A topic to make sure of at the start. */
@@ -36,9 +37,24 @@ export interface BrokerOptions {
   readonly worker?: boolean
   readonly logger?: Logger
   readonly meter?: Meter
-  /** Only with `worker: false`. */
-  readonly clock?: Clock
+  /**
+   * `virtual`: time stands still but for `broker.clock.advance`; it begins at the machine's time. A clock of the caller's own only with
+   * `worker: false`. Default: the machine's clock.
+   */
+  readonly clock?: Clock | 'virtual'
+  /** Virtual nodes, 1 to 100, default 1: each has its own id and port (`port`, `port + 1`, …) and leads its share of the partitions. */
+  readonly nodes?: number
+  /** A snapshot to start from: copied into `dir` when that holds no data yet. */
+  readonly from?: string
+  /** Faults that are set before the first client can connect. */
+  readonly faults?: readonly FaultRule[]
+  /** Port of the admin HTTP server on 127.0.0.1; 0 takes any free one. Default: none. Who reaches it may do everything. */
+  readonly adminPort?: number
+  /** How many of the newest requests are kept for `broker.requests()`. Default 1,000; 0 keeps none. */
+  readonly requestJournalSize?: number
 }
+
+const MAX_NODES = 100
 
 /** @throws BrokerError `MR_BROKER_BAD_OPTION` naming every fault */
 export function checkOptions(options: BrokerOptions): void {
@@ -54,12 +70,38 @@ export function checkOptions(options: BrokerOptions): void {
   for (const { name, partitions } of topics)
     if (!Number.isInteger(partitions) || partitions < 1)
       faults.push(`topic "${name}" has ${partitions} partitions`)
-  if (options.clock !== undefined && options.worker !== false)
-    faults.push('clock needs worker: false, since it cannot cross threads')
+  if (typeof options.clock === 'object' && options.worker !== false)
+    faults.push("a clock of your own needs worker: false, since it cannot cross threads; 'virtual' can")
+  faults.push(...faultsOfControl(options))
   if (faults.length === 0) return
   throw new BrokerError(
     'MR_BROKER_BAD_OPTION',
     `The broker was not started: ${faults.join('; ')}.`,
     { faults },
   )
+}
+
+function faultsOfControl({
+  clock,
+  nodes = 1,
+  adminPort,
+  requestJournalSize = 0,
+  faults: rules = [],
+}: BrokerOptions): string[] {
+  const faults: string[] = []
+  if (typeof clock === 'string' && clock !== 'virtual') faults.push(`clock "${String(clock)}" is not virtual`)
+  if (!Number.isInteger(nodes) || nodes < 1 || nodes > MAX_NODES)
+    faults.push(`nodes ${nodes} is not a whole number from 1 to ${MAX_NODES}`)
+  if (adminPort !== undefined && !(Number.isInteger(adminPort) && adminPort >= 0 && adminPort <= 65_535))
+    faults.push(`adminPort ${adminPort} is not a whole number from 0 to 65535`)
+  if (!Number.isInteger(requestJournalSize) || requestJournalSize < 0)
+    faults.push(`requestJournalSize ${requestJournalSize} is not a whole number of 0 or more`)
+  for (const rule of rules) {
+    try {
+      parseFaultRule(rule)
+    } catch (error) {
+      faults.push((error as Error).message)
+    }
+  }
+  return faults
 }

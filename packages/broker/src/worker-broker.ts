@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads'
 import { noopMeter, silentLogger } from '@millrace/core'
-import type { Broker } from './running-broker.ts'
+import type { Call } from './control/operations.ts'
+import { brokerOver, type Broker, type BrokerPlace } from './running-broker.ts'
 import { BrokerError, brokerErrors, type BrokerErrorCode } from './errors.ts'
 import type { BrokerOptions } from './options.ts'
 import type {
@@ -12,19 +13,22 @@ import type {
 
 /** Starts the broker in a worker thread; logs and counters come over to the caller's logger and meter. */
 export async function startInWorker(options: BrokerOptions): Promise<Broker> {
-  const { logger = silentLogger, meter = noopMeter, clock: _, ...workerOptions } = options
+  const { logger = silentLogger, meter = noopMeter, clock, ...others } = options
+  const workerOptions: WorkerOptions = clock === 'virtual' ? { ...others, clock } : others
   const worker = new Worker(new URL(workerFile(), import.meta.url), {
-    workerData: workerOptions satisfies WorkerOptions,
+    workerData: workerOptions,
     name: 'millrace-broker',
   })
   const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()))
   let isClosing = false
-  const ready = new Promise<{ host: string; port: number }>((resolve, reject) => {
+  const calls = new PendingCalls(worker)
+  const ready = new Promise<BrokerPlace>((resolve, reject) => {
     worker.on('message', (message: WorkerMessage) => {
       if (message.kind === 'log') logger[message.level](message.message, message.fields)
       else if (message.kind === 'counts') addCounts(meter, message.counts)
-      else if (message.kind === 'ready') resolve(message)
+      else if (message.kind === 'ready') resolve(message.place)
       else if (message.kind === 'failed') reject(failure(message))
+      else if (message.kind !== 'closed') calls.settle(message)
     })
     worker.once('error', (error) => {
       logger.error('the broker thread died', { error })
@@ -32,21 +36,62 @@ export async function startInWorker(options: BrokerOptions): Promise<Broker> {
     })
     worker.once('exit', () => {
       if (!isClosing) reject(died(undefined))
+      calls.end()
     })
   })
-  const { host, port } = await ready.catch(async (error: unknown) => {
+  const place = await ready.catch(async (error: unknown) => {
     await exited
     throw error
   })
   const stop = async (): Promise<void> => {
     isClosing = true
     // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker thread has no origin
-    worker.postMessage('close' satisfies WorkerCommand)
+    worker.postMessage({ kind: 'close' } satisfies WorkerCommand)
     await exited
   }
   let closing: Promise<void> | undefined
   const close = (): Promise<void> => (closing ??= stop())
-  return { host, port, address: `${host}:${port}`, close, [Symbol.asyncDispose]: close }
+  return brokerOver(place, calls.call, close)
+}
+
+interface PendingCall {
+  resolve(value: unknown): void
+  reject(error: Error): void
+}
+
+/** Operations under way in the worker. */
+class PendingCalls {
+  readonly #worker: Worker
+  readonly #pending = new Map<number, PendingCall>()
+  #nextId = 1
+  #hasEnded = false
+
+  constructor(worker: Worker) {
+    this.#worker = worker
+  }
+
+  readonly call = ((name: string, input: unknown) =>
+    new Promise((resolve, reject) => {
+      if (this.#hasEnded) return reject(died(undefined))
+      const id = this.#nextId++
+      this.#pending.set(id, { resolve, reject })
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker thread has no origin
+      this.#worker.postMessage({ kind: 'call', id, name, input } satisfies WorkerCommand)
+    })) as Call
+
+  settle(message: Extract<WorkerMessage, { kind: 'returned' | 'threw' }>): void {
+    const pending = this.#pending.get(message.id)
+    this.#pending.delete(message.id)
+    if (message.kind === 'returned') pending?.resolve(message.value)
+    else pending?.reject(failure(message))
+  }
+
+  /** The thread is gone: nothing under way will be answered. */
+  end(): void {
+    this.#hasEnded = true
+    for (const { reject } of this.#pending.values()) reject(died(undefined))
+    this.#pending.clear()
+  }
 }
 
 /** The sources run as they are; a published package holds their compiled form beside this file. */
@@ -66,7 +111,7 @@ function failure({
   code,
   message,
   details,
-}: Extract<WorkerMessage, { kind: 'failed' }>): BrokerError {
+}: Extract<WorkerMessage, { kind: 'failed' | 'threw' }>): BrokerError {
   const known = code in brokerErrors ? (code as BrokerErrorCode) : 'MR_BROKER_WORKER_DIED'
   return new BrokerError(known, message, details)
 }

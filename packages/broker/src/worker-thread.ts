@@ -7,9 +7,15 @@ import {
   type Logger,
   type Meter,
 } from '@millrace/core'
-import { startInThread } from './broker.ts'
-import type { Broker } from './running-broker.ts'
-import type { CountedSample, LogLevel, WorkerMessage, WorkerOptions } from './worker-messages.ts'
+import { startRuntime, type StartedRuntime } from './broker.ts'
+import { runOperation } from './control/operations.ts'
+import type {
+  CountedSample,
+  LogLevel,
+  WorkerCommand,
+  WorkerMessage,
+  WorkerOptions,
+} from './worker-messages.ts'
 
 /** How often counters are sent to the starting thread. */
 const COUNTS_INTERVAL_MS = 1000
@@ -19,24 +25,40 @@ const port = parentPort
 const send = (message: WorkerMessage): void => port.postMessage(message)
 
 const counts = new Map<string, CountedSample>()
-let broker: Broker | undefined
+let broker: StartedRuntime | undefined
 
-port.on('message', () => void close())
+port.on('message', (command: WorkerCommand) => {
+  if (command.kind === 'close') void close()
+  else void run(command)
+})
 setInterval(sendCounts, COUNTS_INTERVAL_MS).unref()
 await start()
 
 async function start(): Promise<void> {
   try {
     const options = workerData as WorkerOptions
-    broker = await startInThread({ ...options, logger: sendingLogger({}), meter: countingMeter() })
-    send({ kind: 'ready', host: broker.host, port: broker.port })
+    broker = await startRuntime({ ...options, logger: sendingLogger({}), meter: countingMeter() })
+    send({ kind: 'ready', place: broker.place })
   } catch (thrown) {
-    const error = toError(thrown)
-    const { code, details } =
-      error instanceof MillraceError ? error : { code: 'MR_BROKER_WORKER_DIED', details: {} }
-    send({ kind: 'failed', code, message: error.message, details: plain(details) })
+    send({ kind: 'failed', ...plainError(thrown) })
     port.close()
   }
+}
+
+async function run({ id, name, input }: Extract<WorkerCommand, { kind: 'call' }>): Promise<void> {
+  try {
+    if (broker === undefined) throw new Error('The broker has not started')
+    send({ kind: 'returned', id, value: await runOperation(broker.runtime, name, input) })
+  } catch (thrown) {
+    send({ kind: 'threw', id, ...plainError(thrown) })
+  }
+}
+
+function plainError(thrown: unknown): { code: string; message: string; details: LogFields } {
+  const error = toError(thrown)
+  const { code, details } =
+    error instanceof MillraceError ? error : { code: 'MR_BROKER_WORKER_DIED', details: {} }
+  return { code, message: error.message, details: plain(details) }
 }
 
 async function close(): Promise<void> {

@@ -8,6 +8,8 @@ import { WireClient } from './wire-client.ts'
 export interface TestBroker extends AsyncDisposable {
   readonly dir: string
   readonly port: number
+  /** The broker itself, with its faults, clock and waits. */
+  readonly broker: Broker
   connect(): Promise<WireClient>
   /** Stops in order and starts on the same directory. */
   restart(): Promise<void>
@@ -21,6 +23,9 @@ export async function testBroker(options: Partial<BrokerOptions> = {}): Promise<
     dir,
     get port() {
       return broker.port
+    },
+    get broker() {
+      return broker
     },
     connect: () => WireClient.connect(broker.port),
     restart: async () => {

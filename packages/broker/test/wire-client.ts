@@ -96,6 +96,11 @@ export class WireClient implements AsyncDisposable {
     return frame
   }
 
+  /** Bytes that have come and were not taken. */
+  get receivedBytes(): number {
+    return this.#received.length
+  }
+
   /** Resolves when the broker has closed the connection. */
   async closed(): Promise<void> {
     if (!this.isClosed) await once(this.socket, 'close')

@@ -5,6 +5,7 @@ import {
   type FetchRequest,
   type FetchResponseInput,
 } from '@millrace/protocol'
+import type { Leadership } from '../cluster/cluster.ts'
 import { limits } from '../limits.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
 import type { Topic } from '../topics/topic.ts'
@@ -17,9 +18,8 @@ import { serve, type RequestContext } from './served-api.ts'
  *   goes out whatever the limits say (KIP-74); later partitions share what is left of `maxBytes`, in the order asked for.
  * - Waits until `minBytes` have come or `maxWaitMs` are over; an error or a change of the log start ends the wait. A waiting fetch costs a
  *   listener per partition and one timer: an append adds its bytes, nothing is read until the answer.
- * - Sessions (KIP-227): the answer's session id is always 0, which is every broker's right; a request that names a session gets
- *   FETCH_SESSION_ID_NOT_FOUND, and the client sends a full one.
- * - Topic ids from v13. Leader epochs: there is one, 0.
+ * - Sessions (KIP-227): see `fetch-sessions.ts`.
+ * - Topic ids from v13. A node that does not lead a partition says so, from v12 with the leader it knows.
  *
  * Ignored: rack, replica state, last fetched epoch (nothing can have diverged).
  */
@@ -33,6 +33,8 @@ interface Wanted {
   readonly log: PartitionLog | undefined
   /** Found before reading; 0 when the log may be read. */
   readonly errorCode: number
+  /** Told with the error. */
+  readonly leader?: Leadership
 }
 
 interface WantedTopic {
@@ -54,17 +56,17 @@ async function handleFetch(
   request: FetchRequest,
   context: RequestContext,
 ): Promise<FetchResponseInput> {
-  const sessionError = faultOfSession(request)
-  if (sessionError !== errorCodes.NONE)
-    return { errorCode: sessionError, sessionId: 0, responses: [] }
-  const wanted = request.topics.map((topic) => resolve(topic, context))
+  const session = context.broker.fetchSessions.begin(request, context.version >= 13)
+  if (typeof session === 'number') return { errorCode: session, sessionId: 0, responses: [] }
+  const { topics } = session
+  const wanted = topics.map((topic) => resolve(topic, context))
   const maxBytes = Math.min(Math.max(request.maxBytes, 0), limits.fetchBytes)
   let round = read(wanted, maxBytes)
   if (round.bytes < request.minBytes && !round.hasError && request.maxWaitMs > 0) {
     const waitMs = Math.min(request.maxWaitMs, limits.fetchWaitMs)
     await waitForBytes(wanted, request.minBytes - round.bytes, waitMs, context)
     round = read(
-      request.topics.map((topic) => resolve(topic, context)),
+      topics.map((topic) => resolve(topic, context)),
       maxBytes,
     )
   }
@@ -74,21 +76,14 @@ async function handleFetch(
       if (name !== undefined && records instanceof Buffer && records.length > 0)
         context.meters.fetched(name, records.length)
   }
-  return { errorCode: errorCodes.NONE, sessionId: 0, responses: round.responses }
-}
-
-/** (0, -1) no session, (0, 0) a new one, (id, -1) the end of one: all are full requests. Anything else relies on a session. */
-function faultOfSession({ sessionId, sessionEpoch }: FetchRequest): number {
-  if (sessionEpoch <= 0) return errorCodes.NONE
-  return sessionId === 0
-    ? errorCodes.INVALID_FETCH_SESSION_EPOCH
-    : errorCodes.FETCH_SESSION_ID_NOT_FOUND
+  return session.answer(round.responses)
 }
 
 function resolve(
   { topic: name, topicId, partitions }: FetchRequest['topics'][number],
-  { broker, version }: RequestContext,
+  context: RequestContext,
 ): WantedTopic {
+  const { broker, version } = context
   const topic = version >= 13 ? broker.topics.byId(topicId) : broker.topics.byName(name)
   return {
     name,
@@ -101,22 +96,28 @@ function resolve(
         maxBytes: Math.max(wanted.partitionMaxBytes, 0),
         topic,
         log,
-        errorCode: faultOfPartition(topic, log, wanted.currentLeaderEpoch, version),
+        ...leadershipOf(topic, wanted, context),
       }
     }),
   }
 }
 
-function faultOfPartition(
+/** Whether this node leads the partition in the epoch that the client knows; if not, who does. */
+function leadershipOf(
   topic: Topic | undefined,
-  log: PartitionLog | undefined,
-  leaderEpoch: number,
-  version: number,
-): number {
-  if (topic === undefined && version >= 13) return errorCodes.UNKNOWN_TOPIC_ID
-  if (log === undefined) return errorCodes.UNKNOWN_TOPIC_OR_PARTITION
-  if (leaderEpoch > 0) return errorCodes.UNKNOWN_LEADER_EPOCH
-  return errorCodes.NONE
+  { partition, currentLeaderEpoch }: FetchRequest['topics'][number]['partitions'][number],
+  { broker, version, refusalOf }: RequestContext,
+): { readonly errorCode: number; readonly leader?: Leadership } {
+  if (topic === undefined && version >= 13) return { errorCode: errorCodes.UNKNOWN_TOPIC_ID }
+  if (topic?.partitions[partition] === undefined)
+    return { errorCode: errorCodes.UNKNOWN_TOPIC_OR_PARTITION }
+  const errorCode =
+    refusalOf(topic.name, partition) ||
+    broker.cluster.faultOfEpoch(topic, partition, currentLeaderEpoch)
+  const isMisplaced = errorCode !== errorCodes.NONE && version >= 12
+  return isMisplaced
+    ? { errorCode, leader: broker.cluster.leaderOf(topic, partition) }
+    : { errorCode }
 }
 
 function read(topics: readonly WantedTopic[], maxBytes: number): Round {
@@ -138,11 +139,11 @@ function read(topics: readonly WantedTopic[], maxBytes: number): Round {
 function readPartition(wanted: Wanted, bytesLeft: number, isFirst: boolean): PartitionAnswer {
   const { partition, log, offset } = wanted
   if (log === undefined || wanted.errorCode !== errorCodes.NONE)
-    return refuse(partition, wanted.errorCode)
+    return refuse(partition, wanted.errorCode, wanted.leader)
   const positions = {
     partitionIndex: partition,
     highWatermark: BigInt(log.highWatermark),
-    lastStableOffset: BigInt(log.highWatermark),
+    lastStableOffset: BigInt(log.lastStableOffset),
     logStartOffset: BigInt(log.logStartOffset),
     abortedTransactions: null,
   }
@@ -152,13 +153,20 @@ function readPartition(wanted: Wanted, bytesLeft: number, isFirst: boolean): Par
     : { ...positions, errorCode: errorCodes.NONE, records }
 }
 
-function refuse(partitionIndex: number, errorCode: number): PartitionAnswer {
+function refuse(
+  partitionIndex: number,
+  errorCode: number,
+  leader: Leadership | undefined,
+): PartitionAnswer {
   return {
     partitionIndex,
     errorCode,
     highWatermark: -1n,
     abortedTransactions: null,
     records: Buffer.alloc(0),
+    ...(leader === undefined
+      ? {}
+      : { currentLeader: { leaderId: leader.node, leaderEpoch: leader.epoch } }),
   }
 }
 

@@ -18,6 +18,19 @@ export interface RequestContext {
   readonly meters: BrokerMeters
   /** Every API served, for ApiVersions. */
   readonly served: Iterable<ServedApi>
+  /** The virtual node that was asked. */
+  readonly node: number
+  /** The nodes that are up, as this client reaches them. */
+  nodes(): readonly NodeAddress[]
+  /** Why this node does not serve a partition (it does not lead it, or a fault says so); 0 when it does. For Fetch, which knows its partitions itself. */
+  refusalOf(topic: string, partition: number): number
+}
+
+/** A virtual node and where it listens. */
+export interface NodeAddress {
+  readonly id: number
+  readonly host: string
+  readonly port: number
 }
 
 export interface BrokerMeters {

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { toError, type Logger } from '@millrace/core'
+import { isAbortError, systemClock, toError, type Logger } from '@millrace/core'
 import {
   ByteReader,
   type ByteWriter,
@@ -20,12 +20,20 @@ import {
   type ServedApi,
 } from '../api/served-api.ts'
 import type { BrokerState } from '../broker-state.ts'
+import type { ConnectionControl } from '../control/connection-control.ts'
+import { factsOf } from '../control/request-facts.ts'
+import type { OpenEntry } from '../control/request-journal.ts'
+import { errorCodesIn, type Row } from '../control/request-shapes.ts'
 import { limits } from '../limits.ts'
 import { FrameReader } from './frame-reader.ts'
+import { handleGuarded, Outcome, type PartitionRefusal } from './guarded-request.ts'
 
 export interface ConnectionOptions {
   readonly socket: Socket
   readonly broker: BrokerState
+  readonly control: ConnectionControl
+  /** Id of the virtual node that the client has reached. */
+  readonly node: number
   readonly advertised: RequestContext['advertised']
   /** Shared by all connections: an answer is written in one go. */
   readonly writer: ByteWriter
@@ -39,7 +47,13 @@ interface Request {
   readonly header: RequestHeader
   readonly served: ServedApi
   readonly body: unknown
+  readonly sizeBytes: number
+  /** Its line in the request journal, unless that is off. */
+  readonly entry: OpenEntry | undefined
+  readonly startedMs: number
 }
+
+const servesAll: PartitionRefusal = () => 0
 
 /**
  * One client. Requests are handled one after the other and answered in their order, as Kafka does; only produce requests may overlap
@@ -56,11 +70,15 @@ export class Connection {
   /** Resolves when the answers so far are written. */
   #answered: Promise<void> = Promise.resolve()
   #inFlight = 0
+  readonly #number: number
+  /** A fault has lost a request or an answer: nothing goes in or out any more. */
+  #isSilent = false
 
   constructor(options: ConnectionOptions) {
     this.#options = options
     this.#socket = options.socket
     this.#logger = options.broker.logger
+    this.#number = options.control.nextConnection()
     this.#socket.setNoDelay(true)
     this.#socket.setTimeout(limits.connectionIdleMs, () => this.close('idle'))
     this.#socket.on('data', (chunk: Buffer) => this.#receive(chunk))
@@ -83,6 +101,7 @@ export class Connection {
   }
 
   #receive(chunk: Buffer): void {
+    if (this.#isSilent) return
     this.#frames.push(chunk)
     if (this.#isRunning) {
       if (this.#frames.bufferedBytes > READ_AHEAD_BYTES) this.#socket.pause()
@@ -95,7 +114,7 @@ export class Connection {
   async #run(): Promise<void> {
     this.#isRunning = true
     try {
-      for (let frame; !this.#socket.destroyed && (frame = this.#frames.next()) !== undefined;)
+      for (let frame; this.#isOpen && (frame = this.#frames.next()) !== undefined;)
         await this.#serve(frame)
     } catch (error) {
       this.#fail(toError(error))
@@ -105,10 +124,16 @@ export class Connection {
     if (this.#socket.isPaused()) this.#socket.resume()
   }
 
+  get #isOpen(): boolean {
+    return !this.#isSilent && !this.#socket.destroyed
+  }
+
   async #serve(frame: Buffer): Promise<void> {
     const request = this.#parse(frame)
     if (request === undefined) return
-    const { isPipelined, api } = request.served
+    const { api } = request.served
+    // A request that a fault delays must not be overtaken by the next one of its connection.
+    const isPipelined = request.served.isPipelined && this.#options.control.faults.isEmpty
     if (!isPipelined) await this.#answered
     this.#options.meters.request(api.name)
     this.#inFlight++
@@ -118,34 +143,120 @@ export class Connection {
     if (!isPipelined || this.#inFlight >= limits.pipelinedProduces) await this.#answered
   }
 
-  async #handle({ served, body, header }: Request): Promise<unknown> {
-    const { broker, advertised, meters } = this.#options
-    return served.handle(body, {
+  async #handle(request: Request): Promise<unknown> {
+    const { broker, control, node } = this.#options
+    const { served, body, header } = request
+    if (control.faults.isEmpty && broker.cluster.isSingle)
+      return served.handle(body, this.#contextOf(header, servesAll))
+    const facts = factsOf(
+      {
+        api: served.api,
+        version: header.apiVersion,
+        clientId: header.clientId ?? '',
+        node,
+        sizeBytes: request.sizeBytes,
+        body: body as Row,
+      },
+      (fetched) => broker.fetchSessions.partitionsOf(fetched, broker.topics),
+    )
+    const fired = control.faults.fire(facts)
+    if (request.entry !== undefined)
+      request.entry.faults = fired.map(({ id, rule }) =>
+        [id, rule.action.type, rule.name].filter((part) => part !== undefined).join(' '),
+      )
+    const handle = async (rest: unknown, refusalOf: PartitionRefusal): Promise<unknown> =>
+      served.handle(rest, this.#contextOf(header, refusalOf))
+    return handleGuarded(
+      { facts, fired, handle },
+      {
+        faults: control.faults,
+        cluster: broker.cluster,
+        topics: broker.topics,
+        clock: broker.clock,
+        closed: this.#closed.signal,
+        jumpClock: control.jumpClock,
+        kill: control.kill,
+      },
+    )
+  }
+
+  #contextOf(header: RequestHeader, refusalOf: PartitionRefusal): RequestContext {
+    const { broker, control, node, advertised, meters } = this.#options
+    const clientId = header.clientId ?? ''
+    return {
       broker,
       version: header.apiVersion,
-      clientId: header.clientId ?? '',
+      clientId,
       clientHost: this.#socket.remoteAddress ?? '',
       advertised,
       closed: this.#closed.signal,
       meters,
-      served: servedApis.values(),
+      served: this.#servedTo(clientId),
+      node,
+      nodes: () =>
+        control.nodePorts().map((other) => ({
+          id: other.node,
+          host: advertised.host,
+          port: other.node === node ? advertised.port : other.port,
+        })),
+      refusalOf,
+    }
+  }
+
+  /** Every API, as far as version caps among the faults let it be seen. */
+  #servedTo(clientId: string): Iterable<ServedApi> {
+    const { control, node } = this.#options
+    if (control.faults.isEmpty) return servedApis.values()
+    return [...servedApis.values()].flatMap((served) => {
+      const cap = control.faults.versionCap(served.api, clientId, node) ?? Infinity
+      const [min, max] = served.advertised
+      return cap < min ? [] : [{ ...served, advertised: [min, Math.min(max, cap)] as const }]
     })
   }
 
   /** Never rejects: a fault closes the connection, and later answers find it closed. */
   async #answerAfter(
     before: Promise<void>,
-    { header, served }: Request,
+    request: Request,
     answer: Promise<unknown>,
   ): Promise<void> {
     try {
       const [, message] = await Promise.all([before, answer])
-      if (message !== noAnswer) await this.#send(header, served.api, header.apiVersion, message)
+      if (message instanceof Outcome) await this.#finish(request, message)
+      else await this.#answer(request, message)
     } catch (error) {
       this.#fail(toError(error))
     } finally {
       this.#inFlight--
     }
+  }
+
+  async #answer(request: Request, message: unknown, tornBytes?: number): Promise<void> {
+    const { header, served, entry, startedMs } = request
+    if (this.#isSilent) return
+    if (entry !== undefined) {
+      entry.durationMs = systemClock.monotonicMs() - startedMs
+      if (message !== noAnswer) entry.errorCodes = errorCodesIn(message)
+    }
+    if (message !== noAnswer)
+      await this.#send(header, served.api, header.apiVersion, message, { entry, tornBytes })
+  }
+
+  /** Ends a request as the faults that hit it say. */
+  async #finish(request: Request, outcome: Outcome): Promise<void> {
+    const { broker } = this.#options
+    if (outcome.kind === 'silence') {
+      this.#isSilent = true
+      return
+    }
+    if (outcome.kind === 'disconnect') return this.close('a fault')
+    await this.#answer(request, outcome.message, outcome.tornBytes)
+    if (outcome.throttleMs === 0) return
+    await broker.clock
+      .sleep(outcome.throttleMs, this.#closed.signal)
+      .catch((error: unknown) => {
+        if (!isAbortError(error)) throw error
+      })
   }
 
   /** @returns undefined when the frame has been answered already @throws ConnectionFault, ProtocolError */
@@ -159,19 +270,62 @@ export class Connection {
         : 1
     })
     const served = servedApis.get(header.apiKey)
-    if (served !== undefined && isServed(served, header.apiVersion)) {
+    if (
+      served !== undefined &&
+      isServed(served, header.apiVersion) &&
+      !this.#isCapped(served, header)
+    ) {
+      const startedMs = systemClock.monotonicMs()
       const body = served.api.request.read(reader, header.apiVersion)
-      return { header, served, body }
+      const sizeBytes = frame.length
+      return { header, served, body, sizeBytes, entry: this.#note(header, served, sizeBytes), startedMs }
     }
     if (header.apiKey !== apiVersionsApi.key)
       throw new ConnectionFault(`key ${header.apiKey} version ${header.apiVersion} is not served`)
     this.#answered = this.#answered.then(() =>
-      this.#send(header, apiVersionsApi, 0, unsupportedApiVersions(servedApis.values())),
+      this.#send(
+        header,
+        apiVersionsApi,
+        0,
+        unsupportedApiVersions(this.#servedTo(header.clientId ?? '')),
+      ),
     )
     return undefined
   }
 
-  async #send(header: RequestHeader, api: Api, version: number, message: unknown): Promise<void> {
+  #isCapped({ api }: ServedApi, { apiVersion, clientId }: RequestHeader): boolean {
+    const { control, node } = this.#options
+    if (control.faults.isEmpty) return false
+    return apiVersion > (control.faults.versionCap(api, clientId ?? '', node) ?? Infinity)
+  }
+
+  #note(header: RequestHeader, { api }: ServedApi, requestBytes: number): OpenEntry | undefined {
+    const { control, broker, node } = this.#options
+    if (control.requests.isOff) return undefined
+    return control.requests.begin({
+      timeMs: broker.clock.now(),
+      connection: this.#number,
+      clientId: header.clientId ?? '',
+      clientHost: this.#socket.remoteAddress ?? '',
+      node,
+      api: api.name,
+      version: header.apiVersion,
+      correlationId: header.correlationId,
+      requestBytes,
+      answerBytes: 0,
+      durationMs: -1,
+      errorCodes: [],
+      faults: [],
+    })
+  }
+
+  async #send(
+    header: RequestHeader,
+    api: Api,
+    version: number,
+    message: unknown,
+    options: { entry?: OpenEntry | undefined; tornBytes?: number | undefined } = {},
+  ): Promise<void> {
     const { writer } = this.#options
     if (this.#socket.destroyed) return
     let chunks: Buffer[]
@@ -180,12 +334,16 @@ export class Connection {
       writeResponseHeader(writer, api.responseHeaderVersion(version), header.correlationId)
       api.response.write(writer, version, message as Parameters<Api['response']['write']>[2])
       writer.setInt32(size, writer.size - 4)
+      if (options.entry !== undefined) options.entry.answerBytes = writer.size - 4
       chunks = writer.take()
     } catch (error) {
       writer.reset()
       throw error
     }
-    await this.#write(chunks)
+    if (options.tornBytes === undefined) return this.#write(chunks)
+    this.#isSilent = true
+    this.#socket.end(Buffer.concat(chunks).subarray(0, options.tornBytes))
+    this.#socket.destroySoon()
   }
 
   /** Hands all chunks over as one `writev`; resolves when the client is ready for more. */

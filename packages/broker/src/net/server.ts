@@ -3,12 +3,16 @@ import type { Meter } from '@millrace/core'
 import { ByteWriter } from '@millrace/protocol'
 import type { BrokerMeters, RequestContext } from '../api/served-api.ts'
 import type { BrokerState } from '../broker-state.ts'
+import type { ConnectionControl } from '../control/connection-control.ts'
 import { BrokerError } from '../errors.ts'
 import { limits } from '../limits.ts'
 import { Connection } from './connection.ts'
 
 export interface ListenerOptions {
   readonly broker: BrokerState
+  readonly control: ConnectionControl
+  /** Id of the virtual node that listens here. */
+  readonly node: number
   readonly host: string
   /** 0: any free port. */
   readonly port: number
@@ -55,6 +59,11 @@ export class Listener {
     return this.#connections.size
   }
 
+  /** Drops every connection at once, without waiting for anything. */
+  abort(): void {
+    for (const connection of this.#connections) connection.close('the broker crashed')
+  }
+
   /** Accepts no more and closes every connection. */
   async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
@@ -65,7 +74,7 @@ export class Listener {
 
 function acceptInto(
   connections: Set<Connection>,
-  { broker, advertisedHost }: ListenerOptions,
+  { broker, control, node, advertisedHost }: ListenerOptions,
 ): (socket: Socket) => void {
   const writer = new ByteWriter()
   const meters = metersOf(broker.meter)
@@ -79,6 +88,8 @@ function acceptInto(
     const connection = new Connection({
       socket,
       broker,
+      control,
+      node,
       advertised: addressFor(socket, advertisedHost),
       writer,
       meters,
