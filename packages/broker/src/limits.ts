@@ -4,6 +4,18 @@ export const limits = {
   frameBytes: 100 * 1024 * 1024,
   /** Open connections; one more is closed at once. */
   connections: 10_000,
+  /** Largest request of a client that is not authenticated [sasl.server.max.receive.size], and how long it has for authentication. */
+  unauthenticatedFrameBytes: 524_288,
+  authenticationMs: 30_000,
+  /** A connection that failed to authenticate closes after so long [connection.failed.authentication.delay.ms]. */
+  failedAuthenticationMs: 100,
+  /** TLS handshakes under way at once; one more is closed. Each has so long. */
+  tlsHandshakes: 1000,
+  tlsHandshakeMs: 10_000,
+  /** Access rules, users with SCRAM credentials, and entities with quotas. */
+  acls: 10_000,
+  scramUsers: 10_000,
+  quotas: 10_000,
   /** A connection without a request for so long is closed [connections.max.idle.ms]. */
   connectionIdleMs: 600_000,
   /** Produce requests of one connection that may wait for the disk at once. */
@@ -42,6 +54,15 @@ export const limits = {
   producerExpirationMs: 86_400_000,
   /** Producers remembered per partition; the one idle longest makes room. */
   producersPerPartition: 100_000,
+  /** Longest transaction time-out that a producer may ask for [transaction.max.timeout.ms]. */
+  maxTransactionTimeoutMs: 900_000,
+  /** Transactional ids. */
+  transactionalIds: 100_000,
+  /** A transactional id that nobody used for 7 days is forgotten [transactional.id.expiration.ms]. */
+  transactionalIdExpirationMs: 7 * 86_400_000,
+  transactionalIdExpiryIntervalMs: 3_600_000,
+  /** What the disk refused of a decided or timed out transaction is tried again so much later. */
+  transactionRetryMs: 1_000,
   /** A sparse index entry is made every so many bytes of log [index.interval.bytes]. */
   indexIntervalBytes: 4096,
   /** After so many bytes, or so long, a log is synced in the background and its recovery point moved up. */
@@ -49,6 +70,14 @@ export const limits = {
   checkpointIntervalMs: 5_000,
   /** How often logs are looked at for compaction [log.cleaner.backoff.ms]. */
   cleanerIntervalMs: 15_000,
+  /** Different keys that one compaction of a log holds in memory; what they do not cover waits for the next. 24 to 64 bytes each. */
+  cleanerKeys: 1_500_000,
+  /** Bytes of a log read or written at once by compaction. */
+  cleanerReadBytes: 256 * 1024,
+  /** Bytes, packed and unpacked, that compaction works on before it lets others have the thread: about 3 ms. */
+  cleanerSliceBytes: 256 * 1024,
+  /** Index entries of a compacted segment stored at once. */
+  cleanerIndexEntries: 10_000,
   /** [log.retention.check.interval.ms] */
   retentionIntervalMs: 300_000,
   /** [offsets.retention.minutes] as ms: 7 days. */

@@ -11,6 +11,7 @@ export interface BatchShape {
   readonly producerEpoch?: number
   readonly baseSequence?: number
   readonly codec?: number
+  readonly transactional?: boolean
 }
 
 export const testTimeMs = Date.UTC(2026, 0, 1)
@@ -21,7 +22,9 @@ export function recordBatch(shape: BatchShape): Buffer {
   for (const [index, value] of shape.values.entries())
     builder.add(shape.keys?.[index] ?? null, value, [], shape.timestampsMs?.[index] ?? testTimeMs)
   const { producerId = -1, producerEpoch = -1, baseSequence = -1, codec = 0 } = shape
-  return Buffer.from(builder.build({ producerId, producerEpoch, baseSequence, codec }))
+  const transactional = shape.transactional ?? false
+  const options = { producerId, producerEpoch, baseSequence, codec, transactional }
+  return Buffer.from(builder.build(options))
 }
 
 /** The same, past the produce checks. */

@@ -15,6 +15,7 @@ import { decodeFrame } from './frames.ts'
 import { LogTransactions, type LogTransactionsSnapshot } from './log-transactions.ts'
 import { lastSequenceOf, ProducerStates, type ProducerSnapshot } from './producer-states.ts'
 import { scanBatches } from './recovery.ts'
+import { finishSwaps } from './segment-swap.ts'
 import { placeOf, Segment, segmentBaseOffset } from './segment.ts'
 import { isCommitMarker } from './transaction-marker.ts'
 
@@ -48,6 +49,7 @@ export function recoverLog(
   logger: Logger,
   nowMs: number,
 ): RecoveredLog {
+  finishSwaps(disk, directory)
   const segments = openSegments(disk, directory)
   const checkpoint = usableCheckpoint(readCheckpoint(disk, directory), segments)
   const producers = ProducerStates.restore(checkpoint?.producers ?? [])

@@ -7,6 +7,7 @@ import { encodeFrame } from './frames.ts'
 import { recoverLog, type Checkpoint } from './log-recovery.ts'
 import type { AbortedTransaction, LogTransactions, OpenTransaction } from './log-transactions.ts'
 import type { ProducerStates, ProducedBatch, ProducerView } from './producer-states.ts'
+import { swapSegments } from './segment-swap.ts'
 import { Segment } from './segment.ts'
 import { buildMarker, type TransactionMarker } from './transaction-marker.ts'
 
@@ -68,8 +69,6 @@ export type VisibilityListener = (bytes: number | null) => void
 export class PartitionLog {
   readonly directory: string
   settings: LogSettings
-  /** Written into every batch appended. Rises when the partition's leader moves; set from the broker's journal after a start. */
-  leaderEpoch = 0
   readonly #context: LogContext
   /** Oldest first, never empty; the last one is written to. */
   #segments: Segment[]
@@ -83,7 +82,8 @@ export class PartitionLog {
   #visibleBytes = 0
   /** Bytes appended when the last checkpoint was taken. */
   #checkpointedBytes = 0
-  #isCheckpointing = false
+  /** Settles, never rejects, when the checkpoint that is being taken is over. */
+  #checkpointing: Promise<void> | undefined
   /** Segments with writes that may not be on the device yet. */
   readonly #unsynced = new Set<Segment>()
   /** When the active segment got its first batch, for `segment.ms`; undefined while it is empty. */
@@ -91,6 +91,7 @@ export class PartitionLog {
   /** Set for good when the disk failed in a way that leaves the log's end unknown. */
   #failure: Error | undefined
   readonly #listeners = new Set<VisibilityListener>()
+  #leaderEpoch = 0
   /** The same for readers of committed records alone, and how many bytes they have been told of. */
   readonly #stableListeners = new Set<VisibilityListener>()
   #stableBytes = 0
@@ -143,6 +144,16 @@ export class PartitionLog {
 
   get logStartOffset(): number {
     return this.#logStartOffset
+  }
+
+  /** Written into every batch appended. Rises when the partition's leader moves; set from the broker's journal after a start. */
+  get leaderEpoch(): number {
+    return this.#leaderEpoch
+  }
+
+  set leaderEpoch(epoch: number) {
+    this.#leaderEpoch = epoch
+    this.#notify(null)
   }
 
   get highWatermark(): number {
@@ -198,6 +209,11 @@ export class PartitionLog {
 
   get sizeBytes(): number {
     return this.#segments.reduce((sum, segment) => sum + segment.sizeBytes, 0)
+  }
+
+  /** Oldest first; the last one is written to, the others never again. */
+  get segments(): readonly Segment[] {
+    return this.#segments
   }
 
   get segmentCount(): number {
@@ -258,7 +274,7 @@ export class PartitionLog {
     const segments = [...this.#unsynced]
     this.#unsynced.clear()
     try {
-      await Promise.all(segments.map((segment) => segment.file.sync()))
+      await Promise.all(segments.map((segment) => segment.sync()))
     } catch (error) {
       this.#fail(error as Error)
       throw error
@@ -360,6 +376,33 @@ export class PartitionLog {
     return removed
   }
 
+  /** Closes the active segment, so that compaction may have it; an empty one stays. */
+  roll(): void {
+    if (this.#active.sizeBytes > 0) this.#roll()
+  }
+
+  /**
+   * Compaction: puts one segment in the place of some closed ones, which readers see at once. No checkpoint may point into them any more.
+   * @returns false when they are not there as they were, because retention or a deletion came first; nothing has happened then
+   */
+  replaceSegments(old: readonly Segment[], cleaned: Segment): boolean {
+    const at = this.#segments.indexOf(old[0]!)
+    const next = this.#segments[at + old.length]
+    const isThere = at >= 0 && old.every((segment, index) => this.#segments[at + index] === segment)
+    if (this.#failure !== undefined || next === undefined || !isThere) return false
+    const { disk, fsync } = this.#context
+    for (const segment of old) this.#unsynced.delete(segment)
+    try {
+      swapSegments(disk, this.directory, old, cleaned, next.baseOffset, fsync !== 'os')
+    } catch (error) {
+      // Which files are there now only recovery can tell.
+      this.#fail(error as Error)
+      throw error
+    }
+    this.#segments.splice(at, old.length, cleaned)
+    return true
+  }
+
   /** Forgets producers idle for longer than `limits.producerExpirationMs`. */
   expireProducers(): void {
     const beforeMs = this.#context.clock.now() - limits.producerExpirationMs
@@ -369,19 +412,24 @@ export class PartitionLog {
   /** True when enough was appended, or anything and `isDue`, since the last checkpoint. */
   needsCheckpoint(isDue: boolean): boolean {
     const pending = this.#appendedBytes - this.#checkpointedBytes
-    return !this.#isCheckpointing && pending > (isDue ? 0 : limits.checkpointBytes)
+    return this.#checkpointing === undefined && pending > (isDue ? 0 : limits.checkpointBytes)
   }
 
   /** Syncs, then notes how far the log need not be checked at the next start, and the state of the producers there. */
   async checkpoint(): Promise<void> {
-    if (this.#isCheckpointing || this.#failure !== undefined) return
-    this.#isCheckpointing = true
+    if (this.#checkpointing === undefined && this.#failure === undefined) await this.checkpointNow()
+  }
+
+  /** The same of the state at the call: where one is being taken already, another follows it. */
+  async checkpointNow(): Promise<void> {
+    while (this.#checkpointing !== undefined) await this.#checkpointing
+    if (this.#failure !== undefined) throw this.#failure
+    const written = this.#writeCheckpoint()
+    this.#checkpointing = written.catch(() => {})
     try {
-      const note = this.#prepareCheckpoint()
-      await this.sync()
-      note()
+      await written
     } finally {
-      this.#isCheckpointing = false
+      this.#checkpointing = undefined
     }
   }
 
@@ -419,7 +467,7 @@ export class PartitionLog {
     const baseOffset = this.#endOffset
     const lastOffset = baseOffset + lastOffsetDelta
     setBatchBaseOffset(bytes, 0, baseOffset)
-    setBatchLeaderEpoch(bytes, 0, this.leaderEpoch)
+    setBatchLeaderEpoch(bytes, 0, this.#leaderEpoch)
     this.#active.append(bytes, lastOffset, maxTimestampMs)
     this.#activeSinceMs ??= this.#context.clock.now()
     this.#endOffset = lastOffset + 1
@@ -547,6 +595,12 @@ export class PartitionLog {
       else high = middle
     }
     return Math.max(0, low - 1)
+  }
+
+  async #writeCheckpoint(): Promise<void> {
+    const note = this.#prepareCheckpoint()
+    await this.sync()
+    note()
   }
 
   /** Notes the present state; what it returns writes the note, once a sync has made the state durable. */

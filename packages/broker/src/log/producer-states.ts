@@ -25,6 +25,8 @@ export interface ProducerView {
   readonly epoch: number
   /** -1 before its first batch of the epoch. */
   readonly lastSequence: number
+  /** Of its last batch's last record; -1 before that. */
+  readonly lastOffset: number
   readonly lastSeenMs: number
 }
 
@@ -122,8 +124,11 @@ export class ProducerStates {
 
   /** In the order of their last use. */
   *entries(): Generator<ProducerView> {
-    for (const [producerId, { epoch, batches, lastSeenMs }] of this.#states)
-      yield { producerId, epoch, lastSequence: batches.at(-1)?.lastSequence ?? -1, lastSeenMs }
+    for (const [producerId, { epoch, batches, lastSeenMs }] of this.#states) {
+      const last = batches.at(-1)
+      const lastSequence = last?.lastSequence ?? -1
+      yield { producerId, epoch, lastSequence, lastOffset: last?.lastOffset ?? -1, lastSeenMs }
+    }
   }
 
   snapshot(): ProducerSnapshot {

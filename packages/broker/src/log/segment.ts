@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { assert } from '@millrace/core'
 import { limits } from '../limits.ts'
 import {
   batchHeaderBytes,
@@ -6,6 +7,7 @@ import {
   batchSizeBytes,
   batchLastOffsetDelta,
   batchMaxTimestamp,
+  batchRecordCount,
 } from '@millrace/protocol'
 import type { Disk, DiskFile } from './disk.ts'
 import { SparseIndex } from './sparse-index.ts'
@@ -28,7 +30,9 @@ export class Segment {
   /** Bytes of whole, checked batches; the next batch goes here. */
   sizeBytes: number
   readonly #disk: Disk
-  readonly #path: string
+  readonly #directory: string
+  /** Another one than the offset's while compaction is writing the segment. */
+  #fileName: string
   #file: DiskFile | undefined
   #index: SparseIndex | undefined
   /** Highest timestamp so far; undefined until the index is read. */
@@ -36,17 +40,41 @@ export class Segment {
   /** Entries that stand in the index file already. */
   #storedEntries = 0
   #lastIndexedPosition = 0
+  #syncsRunning = 0
+  /** Closed by its owner while a sync was still running: the last of them closes the file. */
+  #isCloseDue = false
+  #isRemoved = false
 
   constructor(disk: Disk, directory: string, baseOffset: number, sizeBytes: number) {
     this.#disk = disk
-    this.#path = join(directory, segmentName(baseOffset))
+    this.#directory = directory
+    this.#fileName = `${segmentName(baseOffset)}.log`
     this.baseOffset = baseOffset
     this.sizeBytes = sizeBytes
   }
 
+  /** An empty segment in a file of another name, which `renameTo` puts in its place. */
+  static create(disk: Disk, directory: string, baseOffset: number, fileName: string): Segment {
+    const segment = new Segment(disk, directory, baseOffset, 0)
+    segment.#fileName = fileName
+    segment.#index = new SparseIndex()
+    segment.file.truncate(0)
+    return segment
+  }
+
   get file(): DiskFile {
-    this.#file ??= this.#disk.open(`${this.#path}.log`)
+    // Opening would make an empty file where the records were.
+    assert(!this.#isRemoved, `The segment ${this.#logPath} is removed`)
+    this.#file ??= this.#disk.open(this.#logPath)
     return this.#file
+  }
+
+  get #logPath(): string {
+    return join(this.#directory, this.#fileName)
+  }
+
+  get #indexPath(): string {
+    return join(this.#directory, `${segmentName(this.baseOffset)}.index`)
   }
 
   get index(): SparseIndex {
@@ -140,7 +168,7 @@ export class Segment {
     this.file.truncate(sizeBytes)
     this.sizeBytes = sizeBytes
     this.#index = undefined
-    this.#disk.remove(`${this.#path}.index`)
+    this.#disk.remove(this.#indexPath)
   }
 
   /** Starts with an index cut at `position`, to be completed by `noteBatch` for each batch from there on. */
@@ -152,7 +180,7 @@ export class Segment {
   /** Writes index entries that are not stored yet. Only entries of synced batches may be stored: call it after a sync. */
   storeIndex(entryCount = this.index.count): void {
     if (entryCount <= this.#storedEntries) return
-    const file = this.#disk.open(`${this.#path}.index`)
+    const file = this.#disk.open(this.#indexPath)
     try {
       file.write(
         this.index.encode(this.#storedEntries, entryCount),
@@ -164,23 +192,46 @@ export class Segment {
     this.#storedEntries = entryCount
   }
 
+  /** Resolves when all that was written before is on the device. The file stays open until then, whoever closes the segment. */
+  async sync(): Promise<void> {
+    const { file } = this
+    this.#syncsRunning++
+    try {
+      await file.sync()
+    } finally {
+      this.#syncsRunning--
+      if (this.#isCloseDue) this.close()
+    }
+  }
+
   close(): void {
+    this.#isCloseDue = this.#syncsRunning > 0
+    if (this.#isCloseDue) return
     this.#file?.close()
     this.#file = undefined
   }
 
+  /** Gives the file another name. */
+  renameTo(fileName: string): void {
+    this.close()
+    const from = this.#logPath
+    this.#fileName = fileName
+    this.#disk.rename(from, this.#logPath)
+  }
+
   remove(): void {
     this.close()
-    this.#disk.remove(`${this.#path}.log`)
-    this.#disk.remove(`${this.#path}.index`)
+    this.#isRemoved = true
+    this.#disk.remove(this.#logPath)
+    this.#disk.remove(this.#indexPath)
   }
 
   /** The stored entries, then the headers after the last of them. */
   #loadIndex(): SparseIndex {
-    const stored = this.#disk.readFile(`${this.#path}.index`)
+    const stored = this.#disk.readFile(this.#indexPath)
     const index = SparseIndex.decode(stored ?? Buffer.alloc(0), this.sizeBytes)
     const isWhole = index.count * SparseIndex.filePosition(1) === (stored?.length ?? 0)
-    if (!isWhole) this.#disk.remove(`${this.#path}.index`)
+    if (!isWhole) this.#disk.remove(this.#indexPath)
     this.#storedEntries = isWhole ? index.count : 0
     this.#lastIndexedPosition = index.lastPosition
     this.#maxTimestampMs = index.lastTimestampMs
@@ -211,7 +262,8 @@ export function placeOf(buffer: Buffer, at: number, position: number): BatchPlac
     sizeBytes: batchSizeBytes(buffer, at),
     baseOffset,
     lastOffset: baseOffset + batchLastOffsetDelta(buffer, at),
-    maxTimestampMs: batchMaxTimestamp(buffer, at),
+    // A batch that compaction has emptied has no record to be found by its time.
+    maxTimestampMs: batchRecordCount(buffer, at) === 0 ? -1 : batchMaxTimestamp(buffer, at),
   }
 }
 

@@ -1,5 +1,6 @@
 import type { LogSettings } from '../log/partition-log.ts'
 import type { ProduceSettings } from '../log/batch-checks.ts'
+import type { CleanerSettings } from '../log/log-cleaner.ts'
 
 /** Numbers of `ConfigDef.Type` as DescribeConfigs v3+ sends them. */
 export const configTypes = {
@@ -129,17 +130,28 @@ export function configValue(configs: ReadonlyMap<string, string>, name: string):
   return configs.get(name) ?? row?.default ?? ''
 }
 
-/** What the log and the produce checks need of the settings. */
-export function settingsOf(configs: ReadonlyMap<string, string>): LogSettings & ProduceSettings {
+/** What the broker obeys of a topic's settings. */
+export type TopicSettings = LogSettings & ProduceSettings & CleanerSettings
+
+export function settingsOf(configs: ReadonlyMap<string, string>): TopicSettings {
   const number = (name: string): number => Number(configValue(configs, name))
   const policies = configValue(configs, 'cleanup.policy').split(',')
+  const compacts = policies.includes('compact')
   return {
     segmentBytes: number('segment.bytes'),
-    segmentMs: number('segment.ms'),
+    // A record that waits in the active segment is not compacted, so that one closes in time (Kafka: LogConfig.maxSegmentMs).
+    segmentMs: compacts
+      ? Math.min(number('segment.ms'), number('max.compaction.lag.ms'))
+      : number('segment.ms'),
     retentionMs: number('retention.ms'),
     retentionBytes: number('retention.bytes'),
     deletesOld: policies.includes('delete'),
-    needsKeys: policies.includes('compact'),
+    compacts,
+    deleteRetentionMs: number('delete.retention.ms'),
+    minDirtyRatio: number('min.cleanable.dirty.ratio'),
+    minCompactionLagMs: number('min.compaction.lag.ms'),
+    maxCompactionLagMs: number('max.compaction.lag.ms'),
+    needsKeys: compacts,
     maxRecordBytes: number('max.message.bytes'),
     stampsOnAppend: configValue(configs, 'message.timestamp.type') === 'LogAppendTime',
     timestampAfterMaxMs: number('message.timestamp.after.max.ms'),

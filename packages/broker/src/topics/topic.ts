@@ -1,6 +1,5 @@
-import type { ProduceSettings } from '../log/batch-checks.ts'
-import type { LogSettings, PartitionLog } from '../log/partition-log.ts'
-import { settingsOf } from './topic-configs.ts'
+import type { PartitionLog } from '../log/partition-log.ts'
+import { settingsOf, type TopicSettings } from './topic-configs.ts'
 import type { TopicRecord } from './topic-records.ts'
 
 /** A topic of the broker and the logs of its partitions. */
@@ -12,7 +11,7 @@ export class Topic {
   readonly partitions: PartitionLog[] = []
   #configs: ReadonlyMap<string, string>
   #defaults: ReadonlyMap<string, string>
-  #settings: LogSettings & ProduceSettings
+  #settings: TopicSettings
 
   /** @param defaults of the broker, where they differ from Kafka's */
   constructor(
@@ -43,7 +42,7 @@ export class Topic {
     this.#settings = this.#settle()
   }
 
-  get settings(): LogSettings & ProduceSettings {
+  get settings(): TopicSettings {
     return this.#settings
   }
 
@@ -57,7 +56,7 @@ export class Topic {
     }
   }
 
-  #settle(): LogSettings & ProduceSettings {
+  #settle(): TopicSettings {
     const settings = settingsOf(new Map([...this.#defaults, ...this.#configs]))
     for (const log of this.partitions) log.settings = settings
     return settings
