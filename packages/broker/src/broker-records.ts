@@ -1,6 +1,7 @@
 import type { LeaderRecord } from './cluster/leader-records.ts'
 import type { GroupJournalRecord } from './groups/group-records.ts'
 import type { TopicJournalRecord } from './topics/topic-records.ts'
+import type { TransactionJournalRecord } from './transactions/transaction-records.ts'
 
 /** Written once, when the data directory is made. */
 export interface ClusterRecord {
@@ -28,4 +29,5 @@ export type BrokerRecord =
   | BrokerConfigsRecord
   | TopicJournalRecord
   | GroupJournalRecord
+  | TransactionJournalRecord
   | LeaderRecord

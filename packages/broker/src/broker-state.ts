@@ -23,6 +23,7 @@ import type { FsyncMode } from './log/partition-log.ts'
 import { ProducerIds } from './producer-ids.ts'
 import { CleanMark } from './clean-mark.ts'
 import { Topics } from './topics/topics.ts'
+import { TransactionCoordinator } from './transactions/coordinator.ts'
 
 export interface BrokerStateOptions {
   readonly directory: string
@@ -63,6 +64,7 @@ export class BrokerState {
   readonly cluster: Cluster
   readonly fetchSessions: FetchSessions
   readonly producerIds: ProducerIds
+  readonly transactions: TransactionCoordinator
   #clusterId = ''
   #isClosed = false
   #compactionTimer: Timer | undefined
@@ -104,6 +106,16 @@ export class BrokerState {
     })
     this.fetchSessions = new FetchSessions(this.clock)
     this.producerIds = new ProducerIds((record) => this.journal.append([record]))
+    this.transactions = new TransactionCoordinator({
+      clock: this.clock,
+      logger: this.logger,
+      fsync: this.fsync,
+      groupSync: this.groupSync,
+      topics: this.topics,
+      groups: this.groups,
+      producerIds: this.producerIds,
+      journal,
+    })
     this.disk.makeDirectory(this.directory)
     this.journal = Journal.open<BrokerRecord>({
       disk: this.disk,
@@ -125,6 +137,7 @@ export class BrokerState {
     state.topics.setDefaults(state.configs.topicDefaults())
     state.topics.open()
     state.cluster.open()
+    state.transactions.start()
     state.topics.start()
     state.groups.start()
     state.#scheduleCompaction()
@@ -148,6 +161,7 @@ export class BrokerState {
     if (this.#isClosed) return
     this.#isClosed = true
     this.#compactionTimer?.cancel()
+    this.transactions.close()
     this.groups.close()
     await this.topics.close()
     await this.journal.close()
@@ -190,8 +204,13 @@ export class BrokerState {
       case 'group':
       case 'groupDeleted':
       case 'offsets':
+      case 'pendingOffsets':
       case 'offsetsDeleted':
         return this.groups.replay(record)
+      case 'transaction':
+      case 'transactionGrown':
+      case 'transactionExpired':
+        return this.transactions.replay(record)
       default:
         return unreachable(record)
     }
@@ -204,5 +223,6 @@ export class BrokerState {
     yield* this.topics.snapshot()
     yield* this.cluster.snapshot()
     yield* this.groups.snapshot()
+    yield* this.transactions.snapshot()
   }
 }

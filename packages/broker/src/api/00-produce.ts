@@ -8,6 +8,7 @@ import {
 import { checkBatch, type Refusal } from '../log/batch-checks.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
 import type { Topic } from '../topics/topic.ts'
+import { faultOfTransaction } from './produce-transactions.ts'
 import { ConnectionFault, noAnswer, serve, type RequestContext } from './served-api.ts'
 
 /**
@@ -17,8 +18,8 @@ import { ConnectionFault, noAnswer, serve, type RequestContext } from './served-
  * - Partitions succeed and fail one by one. A duplicate of an idempotent producer is answered with its first offset.
  * - acks 1 and -1 are the same with one replica; in fsync mode `group` both wait for the shared sync. acks 0 gets no answer, and a
  *   closed connection on error, as in Kafka.
- *
- * Not served yet: transactional batches (INVALID_TXN_STATE).
+ * - A transactional batch must belong to a partition of its producer's transaction (KIP-890): else TRANSACTION_ABORTABLE, below v11
+ *   INVALID_TXN_STATE. From v12 the batch adds the partition by itself.
  */
 export const produce = serve({
   api: produceApi,
@@ -35,6 +36,7 @@ async function handleProduce(
   context: RequestContext,
 ): Promise<ProduceResponseInput | typeof noAnswer> {
   const { broker } = context
+  const { transactionalId } = request
   const touched = new Set<PartitionLog>()
   const areAcksValid = request.acks >= -1 && request.acks <= 1
   const responses = request.topicData.map(({ name, partitionData }) => {
@@ -45,20 +47,29 @@ async function handleProduce(
         if (!areAcksValid) return refuse(index, errorCodes.INVALID_REQUIRED_ACKS)
         if (topic?.partitions[index] === undefined)
           return refuse(index, errorCodes.UNKNOWN_TOPIC_OR_PARTITION)
-        return append(topic, index, records, context, touched)
+        return append({ topic, index, records, transactionalId }, context, touched)
       }),
     }
   })
   for (const log of touched) broker.topics.checkpointIfGrown(log)
   if (request.acks === 0) return answerNothing(responses)
-  if (broker.fsync === 'group' && touched.size > 0) await syncAll(responses, touched, context)
+  if (broker.fsync === 'group' && touched.size > 0) {
+    await syncAll(responses, touched, context)
+    // Batches may have joined their transaction.
+    if (transactionalId !== null) await broker.journal.durable()
+  }
   return { responses }
 }
 
+interface Produced {
+  readonly topic: Topic
+  readonly index: number
+  readonly records: Buffer | null
+  readonly transactionalId: string | null
+}
+
 function append(
-  topic: Topic,
-  index: number,
-  records: Buffer | null,
+  { topic, index, records, transactionalId }: Produced,
   { broker, version, meters }: RequestContext,
   touched: Set<PartitionLog>,
 ): PartitionAnswer {
@@ -67,8 +78,12 @@ function append(
   const nowMs = broker.clock.now()
   const batch = checkBatch(records, settings, version, nowMs)
   if ('errorCode' in batch) return refuseBatch(index, batch)
-  if (batch.isTransactional) return refuse(index, errorCodes.INVALID_TXN_STATE)
   try {
+    if (batch.isTransactional) {
+      const joining = { transactionalId, batch, topic, partition: index }
+      const fault = faultOfTransaction(joining, broker.transactions, version)
+      if (fault !== errorCodes.NONE) return refuse(index, fault)
+    }
     const verdict = log.append(batch)
     if (verdict.kind === 'staleEpoch') return refuse(index, errorCodes.INVALID_PRODUCER_EPOCH)
     if (verdict.kind === 'outOfOrder') return refuse(index, errorCodes.OUT_OF_ORDER_SEQUENCE_NUMBER)

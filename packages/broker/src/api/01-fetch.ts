@@ -9,6 +9,7 @@ import type { Leadership } from '../cluster/cluster.ts'
 import { limits } from '../limits.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
 import type { Topic } from '../topics/topic.ts'
+import { READ_COMMITTED, abortedList } from './read-committed.ts'
 import { serve, type RequestContext } from './served-api.ts'
 
 /**
@@ -19,6 +20,7 @@ import { serve, type RequestContext } from './served-api.ts'
  * - Waits until `minBytes` have come or `maxWaitMs` are over; an error or a change of the log start ends the wait. A waiting fetch costs a
  *   listener per partition and one timer: an append adds its bytes, nothing is read until the answer.
  * - Sessions (KIP-227): see `fetch-sessions.ts`.
+ * - read_committed ends at the last stable offset, waits for bytes to become stable, and gets the list of aborted transactions.
  * - Topic ids from v13. A node that does not lead a partition says so, from v12 with the leader it knows.
  *
  * Ignored: rack, replica state, last fetched epoch (nothing can have diverged).
@@ -61,13 +63,16 @@ async function handleFetch(
   const { topics } = session
   const wanted = topics.map((topic) => resolve(topic, context))
   const maxBytes = Math.min(Math.max(request.maxBytes, 0), limits.fetchBytes)
-  let round = read(wanted, maxBytes)
+  const { isolationLevel } = request
+  let round = read(wanted, maxBytes, isolationLevel)
   if (round.bytes < request.minBytes && !round.hasError && request.maxWaitMs > 0) {
     const waitMs = Math.min(request.maxWaitMs, limits.fetchWaitMs)
-    await waitForBytes(wanted, request.minBytes - round.bytes, waitMs, context)
+    const missingBytes = request.minBytes - round.bytes
+    await waitForBytes(wanted, missingBytes, waitMs, isolationLevel, context)
     round = read(
       topics.map((topic) => resolve(topic, context)),
       maxBytes,
+      isolationLevel,
     )
   }
   for (const { topic, topicId, partitions } of round.responses) {
@@ -120,14 +125,14 @@ function leadershipOf(
     : { errorCode }
 }
 
-function read(topics: readonly WantedTopic[], maxBytes: number): Round {
+function read(topics: readonly WantedTopic[], maxBytes: number, isolationLevel: number): Round {
   let bytes = 0
   let hasError = false
   const responses = topics.map(({ name, id, partitions }) => ({
     topic: name,
     topicId: id === '' ? zeroUuid : id,
     partitions: partitions.map((wanted) => {
-      const answer = readPartition(wanted, maxBytes - bytes, bytes === 0)
+      const answer = readPartition(wanted, maxBytes - bytes, bytes === 0, isolationLevel)
       if (answer.errorCode !== errorCodes.NONE) hasError = true
       if (answer.records instanceof Buffer) bytes += answer.records.length
       return answer
@@ -136,7 +141,12 @@ function read(topics: readonly WantedTopic[], maxBytes: number): Round {
   return { responses, bytes, hasError }
 }
 
-function readPartition(wanted: Wanted, bytesLeft: number, isFirst: boolean): PartitionAnswer {
+function readPartition(
+  wanted: Wanted,
+  bytesLeft: number,
+  isFirst: boolean,
+  isolationLevel: number,
+): PartitionAnswer {
   const { partition, log, offset } = wanted
   if (log === undefined || wanted.errorCode !== errorCodes.NONE)
     return refuse(partition, wanted.errorCode, wanted.leader)
@@ -147,10 +157,12 @@ function readPartition(wanted: Wanted, bytesLeft: number, isFirst: boolean): Par
     logStartOffset: BigInt(log.logStartOffset),
     abortedTransactions: null,
   }
-  const records = log.read(offset, Math.min(wanted.maxBytes, Math.max(bytesLeft, 0)), isFirst)
-  return records === undefined
-    ? { ...positions, errorCode: errorCodes.OFFSET_OUT_OF_RANGE, records: Buffer.alloc(0) }
-    : { ...positions, errorCode: errorCodes.NONE, records }
+  const maxBytes = Math.min(wanted.maxBytes, Math.max(bytesLeft, 0))
+  const records = log.read(offset, maxBytes, isFirst, isolationLevel === READ_COMMITTED)
+  if (records === undefined)
+    return { ...positions, errorCode: errorCodes.OFFSET_OUT_OF_RANGE, records: Buffer.alloc(0) }
+  const abortedTransactions = abortedList(log, offset, records, isolationLevel)
+  return { ...positions, errorCode: errorCodes.NONE, abortedTransactions, records }
 }
 
 function refuse(
@@ -175,6 +187,7 @@ function waitForBytes(
   topics: readonly WantedTopic[],
   missingBytes: number,
   waitMs: number,
+  isolationLevel: number,
   { broker, closed }: RequestContext,
 ): Promise<void> {
   return new Promise((resolve) => {
@@ -195,7 +208,7 @@ function waitForBytes(
           log.listen((bytes) => {
             if (bytes !== null) missing -= bytes
             if (bytes === null || missing <= 0) finish()
-          }),
+          }, isolationLevel === READ_COMMITTED),
         )
       }
     }

@@ -6,7 +6,7 @@ import {
   type OffsetCommitResponseInput,
 } from '@millrace/protocol'
 import type { CommittedOffsetRow } from '../groups/group-records.ts'
-import { limits } from '../limits.ts'
+import { faultOfOffset, offsetRow } from './committed-offsets.ts'
 import { serve, type RequestContext } from './served-api.ts'
 
 /**
@@ -19,7 +19,6 @@ import { serve, type RequestContext } from './served-api.ts'
 export const offsetCommit = serve({ api: offsetCommitApi, versions: [2, 9], handle })
 
 type TopicAnswer = OffsetCommitResponseInput['topics'][number]
-type PartitionRequest = OffsetCommitRequest['topics'][number]['partitions'][number]
 
 async function handle(
   request: OffsetCommitRequest,
@@ -42,8 +41,8 @@ async function handle(
       name,
       partitions: partitions.map((partition) => {
         const exists = topic?.partitions[partition.partitionIndex] !== undefined
-        const errorCode = groupError || faultOf(partition, exists)
-        if (errorCode === errorCodes.NONE) rows.push(rowOf(name, partition))
+        const errorCode = groupError || faultOfOffset(partition, exists)
+        if (errorCode === errorCodes.NONE) rows.push(offsetRow(name, partition))
         return { partitionIndex: partition.partitionIndex, errorCode }
       }),
     }
@@ -64,23 +63,4 @@ function refused({ name, partitions }: TopicAnswer): TopicAnswer {
     name,
     partitions: partitions.map(({ partitionIndex }) => ({ partitionIndex, errorCode })),
   }
-}
-
-function faultOf(partition: PartitionRequest, exists: boolean): number {
-  if (!exists) return errorCodes.UNKNOWN_TOPIC_OR_PARTITION
-  if (Buffer.byteLength(partition.committedMetadata ?? '') > limits.offsetMetadataBytes)
-    return errorCodes.OFFSET_METADATA_TOO_LARGE
-  return Number.isSafeInteger(Number(partition.committedOffset))
-    ? errorCodes.NONE
-    : errorCodes.INVALID_COMMIT_OFFSET_SIZE
-}
-
-function rowOf(topic: string, partition: PartitionRequest): CommittedOffsetRow {
-  return [
-    topic,
-    partition.partitionIndex,
-    Number(partition.committedOffset),
-    partition.committedLeaderEpoch,
-    partition.committedMetadata ?? '',
-  ]
 }

@@ -8,7 +8,8 @@ import { serve, type RequestContext } from './served-api.ts'
 
 /**
  * OffsetFetch (key 9), versions 1–9: committed offsets of a group, from v8 of several. Offset -1 where nothing is committed. Null topics
- * (from v2) ask for all that the group has. `requireStable` (from v7) has nothing to wait for while there are no transactions.
+ * (from v2) ask for all that the group has. With `requireStable` (from v7) an offset that an open transaction may still change is
+ * UNSTABLE_OFFSET_COMMIT (KIP-447), and the client asks again.
  *
  * Ignored: member id and epoch (v9), which only groups of the new protocol have (KIP-848).
  */
@@ -18,15 +19,15 @@ type TopicsWanted = OffsetFetchRequest['topics']
 type TopicAnswer = NonNullable<OffsetFetchResponseInput['topics']>[number]
 
 function handle(
-  { groupId, topics, groups }: OffsetFetchRequest,
+  { groupId, topics, groups, requireStable }: OffsetFetchRequest,
   context: RequestContext,
 ): OffsetFetchResponseInput {
-  if (context.version < 8) return { topics: committedOf(groupId, topics, context) }
+  if (context.version < 8) return { topics: committedOf(groupId, topics, requireStable, context) }
   return {
     groups: groups.map((group) => ({
       groupId: group.groupId,
       errorCode: errorCodes.NONE,
-      topics: committedOf(group.groupId, group.topics, context),
+      topics: committedOf(group.groupId, group.topics, requireStable, context),
     })),
   }
 }
@@ -34,12 +35,15 @@ function handle(
 function committedOf(
   groupId: string,
   topics: TopicsWanted,
+  requireStable: boolean,
   { broker }: RequestContext,
 ): TopicAnswer[] {
   const wanted = topics ?? allOf(groupId, broker)
   return wanted.map(({ name, partitionIndexes }) => ({
     name,
     partitions: partitionIndexes.map((partitionIndex) => {
+      if (requireStable && broker.groups.isPending(groupId, name, partitionIndex))
+        return unstable(partitionIndex)
       const committed = broker.groups.committed(groupId, name, partitionIndex)
       return {
         partitionIndex,
@@ -52,12 +56,25 @@ function committedOf(
   }))
 }
 
+function unstable(partitionIndex: number): TopicAnswer['partitions'][number] {
+  const errorCode = errorCodes.UNSTABLE_OFFSET_COMMIT
+  return { partitionIndex, committedOffset: -1n, metadata: '', errorCode }
+}
+
+/** What the group has committed, and what waits for a transaction. */
 function allOf(groupId: string, broker: RequestContext['broker']): NonNullable<TopicsWanted> {
-  const partitionsByTopic = new Map<string, number[]>()
-  for (const [topic, partition] of broker.groups.find(groupId)?.offsets.entries() ?? []) {
-    const partitions = partitionsByTopic.get(topic) ?? []
+  const partitionsByTopic = new Map<string, Set<number>>()
+  const offsets = broker.groups.find(groupId)?.offsets
+  for (const [topic, partition] of [
+    ...(offsets?.entries() ?? []),
+    ...(offsets?.pendingEntries() ?? []),
+  ]) {
+    const partitions = partitionsByTopic.get(topic) ?? new Set()
     partitionsByTopic.set(topic, partitions)
-    partitions.push(partition)
+    partitions.add(partition)
   }
-  return [...partitionsByTopic].map(([name, partitionIndexes]) => ({ name, partitionIndexes }))
+  return [...partitionsByTopic].map(([name, partitions]) => ({
+    name,
+    partitionIndexes: [...partitions],
+  }))
 }

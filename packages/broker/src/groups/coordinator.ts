@@ -139,6 +139,42 @@ export class GroupCoordinator {
     await this.#journal.durable()
   }
 
+  /** Whether the offsets of a transaction may be committed for the group: not even a rebalance stands against it, only a wrong member. */
+  checkTransactionCommit({ groupId, memberId, instanceId, generation }: CommitRequest): number {
+    const isAnonymous = generation < 0 && memberId === '' && instanceId === null
+    if (isAnonymous) return errorCodes.NONE
+    const group = this.#groups.get(groupId)
+    if (group !== undefined) return group.checkTransactionCommit(memberId, instanceId, generation)
+    return generation < 0 ? errorCodes.NONE : errorCodes.ILLEGAL_GENERATION
+  }
+
+  /** Stores offsets that wait for the end of the producer's transaction; resolves when they may be acknowledged. */
+  async commitPending(
+    groupId: string,
+    producerId: number,
+    offsets: readonly CommittedOffsetRow[],
+  ): Promise<void> {
+    if (offsets.length === 0) return
+    const committedMs = this.#options.clock.now()
+    const group = this.#groups.get(groupId) ?? this.#create(groupId)
+    if (group === undefined) throw new Error(`More than ${limits.groups} groups`)
+    const record = { type: 'pendingOffsets', groupId, producerId, committedMs, offsets } as const
+    this.#journal.append([record])
+    group.offsets.applyPending(record)
+    await this.#journal.durable()
+  }
+
+  /** The journal has the decision already; from it the same follows at every start. */
+  endTransaction(groupIds: readonly string[], producerId: number, isCommit: boolean): void {
+    for (const groupId of groupIds)
+      this.#groups.get(groupId)?.offsets.endTransaction(producerId, isCommit)
+  }
+
+  /** True while an open transaction may still change the committed offset (KIP-447). */
+  isPending(groupId: string, topic: string, partition: number): boolean {
+    return this.#groups.get(groupId)?.offsets.isPending(topic, partition) ?? false
+  }
+
   committed(groupId: string, topic: string, partition: number): CommittedOffset | undefined {
     return this.#groups.get(groupId)?.offsets.get(topic, partition)
   }
@@ -167,7 +203,7 @@ export class GroupCoordinator {
     for (const group of this.#groups.values())
       this.#deleteOffsets(
         group,
-        [...group.offsets.entries()]
+        [...group.offsets.entries(), ...group.offsets.pendingEntries()]
           .filter(([name]) => name === topic)
           .map(([name, partition]) => [name, partition] as const),
       )
@@ -194,6 +230,7 @@ export class GroupCoordinator {
     const group = this.#groups.get(groupId) ?? this.#open(groupId)
     if (record.type === 'group') group.restore(record)
     else if (record.type === 'offsets') group.offsets.apply(record)
+    else if (record.type === 'pendingOffsets') group.offsets.applyPending(record)
     else group.offsets.applyDeletion(record)
   }
 

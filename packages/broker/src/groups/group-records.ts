@@ -46,6 +46,15 @@ export interface OffsetsRecord {
   readonly offsets: readonly CommittedOffsetRow[]
 }
 
+/** Offsets that take effect when the producer's transaction commits (TxnOffsetCommit). */
+export interface PendingOffsetsRecord {
+  readonly type: 'pendingOffsets'
+  readonly groupId: string
+  readonly producerId: number
+  readonly committedMs: number
+  readonly offsets: readonly CommittedOffsetRow[]
+}
+
 export interface OffsetsDeletedRecord {
   readonly type: 'offsetsDeleted'
   readonly groupId: string
@@ -56,4 +65,5 @@ export type GroupJournalRecord =
   | GroupRecord
   | GroupDeletedRecord
   | OffsetsRecord
+  | PendingOffsetsRecord
   | OffsetsDeletedRecord

@@ -210,6 +210,14 @@ export class Group {
     return errorCodes.NONE
   }
 
+  /** The same for offsets of a transaction, which a member of the generation may commit in the middle of a rebalance too (KIP-447). */
+  checkTransactionCommit(memberId: string, instanceId: string | null, generation: number): number {
+    if (this.#state === GroupState.DEAD) return errorCodes.COORDINATOR_NOT_AVAILABLE
+    const fault = this.#memberFault(memberId, instanceId)
+    if (fault !== undefined) return fault
+    return generation === this.#generation ? errorCodes.NONE : errorCodes.ILLEGAL_GENERATION
+  }
+
   /** Ends the group: timers stop, whoever waits is sent to look for the coordinator again. */
   kill(): void {
     this.#move(GroupState.DEAD)
