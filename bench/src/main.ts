@@ -7,6 +7,7 @@ import { formatTable, type ResultRow, type SuiteRun } from './result.ts'
 const suites: Readonly<
   Record<string, () => Promise<(run: SuiteRun) => Promise<readonly ResultRow[]>>>
 > = {
+  kafka: async () => (await import('./kafka/suite.ts')).runKafkaSuite,
   spine: async () => (await import('./spine/suite.ts')).runSpineSuite,
 }
 
@@ -15,12 +16,14 @@ const command = new Command()
   .argument('<suite>', `one of: ${Object.keys(suites).join(', ')}`)
   .option('--quick', 'few and short runs, to see that it works', false)
   .option('--case <word>', 'only the cases whose name contains the word', '')
+  .option('--rounds <number>', 'in place of the number the suite takes', Number)
   .option('--json <file>', 'write the rows as JSON too')
   .parse()
 const [suite = ''] = command.args
 const options = command.opts<{
   readonly quick: boolean
   readonly case: string
+  readonly rounds?: number
   readonly json?: string
 }>()
 const load = suites[suite]
@@ -29,14 +32,21 @@ if (load === undefined) {
   process.exit(2)
 }
 const run = await load()
+const notes: string[] = []
 const rows = await run({
   isQuick: options.quick,
   caseWord: options.case,
+  ...(options.rounds === undefined ? {} : { rounds: options.rounds }),
   say: (text) => console.error(text),
+  note: (text) => {
+    console.error(text)
+    notes.push(text)
+  },
 })
 const memoryGiB = Math.round(totalmem() / 1024 ** 3)
 console.log(
   `\n${suite}: ${cpus().length} × ${cpus()[0]?.model.trim() ?? 'unknown processor'}, ${memoryGiB} GiB, Node ${process.versions.node}, ${new Date().toISOString().slice(0, 10)}\n`,
 )
 console.log(formatTable(rows))
+if (notes.length > 0) console.log(`\n${notes.map((note) => `- ${note}`).join('\n')}`)
 if (options.json) await writeFile(options.json, `${JSON.stringify(rows, undefined, 2)}\n`)

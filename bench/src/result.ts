@@ -1,10 +1,27 @@
+/** `bandwidth` is throughput in bytes; `aborted`, `damaged` and `missing` count records that a consumer wrongly delivered or left out. */
+export type Metric =
+  | 'throughput'
+  | 'bandwidth'
+  | 'p50'
+  | 'p99'
+  | 'cpu'
+  | 'rss'
+  | 'start'
+  | 'start again'
+  | 'recovery'
+  | 'aborted'
+  | 'damaged'
+  | 'missing'
+
+const higherIsBetter: readonly Metric[] = ['throughput', 'bandwidth']
+
 /** One figure of one system, as written to JSON. The format is fixed in the design so that suites can be compared over time. */
 export interface ResultRow {
   readonly suite: string
   /** Begins with the suite's word for the work: `create`, `relay`, `aggregate`, … */
   readonly case: string
   readonly system: string
-  readonly metric: 'throughput' | 'p50' | 'p99' | 'cpu' | 'rss' | 'start' | 'recovery'
+  readonly metric: Metric
   readonly unit: string
   /** Median of `runs`. */
   readonly value: number
@@ -17,8 +34,12 @@ export interface SuiteRun {
   readonly isQuick: boolean
   /** Only the cases whose name contains it; '' for all. */
   readonly caseWord: string
+  /** In place of the suite's own number of rounds. */
+  readonly rounds?: number
   /** Tells people how far it is. */
   readonly say: (text: string) => void
+  /** Says it now and again beneath the table: a peer that is absent, a run that failed. */
+  readonly note: (text: string) => void
 }
 
 /** Collects the figures of interleaved runs. */
@@ -68,10 +89,11 @@ export function percentile(values: readonly number[], p: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * p))] ?? Number.NaN
 }
 
-/** Lower is better for all but throughput. */
 function ratio(row: ResultRow, ours: ResultRow | undefined): string {
   if (ours === undefined || ours === row) return ''
-  const factor = row.metric === 'throughput' ? ours.value / row.value : row.value / ours.value
+  const isHigher = higherIsBetter.includes(row.metric)
+  const factor = isHigher ? ours.value / row.value : row.value / ours.value
+  if (!Number.isFinite(factor)) return ''
   return `${factor >= 10 ? factor.toFixed(0) : factor.toFixed(1)} ×`
 }
 
