@@ -9,7 +9,7 @@ import type { Topic } from '../topics/topic.ts'
 import { serve, type RequestContext } from './served-api.ts'
 
 /**
- * Metadata (key 3), versions 0–13: this broker, which leads every partition, and the topics asked for.
+ * Metadata (key 3), versions 0–13: the nodes that are up, and the topics asked for with the leader of each partition.
  *
  * - v0: an empty list means all topics; from v1 null means all and an empty list none.
  * - A topic that does not exist is created when the broker and (from v4) the request allow it, with the default partition count.
@@ -25,15 +25,15 @@ async function handleMetadata(
   request: MetadataRequest,
   context: RequestContext,
 ): Promise<MetadataResponseInput> {
-  const { broker, version, advertised } = context
+  const { broker, version, nodes } = context
   const wantsAll = request.topics === null || (version === 0 && request.topics.length === 0)
   const topics: TopicAnswer[] = []
   if (wantsAll) for (const topic of broker.topics.all) topics.push(describe(topic, context))
   else for (const wanted of request.topics ?? []) topics.push(await find(wanted, request, context))
   return {
-    brokers: [{ nodeId: broker.nodeId, host: advertised.host, port: advertised.port }],
+    brokers: nodes().map(({ id, host, port }) => ({ nodeId: id, host, port })),
     clusterId: broker.clusterId,
-    controllerId: broker.nodeId,
+    controllerId: broker.cluster.controller,
     topics,
   }
 }
@@ -60,21 +60,25 @@ async function find(
 }
 
 function describe(topic: Topic, { broker }: RequestContext): TopicAnswer {
-  const replicas = [broker.nodeId]
+  const { allNodes, liveNodes } = broker.cluster
+  const offlineReplicas = allNodes.filter((node) => !broker.cluster.isUp(node))
   return {
     errorCode: errorCodes.NONE,
     name: topic.name,
     topicId: topic.id,
     isInternal: false,
-    partitions: topic.partitions.map((_, partitionIndex) => ({
-      errorCode: errorCodes.NONE,
-      partitionIndex,
-      leaderId: broker.nodeId,
-      leaderEpoch: 0,
-      replicaNodes: replicas,
-      isrNodes: replicas,
-      offlineReplicas: [],
-    })),
+    partitions: topic.partitions.map((_, partitionIndex) => {
+      const { node, epoch } = broker.cluster.leaderOf(topic, partitionIndex)
+      return {
+        errorCode: node === -1 ? errorCodes.LEADER_NOT_AVAILABLE : errorCodes.NONE,
+        partitionIndex,
+        leaderId: node,
+        leaderEpoch: epoch,
+        replicaNodes: allNodes,
+        isrNodes: liveNodes,
+        offlineReplicas,
+      }
+    }),
   }
 }
 

@@ -8,8 +8,11 @@ const CLASSIC = 'Classic'
 export const listGroups = serve({
   api: listGroupsApi,
   versions: [0, 5],
-  handle: ({ statesFilter, typesFilter }, { broker }): ListGroupsResponseInput => {
-    const groups = [...broker.groups.groups].map((group) => ({
+  handle: ({ statesFilter, typesFilter }, { broker, node }): ListGroupsResponseInput => {
+    const own = [...broker.groups.groups].filter(
+      ({ id }) => broker.cluster.coordinatorOf('group', id) === node,
+    )
+    const groups = own.map((group) => ({
       groupId: group.id,
       protocolType: group.protocolType ?? '',
       groupState: groupStateNames[group.state],

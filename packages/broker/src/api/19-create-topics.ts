@@ -63,7 +63,7 @@ async function create(
     errorCode: errorCodes.NONE,
     errorMessage: null,
     numPartitions: partitionCount,
-    replicationFactor: 1,
+    replicationFactor: broker.cluster.nodeCount,
     configs: topicConfigs.map(({ name }) => ({
       name,
       value: configValue(inForce, name),
@@ -87,8 +87,10 @@ function faultOfPlacement(
   broker: BrokerState,
 ): TopicFault | undefined {
   if (assignments.length === 0) {
-    if (replicationFactor === -1 || replicationFactor === 1) return undefined
-    const text = `Unable to replicate the partition ${replicationFactor} time(s): there is one broker.`
+    const { nodeCount } = broker.cluster
+    if (replicationFactor === -1 || (replicationFactor >= 1 && replicationFactor <= nodeCount))
+      return undefined
+    const text = `Unable to replicate the partition ${replicationFactor} time(s): there are ${nodeCount} nodes.`
     return { errorCode: errorCodes.INVALID_REPLICATION_FACTOR, text }
   }
   if (numPartitions !== -1 || replicationFactor !== -1) {
@@ -97,11 +99,9 @@ function faultOfPlacement(
   }
   const partitions = new Set(assignments.map(({ partitionIndex }) => partitionIndex))
   const isWhole = assignments.every((_, index) => partitions.has(index))
-  const isHere = assignments.every(
-    ({ brokerIds }) => brokerIds.length === 1 && brokerIds[0] === broker.nodeId,
-  )
+  const isHere = assignments.every(({ brokerIds }) => broker.cluster.areReplicas(brokerIds))
   if (isWhole && isHere) return undefined
-  const text = `Every partition from 0 on must be assigned to node ${broker.nodeId} alone.`
+  const text = `Every partition from 0 on must be assigned to different nodes of 1 to ${broker.cluster.nodeCount}.`
   return { errorCode: errorCodes.INVALID_REPLICA_ASSIGNMENT, text }
 }
 

@@ -6,8 +6,8 @@ import {
 import { serve } from './served-api.ts'
 
 /**
- * OffsetForLeaderEpoch (key 23), versions 2–4: Java and librdkafka check their position with it after metadata changed (KIP-320). There is
- * one epoch, 0, which ends where the log ends.
+ * OffsetForLeaderEpoch (key 23), versions 2–4: Java and librdkafka check their position with it after metadata changed (KIP-320). The
+ * present epoch ends where the log ends, an earlier one where the next begins.
  */
 export const offsetForLeaderEpoch = serve({
   api: offsetForLeaderEpochApi,
@@ -16,14 +16,15 @@ export const offsetForLeaderEpoch = serve({
     topics: topics.map(({ topic, partitions }) => ({
       topic,
       partitions: partitions.map(({ partition, currentLeaderEpoch, leaderEpoch }) => {
-        const log = broker.topics.byName(topic)?.partitions[partition]
-        if (log === undefined)
+        const found = broker.topics.byName(topic)
+        if (found?.partitions[partition] === undefined)
           return { partition, errorCode: errorCodes.UNKNOWN_TOPIC_OR_PARTITION }
-        if (currentLeaderEpoch > 0) return { partition, errorCode: errorCodes.UNKNOWN_LEADER_EPOCH }
+        const errorCode = broker.cluster.faultOfEpoch(found, partition, currentLeaderEpoch)
+        if (errorCode !== errorCodes.NONE) return { partition, errorCode }
+        const end = broker.cluster.endOfEpoch(found, partition, leaderEpoch)
         // An epoch that never was: neither it nor its end are known.
-        if (leaderEpoch !== 0) return { partition, errorCode: errorCodes.NONE }
-        const endOffset = BigInt(log.highWatermark)
-        return { partition, errorCode: errorCodes.NONE, leaderEpoch: 0, endOffset }
+        if (end === undefined) return { partition, errorCode }
+        return { partition, errorCode, leaderEpoch: end.epoch, endOffset: BigInt(end.endOffset) }
       }),
     })),
   }),

@@ -45,11 +45,9 @@ function faultOf(
     const text = `The topic has ${topic.partitions.length} partition(s), and ${count} is no increase.`
     return { errorCode: errorCodes.INVALID_PARTITIONS, text }
   }
-  const isHere = assignments?.every(
-    ({ brokerIds }) => brokerIds.length === 1 && brokerIds[0] === broker.nodeId,
-  )
+  const isHere = assignments?.every(({ brokerIds }) => broker.cluster.areReplicas(brokerIds))
   if (isHere === false || (assignments !== null && assignments.length !== added)) {
-    const text = `Each of the ${added} new partitions must be assigned to node ${broker.nodeId} alone.`
+    const text = `Each of the ${added} new partitions must be assigned to different nodes of 1 to ${broker.cluster.nodeCount}.`
     return { errorCode: errorCodes.INVALID_REPLICA_ASSIGNMENT, text }
   }
   return broker.topics.faultOfPartitionCount(count, added)

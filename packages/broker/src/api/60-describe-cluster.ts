@@ -7,11 +7,11 @@ import { serve } from './served-api.ts'
 
 const BROKERS = 1
 
-/** DescribeCluster (key 60), versions 0–2: the one node. Endpoint type 2 (controllers) is refused as Kafka's brokers refuse it. */
+/** DescribeCluster (key 60), versions 0–2: the nodes that are up. Endpoint type 2 (controllers) is refused as Kafka's brokers refuse it. */
 export const describeCluster = serve({
   api: describeClusterApi,
   versions: [0, 2],
-  handle: ({ endpointType }, { broker, advertised }): DescribeClusterResponseInput => {
+  handle: ({ endpointType }, { broker, nodes }): DescribeClusterResponseInput => {
     if (endpointType !== BROKERS) {
       const errorMessage = 'The request was sent to an endpoint of type BROKER.'
       return {
@@ -21,12 +21,11 @@ export const describeCluster = serve({
         brokers: [],
       }
     }
-    const { host, port } = advertised
     return {
       errorCode: errorCodes.NONE,
       clusterId: broker.clusterId,
-      controllerId: broker.nodeId,
-      brokers: [{ brokerId: broker.nodeId, host, port }],
+      controllerId: broker.cluster.controller,
+      brokers: nodes().map(({ id, host, port }) => ({ brokerId: id, host, port })),
     }
   },
 })

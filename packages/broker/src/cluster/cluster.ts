@@ -49,7 +49,7 @@ export class Cluster {
 
   /** Ids of the nodes that are up. */
   get liveNodes(): readonly number[] {
-    return this.#allNodes.filter((node) => !this.#down.has(node))
+    return this.allNodes.filter((node) => !this.#down.has(node))
   }
 
   /** The first node that is up; -1 when none is. */
@@ -59,6 +59,15 @@ export class Cluster {
 
   isUp(node: number): boolean {
     return !this.#down.has(node)
+  }
+
+  /** Whether a list of nodes can hold a partition: known ones, none twice. */
+  areReplicas(nodes: readonly number[]): boolean {
+    return (
+      nodes.length > 0 &&
+      new Set(nodes).size === nodes.length &&
+      nodes.every((node) => this.allNodes.includes(node))
+    )
   }
 
   leaderOf(topic: Topic, partition: number): Leadership {
@@ -184,7 +193,8 @@ export class Cluster {
     }
   }
 
-  get #allNodes(): readonly number[] {
+  /** Ids of all nodes, up or not. Each holds every partition. */
+  get allNodes(): readonly number[] {
     return Array.from({ length: this.nodeCount }, (_, index) => index + 1)
   }
 
