@@ -4,13 +4,16 @@ import { systemClock, uuidv7 } from '@millrace/core'
 import { eventually } from '@millrace/core/testing'
 import {
   alterConfigsApi,
+  batchCodec,
+  compressionCodecs,
   createTopicsApi,
   describeConfigsApi,
   errorCodes,
+  fetchApi,
   incrementalAlterConfigsApi,
   produceApi,
 } from '@millrace/protocol'
-import { recordBatch, type BatchShape } from '../test/batches.ts'
+import { recordBatch, recordsOf, type BatchShape } from '../test/batches.ts'
 import { testBroker, type TestBroker } from '../test/broker.ts'
 import { WireClient } from '../test/wire-client.ts'
 
@@ -121,6 +124,22 @@ async function produce(topic: string, shape: BatchShape, acks = -1) {
     topicData: [{ name: topic, partitionData: [{ index: 0, records }] }],
   })
   return responses[0]!.partitionResponses[0]!
+}
+
+async function fetchAll(topic: string): Promise<Buffer> {
+  const { responses } = await client.call(fetchApi, 11, {
+    maxWaitMs: 100,
+    minBytes: 0,
+    topics: [
+      {
+        topic,
+        partitions: [{ partition: 0, fetchOffset: 0n, partitionMaxBytes: 1_000_000 }],
+      },
+    ],
+  })
+  const { records } = responses[0]!.partitions[0]!
+  assert.ok(records instanceof Buffer)
+  return records
 }
 
 for (const version of [0, 1]) {
@@ -321,6 +340,28 @@ test('configs: min.insync.replicas above the replication factor is capped to it,
   assert.equal((await produce(topic, { values: ['a'] }, 1)).errorCode, 0)
   assert.equal((await produce(topic, { values: ['a'] }, -1)).errorCode, 0)
 })
+
+for (const [type, codec] of [
+  ['uncompressed', compressionCodecs.none],
+  ['gzip', compressionCodecs.gzip],
+  ['snappy', compressionCodecs.snappy],
+  ['lz4', compressionCodecs.lz4],
+  ['zstd', compressionCodecs.zstd],
+] as const) {
+  test(`configs: compression.type=${type} is what a batch is stored in, whatever it came in`, async () => {
+    const topic = await newTopic({ 'compression.type': type })
+    const values = ['one', 'two', 'three'.repeat(100)]
+    for (const sent of [0, 1, 2, 3, 4])
+      assert.equal((await produce(topic, { values, codec: sent })).errorCode, 0)
+    const batches = await fetchAll(topic)
+    assert.deepEqual(
+      recordsOf(batches).map(([offset, value]) => [offset % 3, value]),
+      [0, 1, 2, 3, 4].flatMap(() => values.map((value, index) => [index, value])),
+    )
+    for (let at = 0; at < batches.length; at += 12 + batches.readInt32BE(at + 8))
+      assert.equal(batchCodec(batches, at), codec)
+  })
+}
 
 test('configs: they survive a restart', { skip: external !== undefined }, async () => {
   const topic = await newTopic({ 'retention.bytes': '5000' })

@@ -20,6 +20,7 @@ import {
   isBatchControl,
   isBatchTransactional,
 } from '@millrace/protocol'
+import { withCodec } from './batch-rewriting.ts'
 import type { CheckedBatch } from './partition-log.ts'
 import { lastSequenceOf } from './producer-states.ts'
 
@@ -32,6 +33,8 @@ export interface ProduceSettings {
   readonly timestampBeforeMaxMs: number
   /** Compaction goes by key, so a compacted topic takes no record without one. */
   readonly needsKeys: boolean
+  /** Codec that batches are stored in; undefined keeps what the producer chose [compression.type]. */
+  readonly storedCodec: number | undefined
 }
 
 /** A refused batch: Kafka's code and a sentence for the client's log. */
@@ -80,7 +83,7 @@ export function checkBatch(
     checkHeader(bytes, apiVersion) ??
     checkTimes(bytes, settings, nowMs) ??
     checkKeys(bytes, settings) ??
-    accept(bytes, settings, nowMs)
+    recode(bytes, settings, nowMs)
   )
 }
 
@@ -136,6 +139,25 @@ function checkKeys(bytes: Buffer, settings: ProduceSettings): Refusal | undefine
   if (recordIndexes.length === 0) return undefined
   const text = 'A compacted topic cannot accept a record without key.'
   return { errorCode: errorCodes.INVALID_RECORD, text, recordIndexes }
+}
+
+/** `compression.type`: what comes in another codec is packed anew, and must still fit. */
+function recode(bytes: Buffer, settings: ProduceSettings, nowMs: number): CheckedBatch | Refusal {
+  const { storedCodec, maxRecordBytes } = settings
+  if (storedCodec === undefined || storedCodec === batchCodec(bytes, 0))
+    return accept(bytes, settings, nowMs)
+  let stored: Buffer
+  try {
+    stored = withCodec(bytes, storedCodec)
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error
+    return refuse(errorCodes.INVALID_RECORD, error.message)
+  }
+  if (stored.length > maxRecordBytes) {
+    const text = `The batch of ${stored.length} bytes, as compression.type wants it, is larger than max.message.bytes, ${maxRecordBytes}.`
+    return refuse(errorCodes.MESSAGE_TOO_LARGE, text)
+  }
+  return accept(stored, settings, nowMs)
 }
 
 function accept(bytes: Buffer, settings: ProduceSettings, nowMs: number): CheckedBatch {

@@ -44,7 +44,7 @@ export class Compaction {
       let partitionCount = 0
       let bytesBefore = 0
       let bytesAfter = 0
-      for (const { topic, log } of [...this.#logs()]) {
+      for (const { topic, log } of this.#logs()) {
         if (this.#stopped.signal.aborted || log.failure !== undefined) continue
         log.roll()
         const before = log.sizeBytes

@@ -1,4 +1,5 @@
 import type { LogSettings } from '../log/partition-log.ts'
+import { compressionCodecs } from '@millrace/protocol'
 import type { ProduceSettings } from '../log/batch-checks.ts'
 import type { CleanerSettings } from '../log/log-cleaner.ts'
 
@@ -26,8 +27,8 @@ export interface ConfigRow {
 const NEVER = '9223372036854775807'
 
 /**
- * Every topic setting of Kafka 4.1 with its default. All can be set and are listed; those that a single node without compaction has
- * no use for are kept and change nothing (`GAPS.md` names them).
+ * Every topic setting of Kafka 4.1 with its default. All can be set and are listed; those that a single node has no use for are kept and
+ * change nothing (`GAPS.md` names them).
  */
 export const topicConfigs: readonly ConfigRow[] = [
   list('cleanup.policy', 'delete', ['delete', 'compact'], 'What happens to old segments.'),
@@ -130,6 +131,12 @@ export function configValue(configs: ReadonlyMap<string, string>, name: string):
   return configs.get(name) ?? row?.default ?? ''
 }
 
+/** Codec numbers of `compression.type`; `producer` has none. */
+const storedCodecs = new Map<string, number>([
+  ['uncompressed', compressionCodecs.none],
+  ...Object.entries(compressionCodecs),
+])
+
 /** What the broker obeys of a topic's settings. */
 export type TopicSettings = LogSettings & ProduceSettings & CleanerSettings
 
@@ -152,6 +159,7 @@ export function settingsOf(configs: ReadonlyMap<string, string>): TopicSettings 
     minCompactionLagMs: number('min.compaction.lag.ms'),
     maxCompactionLagMs: number('max.compaction.lag.ms'),
     needsKeys: compacts,
+    storedCodec: storedCodecs.get(configValue(configs, 'compression.type')),
     maxRecordBytes: number('max.message.bytes'),
     stampsOnAppend: configValue(configs, 'message.timestamp.type') === 'LogAppendTime',
     timestampAfterMaxMs: number('message.timestamp.after.max.ms'),

@@ -5,6 +5,7 @@ import type { BrokerRecord } from '../broker-records.ts'
 import type { Journal } from '../journal.ts'
 import { limits } from '../limits.ts'
 import { PartitionLog, type LogContext } from '../log/partition-log.ts'
+import { Compaction, type CompactionResult } from './compaction.ts'
 import { faultOfConfigs } from './topic-configs.ts'
 import { collisionKey, faultOfTopicName } from './topic-names.ts'
 import type { LogStartRecord, TopicJournalRecord, TopicRecord } from './topic-records.ts'
@@ -35,6 +36,7 @@ export class Topics {
   #replayed = new Map<string, { record: TopicRecord; logStarts: Map<number, number> }>()
   /** Log starts set by DeleteRecords, for the journal's snapshot. */
   readonly #logStarts = new Map<PartitionLog, LogStartRecord>()
+  readonly #compaction: Compaction
   #timers: Timer[] = []
   /** Settings of the broker that stand in where a topic has none. */
   #defaults: ReadonlyMap<string, string> = new Map()
@@ -42,6 +44,7 @@ export class Topics {
 
   constructor(options: TopicsOptions) {
     this.#options = options
+    this.#compaction = new Compaction(() => this.all, options)
   }
 
   get all(): Iterable<Topic> {
@@ -198,10 +201,11 @@ export class Topics {
       if (!this.#byId.has(name)) this.#options.disk.remove(join(root, name))
   }
 
-  /** Begins checkpoints and retention. */
+  /** Begins checkpoints, retention and compaction. */
   start(): void {
     this.#every(limits.checkpointIntervalMs, () => this.#checkpoint(true))
     this.#every(limits.retentionIntervalMs, () => this.applyRetention())
+    this.#compaction.start()
   }
 
   /** Removes what is older or larger than the topics' settings allow; returns how many segments went. */
@@ -216,6 +220,14 @@ export class Topics {
     return removed
   }
 
+  /**
+   * Compacts every topic with `cleanup.policy=compact` now, whatever its dirty ratio; active segments are closed for it. Records above
+   * the last stable offset or younger than `min.compaction.lag.ms` stay.
+   */
+  compactNow(): Promise<CompactionResult> {
+    return this.#compaction.compactNow()
+  }
+
   /** Takes a checkpoint of a log that has grown by `limits.checkpointBytes` since its last one. */
   checkpointIfGrown(log: PartitionLog): void {
     if (log.needsCheckpoint(false))
@@ -225,6 +237,7 @@ export class Topics {
   async close(): Promise<void> {
     for (const timer of this.#timers) timer.cancel()
     this.#timers = []
+    await this.#compaction.close()
     for (const topic of this.#byName.values()) for (const log of topic.partitions) await log.close()
   }
 
