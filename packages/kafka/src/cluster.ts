@@ -16,6 +16,7 @@ import { BrokerConnection } from './broker-connection.ts'
 import { code, expectNone } from './broker-error.ts'
 import { KafkaError } from './errors.ts'
 import { parseBrokers, requestTimeoutMsOf } from './options.ts'
+import { securityOf, type Security } from './security.ts'
 import type { BrokerAddress, KafkaOptions } from './types.ts'
 import { optionalWire, wire, type Pinned } from './wire.ts'
 
@@ -39,6 +40,7 @@ export class Cluster {
   readonly logger: Logger
   readonly requestTimeoutMs: number
   readonly #clientId: string
+  readonly #security: Security
   readonly #bootstrap: readonly BrokerAddress[]
   readonly #mapAddress: (advertised: BrokerAddress) => BrokerAddress
   readonly #reconnects: Counter
@@ -54,6 +56,7 @@ export class Cluster {
     this.logger = (options.logger ?? silentLogger).child({ clientId: options.clientId })
     this.requestTimeoutMs = requestTimeoutMsOf(options)
     this.#clientId = options.clientId
+    this.#security = securityOf(options)
     this.#bootstrap = parseBrokers(options.brokers)
     const mapAddress = options.mapAddress ?? ((address) => address)
     this.#mapAddress = (advertised) => {
@@ -228,6 +231,7 @@ export class Cluster {
       clientId: this.#clientId,
       connectTimeoutMs: Math.min(maxConnectTimeoutMs, this.requestTimeoutMs),
       clock: this.clock,
+      security: this.#security,
     })
     this.#connections.set(key, dialled)
     dialled.then(

@@ -62,3 +62,17 @@ export class KafkaError extends MillraceError<KafkaErrorCode> {
 export function isRetryable(error: unknown): error is KafkaError {
   return error instanceof KafkaError && error.retryable
 }
+
+/** True for a fault between this client and a broker that stays until somebody changes the settings of either. */
+export function isForGood(error: unknown): error is KafkaError {
+  return (
+    error instanceof KafkaError &&
+    (error.code === 'MR_KAFKA_AUTHENTICATION_FAILED' ||
+      error.code === 'MR_KAFKA_UNSUPPORTED_BROKER')
+  )
+}
+
+/** True when the request certainly did not reach a broker. */
+export function isNeverSent(error: unknown): boolean {
+  return isForGood(error) || (error instanceof KafkaError && error.code === 'MR_KAFKA_UNREACHABLE')
+}

@@ -29,6 +29,8 @@ export type {
   ProducerRecord,
   RecordHeader,
   RecordMetadata,
+  SaslOptions,
+  TlsOptions,
   TopicPartition,
   TopicPartitionOffset,
   TopicSpecification,

@@ -5,6 +5,7 @@
 import { backoffMs } from '@millrace/core'
 import { code, isPassing } from './broker-error.ts'
 import type { Cluster } from './cluster.ts'
+import { isForGood } from './errors.ts'
 import { isWorthTelling } from './retrying.ts'
 
 const maxAgeMs = 300_000
@@ -99,6 +100,7 @@ export class LeaderMetadata {
       this.#lastError = undefined
     } catch (error) {
       this.#lastError = error
+      if (isForGood(error)) this.#wanted.clear() // Asked again when somebody needs it, not for ever.
       if (isWorthTelling(this.#rounds))
         this.#cluster.logger.warn('metadata refresh failed, trying again', {
           topics,

@@ -4,7 +4,7 @@
  */
 import { compressionCodecs } from '@millrace/protocol'
 import { Cluster } from './cluster.ts'
-import { KafkaError } from './errors.ts'
+import { isForGood, KafkaError } from './errors.ts'
 import { LeaderMetadata } from './leader-metadata.ts'
 import { badOption, integerOption } from './options.ts'
 import { ProduceRouter } from './produce-router.ts'
@@ -37,12 +37,13 @@ export class ProduceEngine {
       default: 30_000,
     })
     this.cluster = new Cluster(options)
-    this.#metadata = new LeaderMetadata(this.cluster, () => this.schedule())
+    this.#metadata = new LeaderMetadata(this.cluster, () => this.#onMetadata())
     this.#sender = new ProduceSender(this.cluster, this.#metadata, identityOf(this.cluster), {
       codec,
       batchSizeBytes,
       meter: options.meter,
       onProgress: () => this.schedule(),
+      onRefused: (error) => this.failAll(error),
     })
     this.#router = new ProduceRouter(this.#metadata, this.#sender, () => this.cluster.clock.now())
   }
@@ -98,6 +99,12 @@ export class ProduceEngine {
       this.#router.route()
       this.#sender.pump()
     })
+  }
+
+  #onMetadata(): void {
+    const { lastError } = this.#metadata
+    if (isForGood(lastError)) this.failAll(lastError)
+    this.schedule()
   }
 
   #expire(call: SendCall): void {

@@ -78,7 +78,13 @@ function scriptedBroker(script: ('cut' | Answer)[], isLeaderless = false) {
     cluster as unknown as Cluster,
     { leaderOf: () => (isLeaderless ? undefined : 1), want: () => {} } as unknown as LeaderMetadata,
     new ProducerIds(cluster as unknown as Cluster),
-    { codec: 0, batchSizeBytes: 100_000, meter: undefined, onProgress: () => sender.pump() },
+    {
+      codec: 0,
+      batchSizeBytes: 100_000,
+      meter: undefined,
+      onProgress: () => sender.pump(),
+      onRefused: () => {},
+    },
   )
   const begin = (): SendCall => {
     const call = new SendCall(1, systemClock.monotonicMs() + 5_000)

@@ -9,7 +9,7 @@ import { assert, backoffMs, noopMeter, type Counter, type Meter, type Timer } fr
 import { RecordBatchBuilder } from '@millrace/protocol'
 import { brokerError, code, errorName } from './broker-error.ts'
 import type { Cluster } from './cluster.ts'
-import { KafkaError } from './errors.ts'
+import { isForGood, isNeverSent, KafkaError } from './errors.ts'
 import type { LeaderMetadata } from './leader-metadata.ts'
 import { partitionKey } from './offsets.ts'
 import {
@@ -36,6 +36,8 @@ export interface ProduceSenderOptions {
   readonly meter: Meter | undefined
   /** A request has ended: there may be room, and more to send. */
   readonly onProgress: () => void
+  /** A broker and this client cannot work together: no call will succeed. */
+  readonly onRefused: (error: KafkaError) => void
 }
 
 interface PartitionAnswer {
@@ -188,6 +190,7 @@ export class ProduceSender {
         this.#ready.add(lane)
       }
     } catch (error) {
+      if (isForGood(error)) this.#options.onRefused(error)
       for (const lane of lanes) this.#postpone(lane, 1, error)
       return
     }
@@ -216,6 +219,7 @@ export class ProduceSender {
         else this.#retry(lane, new Error('The answer does not name the partition.'))
       }
     } catch (error) {
+      if (isForGood(error)) this.#options.onRefused(error)
       for (const lane of lanes) this.#retry(lane, error)
     }
   }
@@ -340,7 +344,7 @@ export class ProduceSender {
   /** The batch goes out again as it is, which the broker can tell from a new one should it have this one already. */
   #retry(lane: PartitionLane, cause: unknown): void {
     const batch = lane.batch as OutgoingBatch
-    const wasNeverSent = cause instanceof KafkaError && cause.code === 'MR_KAFKA_UNREACHABLE'
+    const wasNeverSent = isNeverSent(cause)
     if (!wasNeverSent) batch.mayBeApplied = true
     batch.failedAttempts++
     this.#retries.add(1, { topic: lane.topic })

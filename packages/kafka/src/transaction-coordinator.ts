@@ -5,7 +5,7 @@
  */
 import { brokerError, code, isCoordinatorMoved, isMembershipOver } from './broker-error.ts'
 import type { Cluster } from './cluster.ts'
-import { KafkaError } from './errors.ts'
+import { isNeverSent, KafkaError } from './errors.ts'
 import { generationOver } from './group-coordinator.ts'
 import type { ProducerIdentity } from './partition-lane.ts'
 import { retrying } from './retrying.ts'
@@ -254,13 +254,5 @@ export function producerFenced(cause: KafkaError): KafkaError {
     `Another producer took the transactional id over, or the transaction lasted longer than transactionTimeoutMs. ${cause.message} Close this producer; a new one begins where the brokers stand.`,
     cause.details,
     { cause },
-  )
-}
-
-/** True when the request certainly did not reach a broker. */
-export function isNeverSent(error: unknown): boolean {
-  return (
-    error instanceof KafkaError &&
-    (error.code === 'MR_KAFKA_UNREACHABLE' || error.code === 'MR_KAFKA_UNSUPPORTED_BROKER')
   )
 }

@@ -6,6 +6,25 @@ export interface BrokerAddress {
   readonly port: number
 }
 
+/** TLS towards the brokers; certificates and keys are PEM texts. Certificates are always verified, TLS 1.2 is the least. */
+export interface TlsOptions {
+  /** Authorities that sign the brokers' certificates; those that Node ships by default. */
+  readonly ca?: string | readonly string[]
+  /** This client's certificate and key, where brokers ask for one. */
+  readonly cert?: string
+  readonly key?: string
+  readonly passphrase?: string
+  /** Name that is asked for and that the certificate must hold; the broker's host by default. */
+  readonly serverName?: string
+}
+
+/** SCRAM never sends the password; PLAIN does, so use it over TLS only. Sessions that a broker limits are renewed in time (KIP-368). */
+export interface SaslOptions {
+  readonly mechanism: 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512'
+  readonly username: string
+  readonly password: string
+}
+
 /** What every client needs. */
 export interface KafkaOptions {
   /** `host:port` of one or more brokers to ask first. */
@@ -13,6 +32,9 @@ export interface KafkaOptions {
   readonly clientId: string
   /** Longest wait for one answer, ms. Default 30,000. */
   readonly requestTimeoutMs?: number
+  /** true: TLS with Node's authorities. Default: no TLS. */
+  readonly tls?: TlsOptions | boolean
+  readonly sasl?: SaslOptions
   /**
    * Where to connect to for an address that a broker advertises; unchanged by default. For clients that reach the brokers another way
    * than the brokers reach each other: through a tunnel, a forwarded port, or a test's proxy.

@@ -12,6 +12,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { waitUntilKafkaAnswers } from './kafka-probe.ts'
 import { fetchJars, whyNoJars, type JarSet } from './maven-jars.ts'
+import { secureListener, type SecureListener } from './secure-listener.ts'
 
 const run = promisify(execFile)
 
@@ -20,6 +21,10 @@ export interface ApacheKafkaOptions {
   readonly version?: string
   /** Lines added to `server.properties`. */
   readonly properties?: Readonly<Record<string, string>>
+  /** Arguments added to the formatting of its storage, such as `--feature transaction.version=1`. */
+  readonly formatArguments?: readonly string[]
+  /** Opens a second listener, SASL over TLS, for these users and passwords. */
+  readonly users?: Readonly<Record<string, string>>
   /** The broker's JVM options; by default small ones for tests, which are not for measurements. */
   readonly javaOptions?: readonly string[]
   /** Gets the line that says why nothing was started; by default it goes to standard error. */
@@ -30,6 +35,8 @@ export interface ApacheKafka extends AsyncDisposable {
   /** `['127.0.0.1:port']`; stays the same over restarts. */
   readonly brokers: readonly string[]
   readonly port: number
+  /** The SASL_SSL listener, where `users` asked for it. */
+  readonly secure?: SecureListener
   /** Of the process that runs or ran last. */
   readonly pid: number
   /** SIGKILL; resolves once the process is gone. The data stay. */
@@ -61,12 +68,17 @@ export async function startApacheKafka(
   const jars = await fetchJars(apacheKafkaJars(version))
   const directory = await mkdtemp(join(tmpdir(), 'millrace-apache-kafka-'))
   try {
-    const [port, controllerPort] = await freePorts(2)
+    const [port, controllerPort, securePort] = await freePorts(3)
+    const secure =
+      options.users && (await secureListener(directory, securePort as number, options.users))
     const broker = new ApacheKafkaProcess(directory, jars, port as number, {
       javaOptions: options.javaOptions ?? testJavaOptions,
+      secure,
     })
+    const properties = serverProperties(directory, port as number, controllerPort as number)
     await broker.format(
-      serverProperties(directory, port as number, controllerPort as number, options.properties),
+      lines(secure ? secure.extend(properties) : properties, options.properties),
+      [...(secure?.formatArguments ?? []), ...(options.formatArguments ?? [])],
     )
     await broker.restart()
     return broker
@@ -79,6 +91,7 @@ export async function startApacheKafka(
 class ApacheKafkaProcess implements ApacheKafka {
   readonly brokers: readonly string[]
   readonly port: number
+  readonly secure?: SecureListener
   readonly #directory: string
   readonly #classPath: string
   readonly #javaOptions: readonly string[]
@@ -88,8 +101,12 @@ class ApacheKafkaProcess implements ApacheKafka {
     directory: string,
     jars: string,
     port: number,
-    { javaOptions }: { readonly javaOptions: readonly string[] },
+    {
+      javaOptions,
+      secure,
+    }: { readonly javaOptions: readonly string[]; readonly secure: SecureListener | undefined },
   ) {
+    if (secure) this.secure = secure
     this.#directory = directory
     this.#javaOptions = javaOptions
     this.#classPath = join(jars, '*')
@@ -101,7 +118,7 @@ class ApacheKafkaProcess implements ApacheKafka {
     return this.#process?.pid ?? 0
   }
 
-  async format(properties: string): Promise<void> {
+  async format(properties: string, more: readonly string[]): Promise<void> {
     await writeFile(this.#configFile, properties)
     const clusterId = Buffer.from('millrace-test-01').toString('base64url')
     await run('java', [
@@ -114,6 +131,7 @@ class ApacheKafkaProcess implements ApacheKafka {
       clusterId,
       '-c',
       this.#configFile,
+      ...more,
     ])
   }
 
@@ -191,9 +209,8 @@ function serverProperties(
   directory: string,
   port: number,
   controllerPort: number,
-  extra: Readonly<Record<string, string>> = {},
-): string {
-  const properties: Record<string, string> = {
+): Readonly<Record<string, string>> {
+  return {
     'process.roles': 'broker,controller',
     'node.id': '1',
     'controller.quorum.voters': `1@127.0.0.1:${controllerPort}`,
@@ -215,9 +232,14 @@ function serverProperties(
     'broker.session.timeout.ms': '3000',
     'broker.heartbeat.interval.ms': '500',
     'controlled.shutdown.enable': 'true',
-    ...extra,
   }
-  return Object.entries(properties)
+}
+
+function lines(
+  properties: Readonly<Record<string, string>>,
+  extra: Readonly<Record<string, string>> = {},
+): string {
+  return Object.entries({ ...properties, ...extra })
     .map(([key, value]) => `${key}=${value}\n`)
     .join('')
 }
