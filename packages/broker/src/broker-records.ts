@@ -1,5 +1,6 @@
 import type { LeaderRecord } from './cluster/leader-records.ts'
 import type { GroupJournalRecord } from './groups/group-records.ts'
+import type { SecurityJournalRecord } from './security/security-records.ts'
 import type { TopicJournalRecord } from './topics/topic-records.ts'
 import type { TransactionJournalRecord } from './transactions/transaction-records.ts'
 
@@ -30,4 +31,5 @@ export type BrokerRecord =
   | TopicJournalRecord
   | GroupJournalRecord
   | TransactionJournalRecord
+  | SecurityJournalRecord
   | LeaderRecord

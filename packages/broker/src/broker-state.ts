@@ -22,6 +22,8 @@ import { GroupSync } from './log/group-sync.ts'
 import type { FsyncMode } from './log/partition-log.ts'
 import { ProducerIds } from './producer-ids.ts'
 import { CleanMark } from './clean-mark.ts'
+import { SecurityState } from './security/security-state.ts'
+import type { SecurityOptions } from './security/security-options.ts'
 import { Topics } from './topics/topics.ts'
 import { TransactionCoordinator } from './transactions/coordinator.ts'
 
@@ -31,6 +33,7 @@ export interface BrokerStateOptions {
   readonly autoCreateTopics?: boolean
   readonly defaultPartitions?: number
   readonly initialRebalanceDelayMs?: number
+  readonly security?: SecurityOptions
   readonly clock?: Clock
   /** For what waits for the device; the same clock unless that one stands still. */
   readonly deviceClock?: Clock
@@ -60,6 +63,7 @@ export class BrokerState {
   readonly journal: Journal<BrokerRecord>
   readonly topics: Topics
   readonly configs: BrokerConfigs
+  readonly security: SecurityState
   readonly groups: GroupCoordinator
   readonly cluster: Cluster
   readonly fetchSessions: FetchSessions
@@ -93,6 +97,7 @@ export class BrokerState {
       journal,
       onTopicDefaults: (defaults) => this.topics.setDefaults(defaults),
     })
+    this.security = new SecurityState(options.security ?? {}, journal)
     this.groups = new GroupCoordinator({
       clock: this.clock,
       logger: this.logger,
@@ -140,6 +145,7 @@ export class BrokerState {
     state.transactions.start()
     state.topics.start()
     state.groups.start()
+    state.security.start()
     state.#scheduleCompaction()
     state.logger.info('the data directory is open', {
       directory: state.directory,
@@ -201,6 +207,12 @@ export class BrokerState {
       case 'topicDeleted':
       case 'logStart':
         return this.topics.replay(record)
+      case 'scramUser':
+      case 'scramUserDeleted':
+      case 'acl':
+      case 'aclDeleted':
+      case 'quota':
+        return this.security.replay(record)
       case 'group':
       case 'groupDeleted':
       case 'offsets':
@@ -224,5 +236,6 @@ export class BrokerState {
     yield* this.cluster.snapshot()
     yield* this.groups.snapshot()
     yield* this.transactions.snapshot()
+    yield* this.security.snapshot()
   }
 }

@@ -2,6 +2,7 @@ import type { Clock, Logger, Meter } from '@millrace/core'
 import { BrokerError } from './errors.ts'
 import { parseFaultRule, type FaultRule } from './control/fault-rule.ts'
 import type { FsyncMode } from './log/partition-log.ts'
+import { faultsOfSecurity, type SecurityOptions } from './security/security-options.ts'
 
 /** A topic to make sure of at the start. */
 export interface TopicOption {
@@ -16,7 +17,7 @@ export interface BrokerOptions {
   readonly dir: string
   /** Port to listen on; 0, the default, takes any free one. */
   readonly port?: number
-  /** Address to listen on. Default 127.0.0.1: there is no authentication, so keep it on trusted networks. */
+  /** Address to listen on. Default 127.0.0.1: without `security` everybody who reaches it may do everything. */
   readonly host?: string
   /** Host that clients are told to connect to. Default: the address they have reached. */
   readonly advertisedHost?: string
@@ -31,6 +32,8 @@ export interface BrokerOptions {
   readonly defaultPartitions?: number
   /** Topics to create when missing. */
   readonly topics?: readonly TopicOption[]
+  /** TLS, authentication and access rules. Default: none of them. */
+  readonly security?: SecurityOptions
   /** How long a group that was empty waits for further members, ms. Default 0; Kafka has 3,000. */
   readonly initialRebalanceDelayMs?: number
   /** Run in a worker thread of its own (default true), so that pauses of the application do not become latency of the broker. */
@@ -70,8 +73,11 @@ export function checkOptions(options: BrokerOptions): void {
   for (const { name, partitions } of topics)
     if (!Number.isInteger(partitions) || partitions < 1)
       faults.push(`topic "${name}" has ${partitions} partitions`)
+  if (options.security !== undefined) faults.push(...faultsOfSecurity(options.security))
   if (typeof options.clock === 'object' && options.worker !== false)
-    faults.push("a clock of your own needs worker: false, since it cannot cross threads; 'virtual' can")
+    faults.push(
+      "a clock of your own needs worker: false, since it cannot cross threads; 'virtual' can",
+    )
   faults.push(...faultsOfControl(options))
   if (faults.length === 0) return
   throw new BrokerError(
@@ -89,10 +95,14 @@ function faultsOfControl({
   faults: rules = [],
 }: BrokerOptions): string[] {
   const faults: string[] = []
-  if (typeof clock === 'string' && clock !== 'virtual') faults.push(`clock "${String(clock)}" is not virtual`)
+  if (typeof clock === 'string' && clock !== 'virtual')
+    faults.push(`clock "${String(clock)}" is not virtual`)
   if (!Number.isInteger(nodes) || nodes < 1 || nodes > MAX_NODES)
     faults.push(`nodes ${nodes} is not a whole number from 1 to ${MAX_NODES}`)
-  if (adminPort !== undefined && !(Number.isInteger(adminPort) && adminPort >= 0 && adminPort <= 65_535))
+  if (
+    adminPort !== undefined &&
+    !(Number.isInteger(adminPort) && adminPort >= 0 && adminPort <= 65_535)
+  )
     faults.push(`adminPort ${adminPort} is not a whole number from 0 to 65535`)
   if (!Number.isInteger(requestJournalSize) || requestJournalSize < 0)
     faults.push(`requestJournalSize ${requestJournalSize} is not a whole number of 0 or more`)

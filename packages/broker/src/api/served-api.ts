@@ -1,5 +1,8 @@
 import type { Api, RequestOf, ResponseInputOf } from '@millrace/protocol'
 import type { BrokerState } from '../broker-state.ts'
+import type { ClientSession } from '../security/client-session.ts'
+
+export { ConnectionFault } from '../connection-fault.ts'
 
 /** Lowest and highest version, both included. */
 export type VersionRange = readonly [min: number, max: number]
@@ -11,6 +14,8 @@ export interface RequestContext {
   readonly clientId: string
   /** The client's address. */
   readonly clientHost: string
+  /** Who the client is, and what it may do. */
+  readonly session: ClientSession
   /** The address that clients are told to connect to. */
   readonly advertised: { readonly host: string; readonly port: number }
   /** Aborted when the connection closes: whatever the handler waits for is over. */
@@ -40,11 +45,6 @@ export interface BrokerMeters {
 
 /** A handler's way of saying that the client gets no answer (acks=0). */
 export const noAnswer = Symbol('no answer')
-
-/** Thrown where Kafka closes the connection without an answer. */
-export class ConnectionFault extends Error {
-  override readonly name = 'ConnectionFault'
-}
 
 /** One API as the broker serves it: the file of each is the index entry, and registers itself in `registry.ts` with one line. */
 export interface ServedApi {

@@ -25,6 +25,8 @@ import { factsOf } from '../control/request-facts.ts'
 import type { OpenEntry } from '../control/request-journal.ts'
 import { errorCodesIn, type Row } from '../control/request-shapes.ts'
 import { limits } from '../limits.ts'
+import { handleAuthorized } from '../security/authorization.ts'
+import { ClientSession } from '../security/client-session.ts'
 import { FrameReader } from './frame-reader.ts'
 import { handleGuarded, Outcome, type PartitionRefusal } from './guarded-request.ts'
 
@@ -35,6 +37,8 @@ export interface ConnectionOptions {
   /** Id of the virtual node that the client has reached. */
   readonly node: number
   readonly advertised: RequestContext['advertised']
+  /** Of the certificate that the client showed. */
+  readonly certificatePrincipal?: string | undefined
   /** Shared by all connections: an answer is written in one go. */
   readonly writer: ByteWriter
   readonly meters: BrokerMeters & { request(api: string): void }
@@ -66,6 +70,7 @@ export class Connection {
   readonly #logger: Logger
   readonly #frames = new FrameReader()
   readonly #closed = new AbortController()
+  readonly #session: ClientSession
   #isRunning = false
   /** Resolves when the answers so far are written. */
   #answered: Promise<void> = Promise.resolve()
@@ -79,6 +84,14 @@ export class Connection {
     this.#socket = options.socket
     this.#logger = options.broker.logger
     this.#number = options.control.nextConnection()
+    this.#session = new ClientSession({
+      security: options.broker.security,
+      clock: options.broker.clock,
+      clientHost: options.socket.remoteAddress ?? '',
+      certificatePrincipal: options.certificatePrincipal,
+      closed: this.#closed.signal,
+      close: (reason) => this.close(reason),
+    })
     this.#socket.setNoDelay(true)
     this.#socket.setTimeout(limits.connectionIdleMs, () => this.close('idle'))
     this.#socket.on('data', (chunk: Buffer) => this.#receive(chunk))
@@ -114,7 +127,10 @@ export class Connection {
   async #run(): Promise<void> {
     this.#isRunning = true
     try {
-      for (let frame; this.#isOpen && (frame = this.#frames.next()) !== undefined;)
+      for (
+        let frame;
+        this.#isOpen && (frame = this.#frames.next(this.#session.maxFrameBytes)) !== undefined;
+      )
         await this.#serve(frame)
     } catch (error) {
       this.#fail(toError(error))
@@ -147,7 +163,7 @@ export class Connection {
     const { broker, control, node } = this.#options
     const { served, body, header } = request
     if (control.faults.isEmpty && broker.cluster.isSingle)
-      return served.handle(body, this.#contextOf(header, servesAll))
+      return handleAuthorized(served, body, this.#contextOf(header, servesAll))
     const facts = factsOf(
       {
         api: served.api,
@@ -165,7 +181,7 @@ export class Connection {
         [id, rule.action.type, rule.name].filter((part) => part !== undefined).join(' '),
       )
     const handle = async (rest: unknown, refusalOf: PartitionRefusal): Promise<unknown> =>
-      served.handle(rest, this.#contextOf(header, refusalOf))
+      handleAuthorized(served, rest, this.#contextOf(header, refusalOf))
     return handleGuarded(
       { facts, fired, handle },
       {
@@ -189,6 +205,7 @@ export class Connection {
       clientId,
       clientHost: this.#socket.remoteAddress ?? '',
       advertised,
+      session: this.#session,
       closed: this.#closed.signal,
       meters,
       served: this.#servedTo(clientId),
@@ -252,11 +269,9 @@ export class Connection {
     if (outcome.kind === 'disconnect') return this.close('a fault')
     await this.#answer(request, outcome.message, outcome.tornBytes)
     if (outcome.throttleMs === 0) return
-    await broker.clock
-      .sleep(outcome.throttleMs, this.#closed.signal)
-      .catch((error: unknown) => {
-        if (!isAbortError(error)) throw error
-      })
+    await broker.clock.sleep(outcome.throttleMs, this.#closed.signal).catch((error: unknown) => {
+      if (!isAbortError(error)) throw error
+    })
   }
 
   /** @returns undefined when the frame has been answered already @throws ConnectionFault, ProtocolError */
@@ -269,6 +284,7 @@ export class Connection {
         ? served.api.requestHeaderVersion(apiVersion)
         : 1
     })
+    this.#session.admit(header.apiKey)
     const served = servedApis.get(header.apiKey)
     if (
       served !== undefined &&
@@ -278,7 +294,14 @@ export class Connection {
       const startedMs = systemClock.monotonicMs()
       const body = served.api.request.read(reader, header.apiVersion)
       const sizeBytes = frame.length
-      return { header, served, body, sizeBytes, entry: this.#note(header, served, sizeBytes), startedMs }
+      return {
+        header,
+        served,
+        body,
+        sizeBytes,
+        entry: this.#note(header, served, sizeBytes),
+        startedMs,
+      }
     }
     if (header.apiKey !== apiVersionsApi.key)
       throw new ConnectionFault(`key ${header.apiKey} version ${header.apiVersion} is not served`)

@@ -25,11 +25,11 @@ export class FrameReader {
    * Takes the next whole frame's body; undefined while it is incomplete.
    * @throws ConnectionFault for a length that is negative or above the limit
    */
-  next(): Buffer | undefined {
+  next(maxBytes: number = limits.frameBytes): Buffer | undefined {
     if (this.#bufferedBytes < LENGTH_BYTES) return undefined
     const length = this.#peekLength()
-    if (length < 0 || length > limits.frameBytes)
-      throw new ConnectionFault(`a frame of ${length} bytes, allowed are ${limits.frameBytes}`)
+    if (length < 0 || length > maxBytes)
+      throw new ConnectionFault(`a frame of ${length} bytes, allowed are ${maxBytes}`)
     if (this.#bufferedBytes < LENGTH_BYTES + length) return undefined
     return this.#take(LENGTH_BYTES + length).subarray(LENGTH_BYTES)
   }

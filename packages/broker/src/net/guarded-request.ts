@@ -37,7 +37,6 @@ export class Outcome {
   }
 }
 
-
 export interface Guard {
   readonly faults: Faults
   readonly cluster: Cluster
@@ -197,7 +196,10 @@ function refusals(
   }
 }
 
-function faultOfCoordinator({ api, groups, transactionalIds, node }: RequestFacts, cluster: Cluster) {
+function faultOfCoordinator(
+  { api, groups, transactionalIds, node }: RequestFacts,
+  cluster: Cluster,
+) {
   const kind = shapeOf(api.key).needsCoordinator
   if (kind === undefined) return errorCodes.NONE
   const keys = kind === 'group' ? groups : transactionalIds

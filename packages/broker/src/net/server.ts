@@ -1,4 +1,4 @@
-import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import type { Meter } from '@millrace/core'
 import { ByteWriter } from '@millrace/protocol'
 import type { BrokerMeters, RequestContext } from '../api/served-api.ts'
@@ -6,6 +6,7 @@ import type { BrokerState } from '../broker-state.ts'
 import type { ConnectionControl } from '../control/connection-control.ts'
 import { BrokerError } from '../errors.ts'
 import { limits } from '../limits.ts'
+import { createSocketServer, type Accept, type SocketServer } from '../security/tls-server.ts'
 import { Connection } from './connection.ts'
 
 export interface ListenerOptions {
@@ -24,13 +25,13 @@ export interface ListenerOptions {
 export class Listener {
   readonly host: string
   readonly port: number
-  readonly #server: Server
+  readonly #sockets: SocketServer
   readonly #connections: Set<Connection>
 
-  private constructor(server: Server, host: string, connections: Set<Connection>) {
-    this.#server = server
+  private constructor(sockets: SocketServer, host: string, connections: Set<Connection>) {
+    this.#sockets = sockets
     this.host = host
-    this.port = (server.address() as AddressInfo).port
+    this.port = (sockets.server.address() as AddressInfo).port
     this.#connections = connections
   }
 
@@ -39,7 +40,8 @@ export class Listener {
     const { broker, host, port } = options
     const connections = new Set<Connection>()
     const accept = acceptInto(connections, options)
-    const server = createServer(accept)
+    const sockets = createSocketServer(broker.security.options.tls, accept, broker.logger)
+    const { server } = sockets
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject)
       server.listen({ host, port, backlog: 511 }, resolve)
@@ -52,7 +54,7 @@ export class Listener {
       )
     })
     server.on('error', (error) => broker.logger.error('the listener failed', { host, port, error }))
-    return new Listener(server, host, connections)
+    return new Listener(sockets, host, connections)
   }
 
   get connectionCount(): number {
@@ -66,7 +68,8 @@ export class Listener {
 
   /** Accepts no more and closes every connection. */
   async close(): Promise<void> {
-    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
+    const closed = new Promise<void>((resolve) => this.#sockets.server.close(() => resolve()))
+    this.#sockets.dropHandshakes()
     for (const connection of this.#connections) connection.close('the broker stops')
     await closed
   }
@@ -75,10 +78,10 @@ export class Listener {
 function acceptInto(
   connections: Set<Connection>,
   { broker, control, node, advertisedHost }: ListenerOptions,
-): (socket: Socket) => void {
+): Accept {
   const writer = new ByteWriter()
   const meters = metersOf(broker.meter)
-  return (socket) => {
+  return (socket, certificatePrincipal) => {
     if (connections.size >= limits.connections) {
       broker.logger.warn('a connection was refused: too many are open', {
         connections: connections.size,
@@ -90,6 +93,7 @@ function acceptInto(
       broker,
       control,
       node,
+      certificatePrincipal,
       advertised: addressFor(socket, advertisedHost),
       writer,
       meters,
