@@ -9,6 +9,7 @@ import type { AssignedPartition } from './assigned-partition.ts'
 import { brokerError, code, isPassing } from './broker-error.ts'
 import type { Cluster } from './cluster.ts'
 import { isRetryable, KafkaError } from './errors.ts'
+import { FetchSession, type SessionRow } from './fetch-session.ts'
 import { fetchedRecords } from './fetched-records.ts'
 import type { LeaderMetadata } from './leader-metadata.ts'
 import { isolation, partitionKey, type IsolationLevel } from './offsets.ts'
@@ -45,8 +46,8 @@ interface UnderWay {
   readonly waitMs: number
 }
 
-interface Asked {
-  readonly partition: AssignedPartition
+interface Asked extends SessionRow {
+  readonly owner: AssignedPartition
   readonly ticket: number
   readonly fetchOffset: number
 }
@@ -60,6 +61,8 @@ export class Fetcher {
   /** What the Fetch under way at each leader asks for. */
   readonly #underWay = new Map<number, UnderWay>()
   readonly #interrupted = new Set<number>()
+  /** With each leader. */
+  readonly #sessions = new Map<number, FetchSession>()
   /** Leaders that failed, by node id: not to be asked before. */
   readonly #resting = new Map<number, { readonly attempts: number; readonly untilMs: number }>()
   #timer: Timer | undefined
@@ -108,7 +111,7 @@ export class Fetcher {
       }
       const leader = this.#metadata.leaderOf(partition.topic, partition.partition)
       if (leader === undefined) continue
-      const asked = { partition, ticket: partition.ticket, fetchOffset: partition.fetchOffset }
+      const asked = askFor(partition, partition.fetchOffset)
       const ofLeader = asks.get(leader)
       if (ofLeader) ofLeader.push(asked)
       else asks.set(leader, [asked])
@@ -130,6 +133,8 @@ export class Fetcher {
 
   async #exchange(leader: number, asks: readonly Asked[], waitMs: number): Promise<void> {
     this.#underWay.set(leader, { asks, waitMs })
+    const session = this.#sessionWith(leader)
+    const { sessionId, sessionEpoch, rows, forgotten } = session.next(asks)
     try {
       const answer = await this.#cluster.request(
         leader,
@@ -140,20 +145,34 @@ export class Fetcher {
           minBytes: 1,
           maxBytes: answerMaxBytes,
           isolationLevel: isolation[this.#options.isolationLevel],
-          topics: topicsOf(asks),
-          forgottenTopicsData: [],
+          sessionId,
+          sessionEpoch,
+          topics: topicsOf(rows),
+          forgottenTopicsData: forgottenOf(forgotten),
         },
         waitMs + this.#cluster.requestTimeoutMs,
       )
-      if (answer.errorCode !== code.NONE) throw brokerError('Fetching', answer.errorCode)
-      if (this.#take(leader, asks, answer.responses)) this.#resting.delete(leader)
+      if (answer.errorCode === code.NONE) {
+        session.answered(answer.sessionId)
+        if (this.#take(leader, asks, answer.responses)) this.#resting.delete(leader)
+      } else if (!session.refused(answer.errorCode)) throw brokerError('Fetching', answer.errorCode)
+      else this.#cluster.logger.debug('fetch session begins anew', { nodeId: leader, sessionId })
     } catch (error) {
+      session.lost()
       this.#failed(leader, asks, error)
     } finally {
       this.#underWay.delete(leader)
       this.#interrupted.delete(leader)
       this.pump()
     }
+  }
+
+  #sessionWith(leader: number): FetchSession {
+    const present = this.#sessions.get(leader)
+    if (present) return present
+    const session = new FetchSession()
+    this.#sessions.set(leader, session)
+    return session
   }
 
   #failed(leader: number, asks: readonly Asked[], error: unknown): void {
@@ -163,7 +182,7 @@ export class Fetcher {
       return
     }
     this.#rest(leader, error)
-    for (const { partition } of asks) this.#metadata.want(partition.topic)
+    for (const { topic } of asks) this.#metadata.want(topic)
   }
 
   #rest(leader: number, error: unknown): void {
@@ -181,23 +200,23 @@ export class Fetcher {
     asks: readonly Asked[],
     responses: ResponseOf<typeof fetchApi>['responses'],
   ): boolean {
-    const askOf = new Map(asks.map((ask) => [partitionKey(ask.partition), ask]))
+    const askOf = new Map(asks.map((ask) => [partitionKey(ask), ask]))
     const faults: Error[] = []
     for (const { topic, partitions } of responses)
       for (const answer of partitions) {
         const ask = askOf.get(partitionKey({ topic, partition: answer.partitionIndex }))
-        if (!ask?.partition.accepts(ask.ticket)) continue // Revoked or moved while the answer was under way.
+        if (!ask?.owner.accepts(ask.ticket)) continue // Revoked or moved while the answer was under way.
         const fault =
           answer.errorCode === code.NONE
             ? this.#fill(ask, answer)
-            : this.#partitionFailed(ask.partition, answer.errorCode)
+            : this.#partitionFailed(ask.owner, answer.errorCode)
         if (fault) faults.push(fault)
       }
     if (faults[0]) this.#rest(leader, faults[0])
     return faults.length === 0
   }
 
-  #fill({ partition, fetchOffset }: Asked, answer: PartitionAnswer): Error | undefined {
+  #fill({ owner: partition, fetchOffset }: Asked, answer: PartitionAnswer): Error | undefined {
     const bytes = answer.records
     if (bytes === null || bytes.length === 0) {
       partition.highWatermark = answer.highWatermark
@@ -242,18 +261,29 @@ export class Fetcher {
   }
 }
 
-function isAskedIn(underWay: readonly Asked[], { partition, ticket }: Asked): boolean {
-  return underWay.some((row) => row.partition === partition && row.ticket === ticket)
+function askFor(owner: AssignedPartition, fetchOffset: number): Asked {
+  const { topic, partition, ticket } = owner
+  return { owner, topic, partition, ticket, fetchOffset }
 }
 
-function topicsOf(asks: readonly Asked[]) {
-  const byTopic = Map.groupBy(asks, ({ partition }) => partition.topic)
-  return [...byTopic].map(([topic, ofTopic]) => ({
+function isAskedIn(underWay: readonly Asked[], { owner, ticket }: Asked): boolean {
+  return underWay.some((row) => row.owner === owner && row.ticket === ticket)
+}
+
+function topicsOf(rows: readonly SessionRow[]) {
+  return [...Map.groupBy(rows, ({ topic }) => topic)].map(([topic, ofTopic]) => ({
     topic,
     partitions: ofTopic.map(({ partition, fetchOffset }) => ({
-      partition: partition.partition,
+      partition,
       fetchOffset: BigInt(fetchOffset),
       partitionMaxBytes,
     })),
+  }))
+}
+
+function forgottenOf(rows: readonly SessionRow[]) {
+  return [...Map.groupBy(rows, ({ topic }) => topic)].map(([topic, ofTopic]) => ({
+    topic,
+    partitions: ofTopic.map(({ partition }) => partition),
   }))
 }
