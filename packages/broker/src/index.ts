@@ -19,4 +19,5 @@ export {
 } from './control/fault-rule.ts'
 export { type FaultStatus } from './control/faults.ts'
 export { type DumpedRecord, type GroupInfo, type PartitionInfo } from './control/inspection.ts'
+export { type CompactionResult } from './topics/compaction.ts'
 export { type RequestEntry, type RequestFilter } from './control/request-journal.ts'

@@ -5,6 +5,7 @@ import type { FaultStatus } from './control/faults.ts'
 import type { DumpedRecord, GroupInfo, PartitionInfo } from './control/inspection.ts'
 import type { Call } from './control/operations.ts'
 import type { RequestEntry, RequestFilter } from './control/request-journal.ts'
+import type { CompactionResult } from './topics/compaction.ts'
 
 /** A running broker, in this thread or in its own. */
 export interface Broker extends AsyncDisposable {
@@ -36,6 +37,11 @@ export interface Broker extends AsyncDisposable {
   snapshot(dir: string): Promise<void>
   /** Applies `retention.ms` and `retention.bytes` now; resolves to the number of segments removed. */
   applyRetention(): Promise<number>
+  /**
+   * Compacts every topic with `cleanup.policy=compact` now, whatever its dirty ratio, closing active segments for it. Records in open
+   * transactions, after them, or younger than `min.compaction.lag.ms` stay as they are.
+   */
+  compactNow(): Promise<CompactionResult>
   /** The partition's epoch rises, and only `node` answers for it from now on. */
   moveLeader(topic: string, partition: number, node: number): Promise<void>
   moveCoordinator(
@@ -121,6 +127,7 @@ export function brokerOver(
     dump: (topic, partition, options = {}) => call('dump', { topic, partition, ...options }),
     snapshot: (dir) => call('snapshot', { dir }),
     applyRetention: () => call('applyRetention', {}),
+    compactNow: () => call('compactNow', {}),
     moveLeader: async (topic, partition, node) =>
       void (await call('moveLeader', { topic, partition, node })),
     moveCoordinator: (of, node) => call('moveCoordinator', { ...of, node }),

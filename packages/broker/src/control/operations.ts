@@ -118,6 +118,11 @@ export const operations = {
     {},
     (runtime) => runtime.state.topics.applyRetention(),
   ),
+  compactNow: operation(
+    'Compacts every topic with cleanup.policy=compact, now, whatever its dirty ratio; answers bytes before and after.',
+    {},
+    (runtime) => runtime.state.topics.compactNow(),
+  ),
   nodes: operation('Nodes and whether they are up.', {}, (runtime) =>
     runtime.nodes.map((node) => ({ ...node, isUp: runtime.state.cluster.isUp(node.id) })),
   ),
