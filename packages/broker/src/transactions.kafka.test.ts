@@ -6,6 +6,7 @@ import {
   createTopicsApi,
   deleteTopicsApi,
   errorCodes,
+  findCoordinatorApi,
   listOffsetsApi,
   offsetFetchApi,
 } from '@millrace/protocol'
@@ -26,11 +27,24 @@ before(async () => {
   if (external === undefined) broker = await testBroker()
   port = broker?.port ?? Number(external?.split(':')[1])
   client = await WireClient.connect(port)
+  for (const keyType of [0, 1]) await findCoordinator(keyType)
 })
 after(async () => {
   await client[Symbol.asyncDispose]()
   await broker?.[Symbol.asyncDispose]()
 })
+
+/** Apache Kafka makes the topics that coordinators write to when it is first asked for one. */
+async function findCoordinator(keyType: number): Promise<void> {
+  await eventually(
+    'there is a coordinator',
+    async () => {
+      const answer = await client.call(findCoordinatorApi, 3, { key: 'any', keyType })
+      return answer.errorCode === 0
+    },
+    { timeoutMs: 60_000 },
+  )
+}
 
 async function newTopic(numPartitions = 3): Promise<string> {
   const name = `txn-${uuidv7()}`

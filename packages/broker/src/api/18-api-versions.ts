@@ -5,8 +5,8 @@ import { serve, type ServedApi } from './served-api.ts'
  * ApiVersions (key 18), versions 0–4: what `registry.ts` holds. The connection answers an unknown version itself, in version 0 with error
  * 35 and the list filled (KIP-511): Java and platformatic read that and come again lower.
  *
- * No features are told of: `transaction.version` would switch clients to transactions v2, and features with minimum 0 crash older Java
- * clients (KAFKA-17011).
+ * The finalized feature `transaction.version` 2 switches clients to transactions v2 (KIP-890); version ranges alone do not. What is supported
+ * is told from v4 on: its minimum is 0, which crashes older Java clients (KAFKA-17011).
  */
 export const apiVersions = serve({
   api: apiVersionsApi,
@@ -16,7 +16,7 @@ export const apiVersions = serve({
       version < 3 ||
       (isSoftwareName(request.clientSoftwareName) && isSoftwareName(request.clientSoftwareVersion))
     return isNamed
-      ? listOf(served, errorCodes.NONE)
+      ? { ...listOf(served, errorCodes.NONE), ...(version >= 3 ? featuresOf(version) : {}) }
       : { errorCode: errorCodes.INVALID_REQUEST, apiKeys: [] }
   },
 })
@@ -34,6 +34,16 @@ function listOf(served: Iterable<ServedApi>, errorCode: number): ApiVersionsResp
       minVersion,
       maxVersion,
     })),
+  }
+}
+
+function featuresOf(version: number): Partial<ApiVersionsResponseInput> {
+  const name = 'transaction.version'
+  const supported = { supportedFeatures: [{ name, minVersion: 0, maxVersion: 2 }] }
+  return {
+    ...(version >= 4 ? supported : {}),
+    finalizedFeaturesEpoch: 0n,
+    finalizedFeatures: [{ name, minVersionLevel: 2, maxVersionLevel: 2 }],
   }
 }
 

@@ -38,6 +38,9 @@ import { alterClientQuotas } from './49-alter-client-quotas.ts'
 import { describeUserScramCredentials } from './50-describe-user-scram-credentials.ts'
 import { alterUserScramCredentials } from './51-alter-user-scram-credentials.ts'
 import { describeCluster } from './60-describe-cluster.ts'
+import { describeProducers } from './61-describe-producers.ts'
+import { describeTransactions } from './65-describe-transactions.ts'
+import { listTransactions } from './66-list-transactions.ts'
 import type { ServedApi } from './served-api.ts'
 
 /**
@@ -86,5 +89,8 @@ export const servedApis: ReadonlyMap<number, ServedApi> = new Map(
     describeUserScramCredentials,
     alterUserScramCredentials,
     describeCluster,
+    describeProducers,
+    describeTransactions,
+    listTransactions,
   ].map((served) => [served.api.key, served]),
 )
