@@ -91,7 +91,9 @@ async function fetch(topic: string, version: number, wanted: Wanted) {
 }
 
 function partitionsIn({ responses }: Awaited<ReturnType<typeof fetch>>): readonly number[] {
-  return responses.flatMap(({ partitions }) => partitions.map(({ partitionIndex }) => partitionIndex))
+  return responses.flatMap(({ partitions }) =>
+    partitions.map(({ partitionIndex }) => partitionIndex),
+  )
 }
 
 for (const version of [7, 11, 12, 13, 17])
@@ -191,9 +193,7 @@ test('fetch session: a request that waits in a session is answered by another pa
     ],
   })
   const answer = fetch(id, 17, { sessionId, sessionEpoch: 1, maxWaitMs: 20_000 })
-  await using other = await WireClient.connect(
-    broker?.port ?? Number(external?.split(':')[1]),
-  )
+  await using other = await WireClient.connect(broker?.port ?? Number(external?.split(':')[1]))
   const records = recordBatch({ values: ['x'], timestampsMs: [systemClock.now()] })
   await other.call(produceApi, 11, {
     acks: -1,

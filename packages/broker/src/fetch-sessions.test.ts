@@ -74,7 +74,10 @@ test('session: an incremental request repeats nothing, and its answer tells only
     ['t-0', 't-1', 'u-0'],
     'a new high watermark is news',
   )
-  const third = sessions.begin(request({ id, epoch: 3, topics: { v: [2] }, forget: { t: [0] } }), false)
+  const third = sessions.begin(
+    request({ id, epoch: 3, topics: { v: [2] }, forget: { t: [0] } }),
+    false,
+  )
   assert.deepEqual(asked(third), ['t-1', 'u-0', 'v-2'])
   assert.deepEqual(told(answer(third, 6n)), ['v-2'])
 })
@@ -144,10 +147,7 @@ test('session: a full cache keeps who is in use, and makes room of idle and of s
   const sessions = new FetchSessions(clock)
   const open = (count = 1) =>
     answer(
-      sessions.begin(
-        request({ topics: { t: Array.from({ length: count }, (_, n) => n) } }),
-        false,
-      ),
+      sessions.begin(request({ topics: { t: Array.from({ length: count }, (_, n) => n) } }), false),
     ).sessionId!
   const ids = Array.from({ length: limits.fetchSessions }, () => open())
   assert.equal(open(), 0, 'no session is every broker’s right')

@@ -1,9 +1,5 @@
 import { randomInt, systemRandom, type Clock } from '@millrace/core'
-import {
-  errorCodes,
-  type FetchRequest,
-  type FetchResponseInput,
-} from '@millrace/protocol'
+import { errorCodes, type FetchRequest, type FetchResponseInput } from '@millrace/protocol'
 import type { Row } from './control/request-shapes.ts'
 import { limits } from './limits.ts'
 import type { Topics } from './topics/topics.ts'
@@ -78,7 +74,9 @@ export class FetchSessions {
       return this.#continue(request, usesTopicIds)
     const before = this.#sessions.get(sessionId)
     if (before !== undefined) this.#remove(before)
-    return sessionEpoch === FINAL_EPOCH ? sessionless(request.topics) : this.#create(request, usesTopicIds)
+    return sessionEpoch === FINAL_EPOCH
+      ? sessionless(request.topics)
+      : this.#create(request, usesTopicIds)
   }
 
   /** The partitions that a request is about, by topic name: its own and those of its session. */
@@ -140,7 +138,8 @@ export class FetchSessions {
         else if (this.#hasRoomFor(1)) session.partitions.set(key, cached(topic, topicId, request))
       }
     for (const { topic, topicId, partitions } of forgottenTopicsData)
-      for (const partition of partitions) session.partitions.delete(keyOf(topic, topicId, partition))
+      for (const partition of partitions)
+        session.partitions.delete(keyOf(topic, topicId, partition))
     this.#partitionCount += session.partitions.size - before
   }
 

@@ -43,7 +43,12 @@ async function produce(client: WireClient, partition: number, value: string): Pr
   return responses[0]!.partitionResponses[0]!.errorCode
 }
 
-async function fetchOf(client: WireClient, partition: number, currentLeaderEpoch = -1, maxWaitMs = 0) {
+async function fetchOf(
+  client: WireClient,
+  partition: number,
+  currentLeaderEpoch = -1,
+  maxWaitMs = 0,
+) {
   const { responses } = await client.call(fetchApi, 12, {
     maxWaitMs,
     minBytes: 1,
@@ -136,7 +141,10 @@ test('nodes: a fetch that waits at the old leader is answered when the leader mo
   await using waiting = await toNode(at, 1)
   const partition = (await leaders(first)).findIndex(([leader]) => leader === 1)
   const answer = fetchOf(waiting, partition, 0, 60_000)
-  await eventually('it waits', async () => (await at.broker.requests({ api: 'Fetch' })).length === 1)
+  await eventually(
+    'it waits',
+    async () => (await at.broker.requests({ api: 'Fetch' })).length === 1,
+  )
   await at.broker.moveLeader('t', partition, 2)
   assert.equal((await answer).errorCode, errorCodes.NOT_LEADER_OR_FOLLOWER)
 })
@@ -212,7 +220,9 @@ test('nodes: what a stopped node led moves to the next, and it comes back on its
   assert.ok((await leaders(first)).every(([leader]) => leader === 1))
   for (const partition of [0, 1]) assert.equal(await produce(first, partition, 'a'), 0)
   const made = await first.call(createTopicsApi, 7, {
-    topics: [{ name: 'later', numPartitions: 2, replicationFactor: 2, assignments: [], configs: [] }],
+    topics: [
+      { name: 'later', numPartitions: 2, replicationFactor: 2, assignments: [], configs: [] },
+    ],
   })
   assert.equal(made.topics[0]!.errorCode, 0)
   await at.broker.startNode(2)

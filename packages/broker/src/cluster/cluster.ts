@@ -114,7 +114,9 @@ export class Cluster {
   moveLeader(topicName: string, partition: number, node: number): Leadership {
     const topic = this.#options.topics.byName(topicName)
     if (topic?.partitions[partition] === undefined)
-      throw badOption(`There is no partition ${partition} of topic "${topicName}". Nothing was moved.`)
+      throw badOption(
+        `There is no partition ${partition} of topic "${topicName}". Nothing was moved.`,
+      )
     this.#checkLive(node)
     const epoch = this.leaderOf(topic, partition).epoch + 1
     this.#record([this.#move(topic, partition, node, epoch)])
@@ -156,7 +158,9 @@ export class Cluster {
     this.#down.delete(node)
     this.#record(
       kept
-        .filter(({ topic, partition, node: leader }) => this.leaderOf(topic, partition).node !== leader)
+        .filter(
+          ({ topic, partition, node: leader }) => this.leaderOf(topic, partition).node !== leader,
+        )
         .map(({ topic, partition, node: leader, epoch }) =>
           this.#move(topic, partition, leader, epoch + 1),
         ),
@@ -219,7 +223,11 @@ export class Cluster {
   }
 
   #defaultLeader(topicId: string, partition: number): number {
-    return this.isSingle ? (this.#down.size === 0 ? 1 : -1) : this.#firstUpFrom(hashOf(topicId) + partition)
+    return this.isSingle
+      ? this.#down.size === 0
+        ? 1
+        : -1
+      : this.#firstUpFrom(hashOf(topicId) + partition)
   }
 
   #firstUpFrom(start: number): number {

@@ -53,8 +53,7 @@ async function serve(
 ): Promise<void> {
   try {
     const name = (request.url ?? '/').slice(1)
-    if (request.headers.origin !== undefined)
-      throw badCall('Web pages may not control the broker.')
+    if (request.headers.origin !== undefined) throw badCall('Web pages may not control the broker.')
     if (request.method === 'GET' && name === '') return send(response, 200, listing())
     if (request.method !== 'POST')
       throw badCall(`${request.method} ${request.url} is not served; POST /<operation>, or GET /.`)

@@ -2,6 +2,7 @@ import { systemClock } from '@millrace/core'
 import type { BrokerState } from '../broker-state.ts'
 import { BrokerError } from '../errors.ts'
 import { GroupState } from '../groups/group-state.ts'
+import { TransactionState } from '../transactions/transaction-state.ts'
 
 /** What `waitFor` can wait for. */
 export type WaitCondition =
@@ -11,6 +12,8 @@ export type WaitCondition =
   | { readonly group: string; readonly lag: number; readonly topic?: string }
   /** The partition's high watermark is `offset` or more. */
   | { readonly topic: string; readonly partition: number; readonly offset: number }
+  /** No transaction of this id is open: it was committed or aborted, or never begun. */
+  | { readonly transactionalId: string }
 
 /** Whether the condition holds, and what was seen. */
 interface Observation {
@@ -29,6 +32,7 @@ export async function waitFor(
   condition: WaitCondition,
   timeoutMs: number,
 ): Promise<void> {
+  checkCondition(condition)
   const deadlineMs = systemClock.monotonicMs() + timeoutMs
   for (;;) {
     const { holds, seen } = observe(state(), condition)
@@ -43,7 +47,27 @@ export async function waitFor(
   }
 }
 
+/** A misspelt condition would otherwise wait for something else, or for ever. */
+function checkCondition(condition: WaitCondition): void {
+  const fields = Object.keys(condition).toSorted().join(' ')
+  const known = CONDITIONS.some((pattern) => pattern.test(fields))
+  if (!known)
+    throw new BrokerError(
+      'MR_BROKER_BAD_CALL',
+      `${JSON.stringify(condition)} is no condition to wait for: { group, state?, members? }, { group, lag, topic? }, { topic, partition, offset } or { transactionalId }.`,
+    )
+}
+
+/** Sorted names of the fields. */
+const CONDITIONS = [
+  /^group( members)?( state)?$/,
+  /^group lag( topic)?$/,
+  /^offset partition topic$/,
+  /^transactionalId$/,
+]
+
 function observe(state: BrokerState, condition: WaitCondition): Observation {
+  if ('transactionalId' in condition) return observeTransaction(state, condition.transactionalId)
   if ('offset' in condition) return observeOffset(state, condition)
   return 'lag' in condition ? observeLag(state, condition) : observeGroup(state, condition)
 }
@@ -83,7 +107,9 @@ function observeLag(
   const lag = rows.reduce((sum, { lagRecords }) => sum + lagRecords, 0)
   const behind = rows
     .filter(({ lagRecords }) => lagRecords > 0)
-    .map(({ topic, partition, offset, endOffset }) => `${topic}-${partition} ${offset}/${endOffset}`)
+    .map(
+      ({ topic, partition, offset, endOffset }) => `${topic}-${partition} ${offset}/${endOffset}`,
+    )
   return {
     holds: lag <= wanted.lag,
     seen: `lag ${lag} records${behind.length === 0 ? '' : ` (${behind.slice(0, 5).join(', ')})`}`,
@@ -115,7 +141,25 @@ export function lagOf({ groups, topics }: BrokerState, groupId: string): readonl
     for (const [partition, log] of (topics.byName(topic)?.partitions ?? []).entries()) {
       const offset = Math.max(offsets.get(topic, partition)?.offset ?? 0, log.logStartOffset)
       const endOffset = log.highWatermark
-      rows.push({ topic, partition, offset, endOffset, lagRecords: Math.max(endOffset - offset, 0) })
+      rows.push({
+        topic,
+        partition,
+        offset,
+        endOffset,
+        lagRecords: Math.max(endOffset - offset, 0),
+      })
     }
   return rows
+}
+
+const OPEN_STATES: readonly TransactionState[] = [
+  TransactionState.ONGOING,
+  TransactionState.PREPARE_COMMIT,
+  TransactionState.PREPARE_ABORT,
+]
+
+function observeTransaction({ transactions }: BrokerState, transactionalId: string): Observation {
+  const found = transactions.find(transactionalId)
+  if (found === undefined) return { holds: true, seen: 'no such transactional id' }
+  return { holds: !OPEN_STATES.includes(found.state), seen: `state ${found.state}` }
 }

@@ -28,7 +28,9 @@ export interface KillPlan {
 export class CrashedError extends Error {
   override readonly name = 'CrashedError'
   constructor() {
-    super('The broker has crashed, as its caller asked; the disk takes nothing until it is restarted')
+    super(
+      'The broker has crashed, as its caller asked; the disk takes nothing until it is restarted',
+    )
   }
 }
 
@@ -84,7 +86,8 @@ export class FaultDisk implements Disk {
         if (!state.isNameDurable) {
           this.#inner.remove(path)
           states.delete(path)
-        } else if (state.size !== state.durableSize || state.undo.length > 0) this.#restore(path, state)
+        } else if (state.size !== state.durableSize || state.undo.length > 0)
+          this.#restore(path, state)
       }
   }
 

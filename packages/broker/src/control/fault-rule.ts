@@ -92,7 +92,9 @@ export interface FaultRule {
 }
 
 const MATCH_FIELDS: Readonly<Record<keyof FaultMatch, (value: unknown) => string | undefined>> = {
-  api: each((value) => (apiOf(value) === undefined ? 'is no API that the broker knows' : undefined)),
+  api: each((value) =>
+    apiOf(value) === undefined ? 'is no API that the broker knows' : undefined,
+  ),
   topic: each(text),
   partition: each(count),
   group: each(text),
@@ -112,7 +114,10 @@ type Check = (value: unknown) => string | undefined
 
 const MOMENT: Check = (value) =>
   value === 'before' || value === 'after' ? undefined : 'is not "before" or "after"'
-const OPTIONAL = (check: Check): Check => (value) => (value === undefined ? undefined : check(value))
+const OPTIONAL =
+  (check: Check): Check =>
+  (value) =>
+    value === undefined ? undefined : check(value)
 
 const ACTION_FIELDS: Readonly<Record<FaultAction['type'], Readonly<Record<string, Check>>>> = {
   delay: { ms: count, when: OPTIONAL(MOMENT) },

@@ -50,14 +50,11 @@ test('fault: an error before the request takes effect refuses the partitions it 
     count: 1,
   })
   const answers = await produce(client, 'a', [0, 1, 2])
-  assert.deepEqual(
-    answers.map(({ index, errorCode }) => [index, errorCode]).toSorted(),
-    [
-      [0, 0],
-      [1, errorCodes.NOT_ENOUGH_REPLICAS],
-      [2, 0],
-    ],
-  )
+  assert.deepEqual(answers.map(({ index, errorCode }) => [index, errorCode]).toSorted(), [
+    [0, 0],
+    [1, errorCodes.NOT_ENOUGH_REPLICAS],
+    [2, 0],
+  ])
   assert.deepEqual(await read(client, 1), [], 'the refused one was not written')
   assert.deepEqual(await read(client, 2), ['a'])
   assert.equal((await produce(client, 'b', [1]))[0]!.errorCode, 0, 'the rule has had its count')
@@ -198,7 +195,11 @@ test('fault: a hold lets requests of different connections overtake each other',
 test('fault: a request that the network delivers twice is appended twice without idempotence', async () => {
   await using at = await testBroker({ topics })
   await using client = await at.connect()
-  await at.broker.faults.add({ match: { api: 0 }, action: { type: 'duplicate', times: 2 }, count: 1 })
+  await at.broker.faults.add({
+    match: { api: 0 },
+    action: { type: 'duplicate', times: 2 },
+    count: 1,
+  })
   assert.equal((await produce(client, 'a'))[0]!.baseOffset, 0n)
   assert.deepEqual(await read(client), ['a', 'a', 'a'])
 })
@@ -386,7 +387,10 @@ test('fault: rules work the same through the worker thread', async () => {
   const { topics: answers } = await client.call(listOffsetsApi, 5, {
     replicaId: -1,
     topics: [
-      { name: 't', partitions: [0, 1].map((partitionIndex) => ({ partitionIndex, timestamp: -1n })) },
+      {
+        name: 't',
+        partitions: [0, 1].map((partitionIndex) => ({ partitionIndex, timestamp: -1n })),
+      },
     ],
   })
   assert.deepEqual(

@@ -275,7 +275,10 @@ function hasOneOf(wanted: OneOrMore<string> | undefined, values: readonly string
   return wanted === undefined || values.some((value) => isOneOf(wanted, value))
 }
 
-function hasPartition({ topic, partition }: FaultMatch, found: RequestFacts['partitions']): boolean {
+function hasPartition(
+  { topic, partition }: FaultMatch,
+  found: RequestFacts['partitions'],
+): boolean {
   if (topic === undefined && partition === undefined) return true
   for (const [name, numbers] of found) {
     if (!isOneOf(topic, name)) continue

@@ -1,4 +1,11 @@
-import { RecordColumns, batchProducerId, batchProducerEpoch, isBatchControl, isBatchTransactional, nextBatch } from '@millrace/protocol'
+import {
+  RecordColumns,
+  batchProducerId,
+  batchProducerEpoch,
+  isBatchControl,
+  isBatchTransactional,
+  nextBatch,
+} from '@millrace/protocol'
 import type { BrokerState } from '../broker-state.ts'
 import { BrokerError } from '../errors.ts'
 import { lagOf, type GroupLag } from './conditions.ts'

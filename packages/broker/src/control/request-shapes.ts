@@ -112,10 +112,7 @@ export const requestShapes: ReadonlyMap<number, RequestShape> = new Map<number, 
       refusal: perRow('topics', 'topics', ({ name, topicId }: Row) => ({ name, topicId })),
     },
   ],
-  [
-    8,
-    { partitions: sameNames('partitionIndex'), groups: groupId, needsCoordinator: 'group' },
-  ],
+  [8, { partitions: sameNames('partitionIndex'), groups: groupId, needsCoordinator: 'group' }],
   [
     9,
     {
@@ -160,10 +157,7 @@ export const requestShapes: ReadonlyMap<number, RequestShape> = new Map<number, 
     },
   ],
   [20, { topics: deletedTopics, refusal: refuseDeletion }],
-  [
-    21,
-    { partitions: sameNames('partitionIndex', { lowWatermark: -1n }), needsLeader: true },
-  ],
+  [21, { partitions: sameNames('partitionIndex', { lowWatermark: -1n }), needsLeader: true }],
   [22, { transactionalIds: transactionalId, needsCoordinator: 'transaction' }],
   [
     23,
@@ -324,9 +318,7 @@ export function mergeAnswers({ answer: names }: PartitionShape, answer: Row, ref
     merged.set(topic[names.name], {
       ...topic,
       [names.partitions]:
-        before === undefined
-          ? partitions
-          : [...(before[names.partitions] as Row[]), ...partitions],
+        before === undefined ? partitions : [...(before[names.partitions] as Row[]), ...partitions],
     })
   }
   return { ...answer, [names.topics]: [...merged.values()] }
@@ -338,9 +330,7 @@ export function withError(answer: unknown, errorCode: number): unknown {
   if (typeof answer !== 'object' || answer === null || answer instanceof Uint8Array) return answer
   return Object.fromEntries(
     Object.entries(answer).map(([name, value]) =>
-      isErrorField(name) && value === 0
-        ? [name, errorCode]
-        : [name, withError(value, errorCode)],
+      isErrorField(name) && value === 0 ? [name, errorCode] : [name, withError(value, errorCode)],
     ),
   )
 }
@@ -352,11 +342,7 @@ export function errorCodesIn(answer: unknown, found: number[] = []): readonly nu
       if (typeof element !== 'object') break
       errorCodesIn(element, found)
     }
-  } else if (
-    typeof answer === 'object' &&
-    answer !== null &&
-    !(answer instanceof Uint8Array)
-  ) {
+  } else if (typeof answer === 'object' && answer !== null && !(answer instanceof Uint8Array)) {
     for (const name in answer) {
       const value = (answer as Row)[name]
       if (isErrorField(name)) {
@@ -411,8 +397,7 @@ function refuseAddPartitions(request: Row, version: number, errorCode: number): 
         partitionErrorCode: errorCode,
       })),
     }))
-  if (version < 4)
-    return { resultsByTopicV3AndBelow: results(rows(request, 'v3AndBelowTopics')) }
+  if (version < 4) return { resultsByTopicV3AndBelow: results(rows(request, 'v3AndBelowTopics')) }
   return {
     resultsByTransaction: rows(request, 'transactions').map((transaction) => ({
       transactionalId: transaction['transactionalId'],
