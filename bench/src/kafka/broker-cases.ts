@@ -10,7 +10,7 @@ import {
 } from './bench-run.ts'
 import { waitUntilAnswered, waitUntilServed } from './broker-probe.ts'
 import { brokersOf, type BenchBroker, type BrokerName, type StartBroker } from './brokers.ts'
-import { recordSizes, warmPercentiles, type RecordSize } from './client-cases.ts'
+import { maxPollRecords, recordSizes, warmPercentiles, type RecordSize } from './client-cases.ts'
 import type { ConsumeResult, LatencyResult, ProduceResult } from './clients/client-job.ts'
 import { runMeasured, type Program } from './measured-process.ts'
 import { writePayloads } from './payloads.ts'
@@ -119,6 +119,7 @@ export class BrokerLoadCase implements BenchCase {
         topic,
         group: topic,
         records,
+        maxPollRecords,
       }),
     )
     if (consumed === undefined) return

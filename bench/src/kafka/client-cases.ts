@@ -14,10 +14,12 @@ import {
 import { startBitFlipProxy } from './bit-flip-proxy.ts'
 import type {
   CheckResult,
+  ConsumeJob,
   ConsumeResult,
   LatencyResult,
   ProduceResult,
 } from './clients/client-job.ts'
+import type { Program } from './measured-process.ts'
 import { percentile } from '../result.ts'
 import { writePayloads } from './payloads.ts'
 import type { ClientName } from './peers.ts'
@@ -25,6 +27,8 @@ import type { ClientName } from './peers.ts'
 const partitions = 4
 /** The same for every client. */
 const batching = { batchSizeBytes: 131_072, lingerMs: 5 } as const
+/** The same for Java, Python and ours. */
+export const maxPollRecords = 10_000
 const slowClients: readonly ClientName[] = ['platformatic', 'kafkajs']
 const abortedPerPartition = 1_000
 
@@ -127,21 +131,36 @@ export class ConsumeCase implements BenchCase {
   }
 
   async round(round: number): Promise<void> {
+    for (const [system, program] of present(this.#run, this.#run.peers.clients, round)) {
+      await this.#read(system, program, { round, client: system, job: 'consume' })
+      if (system === 'millrace')
+        await this.#read(`${system}-objects`, program, {
+          round,
+          client: system,
+          job: 'consume-objects',
+        })
+    }
+  }
+
+  async #read(
+    system: string,
+    program: Program,
+    how: { readonly round: number; readonly client: ClientName; readonly job: ConsumeJob['job'] },
+  ): Promise<void> {
     const run = this.#run
     const name = `consume ${this.#size.label}`
-    for (const [system, program] of present(run, run.peers.clients, round)) {
-      const records = recordsFor(run, system, run.sizes.consumeRecords * this.#size.share)
-      const measured = await measureJob<ConsumeResult>(run, { system, case: name }, program, {
-        job: 'consume',
-        brokers: this.#broker.address,
-        topic: this.#topic,
-        group: `${this.#topic}-${system}-${round}`,
-        records,
-      })
-      if (measured === undefined) continue
-      addThroughput(run, name, system, { ...measured.result, recordBytes: this.#size.bytes })
-      addUsage(run, name, system, measured.usage, measured.result.records)
+    const job: ConsumeJob = {
+      job: how.job,
+      brokers: this.#broker.address,
+      topic: this.#topic,
+      group: `${this.#topic}-${system}-${how.round}`,
+      records: recordsFor(run, how.client, run.sizes.consumeRecords * this.#size.share),
+      maxPollRecords,
     }
+    const measured = await measureJob<ConsumeResult>(run, { system, case: name }, program, job)
+    if (measured === undefined) return
+    addThroughput(run, name, system, { ...measured.result, recordBytes: this.#size.bytes })
+    addUsage(run, name, system, measured.usage, measured.result.records)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -178,7 +197,7 @@ export class CheckCase implements BenchCase {
     await Promise.all(systems.map(([system, program]) => this.#check(system, program)))
   }
 
-  async #check(system: ClientName, program: Parameters<typeof measureJob>[2]): Promise<void> {
+  async #check(system: ClientName, program: Program): Promise<void> {
     const run = this.#run
     const name = 'consume checks'
     await using proxy = await startBitFlipProxy(this.#broker.port)

@@ -115,6 +115,7 @@ async function measureClients(run: BenchRun, isWanted: (plan: CasePlan) => boole
 }
 
 async function measure(run: BenchRun, plans: readonly CasePlan[]): Promise<void> {
+  if (plans.length === 0) return
   await using cases = new AsyncDisposableStack()
   const prepared: BenchCase[] = []
   for (const plan of plans) prepared.push(cases.use(await plan.prepare(run)))

@@ -15,9 +15,12 @@ export interface ProduceJob extends JobBase {
 
 /** Read `records` as a new group from the beginning, `read_committed`, no commits. */
 export interface ConsumeJob extends JobBase {
-  readonly job: 'consume'
+  /** By `consume-objects` ours makes an object of every record, where by `consume` it looks at columns. */
+  readonly job: 'consume' | 'consume-objects'
   readonly group: string
   readonly records: number
+  /** Most records handed out at once, where the client has such an option. */
+  readonly maxPollRecords: number
 }
 
 /** Read `records` good records of the check topic, and tell what came that must not. */

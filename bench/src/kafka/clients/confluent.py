@@ -80,7 +80,7 @@ def consume(job):
     records = 0
     size = 0
     while records < job["records"]:
-        for message in consumer.consume(10_000, 0.5):
+        for message in consumer.consume(job["maxPollRecords"], 0.5):
             if message.error() is not None:
                 raise KafkaException(message.error())
             size += len(message.value())

@@ -1,5 +1,11 @@
 /** Ours as a client of the Kafka suite. */
-import { createConsumer, createProducer, type Consumer, type Producer } from '@millrace/kafka'
+import {
+  createConsumer,
+  createProducer,
+  type Consumer,
+  type ConsumerBatch,
+  type Producer,
+} from '@millrace/kafka'
 import {
   checkPatienceMs,
   CheckCount,
@@ -47,14 +53,31 @@ async function produce(job: ProduceJob): Promise<ProduceResult> {
   return { records: job.records, seconds: secondsSince(startedAtMs) }
 }
 
-async function consume(job: ConsumeJob): Promise<ConsumeResult> {
+/** Every value is taken as a view of it, as a handler would that parses it. */
+function valuesByColumn(batch: ConsumerBatch): number {
+  let bytes = 0
+  for (let index = 0; index < batch.length; index++) bytes += batch.value(index)?.length ?? 0
+  return bytes
+}
+
+/** The same from an object per record. */
+function valuesOfObjects(batch: ConsumerBatch): number {
+  let bytes = 0
+  for (const record of batch.records) bytes += record.value?.length ?? 0
+  return bytes
+}
+
+async function consume(
+  job: ConsumeJob,
+  read: (batch: ConsumerBatch) => number,
+): Promise<ConsumeResult> {
   let assignedAtMs = 0
   await using consumer = await createConsumer({
     brokers: [job.brokers],
     clientId: 'bench',
     groupId: job.group,
     topics: [job.topic],
-    maxBatchRecords: 10_000,
+    maxBatchRecords: job.maxPollRecords,
     onAssigned: () => {
       assignedAtMs = performance.now()
     },
@@ -62,8 +85,8 @@ async function consume(job: ConsumeJob): Promise<ConsumeResult> {
   let records = 0
   let bytes = 0
   for await (const batch of consumer) {
-    for (const record of batch.records) bytes += record.value?.length ?? 0
-    records += batch.records.length
+    bytes += read(batch)
+    records += batch.length
     if (records >= job.records) break
   }
   return { records, bytes, seconds: secondsSince(assignedAtMs) }
@@ -142,4 +165,11 @@ async function roundTrips(
   return samplesMs
 }
 
-await serveJob({ produce, consume, check, ack, delivery })
+await serveJob({
+  produce,
+  consume: (job: ConsumeJob) => consume(job, valuesByColumn),
+  'consume-objects': (job: ConsumeJob) => consume(job, valuesOfObjects),
+  check,
+  ack,
+  delivery,
+})

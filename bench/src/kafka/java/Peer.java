@@ -80,7 +80,7 @@ public final class Peer {
   /** One line of figures; `fetch.time.ms` is the time without the join. */
   private static String consume(JsonNode job) throws Exception {
     Path config = Files.createTempFile("consumer", ".properties");
-    Files.writeString(config, "isolation.level=read_committed\nenable.auto.commit=false\n");
+    Files.writeString(config, "isolation.level=read_committed\nenable.auto.commit=false\nmax.poll.records=" + job.get("maxPollRecords").asText() + "\n");
     String said =
         captured(
             () ->
