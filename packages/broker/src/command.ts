@@ -1,8 +1,9 @@
 import { parseArgs } from 'node:util'
 import { MillraceError, toError, type LogFields, type Logger } from '@millrace/core'
-import { startBroker } from './broker.ts'
+import { startInThread } from './broker.ts'
+import { parseFaultRule, type FaultRule } from './control/fault-rule.ts'
 import { BrokerError } from './errors.ts'
-import type { BrokerOptions, TopicOption } from './options.ts'
+import { checkOptions, type BrokerOptions, type TopicOption } from './options.ts'
 
 const USAGE = `millrace-broker --dir DIRECTORY [options]
 
@@ -17,7 +18,13 @@ logs go to stderr as JSON lines. SIGTERM and SIGINT stop it in order.
   --create TOPIC:COUNT     make sure of a topic with so many partitions; may be repeated
   --default-partitions N   partitions of topics created on demand, default 1
   --no-auto-create         do not create topics on demand
+  --nodes N                virtual nodes, each on a port of its own (PORT, PORT + 1, …), default 1
+  --from SNAPSHOT          start from a snapshot when DIRECTORY holds no data yet
+  --admin-port PORT        serve faults, waits and inspection as HTTP on 127.0.0.1; 0 takes any free port
+  --fault JSON             set a fault before the first client connects; may be repeated. A kill is a real SIGKILL here:
+                           --fault '{"match":{"api":"EndTxn"},"action":{"type":"kill","atWrite":2}}'
   --verbose                log debug lines too
+  --help                   this text
 `
 
 /** Runs the broker as a process of its own until it is told to stop. */
@@ -28,7 +35,8 @@ export async function runCommand(): Promise<void> {
 async function start(): Promise<void> {
   const args = parse()
   if (args === undefined) return
-  const broker = await startBroker({ ...args, worker: false })
+  checkOptions(args)
+  const broker = await startInThread({ ...args, worker: false, killProcess })
   const stop = (): void => {
     broker.close().then(
       () => process.exit(0),
@@ -38,12 +46,26 @@ async function start(): Promise<void> {
   process.once('SIGTERM', stop)
   process.once('SIGINT', stop)
   // Last: whoever reads this line may send a signal at once.
-  const ready = { event: 'ready', port: broker.port, host: broker.host, pid: process.pid }
+  const { port, host, nodes, adminPort } = broker
+  const ready = {
+    event: 'ready',
+    port,
+    host,
+    pid: process.pid,
+    ...(nodes.length > 1 ? { nodes } : {}),
+    ...(adminPort === undefined ? {} : { adminPort }),
+  }
   process.stdout.write(`${JSON.stringify(ready)}\n`)
 }
 
-function parse(): BrokerOptions | undefined {
-  const { values } = parseArgs({
+/** As kill -9: nothing of this process runs after it. */
+function killProcess(): never {
+  process.kill(process.pid, 'SIGKILL')
+  throw new Error('The process outlived its own SIGKILL')
+}
+
+function readArguments() {
+  return parseArgs({
     options: {
       dir: { type: 'string' },
       port: { type: 'string', default: '9092' },
@@ -54,16 +76,37 @@ function parse(): BrokerOptions | undefined {
       'default-partitions': { type: 'string', default: '1' },
       'no-auto-create': { type: 'boolean', default: false },
       verbose: { type: 'boolean', default: false },
+      nodes: { type: 'string', default: '1' },
+      from: { type: 'string' },
+      'admin-port': { type: 'string' },
+      fault: { type: 'string', multiple: true, default: [] },
       help: { type: 'boolean', default: false },
     },
-  })
+  }).values
+}
+
+function parse(): BrokerOptions | undefined {
+  let values: ReturnType<typeof readArguments>
+  try {
+    values = readArguments()
+  } catch (error) {
+    throw badOption(`${toError(error).message} See --help. The broker was not started.`, error)
+  }
   if (values.help) {
     process.stdout.write(USAGE)
     return undefined
   }
+  if (values.dir === undefined)
+    throw badOption('--dir DIRECTORY is missing. See --help. The broker was not started.')
+  const { from } = values
   const advertisedHost = values['advertised-host']
+  const adminPort = values['admin-port']
   return {
-    dir: values.dir ?? '',
+    dir: values.dir,
+    nodes: Number(values.nodes),
+    faults: values.fault.map(parseFault),
+    ...(from === undefined ? {} : { from }),
+    ...(adminPort === undefined ? {} : { adminPort: Number(adminPort) }),
     port: Number(values.port),
     host: values.host,
     ...(advertisedHost === undefined ? {} : { advertisedHost }),
@@ -78,12 +121,25 @@ function parse(): BrokerOptions | undefined {
 function parseTopic(text: string): TopicOption {
   const match = /^(.+):(\d+)$/.exec(text)
   if (match?.[1] === undefined)
-    throw new BrokerError(
-      'MR_BROKER_BAD_OPTION',
+    throw badOption(
       `--create ${text} is not of the form topic:partitions. The broker was not started.`,
-      { text },
     )
   return { name: match[1], partitions: Number(match[2]) }
+}
+
+function parseFault(text: string): FaultRule {
+  try {
+    return parseFaultRule(JSON.parse(text))
+  } catch (error) {
+    throw badOption(
+      `--fault ${text} cannot be set: ${toError(error).message} The broker was not started.`,
+      error,
+    )
+  }
+}
+
+function badOption(message: string, cause?: unknown): BrokerError {
+  return new BrokerError('MR_BROKER_BAD_OPTION', message, {}, cause === undefined ? {} : { cause })
 }
 
 /** JSON lines on stderr: stdout belongs to the ready line. */

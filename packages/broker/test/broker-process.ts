@@ -4,15 +4,23 @@ import { fileURLToPath } from 'node:url'
 
 const program = fileURLToPath(new URL('../src/main.ts', import.meta.url))
 
+interface ReadyLine {
+  readonly port: number
+  readonly adminPort?: number
+}
+
 /** The broker's command as a process, to be killed. */
 export class BrokerProcess {
   readonly #child: ChildProcess
   readonly port: number
+  /** Of the admin server, where `--admin-port` asked for one. */
+  readonly adminPort: number | undefined
   readonly #log: () => string
 
-  private constructor(child: ChildProcess, port: number, log: () => string) {
+  private constructor(child: ChildProcess, { port, adminPort }: ReadyLine, log: () => string) {
     this.#child = child
     this.port = port
+    this.adminPort = adminPort
     this.#log = log
   }
 
@@ -35,13 +43,20 @@ export class BrokerProcess {
     child.stderr.on('data', (chunk: Buffer) => {
       log += chunk.toString()
     })
-    const ready = new Promise<number>((resolve, reject) => {
+    const ready = new Promise<ReadyLine>((resolve, reject) => {
       child.stdout.once('data', (chunk: Buffer) => {
-        resolve((JSON.parse(chunk.toString()) as { port: number }).port)
+        resolve(JSON.parse(chunk.toString()) as ReadyLine)
       })
       child.once('exit', (code) => reject(new Error(`the broker exited with ${code}: ${log}`)))
     })
     return new BrokerProcess(child, await ready, () => log)
+  }
+
+  /** Resolves to the signal that ended it by itself, or null when it exited. */
+  async endedBy(): Promise<NodeJS.Signals | null> {
+    const child = this.#child
+    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
+    return child.signalCode
   }
 
   /** SIGKILL, as nothing in the process can prepare for. */
