@@ -9,7 +9,13 @@ import {
   ProtocolError,
 } from '@millrace/protocol'
 import type { AbortedRanges } from './aborted-ranges.ts'
-import { BatchRewriter, deleteHorizonMs, emptyBatch, unpackedRecords } from './batch-rewriting.ts'
+import {
+  BatchRewriter,
+  deleteHorizonMs,
+  emptyBatch,
+  unpackedRecords,
+  verifiedRecords,
+} from './batch-rewriting.ts'
 import type { KeyOffsets } from './key-offsets.ts'
 import type { ProducerView } from './producer-states.ts'
 import { RecordWalk } from './record-walk.ts'
@@ -95,7 +101,7 @@ export class BatchCleaner {
   #filtered(batch: Buffer): Buffer | undefined {
     const { nowMs, deleteRetentionMs } = this.#options
     const walk = this.#walk
-    const records = unpackedRecords(batch)
+    const records = verifiedRecords(batch)
     this.unpackedBytes = records.length
     const horizonMs = deleteHorizonMs(batch)
     const keepsTombstones = horizonMs === undefined || nowMs < horizonMs

@@ -10,6 +10,7 @@ import {
   compress,
   crc32c,
   decompress,
+  nextBatch,
   putVarint,
   putVarlong,
   varlongBytes,
@@ -24,6 +25,15 @@ export function unpackedRecords(batch: Buffer): Buffer {
   const codec = batchCodec(batch, 0)
   const records = batch.subarray(batchHeaderBytes)
   return codec === 0 ? records : decompress(codec, records)
+}
+
+/**
+ * The same of a batch from disk: nothing is concluded from one that a bad disk has changed, and it is not sealed with a new checksum.
+ * @throws ProtocolError
+ */
+export function verifiedRecords(batch: Buffer): Buffer {
+  nextBatch(batch, 0)
+  return unpackedRecords(batch)
 }
 
 /**

@@ -25,6 +25,7 @@ export class CleanedSegment {
     this.#disk = disk
     this.#path = join(directory, name)
     this.#segment = Segment.create(disk, directory, from, name)
+    this.#segment.modifiedMs = Math.max(...group.map(({ modifiedMs }) => modifiedMs))
   }
 
   /** @param batch copied */

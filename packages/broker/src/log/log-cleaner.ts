@@ -15,7 +15,7 @@ import {
 import { limits } from '../limits.ts'
 import { AbortedRanges } from './aborted-ranges.ts'
 import { BatchCleaner } from './batch-cleaner.ts'
-import { unpackedRecords } from './batch-rewriting.ts'
+import { verifiedRecords } from './batch-rewriting.ts'
 import { CleanedSegment } from './cleaned-segment.ts'
 import type { Disk } from './disk.ts'
 import { decodeFrame, encodeFrame } from './frames.ts'
@@ -213,7 +213,7 @@ export class LogCleaner {
       return true
     const walk = this.#walk
     try {
-      const records = unpackedRecords(batch)
+      const records = verifiedRecords(batch)
       this.#sliceBytes += records.length
       walk.begin(batch, records)
       while (walk.next()) {

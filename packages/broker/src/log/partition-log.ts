@@ -577,7 +577,7 @@ export class PartitionLog {
   #ageMsOf(segment: Segment): number {
     const nowMs = this.#context.clock.now()
     const newestMs = segment.maxTimestampMs
-    return nowMs - (newestMs > nowMs || newestMs < 0 ? segment.file.modifiedMs : newestMs)
+    return nowMs - (newestMs > nowMs || newestMs < 0 ? segment.modifiedMs : newestMs)
   }
 
   #removeOldest(): void {

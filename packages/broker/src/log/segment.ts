@@ -44,6 +44,8 @@ export class Segment {
   /** Closed by its owner while a sync was still running: the last of them closes the file. */
   #isCloseDue = false
   #isRemoved = false
+  /** Of the segments that compaction made this one of. */
+  #inheritedModifiedMs: number | undefined
 
   constructor(disk: Disk, directory: string, baseOffset: number, sizeBytes: number) {
     this.#disk = disk
@@ -67,6 +69,15 @@ export class Segment {
     assert(!this.#isRemoved, `The segment ${this.#logPath} is removed`)
     this.#file ??= this.#disk.open(this.#logPath)
     return this.#file
+  }
+
+  /** Last write of its records, ms since the epoch. Compaction does not make them younger; a restart after one does. */
+  get modifiedMs(): number {
+    return this.#inheritedModifiedMs ?? this.file.modifiedMs
+  }
+
+  set modifiedMs(modifiedMs: number) {
+    this.#inheritedModifiedMs = modifiedMs
   }
 
   get #logPath(): string {
