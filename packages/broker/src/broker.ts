@@ -27,7 +27,7 @@ export async function startInThread(options: RuntimeOptions): Promise<Broker> {
 export interface StartedRuntime {
   readonly runtime: BrokerRuntime
   readonly place: BrokerPlace
-  close(): Promise<void>
+  readonly close: () => Promise<void>
 }
 
 export async function startRuntime(options: RuntimeOptions): Promise<StartedRuntime> {

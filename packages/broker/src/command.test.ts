@@ -63,7 +63,12 @@ test('command: it serves nodes and the admin port, and a kill is a real one', ()
     const broker = await BrokerProcess.start(
       dir,
       0,
-      ...['--nodes', '2', '--admin-port', '0', '--create', 't:1'],
+      '--nodes',
+      '2',
+      '--admin-port',
+      '0',
+      '--create',
+      't:1',
     )
     try {
       const client = await WireClient.connect(broker.port)

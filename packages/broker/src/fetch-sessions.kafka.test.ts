@@ -110,7 +110,10 @@ for (const version of [7, 11, 12, 13, 17])
     })
     const { sessionId } = first
     assert.notEqual(sessionId, 0)
-    assert.deepEqual(partitionsIn(first).toSorted(), [0, 1])
+    assert.deepEqual(
+      partitionsIn(first).toSorted((a, b) => a - b),
+      [0, 1],
+    )
     const second = await fetch(topic, version, { sessionId, sessionEpoch: 1, partitions: [[0, 1]] })
     assert.equal(second.errorCode, 0)
     assert.equal(second.sessionId, sessionId)

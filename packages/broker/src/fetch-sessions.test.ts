@@ -30,7 +30,7 @@ function request(options: {
 
 /** Answers every partition asked for with this high watermark and these record bytes. */
 function answer(context: FetchContext | number, highWatermark = 5n, bytes = 0, errorCode = 0) {
-  assert.ok(typeof context !== 'number', `error ${String(context)}`)
+  assert.ok(typeof context !== 'number', 'an error instead of a session')
   return context.answer(
     context.topics.map(({ topic, topicId, partitions }) => ({
       topic,

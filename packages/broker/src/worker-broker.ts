@@ -55,8 +55,8 @@ export async function startInWorker(options: BrokerOptions): Promise<Broker> {
 }
 
 interface PendingCall {
-  resolve(value: unknown): void
-  reject(error: Error): void
+  readonly resolve: (value: unknown) => void
+  readonly reject: (error: Error) => void
 }
 
 /** Operations under way in the worker. */

@@ -20,7 +20,7 @@ const stateNames: ReadonlySet<string> = new Set(Object.values(transactionStateNa
 
 function handle(
   request: ListTransactionsRequest,
-  { broker }: RequestContext,
+  { broker, node }: RequestContext,
 ): ListTransactionsResponseInput {
   const { transactionalIdPattern: pattern, stateFilters } = request
   const isMatch = pattern === null || pattern === '' ? () => true : matcherOf(pattern)
@@ -35,7 +35,12 @@ function handle(
     errorCode: errorCodes.NONE,
     unknownStateFilters: stateFilters.filter((name) => !stateNames.has(name)),
     transactionStates: [...broker.transactions.all]
-      .filter((transaction) => isMatch(transaction.id) && isWanted(transaction, request, nowMs))
+      .filter(
+        (transaction) =>
+          broker.cluster.coordinatorOf('transaction', transaction.id) === node &&
+          isMatch(transaction.id) &&
+          isWanted(transaction, request, nowMs),
+      )
       .map(({ id, producerId, state }) => ({
         transactionalId: id,
         producerId: BigInt(producerId),

@@ -50,7 +50,7 @@ export class BrokerClock implements Clock {
   /** Calls off every timer; later ones never fire. */
   stop(): void {
     this.#isStopped = true
-    for (const timer of [...this.#timers]) timer.cancel()
+    for (const timer of this.#timers) timer.cancel()
   }
 
   resume(): void {

@@ -10,8 +10,8 @@ export interface ConnectionControl {
   readonly requests: RequestJournal
   /** A number for each connection, from 1. */
   nextConnection(): number
-  jumpClock(ms: number): void
-  kill(action: KillAction): void
+  readonly jumpClock: (ms: number) => void
+  readonly kill: (action: KillAction) => void
   /** Ports of all nodes that are up, for clients that have reached this one. */
   nodePorts(): readonly { readonly node: number; readonly port: number }[]
 }

@@ -20,7 +20,7 @@ import {
 import { recordBatch } from '../../test/batches.ts'
 import { testBroker } from '../../test/broker.ts'
 import { WireClient } from '../../test/wire-client.ts'
-import { BrokerError, startBroker, type Broker } from '../index.ts'
+import { startBroker, type Broker, type BrokerError } from '../index.ts'
 
 const topics = [{ name: 't', partitions: 2 }]
 

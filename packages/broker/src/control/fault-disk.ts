@@ -209,7 +209,7 @@ export class FaultDisk implements Disk {
 
   #forget(path: string): void {
     this.#states.get(dirname(path))?.delete(path)
-    for (const directory of [...this.#states.keys()])
+    for (const directory of this.#states.keys())
       if (directory === path || directory.startsWith(`${path}/`)) this.#states.delete(directory)
   }
 }

@@ -100,7 +100,7 @@ export class Faults {
   }
 
   clear(): void {
-    for (const id of [...this.#rules.keys()]) this.remove(id)
+    for (const id of this.#rules.keys()) this.remove(id)
   }
 
   /** Lets go what the rule holds now; the rule stays. Returns how many requests went on. */
@@ -208,7 +208,7 @@ export class Faults {
   }
 
   #tell(): void {
-    for (const look of [...this.#watchers]) look()
+    for (const look of this.#watchers) look()
   }
 
   #rule(id: number): ActiveRule {
@@ -233,7 +233,7 @@ function statusOf(active: ActiveRule): FaultStatus {
 
 function letGo({ held }: ActiveRule): number {
   const count = held.size
-  for (const go of [...held]) go()
+  for (const go of held) go()
   return count
 }
 

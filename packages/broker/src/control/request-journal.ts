@@ -75,6 +75,6 @@ export class RequestJournal {
       if (withFaults && entry.faults.length === 0) continue
       found.push({ ...entry })
     }
-    return found.reverse()
+    return found.toReversed()
   }
 }

@@ -1,4 +1,4 @@
-import { isAbortError, type Clock } from '@millrace/core'
+import { isAbortError, unreachable, type Clock } from '@millrace/core'
 import { errorCodes, type Api } from '@millrace/protocol'
 import { noAnswer } from '../api/served-api.ts'
 import type { Cluster } from '../cluster/cluster.ts'
@@ -54,7 +54,7 @@ export type PartitionRefusal = (topic: string, partition: number) => number
 interface Guarded {
   readonly facts: RequestFacts
   readonly fired: readonly FiredFault[]
-  handle(body: unknown, refusalOfPartition: PartitionRefusal): Promise<unknown>
+  readonly handle: (body: unknown, refusalOfPartition: PartitionRefusal) => Promise<unknown>
 }
 
 /**
@@ -104,7 +104,14 @@ async function passMoment(
         return new Outcome('silence')
       case 'disconnect':
         return new Outcome('disconnect')
+      case 'error':
+      case 'tear':
+      case 'duplicate':
+      case 'throttle':
+      case 'versionCap':
+        break
       default:
+        unreachable(action)
     }
   }
   return undefined
