@@ -5,20 +5,18 @@ import {
   RecordColumns,
   addOffsetsToTxnApi,
   addPartitionsToTxnApi,
-  batchLastOffset,
   batchBaseOffset,
-  batchProducerId,
   endTxnApi,
   errorCodes,
   fetchApi,
   initProducerIdApi,
   isBatchControl,
-  isBatchTransactional,
   nextBatch,
   produceApi,
   txnOffsetCommitApi,
 } from '@millrace/protocol'
 import { recordBatch } from './batches.ts'
+import { committedRecords, type FoundRecord } from './committed-records.ts'
 import type { WireClient } from './wire-client.ts'
 
 export interface InitAnswer {
@@ -283,46 +281,23 @@ async function fetchBatches(
   }
 }
 
-/**
- * Offset and value of every committed record from `fromOffset` to the last stable offset, filtered as the protocol demands (KIP-98;
- * Kafka: CompletedFetch): this is the tests' own reading of it.
- */
+/** Offset and value of every committed record from `fromOffset` to the last stable offset. */
 export async function readCommitted(
   wire: WireClient,
   topic: string,
   partition: number,
   options: { maxWaitMs?: number; partitionMaxBytes?: number; fromOffset?: number } = {},
-): Promise<(readonly [offset: number, value: string])[]> {
+): Promise<FoundRecord[]> {
   const { fromOffset = 0, ...limits } = options
-  const columns = new RecordColumns()
-  const found: (readonly [number, string])[] = []
+  const all: FoundRecord[] = []
   for (let offset = fromOffset; ;) {
-    const { records, aborted, lastStableOffset } = await fetchBatches(
-      wire,
-      topic,
-      partition,
-      offset,
-      limits,
-    )
-    const waiting = aborted.toSorted((a, b) => a.firstOffset - b.firstOffset)
-    const dropped = new Set<number>()
-    let at = 0
-    for (let next; (next = nextBatch(records, at)) !== -1; at = next) {
-      const producerId = batchProducerId(records, at)
-      while (waiting.length > 0 && waiting[0]!.firstOffset <= batchLastOffset(records, at))
-        dropped.add(waiting.shift()!.producerId)
-      const isControl = isBatchControl(records, at)
-      const isDropped = isBatchTransactional(records, at) && dropped.has(producerId)
-      columns.read(records, at)
-      if (isControl && columns.key(0)?.readInt16BE(2) === 0) dropped.delete(producerId)
-      for (let index = 0; index < columns.count && !isControl && !isDropped; index++)
-        if (columns.offset(index) >= offset)
-          found.push([columns.offset(index), String(columns.value(index))])
-      offset = Math.max(offset, batchLastOffset(records, at) + 1)
-    }
+    const fetched = await fetchBatches(wire, topic, partition, offset, limits)
+    const { found, end, nextOffset } = committedRecords(fetched.records, fetched.aborted)
+    all.push(...found.filter(([at]) => at >= offset))
     // Apache Kafka cuts an answer at its limit, wherever that falls.
-    if (limits.partitionMaxBytes === undefined) assert.equal(at, records.length)
-    if (offset >= lastStableOffset) return found
+    if (limits.partitionMaxBytes === undefined) assert.equal(end, fetched.records.length)
+    offset = Math.max(offset, nextOffset)
+    if (offset >= fetched.lastStableOffset) return all
   }
 }
 

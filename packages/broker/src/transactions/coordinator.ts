@@ -1,10 +1,10 @@
-import { toError, type Timer } from '@millrace/core'
+import { toError, unreachable, type Timer } from '@millrace/core'
 import { errorCodes } from '@millrace/protocol'
 import { limits } from '../limits.ts'
-import type { PartitionLog } from '../log/partition-log.ts'
 import { Transaction } from './transaction.ts'
 import type { TransactionContext } from './transaction-context.ts'
 import { TransactionEnding } from './transaction-ending.ts'
+import { settleOpenTransactions } from './transaction-recovery.ts'
 import type {
   ProducerIdAndEpoch,
   TopicPartitions,
@@ -70,7 +70,9 @@ export class TransactionCoordinator {
   start(): void {
     for (const transaction of this.#byId.values())
       if (transaction.isEnding) void this.#complete(transaction)
-    this.#adoptOrAbort()
+    settleOpenTransactions(this.#byId.values(), this.#context, (owner, topicId, partition) =>
+      this.#grow(owner, [[topicId, [partition]]], []),
+    )
     for (const transaction of this.#byId.values()) this.#watch(transaction)
     this.#scheduleExpiry()
   }
@@ -355,43 +357,6 @@ export class TransactionCoordinator {
     this.#watch(transaction, limits.transactionRetryMs)
   }
 
-  /**
-   * Every open transaction of a log must have an owner, or it would hold the last stable offset for ever. A power cut may have taken the
-   * record that a partition joined (then the partition is added again) or that the transaction began at all (then it is aborted).
-   */
-  #adoptOrAbort(): void {
-    const owners = new Map<number, Transaction>()
-    for (const transaction of this.#byId.values()) {
-      if (transaction.isOngoing) owners.set(transaction.producerId, transaction)
-      if (transaction.end !== undefined) owners.set(transaction.end.producer[0], transaction)
-    }
-    for (const topic of this.#context.topics.all) {
-      for (const [partition, log] of topic.partitions.entries()) {
-        for (const { producerId, producerEpoch } of [...log.openTransactions]) {
-          const owner = owners.get(producerId)
-          if (owner?.isEnding === true) continue
-          if (owner?.producerEpoch !== producerEpoch)
-            this.#abortStranger(log, producerId, producerEpoch)
-          else if (!owner.has(topic.id, partition)) this.#grow(owner, [[topic.id, [partition]]], [])
-        }
-      }
-    }
-  }
-
-  #abortStranger(log: PartitionLog, producerId: number, producerEpoch: number): void {
-    const { directory } = log
-    this.#context.logger.warn('a transaction that nobody knows is aborted', {
-      directory,
-      producerId,
-    })
-    try {
-      log.appendMarker({ producerId, producerEpoch, isCommit: false })
-    } catch (error) {
-      const fields = { directory, producerId, error: toError(error) }
-      this.#context.logger.error('it could not be aborted and holds up committed readers', fields)
-    }
-  }
-
   #scheduleExpiry(): void {
     const { clock, logger } = this.#context
     this.#expiryTimer = clock.setTimer(limits.transactionalIdExpiryIntervalMs, () => {
@@ -419,8 +384,11 @@ function endedAlready(transaction: Transaction, isCommit: boolean): ProducerAnsw
       return isCommit ? accept(transaction.producer) : refuse(errorCodes.INVALID_TXN_STATE)
     case TransactionState.COMPLETE_ABORT:
       return isCommit ? refuse(errorCodes.INVALID_TXN_STATE) : accept(transaction.producer)
-    default:
+    case TransactionState.EMPTY:
+    case TransactionState.ONGOING:
       return refuse(errorCodes.INVALID_TXN_STATE)
+    default:
+      return unreachable(transaction.state)
   }
 }
 
