@@ -57,6 +57,38 @@ test('frames: any cutting of the stream gives the same frames', () => {
   }
 })
 
+test('frames: one that comes byte by byte is held in few pieces', () => {
+  const size = 300_000
+  const head = Buffer.alloc(4)
+  head.writeInt32BE(size)
+  const reader = new FrameReader()
+  reader.push(head)
+  let mostChunks = 0
+  for (let n = 0; n < size; n++) {
+    assert.ok(n > 0 || reader.next() === undefined)
+    reader.push(Buffer.of(n & 0xff))
+    mostChunks = Math.max(mostChunks, reader.chunkCount)
+  }
+  assert.ok(mostChunks <= 257, `${mostChunks} chunks`)
+  const frame = reader.next()!
+  assert.equal(frame.length, size)
+  assert.ok(frame.every((byte, n) => byte === (n & 0xff)))
+})
+
+test('connection: clients that announce large frames and send little cost little', async () => {
+  await using broker = await testBroker()
+  await using good = await broker.connect()
+  const before = process.memoryUsage().rss
+  const idle = await Promise.all(Array.from({ length: 50 }, () => broker.connect()))
+  const head = Buffer.alloc(1_004)
+  head.writeInt32BE(limits.frameBytes)
+  for (const client of idle) client.socket.write(head)
+  assert.equal((await good.call(apiVersionsApi, 3, versionsRequest)).errorCode, 0)
+  const grown = process.memoryUsage().rss - before
+  assert.ok(grown < 100_000_000, `${grown} bytes for frames of 5 GB together`)
+  for (const client of idle) client.socket.destroy()
+})
+
 test('connection: ApiVersions in each version lists what is served', async () => {
   await using broker = await testBroker()
   await using client = await broker.connect()
@@ -212,9 +244,12 @@ test('connection: a fetch whose client went away leaves nothing behind', async (
 
 test('connection: thousands of idle connections do not disturb the others', async () => {
   await using broker = await testBroker()
-  const idle = await Promise.all(Array.from({ length: 1_000 }, () => broker.connect()))
+  const before = process.memoryUsage().rss
+  const idle = await Promise.all(Array.from({ length: 2_000 }, () => broker.connect()))
   await using client = await broker.connect()
   assert.equal((await client.call(apiVersionsApi, 3, versionsRequest)).errorCode, 0)
+  const grown = (process.memoryUsage().rss - before) / idle.length
+  assert.ok(grown < 60_000, `${grown} bytes for both ends of an idle connection`)
   for (const one of idle) one.socket.destroy()
   await eventually('all closed', () => idle.every(({ isClosed }) => isClosed))
 })

@@ -3,6 +3,9 @@ import { limits } from '../limits.ts'
 
 const LENGTH_BYTES = 4
 
+/** More chunks than this are joined: a client that sends byte by byte must not cost a Buffer per byte. */
+const MAX_CHUNKS = 256
+
 /**
  * Cuts a byte stream into Kafka's frames (int32 length, body). Chunks are kept as they come and joined once per frame, when all of it is
  * there: a client that announces 100 MB and sends nothing costs nothing.
@@ -19,6 +22,12 @@ export class FrameReader {
   push(chunk: Buffer): void {
     this.#chunks.push(chunk)
     this.#bufferedBytes += chunk.length
+    if (this.#chunks.length > MAX_CHUNKS) this.#mergeTail()
+  }
+
+  /** Chunks that are held; few, however small they came. */
+  get chunkCount(): number {
+    return this.#chunks.length
   }
 
   /**
@@ -45,6 +54,17 @@ export class FrameReader {
       if (filled === LENGTH_BYTES) break
     }
     return head.readInt32BE(0)
+  }
+
+  /** Joins the last chunks with as many before them as are no larger than what follows: each byte is copied a logarithmic number of times. */
+  #mergeTail(): void {
+    let from = this.#chunks.length - 1
+    let bytes = this.#chunks[from]!.length
+    while (from > 0 && (this.#chunks[from - 1]!.length <= bytes || from > MAX_CHUNKS / 2)) {
+      from--
+      bytes += this.#chunks[from]!.length
+    }
+    this.#chunks.splice(from, Infinity, Buffer.concat(this.#chunks.slice(from), bytes))
   }
 
   #take(count: number): Buffer {
