@@ -69,7 +69,7 @@ export class TransactionCoordinator {
    */
   start(): void {
     for (const transaction of this.#byId.values())
-      if (transaction.isEnding) void this.#complete(transaction)
+      if (transaction.isEnding) void this.#ending.complete(transaction, true)
     settleOpenTransactions(this.#byId.values(), this.#context, (owner, topicId, partition) =>
       this.#grow(owner, [[topicId, [partition]]], []),
     )
@@ -322,12 +322,6 @@ export class TransactionCoordinator {
     } finally {
       transaction.isBusy = false
     }
-  }
-
-  async #complete(transaction: Transaction): Promise<void> {
-    transaction.isBusy = true
-    await this.#ending.complete(transaction, true)
-    transaction.isBusy = false
   }
 
   /** Aborts the transaction when its time is over. */

@@ -123,7 +123,7 @@ class Producer {
       timeoutMs: 1_000,
       topicData: [{ name: 't', partitionData: [{ index, records }] }],
     })
-    const { responses } = answer as ResponseInputOf<typeof produceApi>
+    const { responses } = answer
     assert.equal(responses[0]!.partitionResponses[0]!.errorCode, 0)
     this.#sequences[index] = this.#sequences[index]! + 1
   }
