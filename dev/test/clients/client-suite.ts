@@ -42,7 +42,7 @@ export interface ClientTest {
 }
 
 export interface ClientSuite {
-  /** A test on each broker; it fails when it takes longer than `limitMs`, default 120,000. */
+  /** A test on each broker; it fails when it takes longer than `limitMs`, default 180,000. */
   test(name: string, body: (on: ClientTest) => Promise<void>, limitMs?: number): void
 }
 
@@ -78,7 +78,7 @@ function defineOn(
     })
     after(() => kafka?.stop())
     define({
-      test: (title, body, limitMs = 120_000) => {
+      test: (title, body, limitMs = 180_000) => {
         void test(title, { timeout: limitMs }, (context) =>
           body(clientTest(context, kafka, tool, backend)),
         )

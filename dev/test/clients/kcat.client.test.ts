@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
-import { eventually } from '@millrace/core/testing'
 import { clientSuite, kcat, type ClientTest } from './client-suite.ts'
-import { runTool, ToolProcess } from './tool-process.ts'
+import { patiently, runTool, ToolProcess } from './tool-process.ts'
 
 /** kcat 1.7.1 with librdkafka 2.0.2: the oldest requests that anybody still sends. */
 
@@ -57,7 +56,7 @@ await clientSuite(kcat, (suite) => {
   suite.test('acks 0, 1 and all', async (on) => {
     const topic = await on.topic()
     for (const acks of ['0', '1', 'all']) await produce(on, topic, ['-X', `acks=${acks}`], [acks])
-    await eventually('all three are there', async () => {
+    await patiently('all three are there', async () => {
       const read = lines(await readAll(on, topic))
       return read.toSorted().join() === '0,1,all'
     })
@@ -84,7 +83,7 @@ await clientSuite(kcat, (suite) => {
     const topic = await on.topic()
     await produce(on, topic, [], numbered(0, 10))
     const untilMs = Date.now() + 1
-    await eventually('the clock moved on', () => Date.now() > untilMs)
+    await patiently('the clock moved on', () => Date.now() > untilMs)
     await produce(on, topic, [], numbered(10, 20))
     assert.deepEqual(lines(await readAll(on, topic, ['-o', '17'])), numbered(17, 20))
     assert.deepEqual(lines(await readAll(on, topic, ['-o', '-3'])), numbered(17, 20))
@@ -99,7 +98,7 @@ await clientSuite(kcat, (suite) => {
     const topic = await on.topic(2)
     await produce(on, topic, ['-p', '1'], numbered(0, 5))
     const betweenMs = Date.now() + 1
-    await eventually('the clock moved on', () => Date.now() > betweenMs)
+    await patiently('the clock moved on', () => Date.now() > betweenMs)
     await produce(on, topic, ['-p', '1'], numbered(5, 8))
     const ask = (partition: number, at: number | string) =>
       runTool(on.tool, ['-b', on.address, '-Q', '-t', `${topic}:${partition}:${at}`])
@@ -159,7 +158,7 @@ await clientSuite(kcat, (suite) => {
         numbered(partition * 50, partition * 50 + 50),
       )
     const read = () => [...lines(first.stdout), ...lines(second.stdout)]
-    await eventually('all 200 read', () => read().length === 200, { timeoutMs: 30_000 })
+    await patiently('all 200 read', () => read().length === 200)
     assert.equal(new Set(read()).size, 200, 'each once')
     assert.ok(lines(first.stdout).length > 0 && lines(second.stdout).length > 0)
     for (const process of [first, second]) {

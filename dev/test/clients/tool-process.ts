@@ -7,7 +7,7 @@ export interface ToolOptions {
   /** Written to its standard input, which is then closed. Without it, standard input stays open until `closeInput`. */
   readonly input?: string
   readonly cwd?: string
-  /** It is killed, and the test fails, when it still runs then, ms. Default 60,000. */
+  /** It is killed, and the test fails, when it still runs then, ms. Default 120,000. */
   readonly limitMs?: number
 }
 
@@ -15,6 +15,14 @@ export interface ToolOutput {
   readonly stdout: string
   readonly stderr: string
   readonly code: number | null
+}
+
+/** Waits as long as a slow machine with other work may need; a test's own limit ends it all. */
+export function patiently<T>(
+  what: string,
+  condition: () => T | Promise<T>,
+): Promise<Exclude<T, false | null | undefined>> {
+  return eventually(what, condition, { timeoutMs: 90_000, everyMs: 50 })
 }
 
 /** A client's process. It ends with the test process, however that ends, and never lives longer than its limit. */
@@ -31,7 +39,7 @@ export class ToolProcess implements AsyncDisposable {
     this.#child = spawn(command, [...args], { cwd: options.cwd })
     const killAtExit = (): void => void this.#child.kill('SIGKILL')
     process.once('exit', killAtExit)
-    const limit = systemClock.setTimer(options.limitMs ?? 60_000, () => {
+    const limit = systemClock.setTimer(options.limitMs ?? 120_000, () => {
       this.#isOverLimit = true
       this.#child.kill('SIGKILL')
     })
@@ -80,20 +88,14 @@ export class ToolProcess implements AsyncDisposable {
   }
 
   /** Waits for text on either output; fails at once when the process ended without it. */
-  async says(text: string | RegExp, timeoutMs = 60_000): Promise<void> {
+  async says(text: string | RegExp): Promise<void> {
     const isSaid = (): boolean =>
       typeof text === 'string'
         ? this.#stdout.includes(text) || this.#stderr.includes(text)
         : text.test(this.#stdout) || text.test(this.#stderr)
-    await eventually(
-      `"${this.#name}" says ${text}`,
-      () => {
-        if (isSaid()) return true
-        if (!this.isRunning) return true
-        return false
-      },
-      { timeoutMs },
-    ).catch((error: unknown) => this.#fail('did not say it', error))
+    await patiently(`"${this.#name}" says ${text}`, () => isSaid() || !this.isRunning).catch(
+      (error: unknown) => this.#fail(`did not say ${text}`, error),
+    )
     if (!isSaid()) this.#fail(`ended without saying ${text}`)
   }
 

@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict'
+import { apacheKafkaJars } from '@millrace/testkit'
+import { clientSuite, javaClient, type ClientTest } from './client-suite.ts'
+import { runJava, startJava } from './java-program.ts'
+import { patiently } from './tool-process.ts'
+
+/** The programs that Apache Kafka's own system tests drive, with the clients of the last 3.x and of 4.1. */
+
+const tools = 'org.apache.kafka.tools'
+
+const lines = (text: string): string[] => text.split('\n').filter((line) => line !== '')
+
+for (const version of ['4.1.1', '3.9.1'])
+  await clientSuite(javaClient(`Java clients ${version}`, apacheKafkaJars(version)), (suite) => {
+    suite.test(
+      'VerifiableProducer and VerifiableConsumer: a group of two, one of which is killed',
+      aMemberIsKilled,
+    )
+    suite.test(
+      'TransactionalMessageCopier with random aborts, one of two killed and started again: exactly once',
+      copiedExactlyOnce,
+    )
+    suite.test('ProducerPerformance and ConsumerPerformance, also with transactions', bulkLoad)
+  })
+
+/** What the verifiable programs print: one JSON object per line. */
+function events(text: string): Readonly<Record<string, unknown>>[] {
+  return lines(text)
+    .filter((line) => line.startsWith('{') && line.endsWith('}'))
+    .map((line) => JSON.parse(line) as Readonly<Record<string, unknown>>)
+}
+
+async function aMemberIsKilled(on: ClientTest): Promise<void> {
+  const topic = await on.topic(4)
+  const server = `--bootstrap-server ${on.address} --topic ${topic}`
+  const assignor = 'org.apache.kafka.clients.consumer.CooperativeStickyAssignor'
+  const member = `${server} --group-id ${on.unique('g')} --session-timeout 6000 --verbose --assignment-strategy ${assignor}`
+  const consumer = () => startJava(on.tool, `${tools}.VerifiableConsumer`, member)
+  await using first = consumer()
+  await using second = consumer()
+  for (const one of [first, second]) await one.says(/"partitions_assigned","partitions":\[\{/)
+  await using producer = startJava(
+    on.tool,
+    `${tools}.VerifiableProducer`,
+    `${server} --throughput 1000 --max-messages 5000`,
+  )
+  for (const one of [first, second]) await one.says('records_consumed')
+  await second.kill()
+  const acknowledged = events((await producer.ends()).stdout)
+    .filter(({ name }) => name === 'producer_send_success')
+    .map(({ value }) => value)
+  assert.equal(acknowledged.length, 5_000)
+  const read = (): Set<unknown> =>
+    new Set(
+      [...events(first.stdout), ...events(second.stdout)]
+        .filter(({ name }) => name === 'record_data')
+        .map(({ value }) => value),
+    )
+  await patiently('every acknowledged record is read', () => read().size >= 5_000)
+  assert.deepEqual(read(), new Set(acknowledged))
+}
+
+async function copiedExactlyOnce(on: ClientTest): Promise<void> {
+  const [input, output] = [await on.topic(2), await on.topic(2)]
+  const count = 6_000
+  await runJava(
+    on.tool,
+    `${tools}.VerifiableProducer`,
+    `--bootstrap-server ${on.address} --topic ${input} --max-messages ${count}`,
+  )
+  const groupId = on.unique('g')
+  const names = [on.unique('copier'), on.unique('copier')] as const
+  const copier = (partition: 0 | 1) =>
+    startJava(
+      on.tool,
+      `${tools}.TransactionalMessageCopier`,
+      `--broker-list ${on.address} --input-topic ${input} --input-partition ${partition} --output-topic ${output}
+       --consumer-group ${groupId} --transactional-id ${names[partition]} --transaction-size 50 --transaction-timeout 10000
+       --enable-random-aborts --group-mode --use-group-metadata`,
+    )
+  await using first = copier(0)
+  await using second = copier(1)
+  await first.says('ProcessLoop')
+  await first.kill()
+  await using third = copier(0)
+  // In group mode each ends when its partitions, whichever they are, are read to the end.
+  await Promise.all([second.ends(), third.ends()])
+  const read = await runJava(
+    on.tool,
+    `${tools}.consumer.ConsoleConsumer`,
+    `--bootstrap-server ${on.address} --topic ${output} --from-beginning --isolation-level read_committed --timeout-ms 8000`,
+  )
+  assert.deepEqual(
+    lines(read)
+      .map(Number)
+      .toSorted((a, b) => a - b),
+    Array.from({ length: count }, (_, n) => n),
+  )
+}
+
+async function bulkLoad(on: ClientTest): Promise<void> {
+  const topic = await on.topic(3)
+  const load = (more: string) =>
+    runJava(
+      on.tool,
+      `${tools}.ProducerPerformance`,
+      `--topic ${topic} --num-records 20000 --record-size 200 --throughput -1 ${more}
+       --producer-props bootstrap.servers=${on.address} acks=all compression.type=lz4`,
+    )
+  assert.match(await load(''), /^20000 records sent/m)
+  const transactional = `--transactional-id ${on.unique('perf')} --transaction-duration-ms 100`
+  assert.match(await load(transactional), /^20000 records sent/m)
+  const read = await runJava(
+    on.tool,
+    `${tools}.ConsumerPerformance`,
+    `--bootstrap-server ${on.address} --topic ${topic} --messages 40000 --timeout 60000 --hide-header`,
+  )
+  assert.equal(Number(lines(read).at(-1)?.split(', ')[4]), 40_000)
+}
