@@ -210,13 +210,17 @@ export class CheckCase implements BenchCase {
     })
     if (measured === undefined) return
     const { aborted, damaged, records, error } = measured.result
-    if (proxy.flippedBits !== 1) throw new Error(`${system} was not given the flipped bit`)
+    const isWhole = aborted === 0 && damaged === 0 && records === 2 * perRange
+    if (system === 'millrace' && !(isWhole && proxy.flippedBits === 1))
+      throw new Error(
+        `Ours failed the checks (${proxy.flippedBits} bits flipped): ${JSON.stringify(measured.result)}`,
+      )
+    if (proxy.flippedBits !== 1)
+      return run.note(`failed: ${name}: ${system} read nothing within its patience`)
     run.results.add(name, system, 'aborted', 'delivered', aborted)
     run.results.add(name, system, 'damaged', 'delivered', damaged)
     run.results.add(name, system, 'missing', 'records', 2 * perRange - records)
-    if (error !== undefined) run.note(`consume checks: ${system} stopped: ${error.slice(0, 300)}`)
-    if (system === 'millrace' && (aborted > 0 || damaged > 0 || records !== 2 * perRange))
-      throw new Error(`Ours failed the checks: ${JSON.stringify(measured.result)}`)
+    if (error !== undefined) run.note(`${name}: ${system} said: ${error.slice(0, 300)}`)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -71,6 +71,8 @@ export interface LatencyResult {
 export const checkValues = { committed: 'm'.repeat(200), aborted: 'a'.repeat(200) } as const
 /** How long a reader of the check topic waits for more, ms: what should not come has come by then. */
 export const checkPatienceMs = 2_000
+/** The same before the first record: joining is not what is looked at. */
+export const firstPatienceMs = 30_000
 
 /** Counts what a client hands out of the check topic. */
 export class CheckCount {

@@ -7,6 +7,7 @@ import time
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
 
 CHECK_PATIENCE_SECONDS = 2.0
+FIRST_PATIENCE_SECONDS = 30.0
 
 
 def produce(job):
@@ -94,7 +95,7 @@ def check(job):
     consumer = consumer_of(job)
     consumer.subscribe([job["topic"]])
     result = {"records": 0, "aborted": 0, "damaged": 0}
-    deadline = time.monotonic() + CHECK_PATIENCE_SECONDS * 3
+    deadline = time.monotonic() + FIRST_PATIENCE_SECONDS
     while time.monotonic() < deadline:
         for message in consumer.consume(1_000, 0.2):
             error = message.error()

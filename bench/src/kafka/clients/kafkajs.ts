@@ -2,6 +2,7 @@
 import { Kafka, logLevel, type Consumer } from 'kafkajs'
 import {
   checkPatienceMs,
+  firstPatienceMs,
   CheckCount,
   readPayloads,
   secondsSince,
@@ -80,7 +81,7 @@ async function check(job: CheckJob): Promise<CheckResult> {
   const count = new CheckCount()
   const done = Promise.withResolvers<CheckResult>()
   const finish = (): void => done.resolve(count.result)
-  let timer = setTimeout(finish, checkPatienceMs * 3)
+  let timer = setTimeout(finish, firstPatienceMs)
   consumer.on(consumer.events.CRASH, ({ payload }) =>
     done.resolve({ ...count.result, error: String(payload.error) }),
   )

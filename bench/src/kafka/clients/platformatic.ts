@@ -2,6 +2,7 @@
 import { Consumer, FetchIsolationLevels, Producer } from '@platformatic/kafka'
 import {
   checkPatienceMs,
+  firstPatienceMs,
   CheckCount,
   readPayloads,
   secondsSince,
@@ -76,7 +77,7 @@ async function consume(job: ConsumeJob): Promise<ConsumeResult> {
 async function check(job: CheckJob): Promise<CheckResult> {
   const { consumer, stream } = await open(job, job.group)
   const count = new CheckCount()
-  let timer = setTimeout(() => void stream.close(), checkPatienceMs * 2)
+  let timer = setTimeout(() => void stream.close(), firstPatienceMs)
   try {
     for await (const message of stream) {
       count.add(message.value ?? null)
