@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
+import { connect as connectTls, type ConnectionOptions } from 'node:tls'
 import {
   ByteReader,
   ByteWriter,
@@ -35,6 +36,13 @@ export class WireClient implements AsyncDisposable {
   static async connect(port: number): Promise<WireClient> {
     const socket = connect({ host: '127.0.0.1', port })
     await once(socket, 'connect')
+    return new WireClient(socket)
+  }
+
+  /** Over TLS. @throws what Node's TLS throws when the handshake fails */
+  static async connectSecurely(port: number, options: ConnectionOptions): Promise<WireClient> {
+    const socket = connectTls({ host: '127.0.0.1', port, ...options })
+    await once(socket, 'secureConnect')
     return new WireClient(socket)
   }
 
@@ -103,7 +111,9 @@ export class WireClient implements AsyncDisposable {
 
   /** Resolves when the broker has closed the connection. */
   async closed(): Promise<void> {
-    if (!this.isClosed) await once(this.socket, 'close')
+    if (this.isClosed) return
+    // Not events.once, which rejects when an error comes first.
+    await new Promise<void>((resolve) => this.socket.once('close', () => resolve()))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

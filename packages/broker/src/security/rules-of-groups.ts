@@ -214,7 +214,7 @@ type FetchedTopics = NonNullable<OffsetFetchResponseInput['topics']>
 
 interface SplitOffsets {
   readonly wanted: WantedTopics
-  mend(topics: FetchedTopics): FetchedTopics
+  readonly mend: (topics: FetchedTopics) => FetchedTopics
 }
 
 /** Of all offsets only those of topics that may be seen; a topic asked for by name is refused by name. */

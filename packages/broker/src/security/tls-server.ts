@@ -1,5 +1,5 @@
 import { createServer as createPlainServer, type Server, type Socket } from 'node:net'
-import { createServer as createTlsServer, type TLSSocket } from 'node:tls'
+import { createServer as createTlsServer } from 'node:tls'
 import type { Logger } from '@millrace/core'
 import { limits } from '../limits.ts'
 import { contextOptions, type TlsOptions } from './security-options.ts'
@@ -38,9 +38,10 @@ export function createSocketServer(
   })
   server.on('secureConnection', (socket) => {
     pending.delete(addressOf(socket))
-    const certificate = certificateOf(socket)
-    if (certificate === 'bad') return void socket.destroy()
-    accept(socket, certificate)
+    const certificate = socket.getPeerX509Certificate()
+    // One that is asked for but not required may be missing; one that is there must be good.
+    if (certificate !== undefined && !socket.authorized) return void socket.destroy()
+    accept(socket, certificate && `User:${distinguishedName(certificate.subject)}`)
   })
   server.on('tlsClientError', (error, socket) => {
     logger.debug('a TLS handshake failed', { clientHost: socket.remoteAddress, error })
@@ -56,13 +57,6 @@ export function createSocketServer(
 
 function addressOf({ remoteAddress, remotePort }: Socket): string {
   return `${remoteAddress} ${remotePort}`
-}
-
-/** A certificate that is asked for but not required may be missing; one that is there must be good. */
-function certificateOf(socket: TLSSocket): string | 'bad' | undefined {
-  const certificate = socket.getPeerX509Certificate()
-  if (certificate === undefined) return undefined
-  return socket.authorized ? `User:${distinguishedName(certificate.subject)}` : 'bad'
 }
 
 /** RFC 2253, as Kafka's default principal: the last part first, commas between. OpenSSL has escaped the values already. */
