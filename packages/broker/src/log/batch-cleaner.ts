@@ -64,11 +64,23 @@ export class BatchCleaner {
   clean(batch: Buffer): Buffer | undefined {
     this.unpackedBytes = 0
     if (batchBaseOffset(batch, 0) >= this.#options.cleanedTo) return batch
-    if (isBatchControl(batch, 0)) return this.#cleanMarker(batch) ?? this.#filler(batch)
-    const kept = this.#cleanData(batch) ?? this.#emptied(batch)
+    const kept = this.#cleanReadable(batch)
     if (kept === undefined) return this.#filler(batch)
-    if (isBatchTransactional(batch, 0)) this.#keptSinceMarker.add(batchProducerId(batch, 0))
+    if (!isBatchControl(batch, 0) && isBatchTransactional(batch, 0))
+      this.#keptSinceMarker.add(batchProducerId(batch, 0))
     return kept
+  }
+
+  /** A batch that cannot be read stays as it is. The first pass has said so. */
+  #cleanReadable(batch: Buffer): Buffer | undefined {
+    try {
+      return isBatchControl(batch, 0)
+        ? this.#cleanMarker(batch)
+        : (this.#cleanData(batch) ?? this.#emptied(batch))
+    } catch (error) {
+      if (error instanceof ProtocolError) return batch
+      throw error
+    }
   }
 
   #cleanMarker(batch: Buffer): Buffer | undefined {
@@ -89,13 +101,7 @@ export class BatchCleaner {
     const producerId = batchProducerId(batch, 0)
     if (isBatchTransactional(batch, 0) && aborted.has(producerId, batchBaseOffset(batch, 0)))
       return undefined
-    try {
-      return this.#filtered(batch)
-    } catch (error) {
-      // The first pass has said so.
-      if (error instanceof ProtocolError) return batch
-      throw error
-    }
+    return this.#filtered(batch)
   }
 
   #filtered(batch: Buffer): Buffer | undefined {

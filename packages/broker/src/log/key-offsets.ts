@@ -62,11 +62,11 @@ export class KeyOffsets {
       bytes[0] = length
       source.copy(bytes, 1, start, start + length)
     } else {
-      const digest = hash('sha256', source.subarray(start, start + length), 'buffer')
-      digest.copy(bytes, 0, 0, 16)
+      // As text, which costs less than a Buffer of its own each time.
+      bytes.latin1Write(hash('sha256', source.subarray(start, start + length), 'latin1'), 0, 16)
       bytes[0] = HASHED
     }
-    return mixOf(this.#words, 0)
+    return mixOf(this.#words)
   }
 }
 
@@ -107,10 +107,11 @@ class Shard {
     this.#capacity *= 2
     this.#words = new Uint32Array(this.#capacity * 4)
     this.offsets = new Float64Array(this.#capacity).fill(EMPTY)
+    const key = new Uint32Array(4)
     for (let old = 0; old < oldOffsets.length; old++) {
       if (oldOffsets[old] === EMPTY) continue
-      const key = oldWords.subarray(old * 4, old * 4 + 4)
-      const slot = this.find(key, mixOf(key, 0))
+      for (let word = 0; word < 4; word++) key[word] = oldWords[old * 4 + word]!
+      const slot = this.find(key, mixOf(key))
       this.#words.set(key, slot * 4)
       this.offsets[slot] = oldOffsets[old]!
     }
@@ -118,9 +119,9 @@ class Shard {
 }
 
 /** Inline keys differ in few bits, so the words are mixed as murmur3 does. */
-function mixOf(words: Uint32Array, at: number): number {
+function mixOf(words: Uint32Array): number {
   let mix = 0
-  for (let index = at; index < at + 4; index++) {
+  for (let index = 0; index < 4; index++) {
     let word = Math.imul(words[index]!, 0xcc9e2d51)
     word = (word << 15) | (word >>> 17)
     mix ^= Math.imul(word, 0x1b873593)
