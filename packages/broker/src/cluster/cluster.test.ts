@@ -91,6 +91,13 @@ test('nodes: only the leader takes and gives records', async () => {
   await using second = await toNode(at, 2)
   const partition = (await leaders(first)).findIndex(([leader]) => leader === 2)
   assert.equal(await produce(first, partition, 'a'), errorCodes.NOT_LEADER_OR_FOLLOWER)
+  const told = await first.call(produceApi, 11, {
+    acks: -1,
+    timeoutMs: 1000,
+    topicData: [{ name: 't', partitionData: [{ index: partition, records: Buffer.alloc(0) }] }],
+  })
+  const leader = told.responses[0]!.partitionResponses[0]!.currentLeader
+  assert.deepEqual(leader, { leaderId: 2, leaderEpoch: 0 })
   assert.equal(await produce(second, partition, 'a'), 0)
   const wrong = await fetchOf(first, partition)
   assert.equal(wrong.errorCode, errorCodes.NOT_LEADER_OR_FOLLOWER)

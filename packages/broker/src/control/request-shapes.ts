@@ -100,7 +100,7 @@ export const requestShapes: ReadonlyMap<number, RequestShape> = new Map<number, 
     },
   ],
   // Fetch asks for every partition by itself, because a session knows more partitions than the request names.
-  [1, { refusal: (_request, _version, errorCode) => ({ errorCode, responses: [] }) }],
+  [1, { refusal: refuseFetch }],
   [
     2,
     { partitions: sameNames('partitionIndex', { offset: -1n, timestamp: -1n }), needsLeader: true },
@@ -194,8 +194,19 @@ export const requestShapes: ReadonlyMap<number, RequestShape> = new Map<number, 
       needsCoordinator: 'group',
     },
   ],
+  [30, { refusal: perRow('creations', 'results', () => ({ errorMessage: null })) }],
+  [31, { refusal: perRow('filters', 'filterResults', () => ({ errorMessage: null })) }],
   [32, { topics: configTopics, refusal: perResource('results') }],
   [33, { topics: configTopics, refusal: perResource('responses') }],
+  [
+    35,
+    {
+      refusal: (_request, _version, errorCode) => ({
+        errorCode,
+        results: [{ errorCode, logDir: '' }],
+      }),
+    },
+  ],
   [
     37,
     {
@@ -213,6 +224,13 @@ export const requestShapes: ReadonlyMap<number, RequestShape> = new Map<number, 
   ],
   [44, { topics: configTopics, refusal: perResource('responses') }],
   [47, { groups: groupId, needsCoordinator: 'group' }],
+  [
+    49,
+    {
+      refusal: perRow('entries', 'entries', ({ entity }: Row) => ({ entity, errorMessage: null })),
+    },
+  ],
+  [51, { refusal: refuseScramUsers }],
   [
     61,
     {
@@ -270,6 +288,8 @@ export function refusalOf(
   return splitPartitions(partitions, request as Row, () => errorCode).refused
 }
 
+const noDetails: Row = {}
+
 interface Split {
   /** The request without what was refused. */
   readonly rest: Row
@@ -279,11 +299,15 @@ interface Split {
   readonly refused: Row
 }
 
-/** Parts a request into what may be handled and the answer to what may not. */
+/**
+ * Parts a request into what may be handled and the answer to what may not.
+ * @param detailsOf further fields of a refused partition
+ */
 export function splitPartitions(
   shape: PartitionShape,
   request: Row,
   errorOf: (topic: string, partition: number) => number,
+  detailsOf: (topic: string, partition: number, errorCode: number) => Row = () => noDetails,
 ): Split {
   const restTopics: Row[] = []
   const refusedTopics: Row[] = []
@@ -296,7 +320,13 @@ export function splitPartitions(
         typeof partition === 'number' ? partition : (partition[shape.index ?? ''] as number)
       const errorCode = errorOf(name, index)
       if (errorCode === 0) kept.push(partition)
-      else refused.push({ ...shape.answer.refused, [shape.answer.index]: index, errorCode })
+      else
+        refused.push({
+          ...shape.answer.refused,
+          ...detailsOf(name, index, errorCode),
+          [shape.answer.index]: index,
+          errorCode,
+        })
     }
     if (kept.length > 0) restTopics.push({ ...topic, [shape.partitions]: kept })
     if (refused.length > 0)
@@ -361,6 +391,27 @@ function isErrorField(name: string): boolean {
 function coordinatorKeys(request: Row): readonly string[] {
   const several = (request['coordinatorKeys'] ?? []) as string[]
   return several.length > 0 ? several : [request['key'] as string]
+}
+
+/** Before version 7 a fetch has no error of its own. */
+function refuseFetch(request: Row, version: number, errorCode: number): Row {
+  if (version >= 7) return { errorCode, responses: [] }
+  const nothing = { highWatermark: -1n, abortedTransactions: null, records: Buffer.alloc(0) }
+  return {
+    responses: rows(request, 'topics').map(({ topic, partitions }) => ({
+      topic,
+      partitions: (partitions as Row[]).map(({ partition }) => ({
+        partitionIndex: partition,
+        errorCode,
+        ...nothing,
+      })),
+    })),
+  }
+}
+
+function refuseScramUsers(request: Row, _version: number, errorCode: number): Row {
+  const users = [...rows(request, 'deletions'), ...rows(request, 'upsertions')]
+  return { results: users.map(({ name }) => ({ user: name, errorCode, errorMessage: null })) }
 }
 
 /** Refusing JoinGroup and the like, clients look at the error alone. */

@@ -143,7 +143,7 @@ async function answerOf(
     const answer = await handleRepeatedly(body, fired, (each) => handle(each, refusalOfPartition))
     return { answer: afterErrors(answer, fired), wasHandled: true }
   }
-  const split = splitPartitions(shape, body, refusalOfPartition)
+  const split = splitPartitions(shape, body, refusalOfPartition, leaderTold(facts, guard))
   if (split.isEmpty && (split.refused[shape.answer.topics] as Row[]).length > 0)
     return { answer: split.refused, wasHandled: false }
   const answer = await handleRepeatedly(split.rest, fired, (each) =>
@@ -152,6 +152,24 @@ async function answerOf(
   if (answer === noAnswer) return { answer, wasHandled: true }
   const merged = mergeAnswers(shape, afterErrors(answer, fired) as Row, split.refused)
   return { answer: merged, wasHandled: true }
+}
+
+const PRODUCE = 0
+const LEADER_SINCE = 10
+
+/** KIP-951: a producer is told who leads, and need not ask. */
+function leaderTold({ api, version }: RequestFacts, { topics, cluster }: Guard) {
+  return (name: string, partition: number, errorCode: number): Row => {
+    const topic = topics.byName(name)
+    const isTold =
+      api.key === PRODUCE &&
+      version >= LEADER_SINCE &&
+      errorCode === errorCodes.NOT_LEADER_OR_FOLLOWER &&
+      topic !== undefined
+    if (!isTold) return {}
+    const { node, epoch } = cluster.leaderOf(topic, partition)
+    return { currentLeader: { leaderId: node, leaderEpoch: epoch } }
+  }
 }
 
 /** The client gets the first answer; the network delivered the others to nobody. */
@@ -221,7 +239,7 @@ function isRefusedWithoutAcks(
   answer: unknown,
   wasHandled: boolean,
 ): boolean {
-  return api.key === 0 && body['acks'] === 0 && !wasHandled && answer !== noAnswer
+  return api.key === PRODUCE && body['acks'] === 0 && !wasHandled && answer !== noAnswer
 }
 
 function sent(answer: unknown, fired: readonly FiredFault[]): Outcome {
