@@ -7,6 +7,7 @@ import { rounds } from '../spine/rounds.ts'
 import { BrokerUnderFire } from './broker-under-fire.ts'
 import { GroupReaders } from './group-readers.ts'
 import { ProducedHistory, textOf } from './produced-history.ts'
+import { TransactionalWriter } from './transactional-writers.ts'
 import { recordsOf, writeIdempotently, type WriterContext } from './writers.ts'
 
 const partitions = 3
@@ -27,6 +28,9 @@ for (const fsync of ['os', 'group'] as const)
     const options: KafkaOptions = { brokers: [broker.address], clientId: 'history' }
     const history = new ProducedHistory()
     const stop = new AbortController()
+    // Whatever fails, nothing of ours goes on, or the test would not end and never say what it was.
+    await using cleanup = new AsyncDisposableStack()
+    cleanup.defer(() => stop.abort())
     const context = (): WriterContext => ({
       options,
       topic,
@@ -35,16 +39,22 @@ for (const fsync of ['os', 'group'] as const)
       random: seededRandom(randomInt(random, 2 ** 31)),
       signal: stop.signal,
     })
-    const writers = [writeIdempotently('a', context()), writeIdempotently('b', context())]
+    const transactional = ['x', 'y'].map((name) => new TransactionalWriter(name, context()))
+    const writers = [
+      writeIdempotently('a', context()),
+      writeIdempotently('b', context()),
+      ...transactional.map((writer) => writer.run()),
+    ]
     const groups = ['one', 'two'].map((name) => new GroupReaders(options, topic, name))
-    for (const group of groups) for (let member = 0; member < 2; member++) await group.join()
-    try {
-      await killAtRandom(broker, groups, history, random)
-    } finally {
-      stop.abort()
+    for (const group of groups) {
+      cleanup.defer(() => group.close())
+      for (let member = 0; member < 2; member++) await group.join()
     }
+    await Promise.race([killAtRandom(broker, groups, history, random), ...writers])
+    stop.abort()
     await Promise.all(writers)
     history.check(await readCommitted(options, history))
+    for (const writer of transactional) await writer.checkOffset()
     for (const group of groups) {
       await eventually('the group is at the end', async () => (await group.lag()) === 0, {
         timeoutMs: 60_000,
