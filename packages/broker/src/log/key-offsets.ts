@@ -63,7 +63,8 @@ export class KeyOffsets {
       source.copy(bytes, 1, start, start + length)
     } else {
       // As text, which costs less than a Buffer of its own each time.
-      bytes.latin1Write(hash('sha256', source.subarray(start, start + length), 'latin1'), 0, 16)
+      const digest = hash('sha256', source.subarray(start, start + length), 'binary')
+      bytes.write(digest, 0, 16, 'latin1')
       bytes[0] = HASHED
     }
     return mixOf(this.#words)
