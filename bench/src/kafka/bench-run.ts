@@ -1,6 +1,6 @@
 /** What the cases of the Kafka suite share: sizes, peers, a folder, and the way to a table row. */
 import { createAdmin } from '@millrace/kafka'
-import type { Results, ResultRow } from '../result.ts'
+import type { Metric, Results, ResultRow } from '../result.ts'
 import { runMeasured, type Measured, type ProcessUsage, type Program } from './measured-process.ts'
 import type { Peer, Peers } from './peers.ts'
 
@@ -121,15 +121,29 @@ export async function deleteTopic(address: string, name: string): Promise<void> 
   await admin.deleteTopics([name])
 }
 
+const metricOrder: readonly Metric[] = [
+  'throughput',
+  'bandwidth',
+  'start',
+  'start again',
+  'recovery',
+  'p50',
+  'p99',
+  'cpu',
+  'rss',
+  'aborted',
+  'damaged',
+  'missing',
+]
+
 /** The order of the table: cases as they stand in the suite, the figures of one kind together, ours first. */
 export function inOrder(
   rows: readonly ResultRow[],
   cases: readonly string[],
 ): readonly ResultRow[] {
-  const metrics = [...new Set(rows.map((row) => row.metric))]
   const keys = (row: ResultRow): readonly number[] => [
     cases.indexOf(row.case),
-    metrics.indexOf(row.metric),
+    metricOrder.indexOf(row.metric),
     row.system === 'millrace' ? 0 : 1,
   ]
   return rows.toSorted((a, b) => {
