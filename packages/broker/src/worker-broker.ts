@@ -70,8 +70,8 @@ class PendingCalls {
     this.#worker = worker
   }
 
-  readonly call = ((name: string, input: unknown) =>
-    new Promise((resolve, reject) => {
+  readonly call = ((name: string, input: unknown): Promise<unknown> =>
+    new Promise<unknown>((resolve, reject) => {
       if (this.#hasEnded) return reject(died(undefined))
       const id = this.#nextId++
       this.#pending.set(id, { resolve, reject })

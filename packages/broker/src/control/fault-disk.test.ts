@@ -68,17 +68,20 @@ async function run(disk: Disk, steps: readonly Step[]): Promise<void> {
     files.set(name, file)
     return file
   }
+  const close = (name: string): void => {
+    files.get(name)?.close()
+    files.delete(name)
+  }
   for (const one of steps) {
     if (one.kind === 'syncDirectory') disk.syncDirectory(one.path)
-    else if (one.kind === 'replace' || one.kind === 'remove') {
-      files.get(one.path)?.close()
-      files.delete(one.path)
-      if (one.kind === 'remove') disk.remove(one.path)
-      else disk.replaceFile(one.path, Buffer.from(one.text), one.durable)
-    } else if (one.kind === 'reopen') {
-      files.get(one.path)?.close()
-      files.delete(one.path)
-    } else {
+    else if (one.kind === 'replace') {
+      close(one.path)
+      disk.replaceFile(one.path, Buffer.from(one.text), one.durable)
+    } else if (one.kind === 'remove') {
+      close(one.path)
+      disk.remove(one.path)
+    } else if (one.kind === 'reopen') close(one.path)
+    else {
       const file = fileAt(one.path)
       if (one.kind === 'write') file.write(Buffer.from(one.text), Math.min(one.at, file.size))
       else if (one.kind === 'truncate') file.truncate(Math.min(one.size, file.size))
