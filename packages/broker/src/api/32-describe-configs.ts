@@ -56,9 +56,13 @@ function describe(
         )
   }
   if (resourceType === resourceTypes.BROKER) {
-    return resourceName === '' || broker.cluster.allNodes.some((node) => resourceName === String(node))
+    return resourceName === '' ||
+      broker.cluster.allNodes.some((node) => resourceName === String(node))
       ? answer(brokerAnswer(resourceName, request, broker))
-      : refuse(errorCodes.INVALID_REQUEST, `There is no node ${resourceName}; the nodes are 1 to ${broker.cluster.nodeCount}.`)
+      : refuse(
+          errorCodes.INVALID_REQUEST,
+          `There is no node ${resourceName}; the nodes are 1 to ${broker.cluster.nodeCount}.`,
+        )
   }
   return refuse(errorCodes.INVALID_REQUEST, `Resource type ${resourceType} has no settings here.`)
 }
