@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { systemClock } from '@millrace/core'
-import { eventually } from '@millrace/core/testing'
 import {
   RecordColumns,
   addOffsetsToTxnApi,
@@ -50,13 +49,9 @@ export class TransactionalClient implements AsyncDisposable {
     timeoutMs?: number,
   ): Promise<TransactionalClient> {
     const client = new TransactionalClient(wire, transactionalId, timeoutMs)
-    await eventually('the transaction before has ended', async () => {
-      const answer = await client.init({})
-      if (isBusy(answer.errorCode)) return false
-      assert.equal(answer.errorCode, 0)
-      client.become(answer)
-      return true
-    })
+    const answer = await untilFree(() => client.init({}))
+    assert.equal(answer.errorCode, 0)
+    client.become(answer)
     return client
   }
 
@@ -94,7 +89,7 @@ export class TransactionalClient implements AsyncDisposable {
   }
 
   async addPartitions(topic: string, partitions: number[], version = 3): Promise<void> {
-    await this.#untilFree(() => this.tryAddPartitions(topic, partitions, version))
+    await succeed(() => this.tryAddPartitions(topic, partitions, version))
   }
 
   async tryAddPartitions(topic: string, partitions: number[], version = 3): Promise<number> {
@@ -117,7 +112,7 @@ export class TransactionalClient implements AsyncDisposable {
   }
 
   async produce(topic: string, partition: number, values: string[], version = 11): Promise<void> {
-    await this.#untilFree(() => this.tryProduce(topic, partition, values, version))
+    await succeed(() => this.tryProduce(topic, partition, values, version))
   }
 
   /** The sequence goes on when the batch was taken. */
@@ -146,7 +141,7 @@ export class TransactionalClient implements AsyncDisposable {
   }
 
   async addOffsets(groupId: string, version = 3): Promise<void> {
-    await this.#untilFree(() => this.tryAddOffsets(groupId, version))
+    await succeed(() => this.tryAddOffsets(groupId, version))
   }
 
   async tryAddOffsets(groupId: string, version = 3): Promise<number> {
@@ -161,7 +156,7 @@ export class TransactionalClient implements AsyncDisposable {
 
   /** For partition 0. */
   async commitOffsets(groupId: string, topic: string, offset: number, version = 3): Promise<void> {
-    await this.#untilFree(() => this.tryCommitOffsets(groupId, topic, offset, { version }))
+    await succeed(() => this.tryCommitOffsets(groupId, topic, offset, { version }))
   }
 
   async tryCommitOffsets(
@@ -192,11 +187,9 @@ export class TransactionalClient implements AsyncDisposable {
 
   /** From version 5 on the producer takes the epoch it is told. */
   async end(isCommit: boolean, version = 4): Promise<void> {
-    await this.#untilFree(async () => {
-      const answer = await this.askEnd(isCommit, version)
-      if (answer.errorCode === 0 && version >= 5) this.become(answer)
-      return answer.errorCode
-    })
+    const answer = await untilFree(() => this.askEnd(isCommit, version))
+    assert.equal(answer.errorCode, 0)
+    if (version >= 5) this.become(answer)
   }
 
   async tryEnd(isCommit: boolean, version = 4): Promise<number> {
@@ -216,25 +209,23 @@ export class TransactionalClient implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.wire[Symbol.asyncDispose]()
   }
-
-  async #untilFree(attempt: () => Promise<number>): Promise<void> {
-    await eventually('the transaction before has ended', async () => {
-      const errorCode = await attempt()
-      if (isBusy(errorCode)) return false
-      assert.equal(errorCode, 0)
-      return true
-    })
-  }
 }
 
-/** Asks again while the transaction before is still ending. */
-export async function untilFree(ask: () => Promise<InitAnswer>): Promise<InitAnswer> {
-  let answer = await ask()
-  await eventually('the transaction before has ended', async () => {
-    if (isBusy(answer.errorCode)) answer = await ask()
-    return !isBusy(answer.errorCode)
-  })
-  return answer
+async function succeed(ask: () => Promise<number>): Promise<void> {
+  assert.equal(await untilFree(ask), 0)
+}
+
+const BUSY_LIMIT_MS = 20_000
+
+/** Asks again while the transaction before is still ending. What the connection throws is not tried again. */
+export async function untilFree<A extends number | InitAnswer>(ask: () => Promise<A>): Promise<A> {
+  const deadlineMs = systemClock.monotonicMs() + BUSY_LIMIT_MS
+  for (;;) {
+    const answer = await ask()
+    const errorCode = typeof answer === 'number' ? answer : answer.errorCode
+    if (!isBusy(errorCode) || systemClock.monotonicMs() > deadlineMs) return answer
+    await systemClock.sleep(10)
+  }
 }
 
 function isBusy(errorCode: number): boolean {
