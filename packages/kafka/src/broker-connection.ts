@@ -5,7 +5,7 @@
  * A broker works on the requests of one connection in order and one at a time, so a request that waits at the broker (Fetch,
  * JoinGroup) needs a connection of its own.
  */
-import type { Connection, Writer } from '@platformatic/kafka'
+import type * as Underlying from '@platformatic/kafka'
 import type { Clock, Timer } from '@millrace/core'
 import {
   ByteReader,
@@ -28,7 +28,7 @@ export interface BrokerConnectionOptions {
 }
 
 /** Its import takes 0.3–0.6 s and 60 MB, which only a process that connects is to pay. */
-let underlying: Promise<typeof import('@platformatic/kafka')> | undefined
+let underlying: Promise<typeof Underlying> | undefined
 
 /** The underlying client's own request timer is never to fire: ours knows what was asked, and for how long. */
 const neverMs = 0x7fff_ffff
@@ -36,8 +36,8 @@ const neverMs = 0x7fff_ffff
 const maxInflights = 64
 
 export class BrokerConnection {
-  readonly #connection: Connection
-  readonly #createWriter: () => Writer
+  readonly #connection: Underlying.Connection
+  readonly #createWriter: () => Underlying.Writer
   readonly #address: BrokerAddress
   readonly #clock: Clock
   readonly #writer = new ByteWriter()
@@ -48,8 +48,8 @@ export class BrokerConnection {
   #features: ReadonlyMap<string, number> = new Map()
 
   private constructor(
-    connection: Connection,
-    createWriter: () => Writer,
+    connection: Underlying.Connection,
+    createWriter: () => Underlying.Writer,
     address: BrokerAddress,
     clock: Clock,
   ) {
@@ -91,7 +91,7 @@ export class BrokerConnection {
         { cause: error },
       )
     }
-    const createWriter = (): Writer => UnderlyingWriter.create()
+    const createWriter = (): Underlying.Writer => UnderlyingWriter.create()
     const opened = new BrokerConnection(connection, createWriter, address, options.clock)
     try {
       await opened.#checkVersions(options.connectTimeoutMs)
@@ -157,6 +157,28 @@ export class BrokerConnection {
     }
   }
 
+  /** Sends one request that has no answer: Produce with acks 0. @throws KafkaError `MR_KAFKA_CONNECTION_LOST` */
+  async tell<Request extends Fields, Response extends Fields>(
+    pinned: Pinned<Request, Response>,
+    input: MessageInput<Request>,
+  ): Promise<void> {
+    const { api, version } = pinned
+    if (this.#connection.status === 'reauthenticating') await this.#untilRenewed()
+    const payload = this.#encode(pinned, input)
+    payload.context['noResponse'] = true
+    await new Promise<void>((resolve, reject) => {
+      this.#connection.send(
+        api.key,
+        version,
+        () => payload,
+        () => {},
+        api.requestHeaderVersion(version) === 2,
+        false,
+        (error) => (error ? reject(this.#failed(api.name, error)) : resolve()),
+      )
+    })
+  }
+
   /** Drops the connection; requests under way fail with `MR_KAFKA_CONNECTION_LOST`. Idempotent. */
   close(): void {
     this.#isOpen = false
@@ -175,7 +197,7 @@ export class BrokerConnection {
   #encode<Request extends Fields, Response extends Fields>(
     { api, version }: Pinned<Request, Response>,
     input: MessageInput<Request>,
-  ): Writer {
+  ): Underlying.Writer {
     try {
       api.request.write(this.#writer, version, input)
     } catch (error) {

@@ -81,6 +81,17 @@ export class Cluster {
     return connection.request(pinned, input, timeoutMs)
   }
 
+  /** Sends a request that the broker with this node id does not answer; resolves once it is handed to the socket. @throws KafkaError */
+  async tell<Request extends Fields, Response extends Fields>(
+    nodeId: number,
+    purpose: Purpose,
+    pinned: Pinned<Request, Response>,
+    input: MessageInput<Request>,
+  ): Promise<void> {
+    const connection = await this.#connect(this.#addressOf(nodeId), purpose)
+    await connection.tell(pinned, input)
+  }
+
   /** Sends to whichever broker can be reached. @throws KafkaError */
   async requestAny<Request extends Fields, Response extends Fields>(
     pinned: Pinned<Request, Response>,

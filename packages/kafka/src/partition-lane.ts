@@ -1,41 +1,18 @@
 /**
- * What waits to be sent to one partition. At most one batch of a partition is under way; it is encoded once and resent byte for
- * byte, with the same producer id and sequence, until its outcome is known, so the broker can tell a repetition from a new batch
- * (KIP-98) and the order of records never changes.
+ * What is on its way to one partition: batches that were sent and whose outcome is not known, then batches that wait. Batches go out in
+ * order; each keeps its bytes, producer id and sequence until its outcome is known, so the broker can tell a repetition from a new
+ * batch (KIP-98) and the order of records never changes.
  *
- * Owner of all state here: the producer's pump (`producer.ts`), which runs on one thread and never awaits between check and act.
+ * Several batches may be under way at once, five at most: the broker remembers as many. That begins only when one batch has been
+ * acknowledged under the identity: a broker that does not know a producer takes any sequence, so a second batch could pass a first
+ * that was refused. After a fault batches go out one by one until all that were under way are settled.
+ *
+ * Owner of all state here: the sender, which runs on one thread and never awaits between check and act.
  */
-import { batchHeaderBytes, type RecordBytes, type RecordHeaderInput } from '@millrace/protocol'
-import type { SendCall } from './send-call.ts'
+import type { OutgoingBatch, ProducerIdentity } from './outgoing-batch.ts'
 
-export interface QueuedRecord {
-  readonly call: SendCall
-  /** Place in the call's records. */
-  readonly index: number
-  readonly key: RecordBytes
-  readonly value: RecordBytes
-  readonly headers: readonly RecordHeaderInput[]
-  readonly timestampMs: number
-  /** Upper bound of its encoded size. */
-  readonly sizeBytes: number
-}
-
-/** From InitProducerId. Sequences count per identity and partition. */
-export interface ProducerIdentity {
-  readonly producerId: number
-  readonly producerEpoch: number
-}
-
-/** Records that became one record batch. */
-export interface OutgoingBatch {
-  readonly records: readonly QueuedRecord[]
-  readonly bytes: Buffer
-  readonly identity: ProducerIdentity
-  readonly baseSequence: number
-  failedAttempts: number
-  /** True from the first attempt whose outcome is unknown: the broker may hold these records. */
-  mayBeApplied: boolean
-}
+/** Batches of one partition under way at once; brokers recognise repetitions of the last five. */
+const maxFlying = 5
 
 /** Sequences are int32 and go on at 0 after the largest (`DefaultRecordBatch.incrementSequence`). */
 export function nextSequence(sequence: number, count: number): number {
@@ -45,18 +22,17 @@ export function nextSequence(sequence: number, count: number): number {
 export class PartitionLane {
   readonly topic: string
   readonly partition: number
-  /** Under way or waiting for its next attempt. */
-  batch: OutgoingBatch | undefined
   identity: ProducerIdentity | undefined
+  /** Of the next batch that has none yet. */
   nextSequence = 0
+  /** The broker has acknowledged a batch under the present identity. */
+  isProven = false
   /** On the monotonic clock: not to be sent before. */
   retryAtMs = 0
-  /** A request with this lane's batch is being answered. */
-  isInFlight = false
-  /** Records to be sent before the queue, cut where the broker refused them together. */
-  #cut: (readonly QueuedRecord[])[] = []
-  #queue: QueuedRecord[] = []
-  #head = 0
+  /** Sent, in the order of their sequences. */
+  readonly unresolved: OutgoingBatch[] = []
+  /** Not sent yet. The last one takes records unless it is full. */
+  readonly waiting: OutgoingBatch[] = []
 
   constructor(topic: string, partition: number) {
     this.topic = topic
@@ -64,61 +40,58 @@ export class PartitionLane {
   }
 
   get hasWork(): boolean {
-    return this.batch !== undefined || this.#cut.length > 0 || this.#head < this.#queue.length
+    return this.unresolved.length > 0 || this.waiting.length > 0
   }
 
-  push(record: QueuedRecord): void {
-    this.#queue.push(record)
+  get isFlying(): boolean {
+    return this.unresolved.some((batch) => batch.isFlying)
+  }
+
+  /** The batch that takes the next record; `undefined` where a new one is needed. */
+  get open(): OutgoingBatch | undefined {
+    const last = this.waiting.at(-1)
+    return last?.isFull === false ? last : undefined
+  }
+
+  /** The batch to be sent next, if the order allows one now. */
+  candidate(): OutgoingBatch | undefined {
+    const first = this.unresolved[0]
+    if (!first) return this.waiting[0]
+    if (!this.unresolved.every((batch) => batch.isFlying)) return this.isFlying ? undefined : first
+    const mayPipeline = this.isProven && this.unresolved.length < maxFlying
+    return mayPipeline ? this.waiting[0] : undefined
+  }
+
+  /** The first waiting batch goes out under the next sequence. */
+  launch(batch: OutgoingBatch): void {
+    this.waiting.shift()
+    this.unresolved.push(batch)
+    this.nextSequence = nextSequence(batch.baseSequence, batch.recordCount)
+  }
+
+  /** The batch's outcome is known. */
+  resolve(batch: OutgoingBatch): void {
+    this.unresolved.splice(this.unresolved.indexOf(batch), 1)
   }
 
   /**
-   * Takes the next records for one batch: as many as fit into `limitBytes`, at least one. Records whose call has failed are left
-   * out; `dropped` gets them.
+   * What was sent goes out again as new batches, after `pieces`, which take the place of the first. Only when nothing is under way.
+   * @returns true when some of it may be with the broker already, so that no sequence may be used again
    */
-  take(limitBytes: number, dropped: (record: QueuedRecord) => void): readonly QueuedRecord[] {
-    while (this.#cut.length > 0) {
-      const records = (this.#cut.shift() as readonly QueuedRecord[]).filter((record) => {
-        if (record.call.isSettled) dropped(record)
-        return !record.call.isSettled
-      })
-      if (records.length > 0) return records
-    }
-    const taken: QueuedRecord[] = []
-    let size = batchHeaderBytes
-    for (; this.#head < this.#queue.length; this.#head++) {
-      const record = this.#queue[this.#head] as QueuedRecord
-      if (record.call.isSettled) {
-        dropped(record)
-        continue
-      }
-      if (taken.length > 0 && size + record.sizeBytes > limitBytes) break
-      size += record.sizeBytes
-      taken.push(record)
-    }
-    this.#compact()
-    return taken
+  takeBack(pieces: readonly OutgoingBatch[]): boolean {
+    const [first, ...rest] = this.unresolved.splice(0)
+    if (!first) return false
+    this.nextSequence = first.baseSequence
+    this.waiting.unshift(...pieces, ...rest)
+    const isInDoubt = first.mayBeApplied || rest.some((batch) => batch.mayBeApplied)
+    for (const batch of [...pieces, ...rest]) batch.mayBeApplied = false // Of another identity then.
+    return isInDoubt
   }
 
-  /** Lets go of waiting records whose call has failed; `dropped` gets them. */
-  dropSettled(dropped: (record: QueuedRecord) => void): void {
-    const keep = (record: QueuedRecord): boolean => {
-      if (record.call.isSettled) dropped(record)
-      return !record.call.isSettled
-    }
-    this.#cut = this.#cut.map((piece) => piece.filter(keep)).filter((piece) => piece.length > 0)
-    this.#queue = this.#queue.slice(this.#head).filter(keep)
-    this.#head = 0
-  }
-
-  /** Gives back records that the broker refused together, to be tried again in these pieces, before everything else. */
-  giveBack(...pieces: readonly (readonly QueuedRecord[])[]): void {
-    this.#cut.unshift(...pieces)
-  }
-
-  #compact(): void {
-    if (this.#head === this.#queue.length) this.#queue = []
-    else if (this.#head > 4_096) this.#queue = this.#queue.slice(this.#head)
-    else return
-    this.#head = 0
+  /** Begins again at sequence 0, under the identity that is present at the next batch. */
+  beginAnew(): void {
+    this.identity = undefined
+    this.nextSequence = 0
+    this.isProven = false
   }
 }

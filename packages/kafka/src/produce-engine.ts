@@ -2,67 +2,114 @@
  * What both producers share: `send` → router (which partition) → sender (lanes, requests, outcomes) → the call settles. This file owns the
  * calls' deadlines and the order of a round: first routing, then sending.
  */
+import type { Timer } from '@millrace/core'
 import { compressionCodecs } from '@millrace/protocol'
 import { Cluster } from './cluster.ts'
 import { isForGood, KafkaError } from './errors.ts'
 import { LeaderMetadata } from './leader-metadata.ts'
 import { badOption, integerOption } from './options.ts'
-import { ProduceRouter } from './produce-router.ts'
+import { ProduceAccumulator } from './produce-accumulator.ts'
+import { ProduceRouter, type CallContent } from './produce-router.ts'
 import { ProduceSender } from './produce-sender.ts'
 import type { SendingIdentity } from './producer-ids.ts'
 import { SendCall } from './send-call.ts'
-import type { Compression, ProducerOptions, ProducerRecord, RecordMetadata } from './types.ts'
+import type {
+  Compression,
+  ProducerColumns,
+  ProducerOptions,
+  ProducerRecord,
+  RecordMetadata,
+  SentColumns,
+} from './types.ts'
+
+const acksNumbers: ReadonlyMap<unknown, -1 | 0 | 1> = new Map<unknown, -1 | 0 | 1>([
+  ['all', -1],
+  [1, 1],
+  [0, 0],
+])
 
 export class ProduceEngine {
   readonly cluster: Cluster
   readonly #metadata: LeaderMetadata
   readonly #router: ProduceRouter
+  readonly #accumulator: ProduceAccumulator
   readonly #sender: ProduceSender
   readonly #deliveryTimeoutMs: number
+  /** In the order of their deadlines: each has as long as the others. */
   readonly #calls = new Set<SendCall>()
+  #deadline: Timer | undefined
   #isRoundDue = false
   #isClosed = false
 
   /** @param identityOf makes what the records are sent as: an idempotent producer, or a transactional one */
   constructor(options: ProducerOptions, identityOf: (cluster: Cluster) => SendingIdentity) {
     const codec = codecOf(options.compression ?? 'none')
+    const acks = acksNumbers.get(options.acks ?? 'all')
+    if (acks === undefined) throw badOption('acks', options.acks, "must be 'all', 1 or 0")
     const batchSizeBytes = integerOption('batchSizeBytes', options.batchSizeBytes, {
       min: 1_024,
       max: 1_073_741_824,
       default: 1_000_000,
     })
+    const bufferSizeBytes = integerOption('bufferSizeBytes', options.bufferSizeBytes, {
+      min: 1_024,
+      max: Number.MAX_SAFE_INTEGER,
+      default: 33_554_432,
+    })
+    const hour = { min: 1, max: 3_600_000 }
     this.#deliveryTimeoutMs = integerOption('deliveryTimeoutMs', options.deliveryTimeoutMs, {
-      min: 1,
-      max: 3_600_000,
+      ...hour,
       default: 30_000,
     })
-    this.cluster = new Cluster(options)
-    this.#metadata = new LeaderMetadata(this.cluster, () => this.#onMetadata())
-    this.#sender = new ProduceSender(this.cluster, this.#metadata, identityOf(this.cluster), {
-      codec,
-      batchSizeBytes,
-      meter: options.meter,
-      onProgress: () => this.schedule(),
-      onRefused: (error) => this.failAll(error),
+    const lingerMs = integerOption('lingerMs', options.lingerMs, { ...hour, min: 0, default: 0 })
+    const maxInFlight = integerOption('maxInFlight', options.maxInFlight, {
+      min: 1,
+      max: 5,
+      default: 5,
     })
-    this.#router = new ProduceRouter(this.#metadata, this.#sender, () => this.cluster.clock.now())
+    this.cluster = new Cluster(options)
+    const { clock } = this.cluster
+    this.#metadata = new LeaderMetadata(this.cluster, () => this.#onMetadata())
+    this.#accumulator = new ProduceAccumulator(batchSizeBytes, () => clock.monotonicMs())
+    this.#sender = new ProduceSender(
+      this.cluster,
+      this.#metadata,
+      this.#accumulator,
+      identityOf(this.cluster),
+      {
+        codec,
+        acks,
+        requestSizeBytes: batchSizeBytes,
+        maxInFlight,
+        lingerMs,
+        meter: options.meter,
+        onProgress: () => this.schedule(),
+        onRefused: (error) => this.failAll(error),
+      },
+    )
+    this.#router = new ProduceRouter(this.#metadata, this.#accumulator, bufferSizeBytes, () =>
+      clock.now(),
+    )
   }
 
-  async send(records: readonly ProducerRecord[]): Promise<readonly RecordMetadata[]> {
-    if (this.#isClosed) throw closedError()
-    if (records.length === 0) return []
-    const { clock } = this.cluster
-    const call = new SendCall(records.length, clock.monotonicMs() + this.#deliveryTimeoutMs)
-    const timer = clock.setTimer(this.#deliveryTimeoutMs, () => this.#expire(call))
-    this.#calls.add(call)
-    this.#router.add(records, call)
-    this.schedule()
-    try {
-      return await call.settled
-    } finally {
-      timer.cancel()
-      this.#calls.delete(call)
+  async send(rows: readonly ProducerRecord[]): Promise<readonly RecordMetadata[]> {
+    if (rows.length === 0) return []
+    const call = this.#begin(rows.length, { kind: 'rows', rows })
+    await call.settled
+    return call.rows((index) => (rows[index] as ProducerRecord).topic)
+  }
+
+  async sendColumns(columns: ProducerColumns): Promise<SentColumns> {
+    const { values } = columns
+    for (const name of ['keys', 'partitions', 'timestampsMs'] as const) {
+      const column = columns[name]
+      if (typeof column === 'object' && column.length !== values.length)
+        throw badOption(name, column.length, `must have ${values.length} entries, as values has`)
     }
+    if (values.length === 0) return { partitions: new Int32Array(0), offsets: new Float64Array(0) }
+    const call = this.#begin(values.length, { kind: 'columns', columns })
+    await call.settled
+    return { partitions: call.partitions, offsets: call.offsets }
   }
 
   /** Fails every call under way; what is being sent may still arrive. */
@@ -76,6 +123,12 @@ export class ProduceEngine {
     await this.#sender.idle()
   }
 
+  /** While it is on, nothing lingers. */
+  setFlushing(isFlushing: boolean): void {
+    this.#sender.setFlushing(isFlushing)
+    if (isFlushing) this.schedule()
+  }
+
   /** Every partition begins again at sequence 0, under the identity that is present then. Only when idle, after `failAll`. */
   beginAnew(): void {
     this.#sender.beginAnew()
@@ -84,7 +137,9 @@ export class ProduceEngine {
   /** Waits for the calls under way, then drops every connection. */
   async close(): Promise<void> {
     this.#isClosed = true
+    this.setFlushing(true)
     await Promise.allSettled([...this.#calls].map((call) => call.settled))
+    this.#deadline?.cancel()
     this.#sender.close()
     this.#metadata.close()
     this.cluster.close()
@@ -107,22 +162,59 @@ export class ProduceEngine {
     this.schedule()
   }
 
-  #expire(call: SendCall): void {
-    const unknown = this.#router.unknownTopics(call)
-    const hint =
-      unknown.length > 0
-        ? `No broker told of ${unknown.map((topic) => `topic "${topic}"`).join(', ')}: check that the brokers run and create missing topics (Admin.ensureTopics).`
-        : 'Some of them may be on the topic. Check that the brokers run.'
-    call.fail(
-      new KafkaError(
-        'MR_KAFKA_DELIVERY_FAILED',
-        `Records were not acknowledged within ${this.#deliveryTimeoutMs} ms. ${hint} They may be sent again.`,
-        { deliveryTimeoutMs: this.#deliveryTimeoutMs, unknownTopics: unknown },
-        { cause: this.#metadata.lastError },
-      ),
-    )
+  #begin(recordCount: number, content: CallContent): SendCall {
+    if (this.#isClosed) throw closedError()
+    const deadlineMs = this.cluster.clock.monotonicMs() + this.#deliveryTimeoutMs
+    const call = new SendCall(recordCount, deadlineMs)
+    this.#calls.add(call)
+    const forget = (): void => void this.#calls.delete(call)
+    call.settled.then(forget, forget)
+    this.#router.add(content, call)
+    this.#watch()
+    this.schedule()
+    return call
+  }
+
+  /** One timer for all calls, for the one that ends first. */
+  #watch(): void {
+    if (this.#deadline) return
+    const first = this.#calls.values().next().value
+    if (!first) return
+    const leftMs = Math.max(0, first.deadlineMs - this.cluster.clock.monotonicMs())
+    this.#deadline = this.cluster.clock.setTimer(Math.ceil(leftMs), () => {
+      this.#deadline = undefined
+      this.#expire()
+      this.#watch()
+    })
+  }
+
+  #expire(): void {
+    const nowMs = this.cluster.clock.monotonicMs()
+    let hasExpired = false
+    for (const call of this.#calls) {
+      if (call.deadlineMs > nowMs) break
+      if (!call.isSettled) call.fail(this.#expired(call))
+      this.#calls.delete(call)
+      hasExpired = true
+    }
+    if (!hasExpired) return
     this.#sender.dropSettled()
     this.schedule()
+  }
+
+  #expired(call: SendCall): KafkaError {
+    const unknown = this.#router.unknownTopics(call)
+    const hint = this.#router.isWithoutRoom(call)
+      ? `None was sent: ${this.#accumulator.bufferedBytes} bytes of earlier records wait (bufferSizeBytes). Check that the brokers keep up.`
+      : unknown.length > 0
+        ? `No broker told of ${unknown.map((topic) => `topic "${topic}"`).join(', ')}: check that the brokers run and create missing topics (Admin.ensureTopics).`
+        : 'Some of them may be on the topic. Check that the brokers run.'
+    return new KafkaError(
+      'MR_KAFKA_DELIVERY_FAILED',
+      `Records were not acknowledged within ${this.#deliveryTimeoutMs} ms. ${hint} They may be sent again.`,
+      { deliveryTimeoutMs: this.#deliveryTimeoutMs, unknownTopics: unknown },
+      { cause: this.#metadata.lastError },
+    )
   }
 }
 

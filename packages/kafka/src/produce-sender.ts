@@ -1,38 +1,35 @@
 /**
- * Sends what lies in the lanes: one produce request per leader at a time, with at most one batch of each partition in it.
+ * Sends what the accumulator holds: produce requests to the leaders, with at most one batch of each partition in one request.
  *
- * Exactly what makes a repetition harmless: a batch keeps its bytes, producer id and sequence until the broker has said what became
- * of it, and the next batch of its partition waits for that. One in flight per leader costs no throughput, because whatever
- * arrives meanwhile goes out together in the next request.
+ * A leader that is idle gets at once whatever there is. While requests are under way there, only full batches go out beside them, so that
+ * small calls gather instead of becoming small requests. What a partition may have under way is its lane's business.
  */
 import { assert, backoffMs, noopMeter, type Counter, type Meter, type Timer } from '@millrace/core'
-import { RecordBatchBuilder } from '@millrace/protocol'
 import { brokerError, code, errorName } from './broker-error.ts'
 import type { Cluster } from './cluster.ts'
 import { isForGood, isNeverSent, KafkaError } from './errors.ts'
 import type { LeaderMetadata } from './leader-metadata.ts'
-import { partitionKey } from './offsets.ts'
-import {
-  nextSequence,
-  PartitionLane,
-  type OutgoingBatch,
-  type ProducerIdentity,
-  type QueuedRecord,
-} from './partition-lane.ts'
+import type { OutgoingBatch, ProducerIdentity } from './outgoing-batch.ts'
+import type { PartitionLane } from './partition-lane.ts'
+import type { ProduceAccumulator } from './produce-accumulator.ts'
 import { produceOutcome } from './produce-outcome.ts'
 import type { SendingIdentity } from './producer-ids.ts'
 import { isWorthTelling } from './retrying.ts'
-import { unencodable } from './send-call.ts'
-import type { TopicPartition } from './types.ts'
 import { optionalWire, wire } from './wire.ts'
 
 const pauses = { baseMs: 20, maxMs: 1_000 }
-const allReplicas = -1
 
 export interface ProduceSenderOptions {
   /** Codec number of the batches. */
   readonly codec: number
-  readonly batchSizeBytes: number
+  /** Acks as in Produce: -1 is all replicas, 1 the leader, 0 no answer at all. */
+  readonly acks: -1 | 0 | 1
+  /** Most bytes of records in one request. */
+  readonly requestSizeBytes: number
+  /** Requests under way at one leader. */
+  readonly maxInFlight: number
+  /** How long a batch that is not full waits for more records, ms. */
+  readonly lingerMs: number
   readonly meter: Meter | undefined
   /** A request has ended: there may be room, and more to send. */
   readonly onProgress: () => void
@@ -50,30 +47,38 @@ interface PartitionAnswer {
   }[]
 }
 
+/** A batch on its way, with its lane. */
+interface Flight {
+  readonly lane: PartitionLane
+  readonly batch: OutgoingBatch
+}
+
 export class ProduceSender {
   readonly #cluster: Cluster
   readonly #metadata: LeaderMetadata
+  readonly #accumulator: ProduceAccumulator
   readonly #options: ProduceSenderOptions
   readonly #ids: SendingIdentity
   readonly #sent: Counter
   readonly #retries: Counter
-  readonly #builder = new RecordBatchBuilder()
-  readonly #lanes = new Map<string, PartitionLane>()
-  /** Lanes with something to send, in the order of their turns. */
-  readonly #ready = new Set<PartitionLane>()
-  readonly #busyLeaders = new Set<number>()
+  /** Requests under way, by leader. */
+  readonly #inFlight = new Map<number, number>()
+  #identity: ProducerIdentity | undefined
+  #isAskingIdentity = false
   #idleWaiters: (() => void)[] = []
-  #bufferedBytes = 0
+  #isFlushing = false
   #timer: Timer | undefined
 
   constructor(
     cluster: Cluster,
     metadata: LeaderMetadata,
+    accumulator: ProduceAccumulator,
     ids: SendingIdentity,
     options: ProduceSenderOptions,
   ) {
     this.#cluster = cluster
     this.#metadata = metadata
+    this.#accumulator = accumulator
     this.#options = options
     this.#ids = ids
     const meter = options.meter ?? noopMeter
@@ -89,267 +94,318 @@ export class ProduceSender {
     })
   }
 
-  /** Of the records that wait or are under way; an upper bound. */
-  get bufferedBytes(): number {
-    return this.#bufferedBytes
-  }
-
-  push(target: TopicPartition, record: QueuedRecord): void {
-    const key = partitionKey(target)
-    let lane = this.#lanes.get(key)
-    if (!lane) this.#lanes.set(key, (lane = new PartitionLane(target.topic, target.partition)))
-    lane.push(record)
-    this.#bufferedBytes += record.sizeBytes
-    this.#ready.add(lane)
-  }
-
   /** A call has failed: its records need no room any more, also where no leader is there to send the others to. */
   dropSettled(): void {
-    for (const lane of this.#ready) {
-      lane.dropSettled((record) => this.#release(record))
-      if (!lane.isInFlight) this.#dropUnwanted(lane)
-      if (!lane.isInFlight && !lane.hasWork) this.#ready.delete(lane)
+    for (const lane of this.#accumulator.ready) {
+      this.#dropUnresolved(lane)
+      for (const batch of lane.waiting.filter((waiting) => waiting.isUnwanted)) {
+        lane.waiting.splice(lane.waiting.indexOf(batch), 1)
+        this.#accumulator.release(batch)
+      }
+      if (!lane.hasWork) this.#accumulator.ready.delete(lane)
     }
   }
 
   /** Resolves once no request is under way. */
   async idle(): Promise<void> {
-    if (this.#busyLeaders.size === 0) return this.dropSettled()
-    await new Promise<void>((resolve) => this.#idleWaiters.push(resolve))
+    if (this.#inFlight.size > 0)
+      await new Promise<void>((resolve) => this.#idleWaiters.push(resolve))
+    this.dropSettled() // Of what was under way when its call failed.
   }
 
   /** Every lane begins again at sequence 0 under the identity that is present then. Nothing may be under way or wait. */
   beginAnew(): void {
-    assert(this.#busyLeaders.size === 0, 'lanes begin anew only when no request is under way')
-    for (const lane of this.#lanes.values()) {
-      assert(!lane.batch, 'lanes begin anew only when their calls have settled')
-      lane.identity = undefined
-      lane.nextSequence = 0
+    assert(this.#inFlight.size === 0, 'lanes begin anew only when no request is under way')
+    this.#identity = undefined
+    for (const lane of this.#accumulator.lanes()) {
+      assert(!lane.hasWork, 'lanes begin anew only when their calls have settled')
+      lane.beginAnew()
     }
+  }
+
+  /** While it is on, nothing lingers. */
+  setFlushing(isFlushing: boolean): void {
+    this.#isFlushing = isFlushing
   }
 
   close(): void {
     this.#timer?.cancel()
   }
 
-  /** Starts a request to each idle leader that something can be sent to now. */
+  /** Starts the requests that can go out now. */
   pump(): void {
     const nowMs = this.#cluster.clock.monotonicMs()
-    const byLeader = new Map<number, PartitionLane[]>()
     let wakeAtMs = Infinity
-    for (const lane of this.#ready) {
-      if (lane.isInFlight) continue
-      if (lane.retryAtMs > nowMs) {
-        wakeAtMs = Math.min(wakeAtMs, lane.retryAtMs)
+    const byLeader = new Map<number, Flight[]>()
+    for (const lane of this.#accumulator.ready) {
+      const batch = lane.candidate()
+      if (!batch) continue
+      const dueAtMs = this.#dueAtMs(lane, batch)
+      if (dueAtMs > nowMs) {
+        wakeAtMs = Math.min(wakeAtMs, dueAtMs)
         continue
       }
       const leader = this.#metadata.leaderOf(lane.topic, lane.partition)
-      if (leader === undefined || this.#busyLeaders.has(leader)) continue
+      if (leader === undefined || !this.#hasRoom(leader, lane, batch)) continue
       if (this.#ids.transaction?.admits(lane) === false) continue
-      const lanes = byLeader.get(leader)
-      if (lanes) lanes.push(lane)
-      else byLeader.set(leader, [lane])
+      const flights = byLeader.get(leader)
+      if (flights) flights.push({ lane, batch })
+      else byLeader.set(leader, [{ lane, batch }])
     }
-    for (const [leader, lanes] of byLeader) this.#start(leader, lanes)
+    let hasMore = false
+    for (const [leader, flights] of byLeader) hasMore = this.#launch(leader, flights) || hasMore
     this.#timer?.cancel()
     if (wakeAtMs < Infinity)
       this.#timer = this.#cluster.clock.setTimer(wakeAtMs - nowMs, () => this.pump())
+    if (hasMore) this.#options.onProgress()
   }
 
-  #start(leader: number, lanes: readonly PartitionLane[]): void {
-    this.#busyLeaders.add(leader)
-    for (const lane of lanes) lane.isInFlight = true
-    void this.#exchange(leader, lanes).finally(() => {
-      this.#busyLeaders.delete(leader)
-      for (const lane of lanes) lane.isInFlight = false
-      if (this.#busyLeaders.size === 0) this.#tellIdle()
-      this.#options.onProgress()
-    })
+  #dueAtMs(lane: PartitionLane, batch: OutgoingBatch): number {
+    if (lane.unresolved.length > 0 || batch.isFull || this.#isFlushing) return lane.retryAtMs
+    return Math.max(lane.retryAtMs, batch.createdAtMs + this.#options.lingerMs)
   }
 
-  #tellIdle(): void {
-    if (this.#idleWaiters.length === 0) return
-    this.dropSettled() // Of what was under way when its call failed.
-    for (const resolve of this.#idleWaiters.splice(0)) resolve()
+  #hasRoom(leader: number, lane: PartitionLane, batch: OutgoingBatch): boolean {
+    const inFlight = this.#inFlight.get(leader) ?? 0
+    if (inFlight === 0) return true
+    const isWorthIt = batch.isFull || lane.unresolved.length > 0
+    return isWorthIt && inFlight < this.#options.maxInFlight
   }
 
-  /** One produce request with its answer. Never throws. */
-  async #exchange(leader: number, lanes: readonly PartitionLane[]): Promise<void> {
-    const loaded: PartitionLane[] = []
-    for (const lane of lanes) this.#dropUnwanted(lane)
-    try {
-      let roomBytes = this.#options.batchSizeBytes
-      const identity = lanes.some((lane) => !lane.identity) ? await this.#ids.current() : undefined
-      for (const lane of lanes) {
-        if (loaded.length > 0 && roomBytes <= 0) break
-        const batch = this.#load(lane, identity, Math.max(0, roomBytes))
-        if (!batch) continue
-        roomBytes -= batch.bytes.length
-        loaded.push(lane)
-        this.#ready.delete(lane) // Goes to the end of the order, so that every lane gets its turn.
-        this.#ready.add(lane)
-      }
-    } catch (error) {
-      if (isForGood(error)) this.#options.onRefused(error)
-      for (const lane of lanes) this.#postpone(lane, 1, error)
-      return
+  /** One request with what fits. @returns true when something was left that may go out in another request at once */
+  #launch(leader: number, flights: readonly Flight[]): boolean {
+    if (!this.#identity) {
+      this.#askIdentity()
+      return false
     }
-    if (loaded.length > 0) await this.#request(leader, loaded)
+    const loaded: Flight[] = []
+    let roomBytes = this.#options.requestSizeBytes
+    for (const { lane } of flights) {
+      if (loaded.length > 0 && roomBytes <= 0) break
+      const batch = this.#load(lane)
+      if (!batch) continue
+      batch.isFlying = true
+      roomBytes -= batch.bytes.length
+      loaded.push({ lane, batch })
+      this.#accumulator.rotate(lane)
+    }
+    if (loaded.length === 0) return false
+    this.#inFlight.set(leader, (this.#inFlight.get(leader) ?? 0) + 1)
+    void this.#request(leader, loaded).finally(() => this.#landed(leader))
+    return true
   }
 
-  async #request(leader: number, lanes: readonly PartitionLane[]): Promise<void> {
-    try {
-      const timeoutMs = this.#requestTimeoutMs(lanes)
-      const { transaction } = this.#ids
-      const transactionalId = transaction?.transactionalId ?? null
-      const answer = await this.#cluster.request(
-        leader,
-        'data',
-        transaction?.version === 2 ? optionalWire.produceInTransaction : wire.produce,
-        { transactionalId, acks: allReplicas, timeoutMs, topicData: topicDataOf(lanes) },
-        timeoutMs,
+  #landed(leader: number): void {
+    const left = (this.#inFlight.get(leader) as number) - 1
+    if (left > 0) this.#inFlight.set(leader, left)
+    else this.#inFlight.delete(leader)
+    if (this.#inFlight.size === 0) for (const resolve of this.#idleWaiters.splice(0)) resolve()
+    this.#options.onProgress()
+  }
+
+  /** Asks for the identity that lanes begin under; what waits for it goes out in the round after. */
+  #askIdentity(): void {
+    if (this.#isAskingIdentity) return
+    this.#isAskingIdentity = true
+    void this.#ids
+      .current()
+      .then(
+        (identity) => void (this.#identity = identity),
+        (error: unknown) => {
+          if (isForGood(error)) this.#options.onRefused(error)
+          for (const lane of this.#accumulator.ready) this.#postpone(lane, 1, error)
+        },
       )
-      const answers = new Map<string, PartitionAnswer>()
-      for (const { name, partitionResponses } of answer.responses)
-        for (const row of partitionResponses)
-          answers.set(partitionKey({ topic: name, partition: row.index }), row)
-      for (const lane of lanes) {
-        const row = answers.get(partitionKey(lane))
-        if (row) this.#settle(lane, row)
-        else this.#retry(lane, new Error('The answer does not name the partition.'))
+      .finally(() => {
+        this.#isAskingIdentity = false
+        this.#options.onProgress()
+      })
+  }
+
+  async #request(leader: number, flights: readonly Flight[]): Promise<void> {
+    try {
+      const timeoutMs = this.#requestTimeoutMs(flights)
+      const { transaction } = this.#ids
+      const { acks } = this.#options
+      const pinned = transaction?.version === 2 ? optionalWire.produceInTransaction : wire.produce
+      const input = {
+        transactionalId: transaction?.transactionalId ?? null,
+        acks,
+        timeoutMs,
+        topicData: topicDataOf(flights),
+      }
+      if (acks === 0) {
+        await this.#cluster.tell(leader, 'data', pinned, input)
+        for (const flight of flights) this.#appended(flight, -1)
+        return
+      }
+      const answer = await this.#cluster.request(leader, 'data', pinned, input, timeoutMs)
+      const rows = new Map(
+        answer.responses.map(({ name, partitionResponses }) => [
+          name,
+          new Map(partitionResponses.map((row) => [row.index, row])),
+        ]),
+      )
+      for (const flight of flights) {
+        const row = rows.get(flight.lane.topic)?.get(flight.lane.partition)
+        if (row) this.#settle(flight, row)
+        else this.#retry(flight, new Error('The answer does not name the partition.'))
       }
     } catch (error) {
       if (isForGood(error)) this.#options.onRefused(error)
-      for (const lane of lanes) this.#retry(lane, error)
+      for (const flight of flights) if (flight.batch.isFlying) this.#retry(flight, error)
     }
   }
 
   /** No longer than the call that waits longest: after that nobody cares, and the lane must be free again. */
-  #requestTimeoutMs(lanes: readonly PartitionLane[]): number {
+  #requestTimeoutMs(flights: readonly Flight[]): number {
     let lastDeadlineMs = 0
-    for (const { batch } of lanes)
-      for (const { call } of (batch as OutgoingBatch).records)
-        lastDeadlineMs = Math.max(lastDeadlineMs, call.deadlineMs)
+    for (const { batch } of flights) lastDeadlineMs = Math.max(lastDeadlineMs, batch.lastDeadlineMs)
     const leftMs = Math.ceil(lastDeadlineMs - this.#cluster.clock.monotonicMs())
     return Math.min(this.#cluster.requestTimeoutMs, Math.max(1_000, leftMs))
   }
 
-  /**
-   * Forgets a batch that every caller has given up on. When the broker may have appended it, the sequence is in doubt, so the lane
-   * goes on under a new identity.
-   */
-  #dropUnwanted(lane: PartitionLane): void {
-    const batch = lane.batch
-    if (!batch?.records.every(({ call }) => call.isSettled)) return
-    for (const record of batch.records) this.#release(record)
-    lane.batch = undefined
-    if (batch.mayBeApplied) this.#forgetIdentity(lane, batch)
-  }
-
-  #forgetIdentity(lane: PartitionLane, batch: OutgoingBatch): void {
-    this.#ids.discard(batch.identity)
-    lane.identity = undefined
-  }
-
-  /** The lane's batch: the one that waits for its next attempt, or a new one of its next records. */
-  #load(
-    lane: PartitionLane,
-    fresh: ProducerIdentity | undefined,
-    limitBytes: number,
-  ): OutgoingBatch | undefined {
-    if (lane.batch) return lane.batch
-    if (!lane.identity) {
-      assert(fresh, 'a lane without identity is sent only when a new identity is at hand')
-      lane.identity = fresh
-      lane.nextSequence = 0
-    }
-    const records = lane.take(limitBytes, (record) => this.#release(record))
-    if (records.length === 0) {
-      if (!lane.hasWork) this.#ready.delete(lane)
-      return undefined
-    }
-    const bytes = this.#encode(records, lane.identity, lane.nextSequence)
-    if (!bytes) return undefined
-    lane.batch = {
-      records,
-      bytes,
-      identity: lane.identity,
-      baseSequence: lane.nextSequence,
-      failedAttempts: 0,
-      mayBeApplied: false,
-    }
-    return lane.batch
-  }
-
-  /** `undefined` when they cannot be encoded, which fails their calls. */
-  #encode(
-    records: readonly QueuedRecord[],
-    identity: ProducerIdentity,
-    baseSequence: number,
-  ): Buffer | undefined {
-    try {
-      this.#builder.reset()
-      for (const { key, value, headers, timestampMs } of records)
-        this.#builder.add(key, value, headers, timestampMs)
-      const { codec } = this.#options
-      const transactional = this.#ids.transaction !== undefined
-      return Buffer.from(this.#builder.build({ codec, ...identity, baseSequence, transactional }))
-    } catch (error) {
-      for (const record of records) {
-        this.#release(record)
-        record.call.fail(unencodable(error))
+  /** The batch that the lane sends now, stamped: one that was sent before and goes out as it was, or the next that waits. */
+  #load(lane: PartitionLane): OutgoingBatch | undefined {
+    this.#dropUnresolved(lane)
+    for (;;) {
+      const batch = lane.candidate()
+      if (!batch) {
+        this.#accumulator.rotate(lane)
+        return undefined
       }
-      return undefined
+      if (lane.unresolved[0] === batch) return batch
+      if (!lane.identity && !this.#identity) {
+        this.#askIdentity() // It was discarded a moment ago.
+        return undefined
+      }
+      batch.isFull = true
+      const wanted = this.#withoutUnwanted(lane, batch)
+      if (!wanted) continue
+      this.#stamp(lane, wanted)
+      lane.launch(wanted)
+      return wanted
     }
   }
 
-  #settle(lane: PartitionLane, answer: PartitionAnswer): void {
-    const batch = lane.batch as OutgoingBatch
-    const error = (): KafkaError =>
-      brokerError(`Sending to "${lane.topic}" partition ${lane.partition}`, answer.errorCode, {
-        topic: lane.topic,
-        partition: lane.partition,
-        brokerMessage: answer.errorMessage,
-      })
-    switch (produceOutcome(answer.errorCode)) {
-      case 'appended':
-        return this.#appended(lane, batch, answer)
-      case 'retry':
-        return this.#retry(lane, error())
-      case 'renew':
-        if (this.#ids.transaction) return this.#refuse(lane, batch, batch.records, error())
-        return this.#renew(lane, batch, answer.errorCode)
-      case 'split':
-        return this.#refuseSome(lane, batch, answer, error())
-      case 'refuse':
-        return this.#refuse(lane, batch, batch.records, error())
+  #stamp(lane: PartitionLane, batch: OutgoingBatch): void {
+    if (!lane.identity) {
+      lane.beginAnew()
+      lane.identity = this.#identity as ProducerIdentity
     }
+    const { identity } = lane
+    const { codec } = this.#options
+    const transactional = this.#ids.transaction !== undefined
+    const baseSequence = identity.producerId < 0 ? -1 : lane.nextSequence
+    batch.stamp({ codec, identity, baseSequence, transactional })
   }
 
-  #appended(lane: PartitionLane, batch: OutgoingBatch, answer: PartitionAnswer): void {
-    const { topic, partition } = lane
+  /** A waiting batch without the records whose calls have failed; `undefined` where none is left. */
+  #withoutUnwanted(lane: PartitionLane, batch: OutgoingBatch): OutgoingBatch | undefined {
+    if (!batch.hasUnwanted) return batch
+    lane.waiting.shift()
+    const left = batch.isUnwanted
+      ? undefined
+      : this.#part(batch, (delta) => !batch.isUnwantedAt(delta))
+    this.#accumulator.release(batch)
+    if (left) lane.waiting.unshift(left)
+    return left
+  }
+
+  /** Some of a batch's records as a batch of their own; `undefined` for none. */
+  #part(batch: OutgoingBatch, isKept: (delta: number) => boolean): OutgoingBatch | undefined {
+    const part = batch.copyTo(this.#accumulator.newBatch(), isKept)
+    this.#accumulator.adopt(part)
+    if (part.recordCount > 0) return part
+    this.#accumulator.release(part)
+    return undefined
+  }
+
+  /**
+   * Forgets batches that were sent and that every caller has given up on, from the first on. One is kept while a later batch may be with
+   * the broker and is still waited for: only in its place in the order can that one be told from a new one.
+   */
+  #dropUnresolved(lane: PartitionLane): void {
+    const first = lane.unresolved[0]
+    if (!first?.isUnwanted || lane.isFlying) return
+    if (lane.unresolved.some((batch) => batch.mayBeApplied && !batch.isUnwanted)) return
+    const unwanted = lane.unresolved.filter((batch) => batch.isUnwanted)
+    const isInDoubt = lane.takeBack([])
+    for (const batch of unwanted) {
+      const at = lane.waiting.indexOf(batch)
+      if (at >= 0) lane.waiting.splice(at, 1)
+      this.#accumulator.release(batch)
+    }
+    if (!lane.hasWork) this.#accumulator.ready.delete(lane)
+    if (isInDoubt) this.#forgetIdentity(lane)
+  }
+
+  #forgetIdentity(lane: PartitionLane): void {
+    const { identity } = lane
+    lane.beginAnew()
+    if (!identity) return
+    this.#ids.discard(identity)
+    if (this.#identity?.producerId === identity.producerId) this.#identity = undefined
+  }
+
+  #settle(flight: Flight, answer: PartitionAnswer): void {
+    const { lane, batch } = flight
+    const outcome = produceOutcome(answer.errorCode)
     // A repetition so late that the broker has forgotten the offset is told by its own code; -1 means unknown, as in Java.
-    const isOffsetKnown = answer.errorCode === code.NONE
-    batch.records.forEach((record, delta) => {
-      this.#release(record)
-      const offset = isOffsetKnown ? answer.baseOffset + BigInt(delta) : -1n
-      record.call.acknowledge(record.index, { topic, partition, offset })
-    })
-    lane.nextSequence = nextSequence(batch.baseSequence, batch.records.length)
-    lane.batch = undefined
-    if (!lane.hasWork) this.#ready.delete(lane)
-    this.#sent.add(batch.records.length, { topic })
+    if (outcome === 'appended')
+      return this.#appended(flight, answer.errorCode === code.NONE ? Number(answer.baseOffset) : -1)
+    const error = brokerError(
+      `Sending to "${lane.topic}" partition ${lane.partition}`,
+      answer.errorCode,
+      { topic: lane.topic, partition: lane.partition, brokerMessage: answer.errorMessage },
+    )
+    // Behind a batch that has not arrived every other one is out of order: it says nothing about the batch itself.
+    if (outcome === 'retry' || lane.unresolved[0] !== batch)
+      return this.#retry(flight, error, outcome === 'retry')
+    batch.isFlying = false
+    batch.verdict = () => {
+      if (outcome === 'renew' && !this.#ids.transaction) this.#renew(flight, answer.errorCode)
+      else if (outcome === 'split') this.#refuseSome(flight, answer, error)
+      else this.#refuse(flight, () => true, error)
+    }
+    this.#judge(lane)
   }
 
-  /** The batch goes out again as it is, which the broker can tell from a new one should it have this one already. */
-  #retry(lane: PartitionLane, cause: unknown): void {
-    const batch = lane.batch as OutgoingBatch
-    const wasNeverSent = isNeverSent(cause)
-    if (!wasNeverSent) batch.mayBeApplied = true
+  /** Carries out what an answer asks for once nothing of the lane is under way, because sequences change by it. */
+  #judge(lane: PartitionLane): void {
+    const first = lane.unresolved[0]
+    if (!first?.verdict || lane.isFlying) return
+    const { verdict } = first
+    first.verdict = undefined
+    verdict()
+  }
+
+  #appended({ lane, batch }: Flight, baseOffset: number): void {
+    batch.isFlying = false
+    lane.isProven = batch.baseSequence >= 0
+    batch.acknowledge(lane.partition, baseOffset)
+    this.#sent.add(batch.recordCount, { topic: lane.topic })
+    lane.resolve(batch)
+    this.#accumulator.release(batch)
+    if (!lane.hasWork) this.#accumulator.ready.delete(lane)
+    this.#judge(lane)
+  }
+
+  /**
+   * The batch goes out again as it is, which the broker can tell from a new one should it have this one already.
+   * @param isUnknown false when the answer says that this attempt was not appended
+   */
+  #retry({ lane, batch }: Flight, cause: unknown, isUnknown = true): void {
+    batch.isFlying = false
+    if (isUnknown && !isNeverSent(cause)) batch.mayBeApplied = true
     batch.failedAttempts++
     this.#retries.add(1, { topic: lane.topic })
-    this.#postpone(lane, batch.failedAttempts, cause)
-    this.#metadata.want(lane.topic)
+    if (lane.unresolved[0] === batch) {
+      this.#postpone(lane, batch.failedAttempts, cause)
+      this.#metadata.want(lane.topic)
+    }
+    this.#judge(lane)
+    this.#dropUnresolved(lane)
   }
 
   #postpone(lane: PartitionLane, attempt: number, cause: unknown): void {
@@ -369,7 +425,7 @@ export class ProduceSender {
    * The broker has lost this producer's sequence: its log was cut, or the producer's state there has expired. It said so instead of
    * appending, so the records go out again under a new producer id.
    */
-  #renew(lane: PartitionLane, batch: OutgoingBatch, errorCode: number): void {
+  #renew({ lane, batch }: Flight, errorCode: number): void {
     this.#cluster.logger.warn(
       'broker does not know the producer sequence, taking a new producer id',
       {
@@ -379,70 +435,58 @@ export class ProduceSender {
         mayBeApplied: batch.mayBeApplied,
       },
     )
-    this.#forgetIdentity(lane, batch)
-    this.#takeApart(lane, batch, batch.records)
+    lane.takeBack([batch])
+    this.#forgetIdentity(lane)
   }
 
   /** The fault lies with some records of the batch: those the broker names are refused, else halves are tried by themselves. */
-  #refuseSome(
-    lane: PartitionLane,
-    batch: OutgoingBatch,
-    answer: PartitionAnswer,
-    error: KafkaError,
-  ): void {
-    const named = answer.recordErrors.flatMap(({ batchIndex }) => batch.records[batchIndex] ?? [])
-    if (named.length > 0) return this.#refuse(lane, batch, named, error)
-    if (batch.records.length === 1) return this.#refuse(lane, batch, batch.records, error)
-    const half = Math.ceil(batch.records.length / 2)
-    this.#takeApart(lane, batch, batch.records.slice(0, half), batch.records.slice(half))
+  #refuseSome(flight: Flight, answer: PartitionAnswer, error: KafkaError): void {
+    const { batch } = flight
+    const named = new Set(answer.recordErrors.map(({ batchIndex }) => batchIndex))
+    if (named.size > 0) return this.#refuse(flight, (delta) => named.has(delta), error)
+    if (batch.recordCount === 1) return this.#refuse(flight, () => true, error)
+    const half = Math.ceil(batch.recordCount / 2)
+    this.#takeApart(flight, [(delta) => delta < half, (delta) => delta >= half])
   }
 
   /** Fails the calls of the records that are refused; the other records of the batch go out again. */
-  #refuse(
-    lane: PartitionLane,
-    batch: OutgoingBatch,
-    refused: readonly QueuedRecord[],
-    cause: KafkaError,
-  ): void {
-    this.#ids.transaction?.fail(cause)
-    for (const { call, index } of refused)
-      call.fail(
-        new KafkaError(
-          'MR_KAFKA_RECORD_REFUSED',
-          `Record ${index} for topic "${lane.topic}" was refused with ${String(cause.details['errorName'])}; it will never be taken as it is. Records of the same call that were sent before may be on the topic.`,
-          { ...cause.details, index },
-          { cause },
-        ),
+  #refuse(flight: Flight, isRefused: (delta: number) => boolean, cause: KafkaError): void {
+    const { lane, batch } = flight
+    for (let delta = 0; delta < batch.recordCount; delta++) {
+      if (!isRefused(delta)) continue
+      const index = batch.indexAt(delta)
+      const error = new KafkaError(
+        'MR_KAFKA_RECORD_REFUSED',
+        `Record ${index} for topic "${lane.topic}" was refused with ${String(cause.details['errorName'])}; it will never be taken as it is. Records of the same call that were sent before may be on the topic.`,
+        { ...cause.details, index },
+        { cause },
       )
-    this.#takeApart(lane, batch, batch.records)
+      batch.failAt(delta, error)
+    }
+    this.#takeApart(flight, [(delta) => !batch.isUnwantedAt(delta)])
+    this.#ids.transaction?.fail(cause)
   }
 
   /**
    * Ends a batch whose records go out again in these pieces. The attempt that was answered did not use its sequence, but an earlier one
    * may have: then the next batch under it would be taken for a repetition, and be dropped as if it had been appended.
    */
-  #takeApart(
-    lane: PartitionLane,
-    batch: OutgoingBatch,
-    ...pieces: readonly (readonly QueuedRecord[])[]
-  ): void {
-    if (batch.mayBeApplied) this.#forgetIdentity(lane, batch)
-    lane.batch = undefined
-    lane.giveBack(...pieces)
-  }
-
-  #release(record: QueuedRecord): void {
-    this.#bufferedBytes -= record.sizeBytes
+  #takeApart({ lane, batch }: Flight, pieces: readonly ((delta: number) => boolean)[]): void {
+    const parts = pieces.flatMap((isKept) => this.#part(batch, isKept) ?? [])
+    const isInDoubt = lane.takeBack(parts)
+    this.#accumulator.release(batch)
+    if (!lane.hasWork) this.#accumulator.ready.delete(lane)
+    if (isInDoubt) this.#forgetIdentity(lane)
   }
 }
 
-function topicDataOf(lanes: readonly PartitionLane[]) {
-  const topics = Map.groupBy(lanes, (lane) => lane.topic)
+function topicDataOf(flights: readonly Flight[]) {
+  const topics = Map.groupBy(flights, ({ lane }) => lane.topic)
   return [...topics].map(([name, ofTopic]) => ({
     name,
-    partitionData: ofTopic.map(({ partition, batch }) => ({
-      index: partition,
-      records: (batch as OutgoingBatch).bytes,
+    partitionData: ofTopic.map(({ lane, batch }) => ({
+      index: lane.partition,
+      records: batch.bytes,
     })),
   }))
 }

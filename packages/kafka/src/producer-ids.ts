@@ -1,7 +1,7 @@
 import { expectNone } from './broker-error.ts'
 import type { Cluster } from './cluster.ts'
 import type { KafkaError } from './errors.ts'
-import type { ProducerIdentity } from './partition-lane.ts'
+import type { ProducerIdentity } from './outgoing-batch.ts'
 import { retrying } from './retrying.ts'
 import type { TopicPartition } from './types.ts'
 import { wire } from './wire.ts'
@@ -69,4 +69,10 @@ export class ProducerIds implements SendingIdentity {
     }
     return this.#present
   }
+}
+
+/** For acks other than all: the broker tells no repetition from a new batch. */
+export const notIdempotent: SendingIdentity = {
+  current: async () => ({ producerId: -1, producerEpoch: -1 }),
+  discard: () => {},
 }

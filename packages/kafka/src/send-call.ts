@@ -4,9 +4,13 @@ import type { RecordMetadata } from './types.ts'
 /** One `send` under way: collects where its records went and settles once, when all are acknowledged or one has failed. */
 export class SendCall {
   readonly deadlineMs: number
-  readonly settled: Promise<readonly RecordMetadata[]>
-  readonly #rows: RecordMetadata[]
-  readonly #resolve: (rows: readonly RecordMetadata[]) => void
+  /** Without a value: what was acknowledged stands in `partitions` and `offsets`. */
+  readonly settled: Promise<void>
+  /** By the record's place in the call. */
+  readonly partitions: Int32Array
+  /** -1 where the broker did not tell. Offsets fit into a double up to 2^53. */
+  readonly offsets: Float64Array
+  readonly #resolve: () => void
   readonly #reject: (error: KafkaError) => void
   #remaining: number
   #isSettled = false
@@ -15,8 +19,9 @@ export class SendCall {
   constructor(recordCount: number, deadlineMs: number) {
     this.deadlineMs = deadlineMs
     this.#remaining = recordCount
-    this.#rows = Array.from({ length: recordCount })
-    const { promise, resolve, reject } = Promise.withResolvers<readonly RecordMetadata[]>()
+    this.partitions = new Int32Array(recordCount)
+    this.offsets = new Float64Array(recordCount)
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
     this.settled = promise
     this.#resolve = resolve
     this.#reject = reject
@@ -27,18 +32,28 @@ export class SendCall {
     return this.#isSettled
   }
 
-  acknowledge(index: number, row: RecordMetadata): void {
+  acknowledge(index: number, partition: number, offset: number): void {
     if (this.#isSettled) return
-    this.#rows[index] = row
+    this.partitions[index] = partition
+    this.offsets[index] = offset
     if (--this.#remaining > 0) return
     this.#isSettled = true
-    this.#resolve(this.#rows)
+    this.#resolve()
   }
 
   fail(error: KafkaError): void {
     if (this.#isSettled) return
     this.#isSettled = true
     this.#reject(error)
+  }
+
+  /** One row per record, in the order given. */
+  rows(topicOf: (index: number) => string): readonly RecordMetadata[] {
+    return Array.from(this.partitions, (partition, index) => ({
+      topic: topicOf(index),
+      partition,
+      offset: BigInt(this.offsets[index] as number),
+    }))
   }
 }
 

@@ -7,7 +7,7 @@ import { brokerError, code, isCoordinatorMoved, isMembershipOver } from './broke
 import type { Cluster } from './cluster.ts'
 import { isNeverSent, KafkaError } from './errors.ts'
 import { generationOver } from './group-coordinator.ts'
-import type { ProducerIdentity } from './partition-lane.ts'
+import type { ProducerIdentity } from './outgoing-batch.ts'
 import { retrying } from './retrying.ts'
 import type { GroupMetadata, TopicPartition, TopicPartitionOffset } from './types.ts'
 import { optionalWire, wire } from './wire.ts'

@@ -9,7 +9,7 @@ import { code } from './broker-error.ts'
 import { KafkaError } from './errors.ts'
 import { badOption, integerOption } from './options.ts'
 import { partitionKey } from './offsets.ts'
-import type { ProducerIdentity } from './partition-lane.ts'
+import type { ProducerIdentity } from './outgoing-batch.ts'
 import { closedError, ProduceEngine } from './produce-engine.ts'
 import type { SendingIdentity, SendingTransaction } from './producer-ids.ts'
 import {
@@ -20,8 +20,10 @@ import {
 import { assertMove, TransactionState } from './transaction-state.ts'
 import type {
   GroupMetadata,
+  ProducerColumns,
   ProducerRecord,
   RecordMetadata,
+  SentColumns,
   TopicPartition,
   TopicPartitionOffset,
   TransactionalProducer,
@@ -65,6 +67,8 @@ class KafkaTransactionalProducer
     const { transactionalId } = options
     if (transactionalId === '')
       throw badOption('transactionalId', transactionalId, 'must not be empty')
+    if ((options.acks ?? 'all') !== 'all')
+      throw badOption('acks', options.acks, "must be 'all' for transactions")
     this.transactionalId = transactionalId
     const timeoutMs = integerOption('transactionTimeoutMs', options.transactionTimeoutMs, {
       min: 1,
@@ -96,6 +100,10 @@ class KafkaTransactionalProducer
     return this.#within('send', () => this.#engine.send(records))
   }
 
+  sendColumns(columns: ProducerColumns): Promise<SentColumns> {
+    return this.#within('sendColumns', () => this.#engine.sendColumns(columns))
+  }
+
   sendOffsets(offsets: readonly TopicPartitionOffset[], group: GroupMetadata): Promise<void> {
     return this.#within('sendOffsets', () => this.#sendOffsets(offsets, group))
   }
@@ -103,7 +111,8 @@ class KafkaTransactionalProducer
   async commit(): Promise<void> {
     if (this.#state !== TransactionState.IN_DOUBT) {
       this.#refuseUnless(this.#state === TransactionState.OPEN, 'commit')
-      await this.#settleWork()
+      this.#engine.setFlushing(true)
+      await this.#settleWork().finally(() => this.#engine.setFlushing(false))
       this.#refuseUnless(this.#state === TransactionState.OPEN, 'commit')
     }
     const wasInDoubt = this.#state === TransactionState.IN_DOUBT

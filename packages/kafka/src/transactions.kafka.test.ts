@@ -14,10 +14,7 @@ import {
 const produceKey = 0
 const endTxnKey = 26
 
-/** The embedded broker's transactions are on their way (packages/broker/GAPS.md). */
-const backends = (await kafkaBackends()).filter(({ name }) => name !== 'embedded broker')
-
-for (const backend of backends)
+for (const backend of await kafkaBackends())
   describe(`transactional producer on ${backend.name}`, () => {
     let kafka: RunningKafka
     let options: KafkaOptions

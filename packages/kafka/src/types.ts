@@ -72,8 +72,45 @@ export interface ProducerOptions extends KafkaOptions {
   readonly compression?: Compression
   /** Upper bound of one produce request's records, bytes. Default 1,000,000 (the broker's default limit is 1,048,588). */
   readonly batchSizeBytes?: number
+  /**
+   * How long a batch that is not full waits for more records, ms. Default 0: records gather while requests are under way, and go out
+   * at once where none is.
+   */
+  readonly lingerMs?: number
+  /** Most bytes of records that wait or are under way; further calls wait for room within `deliveryTimeoutMs`. Default 32 MiB. */
+  readonly bufferSizeBytes?: number
+  /** Produce requests under way at one broker, 1 to 5. Default 5. Order is kept whatever it is. */
+  readonly maxInFlight?: number
+  /**
+   * Who has to have the records before a call resolves: all in-sync replicas, the leader, or (0) nobody. Default 'all'. With 1 and 0 the
+   * producer is not idempotent: a retry may double records; with 0 losses are not noticed and offsets are -1.
+   */
+  readonly acks?: 'all' | 1 | 0
   /** How long one `send` may take in all, with its retries, ms. Default 30,000. */
   readonly deliveryTimeoutMs?: number
+}
+
+/**
+ * Records of one topic as columns: cheaper than an object per record. All given columns have one length; a null key goes to the
+ * partition that keyless records stick to at the moment.
+ */
+export interface ProducerColumns {
+  readonly topic: string
+  readonly values: readonly (string | Uint8Array | null)[]
+  readonly keys?: readonly (string | Uint8Array | null)[]
+  /** One for all, or one per record. */
+  readonly partitions?: number | ArrayLike<number>
+  /** ms since the epoch; one for all, or one per record. Now by default. */
+  readonly timestampsMs?: number | ArrayLike<number>
+  /** The same for all records. */
+  readonly headers?: readonly RecordHeader[]
+}
+
+/** Where the broker put the records of a {@link ProducerColumns}, by their place there. */
+export interface SentColumns {
+  readonly partitions: Int32Array
+  /** Exact up to 2^53; -1 where the broker did not tell. */
+  readonly offsets: Float64Array
 }
 
 /** Sends records: idempotent, acks from all replicas, order per partition kept through retries. */
@@ -87,6 +124,12 @@ export interface Producer extends AsyncDisposable {
   send(records: readonly ProducerRecord[]): Promise<readonly RecordMetadata[]>
   /** Waits for what is under way, then closes. Idempotent. */
   close(): Promise<void>
+}
+
+/** What `createProducer` makes; users that need no columns ask for a {@link Producer}. */
+export interface ColumnarProducer extends Producer {
+  /** As `send`, for many records of one topic at the least cost. */
+  sendColumns(columns: ProducerColumns): Promise<SentColumns>
 }
 
 export interface TransactionalProducerOptions extends ProducerOptions {
@@ -125,6 +168,8 @@ export interface TransactionalProducer extends AsyncDisposable {
    * @throws KafkaError `MR_KAFKA_WRONG_STATE` outside a transaction
    */
   send(records: readonly ProducerRecord[]): Promise<readonly RecordMetadata[]>
+  /** As {@link ColumnarProducer.sendColumns}, within the transaction. */
+  sendColumns(columns: ProducerColumns): Promise<SentColumns>
   /** Commits a group's offsets as part of the transaction. Need not be awaited, as `send`. */
   sendOffsets(offsets: readonly TopicPartitionOffset[], group: GroupMetadata): Promise<void>
   /**
