@@ -72,15 +72,20 @@ async function askLeaders<Row extends TopicPartition>(
       }),
     ),
   )
-  return answers.flatMap(({ topics }) =>
-    topics.flatMap(({ name: topic, partitions: rows }) =>
-      rows.map(({ partitionIndex: partition, errorCode, offset, timestamp }) => {
+  const found = new Map<string, { readonly offset: bigint; readonly timestamp: bigint }>()
+  for (const { topics } of answers)
+    for (const { name: topic, partitions: rows } of topics)
+      for (const { partitionIndex: partition, errorCode, offset, timestamp } of rows) {
         const what = `Asking for offsets of "${topic}" partition ${partition}`
         expectNone(what, errorCode, { topic, partition })
-        return { topic, partition, offset, timestamp }
-      }),
-    ),
-  )
+        found.set(partitionKey({ topic, partition }), { offset, timestamp })
+      }
+  // Brokers answer in an order of their own.
+  return partitions.map(({ topic, partition }) => {
+    const row = found.get(partitionKey({ topic, partition }))
+    assert(row, 'ListOffsets answers for every partition that was asked for')
+    return { topic, partition, ...row }
+  })
 }
 
 /** What a group has committed. */
