@@ -6,6 +6,8 @@ import type { Peer, Peers } from './peers.ts'
 
 export interface Sizes {
   readonly rounds: number
+  /** How many of the record sizes are measured. */
+  readonly recordSizes: number
   /** Records of 200 B per run of a fast client; a fifth of them of 1 KB. */
   readonly produceRecords: number
   readonly consumeRecords: number

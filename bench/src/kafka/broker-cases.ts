@@ -77,7 +77,8 @@ export class BrokerLoadCase implements BenchCase {
       addMemory(run, names.idle, broker, 'rssMb')
       const java = javaOf(run)
       if (java === undefined) continue
-      for (const size of recordSizes) await this.#load(broker, java, size, round)
+      for (const size of recordSizes.slice(0, run.sizes.recordSizes))
+        await this.#load(broker, java, size, round)
       await this.#transact(broker, java, round)
       addMemory(run, names.afterLoad, broker, 'maxRssMb')
     }
