@@ -33,6 +33,8 @@ export interface BrokerStateOptions {
   readonly autoCreateTopics?: boolean
   readonly defaultPartitions?: number
   readonly initialRebalanceDelayMs?: number
+  readonly transactionVersion?: 1 | 2
+  readonly transactionMarkerDelayMs?: number
   readonly security?: SecurityOptions
   readonly clock?: Clock
   /** For what waits for the device; the same clock unless that one stands still. */
@@ -69,6 +71,8 @@ export class BrokerState {
   readonly fetchSessions: FetchSessions
   readonly producerIds: ProducerIds
   readonly transactions: TransactionCoordinator
+  /** What clients are switched to [transaction.version]. */
+  readonly transactionVersion: 1 | 2
   #clusterId = ''
   #isClosed = false
   #compactionTimer: Timer | undefined
@@ -111,6 +115,7 @@ export class BrokerState {
     })
     this.fetchSessions = new FetchSessions(this.clock)
     this.producerIds = new ProducerIds((record) => this.journal.append([record]))
+    this.transactionVersion = options.transactionVersion ?? 2
     this.transactions = new TransactionCoordinator({
       clock: this.clock,
       logger: this.logger,
@@ -119,6 +124,7 @@ export class BrokerState {
       topics: this.topics,
       groups: this.groups,
       producerIds: this.producerIds,
+      markerDelayMs: options.transactionMarkerDelayMs ?? 0,
       journal,
     })
     this.disk.makeDirectory(this.directory)

@@ -36,6 +36,16 @@ export interface BrokerOptions {
   readonly security?: SecurityOptions
   /** How long a group that was empty waits for further members, ms. Default 0; Kafka has 3,000. */
   readonly initialRebalanceDelayMs?: number
+  /**
+   * The version of transactions that clients are switched to [transaction.version]: 2, the default (KIP-890: every end raises the epoch), or 1,
+   * as brokers before Apache Kafka 4. Clients that know only version 1 use that in any case.
+   */
+  readonly transactionVersion?: 1 | 2
+  /**
+   * EndTxn is answered when the end is decided, and the markers follow so much later, ms, as they do in Apache Kafka: meanwhile clients
+   * meet CONCURRENT_TRANSACTIONS. Default 0: markers first. For tests of clients.
+   */
+  readonly transactionMarkerDelayMs?: number
   /** Run in a worker thread of its own (default true), so that pauses of the application do not become latency of the broker. */
   readonly worker?: boolean
   readonly logger?: Logger
@@ -78,13 +88,25 @@ export function checkOptions(options: BrokerOptions): void {
     faults.push(
       "a clock of your own needs worker: false, since it cannot cross threads; 'virtual' can",
     )
-  faults.push(...faultsOfControl(options))
+  faults.push(...faultsOfControl(options), ...faultsOfTransactions(options))
   if (faults.length === 0) return
   throw new BrokerError(
     'MR_BROKER_BAD_OPTION',
     `The broker was not started: ${faults.join('; ')}.`,
     { faults },
   )
+}
+
+function faultsOfTransactions({
+  transactionVersion = 2,
+  transactionMarkerDelayMs = 0,
+}: BrokerOptions): string[] {
+  const faults: string[] = []
+  if (![1, 2].includes(transactionVersion))
+    faults.push(`transactionVersion ${String(transactionVersion)} is not 1 or 2`)
+  if (!(transactionMarkerDelayMs >= 0))
+    faults.push(`transactionMarkerDelayMs ${transactionMarkerDelayMs} is not a number of 0 or more`)
+  return faults
 }
 
 function faultsOfControl({

@@ -3,6 +3,7 @@ import { after, before, test } from 'node:test'
 import { systemClock, uuidv7 } from '@millrace/core'
 import { eventually } from '@millrace/core/testing'
 import {
+  apiVersionsApi,
   createTopicsApi,
   deleteRecordsApi,
   deleteTopicsApi,
@@ -282,6 +283,18 @@ test('transaction: a topic deleted in it does not keep it from ending', async ()
   await producer.end(true)
   await eventually('the other topic shows it', async () => (await committedValues(kept)).length > 0)
   assert.deepEqual(await committedValues(kept), ['b'])
+})
+
+test('transaction v2: a finalized feature tells of it; what is supported, from 0 on, is not told before ApiVersions v4', async () => {
+  for (const version of [3, 4]) {
+    const software = { clientSoftwareName: 'wire', clientSoftwareVersion: '1' }
+    const answer = await client.call(apiVersionsApi, version, software)
+    const isFeature = ({ name }: { name: string }): boolean => name === 'transaction.version'
+    assert.equal(answer.finalizedFeatures.find(isFeature)?.maxVersionLevel, 2)
+    assert.ok(answer.finalizedFeaturesEpoch >= 0n)
+    const supported = answer.supportedFeatures.find(isFeature)
+    assert.equal(supported?.maxVersion, version === 3 ? undefined : 2)
+  }
 })
 
 test('transaction v2: partitions and offsets join by themselves, and every end raises the epoch', async () => {

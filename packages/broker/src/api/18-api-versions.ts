@@ -5,18 +5,18 @@ import { serve, type ServedApi } from './served-api.ts'
  * ApiVersions (key 18), versions 0–4: what `registry.ts` holds. The connection answers an unknown version itself, in version 0 with error
  * 35 and the list filled (KIP-511): Java and platformatic read that and come again lower.
  *
- * The finalized feature `transaction.version` 2 switches clients to transactions v2 (KIP-890); version ranges alone do not. What is supported
- * is told from v4 on: its minimum is 0, which crashes older Java clients (KAFKA-17011).
+ * The finalized feature `transaction.version` switches clients to transactions v2 (KIP-890); version ranges alone do not. What is supported is
+ * told from v4 on: its minimum is 0, which crashes older Java clients (KAFKA-17011).
  */
 export const apiVersions = serve({
   api: apiVersionsApi,
   versions: [0, 4],
-  handle: (request, { version, served }) => {
+  handle: (request, { broker, version, served }) => {
     const isNamed =
       version < 3 ||
       (isSoftwareName(request.clientSoftwareName) && isSoftwareName(request.clientSoftwareVersion))
     return isNamed
-      ? { ...listOf(served, errorCodes.NONE), ...(version >= 3 ? featuresOf(version) : {}) }
+      ? { ...listOf(served, errorCodes.NONE), ...featuresOf(version, broker.transactionVersion) }
       : { errorCode: errorCodes.INVALID_REQUEST, apiKeys: [] }
   },
 })
@@ -37,13 +37,14 @@ function listOf(served: Iterable<ServedApi>, errorCode: number): ApiVersionsResp
   }
 }
 
-function featuresOf(version: number): Partial<ApiVersionsResponseInput> {
+function featuresOf(version: number, level: number): Partial<ApiVersionsResponseInput> {
+  if (version < 3) return {}
   const name = 'transaction.version'
   const supported = { supportedFeatures: [{ name, minVersion: 0, maxVersion: 2 }] }
   return {
     ...(version >= 4 ? supported : {}),
     finalizedFeaturesEpoch: 0n,
-    finalizedFeatures: [{ name, minVersionLevel: 2, maxVersionLevel: 2 }],
+    finalizedFeatures: [{ name, minVersionLevel: level, maxVersionLevel: level }],
   }
 }
 

@@ -22,9 +22,11 @@ interface Bench {
   readonly restart: () => Bench
 }
 
-async function bench(disk = new MemoryDisk(), clock = new SimulatedClock(testTimeMs)) {
-  const state = BrokerState.open({ directory: 'data', disk, clock })
-  if (state.topics.byName('t') === undefined) await state.topics.create('t', 1, new Map())
+async function bench(transactionMarkerDelayMs = 0): Promise<Bench> {
+  const disk = new MemoryDisk()
+  const clock = new SimulatedClock(testTimeMs)
+  const state = BrokerState.open({ directory: 'data', disk, clock, transactionMarkerDelayMs })
+  await state.topics.create('t', 1, new Map())
   return describe(state, disk, clock)
 }
 
@@ -190,8 +192,7 @@ test('coordinator: what is decided gets its markers when the disk takes them aga
 })
 
 test('coordinator: delayed markers show clients the timing of Apache Kafka', async () => {
-  const at = await bench()
-  at.transactions.markerDelayMs = 500
+  const at = await bench(500)
   const claim = await begin(at)
   write(at, claim)
   assert.equal((await at.transactions.end(claim, true)).errorCode, 0)
@@ -210,8 +211,7 @@ test('coordinator: delayed markers show clients the timing of Apache Kafka', asy
 })
 
 test('coordinator: a crash before delayed markers is completed at the next start', async () => {
-  const at = await bench()
-  at.transactions.markerDelayMs = 500
+  const at = await bench(500)
   const claim = await begin(at)
   write(at, claim)
   await at.transactions.end(claim, true)

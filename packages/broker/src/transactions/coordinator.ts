@@ -54,11 +54,6 @@ export class TransactionCoordinator {
     return this.#byId.size
   }
 
-  /** Fault for tests: markers follow the answer so much later, as in Apache Kafka; meanwhile CONCURRENT_TRANSACTIONS. */
-  set markerDelayMs(ms: number) {
-    this.#ending.markerDelayMs = ms
-  }
-
   find(transactionalId: string): Transaction | undefined {
     return this.#byId.get(transactionalId)
   }

@@ -16,6 +16,8 @@ export interface TransactionContext {
   readonly topics: Topics
   readonly groups: GroupCoordinator
   readonly producerIds: ProducerIds
+  /** How long after the decision, and the answer, the markers are written, ms. 0: before the answer. */
+  readonly markerDelayMs: number
   /** Called late, because opening the journal needs the transactions for its replay. */
   readonly journal: () => Journal<BrokerRecord>
 }

@@ -29,8 +29,6 @@ export interface EndPlan {
  */
 export class TransactionEnding {
   readonly #context: TransactionContext
-  /** Fault for tests: the answer goes out after the decision, the markers follow so much later, as they do in Apache Kafka. */
-  markerDelayMs = 0
   #isClosed = false
 
   constructor(context: TransactionContext) {
@@ -49,7 +47,8 @@ export class TransactionEnding {
     if (this.#context.fsync === 'group' && plan.isCommit) await this.#syncRecords(transaction)
     this.#decide(transaction, plan)
     if (this.#context.fsync === 'group') await this.#context.journal().durable()
-    if (this.markerDelayMs > 0) this.#completeLater(transaction, this.markerDelayMs, false)
+    const { markerDelayMs } = this.#context
+    if (markerDelayMs > 0) this.#completeLater(transaction, markerDelayMs, false)
     else await this.complete(transaction, false)
   }
 
