@@ -12,6 +12,7 @@ import {
   type Logger,
 } from '@millrace/core'
 import type { Fields, Message, MessageInput } from '@millrace/protocol'
+import type { ClusterBroker } from './admin-types.ts'
 import { BrokerConnection } from './broker-connection.ts'
 import { code, expectNone } from './broker-error.ts'
 import { KafkaError } from './errors.ts'
@@ -126,6 +127,12 @@ export class Cluster {
     )
   }
 
+  /** The brokers as they advertise themselves. @throws KafkaError */
+  async brokers(): Promise<readonly ClusterBroker[]> {
+    const { brokers } = await this.#metadata([])
+    return brokers.map(({ nodeId, host, port, rack }) => ({ nodeId, host, port, rack }))
+  }
+
   /** Node id of the controller. @throws KafkaError */
   async controller(): Promise<number> {
     const { controllerId } = await this.#metadata([])
@@ -150,6 +157,12 @@ export class Cluster {
       connection.serves(optionalWire.txnOffsetCommitInTransaction) &&
       connection.serves(optionalWire.produceInTransaction)
     return isSecond ? 2 : 1
+  }
+
+  /** Whether the broker serves an API in a version that not all do. @throws KafkaError */
+  async serves(nodeId: number, purpose: Purpose, pinned: Pinned<Fields, Fields>): Promise<boolean> {
+    const connection = await this.#connect(this.#addressOf(nodeId), purpose)
+    return connection.serves(pinned)
   }
 
   /** Drops one connection, so that a request that waits at the broker ends at once. */

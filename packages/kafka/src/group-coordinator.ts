@@ -12,7 +12,7 @@ import { KafkaError } from './errors.ts'
 import { committedOffsets, type Committed } from './offsets.ts'
 import type { OffsetToCommit } from './consumer-types.ts'
 import type { TopicPartition } from './types.ts'
-import { wire } from './wire.ts'
+import { optionalWire, wire } from './wire.ts'
 
 const protocolType = 'consumer'
 const leaveTimeoutMs = 2_000
@@ -56,10 +56,12 @@ export class GroupCoordinator {
   /** @throws KafkaError for faults on the way; the answer's error code is the caller's */
   async join(memberId: string, options: JoinOptions): Promise<JoinGroupResponse> {
     const { sessionTimeoutMs, rebalanceTimeoutMs, protocols, reason } = options
+    const node = await this.#find()
+    const newest = optionalWire.joinGroupWithReason
     return this.#cluster.request(
-      await this.#find(),
+      node,
       'join',
-      wire.joinGroup,
+      (await this.#cluster.serves(node, 'join', newest)) ? newest : wire.joinGroup,
       {
         groupId: this.groupId,
         sessionTimeoutMs,
@@ -157,12 +159,15 @@ export class GroupCoordinator {
     const { groupId } = this
     if (memberId === '' || this.#node === undefined || this.instanceId !== null) return
     try {
-      const members = [{ memberId, reason }]
+      const newest = optionalWire.leaveGroupWithReason
+      const pinned = (await this.#cluster.serves(this.#node, 'group', newest))
+        ? newest
+        : wire.leaveGroup
       await this.#cluster.request(
         this.#node,
         'group',
-        wire.leaveGroup,
-        { groupId, members },
+        pinned,
+        { groupId, members: [{ memberId, reason }] },
         leaveTimeoutMs,
       )
     } catch (error) {

@@ -151,34 +151,43 @@ for (const backend of await kafkaBackends())
         assert.equal(watch.lostCount, 0)
       })
 
-    test('a static member that comes back within its session gets its partitions without a rebalance', async () => {
-      const topic = await createTopic(options, 4)
-      const groupId = uniqueName('group')
-      const assignors = ['cooperative-sticky'] as const
-      await using other = await member(topic, { groupId, assignors, instanceId: 'other' })
-      const otherLoop = drain(other)
-      const first = await member(topic, { groupId, assignors, instanceId: 'one' })
-      const firstLoop = drain(first)
-      const isShared = (): boolean => [other, first].every((each) => each.assignment().length === 2)
-      await eventually('shared', isShared, { timeoutMs: 30_000 })
-      const settled = await eventually('settled', async () => {
-        const { generationId } = other.groupMetadata()
-        await delay(500)
-        return generationId === other.groupMetadata().generationId && generationId
+    for (const isLeader of [false, true])
+      test(`a static member that ${isLeader ? 'leads' : 'follows'} and comes back within its session gets its partitions without a rebalance`, async () => {
+        const topic = await createTopic(options, 4)
+        const groupId = uniqueName('group')
+        const assignors = ['cooperative-sticky'] as const
+        // Whoever is alone first leads.
+        const enter = async (instanceId: string) => {
+          const consumer = await member(topic, { groupId, assignors, instanceId })
+          const loop = drain(consumer)
+          await eventually('in the group', () => consumer.groupMetadata().generationId > 0)
+          return { consumer, loop }
+        }
+        const early = await enter(isLeader ? 'one' : 'other')
+        const late = await enter(isLeader ? 'other' : 'one')
+        const { consumer: other, loop: otherLoop } = isLeader ? late : early
+        const { consumer: first, loop: firstLoop } = isLeader ? early : late
+        const isShared = (): boolean =>
+          [other, first].every((each) => each.assignment().length === 2)
+        await eventually('shared', isShared, { timeoutMs: 30_000 })
+        const settled = await eventually('settled', async () => {
+          const { generationId } = other.groupMetadata()
+          await delay(500)
+          return generationId === other.groupMetadata().generationId && generationId
+        })
+        const before = first.assignment()
+        await first.close()
+        await firstLoop
+        await using again = await member(topic, { groupId, assignors, instanceId: 'one' })
+        const againLoop = drain(again)
+        await eventually('it has them back', () => again.assignment().length === 2)
+        const numbers = (rows: typeof before): number[] =>
+          rows.map(({ partition }) => partition).toSorted()
+        assert.deepEqual(numbers(again.assignment()), numbers(before))
+        assert.equal(other.groupMetadata().generationId, settled)
+        await Promise.all([other.close(), again.close()])
+        await Promise.all([otherLoop, againLoop])
       })
-      const before = first.assignment()
-      await first.close()
-      await firstLoop
-      await using again = await member(topic, { groupId, assignors, instanceId: 'one' })
-      const againLoop = drain(again)
-      await eventually('it has them back', () => again.assignment().length === 2)
-      const numbers = (rows: typeof before): number[] =>
-        rows.map(({ partition }) => partition).toSorted()
-      assert.deepEqual(numbers(again.assignment()), numbers(before))
-      assert.equal(other.groupMetadata().generationId, settled)
-      await Promise.all([other.close(), again.close()])
-      await Promise.all([otherLoop, againLoop])
-    })
 
     test('a loop that holds its batch beyond maxPollIntervalMs loses its partitions to others, and comes back', async () => {
       const topic = await createTopic(options, 2)

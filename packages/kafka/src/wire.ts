@@ -10,18 +10,29 @@ import {
   addOffsetsToTxnApi,
   addPartitionsToTxnApi,
   apiVersionsApi,
+  createPartitionsApi,
   createTopicsApi,
+  deleteGroupsApi,
+  deleteRecordsApi,
   deleteTopicsApi,
+  describeClusterApi,
+  describeConfigsApi,
+  describeGroupsApi,
+  describeTransactionsApi,
   endTxnApi,
   fetchApi,
   findCoordinatorApi,
   heartbeatApi,
+  incrementalAlterConfigsApi,
   initProducerIdApi,
   joinGroupApi,
   leaveGroupApi,
+  listGroupsApi,
   listOffsetsApi,
+  listTransactionsApi,
   metadataApi,
   offsetCommitApi,
+  offsetDeleteApi,
   offsetFetchApi,
   produceApi,
   syncGroupApi,
@@ -62,11 +73,23 @@ export const wire = {
 } as const
 
 /**
- * What only some callers send. Transactions in their first version (KIP-98, KIP-447): AddPartitionsToTxn 3 (4 is for brokers),
+ * What only some callers send. Administration: before the new group protocol and topic ids. Transactions in their first version (KIP-98, KIP-447): AddPartitionsToTxn 3 (4 is for brokers),
  * AddOffsetsToTxn 3, EndTxn 3, TxnOffsetCommit 3. In their second (KIP-890), where the cluster has finalized `transaction.version` 2:
  * Produce 12 and TxnOffsetCommit 5 add what they write to the transaction, EndTxn 5 gives the epoch of the next one.
+ * JoinGroup 9 and LeaveGroup 5, of Kafka 3.2, say why (KIP-800), and let a static member that leads come back as leader (KIP-814).
  */
 export const optionalWire = {
+  describeCluster: pin(describeClusterApi, 0),
+  describeConfigs: pin(describeConfigsApi, 4),
+  incrementalAlterConfigs: pin(incrementalAlterConfigsApi, 1),
+  createPartitions: pin(createPartitionsApi, 3),
+  deleteRecords: pin(deleteRecordsApi, 2),
+  listGroups: pin(listGroupsApi, 4),
+  describeGroups: pin(describeGroupsApi, 5),
+  deleteGroups: pin(deleteGroupsApi, 2),
+  offsetDelete: pin(offsetDeleteApi, 0),
+  listTransactions: pin(listTransactionsApi, 0),
+  describeTransactions: pin(describeTransactionsApi, 0),
   addPartitionsToTxn: pin(addPartitionsToTxnApi, 3),
   addOffsetsToTxn: pin(addOffsetsToTxnApi, 3),
   endTxn: pin(endTxnApi, 3),
@@ -74,4 +97,6 @@ export const optionalWire = {
   produceInTransaction: pin(produceApi, 12),
   endTxnWithBump: pin(endTxnApi, 5),
   txnOffsetCommitInTransaction: pin(txnOffsetCommitApi, 5),
+  joinGroupWithReason: pin(joinGroupApi, 9),
+  leaveGroupWithReason: pin(leaveGroupApi, 5),
 } as const
