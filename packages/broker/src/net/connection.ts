@@ -21,14 +21,13 @@ import {
 } from '../api/served-api.ts'
 import type { BrokerState } from '../broker-state.ts'
 import type { ConnectionControl } from '../control/connection-control.ts'
-import { factsOf } from '../control/request-facts.ts'
 import type { OpenEntry } from '../control/request-journal.ts'
-import { errorCodesIn, type Row } from '../control/request-shapes.ts'
+import { errorCodesIn } from '../control/request-shapes.ts'
 import { limits } from '../limits.ts'
-import { handleAuthorized } from '../security/authorization.ts'
 import { ClientSession } from '../security/client-session.ts'
 import { FrameReader } from './frame-reader.ts'
-import { handleGuarded, Outcome, type PartitionRefusal } from './guarded-request.ts'
+import { Outcome } from './guarded-request.ts'
+import { RequestDesk, type Request } from './request-desk.ts'
 
 export interface ConnectionOptions {
   readonly socket: Socket
@@ -47,18 +46,6 @@ export interface ConnectionOptions {
 /** While a request is under way, the socket is read no further than this. */
 const READ_AHEAD_BYTES = 256 * 1024
 
-interface Request {
-  readonly header: RequestHeader
-  readonly served: ServedApi
-  readonly body: unknown
-  readonly sizeBytes: number
-  /** Its line in the request journal, unless that is off. */
-  readonly entry: OpenEntry | undefined
-  readonly startedMs: number
-}
-
-const servesAll: PartitionRefusal = () => 0
-
 /**
  * One client. Requests are handled one after the other and answered in their order, as Kafka does; only produce requests may overlap
  * while they wait for a shared sync. Nothing more is read while a request is under way or an answer waits for a slow reader, so a
@@ -75,7 +62,7 @@ export class Connection {
   /** Resolves when the answers so far are written. */
   #answered: Promise<void> = Promise.resolve()
   #inFlight = 0
-  readonly #number: number
+  readonly #desk: RequestDesk
   /** A fault has lost a request or an answer: nothing goes in or out any more. */
   #isSilent = false
 
@@ -83,7 +70,6 @@ export class Connection {
     this.#options = options
     this.#socket = options.socket
     this.#logger = options.broker.logger
-    this.#number = options.control.nextConnection()
     this.#session = new ClientSession({
       security: options.broker.security,
       clock: options.broker.clock,
@@ -91,6 +77,16 @@ export class Connection {
       certificatePrincipal: options.certificatePrincipal,
       closed: this.#closed.signal,
       close: (reason) => this.close(reason),
+    })
+    this.#desk = new RequestDesk({
+      broker: options.broker,
+      control: options.control,
+      node: options.node,
+      advertised: options.advertised,
+      meters: options.meters,
+      session: this.#session,
+      clientHost: options.socket.remoteAddress ?? '',
+      closed: this.#closed.signal,
     })
     this.#socket.setNoDelay(true)
     this.#socket.setTimeout(limits.connectionIdleMs, () => this.close('idle'))
@@ -154,81 +150,9 @@ export class Connection {
     this.#options.meters.request(api.name)
     this.#inFlight++
     // The handler runs up to its first wait now, so appends keep the order of their requests.
-    const answer = this.#handle(request)
+    const answer = this.#desk.handle(request)
     this.#answered = this.#answerAfter(this.#answered, request, answer)
     if (!isPipelined || this.#inFlight >= limits.pipelinedProduces) await this.#answered
-  }
-
-  async #handle(request: Request): Promise<unknown> {
-    const { broker, control, node } = this.#options
-    const { served, body, header } = request
-    if (control.faults.isEmpty && broker.cluster.isSingle)
-      return handleAuthorized(served, body, this.#contextOf(header, servesAll))
-    const facts = factsOf(
-      {
-        api: served.api,
-        version: header.apiVersion,
-        clientId: header.clientId ?? '',
-        node,
-        sizeBytes: request.sizeBytes,
-        body: body as Row,
-      },
-      (fetched) => broker.fetchSessions.partitionsOf(fetched, broker.topics),
-    )
-    const fired = control.faults.fire(facts)
-    if (request.entry !== undefined)
-      request.entry.faults = fired.map(({ id, rule }) =>
-        [id, rule.action.type, rule.name].filter((part) => part !== undefined).join(' '),
-      )
-    const handle = async (rest: unknown, refusalOf: PartitionRefusal): Promise<unknown> =>
-      handleAuthorized(served, rest, this.#contextOf(header, refusalOf))
-    return handleGuarded(
-      { facts, fired, handle },
-      {
-        faults: control.faults,
-        cluster: broker.cluster,
-        topics: broker.topics,
-        clock: broker.clock,
-        closed: this.#closed.signal,
-        jumpClock: control.jumpClock,
-        kill: control.kill,
-      },
-    )
-  }
-
-  #contextOf(header: RequestHeader, refusalOf: PartitionRefusal): RequestContext {
-    const { broker, control, node, advertised, meters } = this.#options
-    const clientId = header.clientId ?? ''
-    return {
-      broker,
-      version: header.apiVersion,
-      clientId,
-      clientHost: this.#socket.remoteAddress ?? '',
-      advertised,
-      session: this.#session,
-      closed: this.#closed.signal,
-      meters,
-      served: this.#servedTo(clientId),
-      node,
-      nodes: () =>
-        control.nodePorts().map((other) => ({
-          id: other.node,
-          host: advertised.host,
-          port: other.node === node ? advertised.port : other.port,
-        })),
-      refusalOf,
-    }
-  }
-
-  /** Every API, as far as version caps among the faults let it be seen. */
-  #servedTo(clientId: string): Iterable<ServedApi> {
-    const { control, node } = this.#options
-    if (control.faults.isEmpty) return servedApis.values()
-    return [...servedApis.values()].flatMap((served) => {
-      const cap = control.faults.versionCap(served.api, clientId, node) ?? Infinity
-      const [min, max] = served.advertised
-      return cap < min ? [] : [{ ...served, advertised: [min, Math.min(max, cap)] as const }]
-    })
   }
 
   /** Never rejects: a fault closes the connection, and later answers find it closed. */
@@ -289,7 +213,7 @@ export class Connection {
     if (
       served !== undefined &&
       isServed(served, header.apiVersion) &&
-      !this.#isCapped(served, header)
+      !this.#desk.isCapped(served, header)
     ) {
       const startedMs = systemClock.monotonicMs()
       const body = served.api.request.read(reader, header.apiVersion)
@@ -299,7 +223,7 @@ export class Connection {
         served,
         body,
         sizeBytes,
-        entry: this.#note(header, served, sizeBytes),
+        entry: this.#desk.note(header, served, sizeBytes),
         startedMs,
       }
     }
@@ -310,36 +234,10 @@ export class Connection {
         header,
         apiVersionsApi,
         0,
-        unsupportedApiVersions(this.#servedTo(header.clientId ?? '')),
+        unsupportedApiVersions(this.#desk.servedTo(header.clientId ?? '')),
       ),
     )
     return undefined
-  }
-
-  #isCapped({ api }: ServedApi, { apiVersion, clientId }: RequestHeader): boolean {
-    const { control, node } = this.#options
-    if (control.faults.isEmpty) return false
-    return apiVersion > (control.faults.versionCap(api, clientId ?? '', node) ?? Infinity)
-  }
-
-  #note(header: RequestHeader, { api }: ServedApi, requestBytes: number): OpenEntry | undefined {
-    const { control, broker, node } = this.#options
-    if (control.requests.isOff) return undefined
-    return control.requests.begin({
-      timeMs: broker.clock.now(),
-      connection: this.#number,
-      clientId: header.clientId ?? '',
-      clientHost: this.#socket.remoteAddress ?? '',
-      node,
-      api: api.name,
-      version: header.apiVersion,
-      correlationId: header.correlationId,
-      requestBytes,
-      answerBytes: 0,
-      durationMs: -1,
-      errorCodes: [],
-      faults: [],
-    })
   }
 
   async #send(
