@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
-import { ConfigResourceTypes, Kafka, logLevel, type Consumer } from 'kafkajs'
+import kafkajs, { type Consumer, type Kafka } from 'kafkajs'
 import { clientSuite, installedPackage, type ClientTest } from './client-suite.ts'
 import { patiently } from './tool-process.ts'
 
 /** kafkajs 2.2.4: low versions of every request, and habits of its own. */
 
 function connect(on: ClientTest): Kafka {
-  return new Kafka({ brokers: [on.address], clientId: 'kafkajs', logLevel: logLevel.NOTHING })
+  return new kafkajs.Kafka({ brokers: [on.address], clientId: 'kafkajs', logLevel: kafkajs.logLevel.NOTHING })
 }
 
 const numbered = (from: number, to: number): string[] =>
@@ -50,7 +50,7 @@ await clientSuite(installedPackage('kafkajs'), (suite) => {
       const { topics } = await admin.fetchTopicMetadata({ topics: [topic] })
       return topics[0]?.partitions.length === 3
     })
-    const resources = [{ type: ConfigResourceTypes.TOPIC, name: topic }]
+    const resources = [{ type: kafkajs.ConfigResourceTypes.TOPIC, name: topic }]
     await admin.alterConfigs({
       validateOnly: false,
       resources: [{ ...resources[0]!, configEntries: [{ name: 'retention.ms', value: '777000' }] }],
