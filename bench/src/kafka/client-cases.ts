@@ -17,6 +17,7 @@ import type {
   ConsumeJob,
   ConsumeResult,
   LatencyResult,
+  ProduceJob,
   ProduceResult,
 } from './clients/client-job.ts'
 import type { Program } from './measured-process.ts'
@@ -57,27 +58,42 @@ export class ProduceCase implements BenchCase {
   }
 
   async round(round: number): Promise<void> {
+    for (const [system, program] of present(this.#run, this.#run.peers.clients, round)) {
+      await this.#send(system, program, { round, client: system, job: 'produce' })
+      if (system === 'millrace')
+        await this.#send(`${system}-objects`, program, {
+          round,
+          client: system,
+          job: 'produce-objects',
+        })
+    }
+  }
+
+  async #send(
+    system: string,
+    program: Program,
+    how: { readonly round: number; readonly client: ClientName; readonly job: ProduceJob['job'] },
+  ): Promise<void> {
     const run = this.#run
     const name = `produce ${this.#size.label}`
-    for (const [system, program] of present(run, run.peers.clients, round)) {
-      const records = recordsFor(run, system, run.sizes.produceRecords * this.#size.share)
-      const topic = `produce-${this.#size.label}-${system}-${round}`
-      await createTopic(this.#broker.address, topic, partitions)
-      const measured = await measureJob<ProduceResult>(run, { system, case: name }, program, {
-        job: 'produce',
-        brokers: this.#broker.address,
-        topic,
-        records,
-        recordBytes: this.#size.bytes,
-        payloadFile: this.#payloadFile,
-        partitions,
-        ...batching,
-      })
-      await deleteTopic(this.#broker.address, topic)
-      if (measured === undefined) continue
-      addThroughput(run, name, system, { ...measured.result, recordBytes: this.#size.bytes })
-      addUsage(run, name, system, measured.usage, records)
+    const records = recordsFor(run, how.client, run.sizes.produceRecords * this.#size.share)
+    const topic = `produce-${this.#size.label}-${system}-${how.round}`
+    await createTopic(this.#broker.address, topic, partitions)
+    const job: ProduceJob = {
+      job: how.job,
+      brokers: this.#broker.address,
+      topic,
+      records,
+      recordBytes: this.#size.bytes,
+      payloadFile: this.#payloadFile,
+      partitions,
+      ...batching,
     }
+    const measured = await measureJob<ProduceResult>(run, { system, case: name }, program, job)
+    await deleteTopic(this.#broker.address, topic)
+    if (measured === undefined) return
+    addThroughput(run, name, system, { ...measured.result, recordBytes: this.#size.bytes })
+    addUsage(run, name, system, measured.usage, records)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}

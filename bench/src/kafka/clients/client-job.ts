@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs'
 
 /** Send `records` values of the payload file, null keys, with `acks=all` and idempotence. */
 export interface ProduceJob extends JobBase {
-  readonly job: 'produce'
+  /** By `produce-objects` ours is given an object per record, where by `produce` it is given columns. */
+  readonly job: 'produce' | 'produce-objects'
   readonly records: number
   readonly recordBytes: number
   /** One value per line. */

@@ -2,6 +2,7 @@
 import {
   createConsumer,
   createProducer,
+  type ColumnarProducer,
   type Consumer,
   type ConsumerBatch,
   type Producer,
@@ -26,31 +27,57 @@ import {
 const recordsPerCall = 1_000
 const bytesUnderWay = 32 * 1024 * 1024
 
-async function produce(job: ProduceJob): Promise<ProduceResult> {
+/** Sends `count` records with these values. */
+type SendSome = (payloads: readonly Buffer[], count: number) => Promise<unknown>
+
+async function produce(
+  job: ProduceJob,
+  senderOf: (producer: ColumnarProducer, topic: string) => SendSome,
+): Promise<ProduceResult> {
   const payloads = readPayloads(job.payloadFile)
   await using producer = await createProducer({
     brokers: [job.brokers],
     clientId: 'bench',
     batchSizeBytes: job.batchSizeBytes,
+    lingerMs: job.lingerMs,
   })
-  const { topic } = job
+  const sendSome = senderOf(producer, job.topic)
   let left = job.records
   const startedAtMs = performance.now()
   const feed = async (): Promise<void> => {
     while (left > 0) {
       const count = Math.min(left, recordsPerCall)
       left -= count
-      const records = Array.from({ length: count }, (_, index) => ({
-        topic,
-        key: null,
-        value: payloads[index % payloads.length] ?? null,
-      }))
-      await producer.send(records)
+      await sendSome(payloads, count)
     }
   }
   const feeders = Math.ceil(bytesUnderWay / (recordsPerCall * job.recordBytes))
   await Promise.all(Array.from({ length: feeders }, feed))
   return { records: job.records, seconds: secondsSince(startedAtMs) }
+}
+
+/** An object per record, made anew for each call. */
+function byObjects(producer: ColumnarProducer, topic: string): SendSome {
+  return (payloads, count) =>
+    producer.send(
+      Array.from({ length: count }, (_, index) => ({
+        topic,
+        key: null,
+        value: payloads[index % payloads.length] ?? null,
+      })),
+    )
+}
+
+/** The values as one column, made anew for each call. */
+function byColumns(producer: ColumnarProducer, topic: string): SendSome {
+  return (payloads, count) =>
+    producer.sendColumns({
+      topic,
+      values: Array.from(
+        { length: count },
+        (_, index) => payloads[index % payloads.length] ?? null,
+      ),
+    })
 }
 
 /** Every value is taken as a view of it, as a handler would that parses it. */
@@ -166,7 +193,8 @@ async function roundTrips(
 }
 
 await serveJob({
-  produce,
+  produce: (job: ProduceJob) => produce(job, byColumns),
+  'produce-objects': (job: ProduceJob) => produce(job, byObjects),
   consume: (job: ConsumeJob) => consume(job, valuesByColumn),
   'consume-objects': (job: ConsumeJob) => consume(job, valuesOfObjects),
   check,
