@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
 import * as fc from 'fast-check'
 import { anyGroup, groupMember, sharesOf, type Group } from '../test/assignor-cases.ts'
 import { cooperativeStickyAssignor } from './cooperative-sticky-assignor.ts'
+import type { GroupMember } from './partition-assignor.ts'
 import { rangeAssignor } from './range-assignor.ts'
 import { roundRobinAssignor } from './round-robin-assignor.ts'
 
@@ -89,3 +91,26 @@ for (const c of [
       sharesOf(roundRobinAssignor, c.members, c.counts as unknown as Record<string, number>),
       c.expected,
     ))
+
+interface JavaCase {
+  readonly assignor: string
+  readonly counts: Readonly<Record<string, number>>
+  readonly members: readonly Pick<GroupMember, 'memberId' | 'instanceId' | 'topics'>[]
+  readonly shares: Readonly<Record<string, string>>
+}
+
+test('range and round-robin: 30 groups get what kafka-clients 4.1.1 gives them', () => {
+  const fixture = new URL('../fixtures/java-assignments.jsonl', import.meta.url)
+  const lines = readFileSync(fixture, 'utf8').trimEnd().split('\n')
+  assert.equal(lines.length, 60)
+  for (const line of lines) {
+    const { assignor: name, counts, members, shares } = JSON.parse(line) as JavaCase
+    const assignor = [rangeAssignor, roundRobinAssignor].find((each) => each.name === name)
+    assert.ok(assignor, name)
+    const group = members.map((each) => groupMember(each.memberId, each.topics, each))
+    const ours = sharesOf(assignor, group, counts)
+    for (const [memberId, text] of Object.entries(ours))
+      ours[memberId] = text.split(' ').toSorted().join(' ')
+    assert.deepEqual(ours, shares, line)
+  }
+})
