@@ -218,6 +218,38 @@ test('crash: dying at each write of a produce leaves all of the batch or nothing
   assert.ok(acknowledged.length >= 8, 'a produce writes once, so later writes do not come')
 })
 
+for (const fsync of ['group', 'always'] as const)
+  test(`crash: power cuts at any write never take what was acknowledged (fsync ${fsync})`, async () => {
+    await using at = await testBroker({ topics, fsync })
+    const acknowledged: string[] = []
+    for (let write = 1; write <= 8; write++) {
+      await using client = await at.connect()
+      await at.broker.faults.add({
+        action: { type: 'kill', atWrite: write, tornBytes: write % 3, loseUnsynced: true },
+      })
+      for (let n = 0; n < 10; n++) {
+        const value = `${write}-${n}`
+        const isAnswered = await produce(client, value).then(
+          ({ errorCode }) => errorCode === 0,
+          () => false,
+        )
+        if (!isAnswered) break
+        acknowledged.push(value)
+      }
+      await client.closed()
+      await at.broker.faults.clear()
+      await at.broker.restart()
+      const found = await values(at.broker)
+      assert.deepEqual(
+        acknowledged.filter((one) => !found.includes(one)),
+        [],
+        `after the cut at write ${write}`,
+      )
+      assert.ok(found.length <= acknowledged.length + write, 'at most the last of each round more')
+    }
+    assert.ok(acknowledged.length > 20)
+  })
+
 test('crash: a kill at a write can be set without a request, and counts as a hit', async () => {
   await using at = await testBroker({ topics })
   await using client = await at.connect()
