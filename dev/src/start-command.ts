@@ -100,6 +100,8 @@ export class StartCommand {
       )
       return this.stop(1)
     }
+    // Whoever reads running.json when we say ready finds all of it.
+    await this.#writes
     this.#sayReady()
   }
 

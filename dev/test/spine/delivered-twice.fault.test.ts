@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { randomInt, seededRandom, systemClock, uuidv7, type Random } from '@millrace/core'
+import { randomInt, seededRandom, uuidv7, type Random } from '@millrace/core'
+import { eventually } from '@millrace/core/testing'
 import { discussionEventsTopic } from '@millrace/contracts'
 import { createAdmin, createConsumer, createProducer, type ConsumerRecord } from '@millrace/kafka'
 import { checkHistory, untilQuiet } from './history-checker.ts'
@@ -18,10 +19,10 @@ for (const seed of rounds()) {
     await driver.start()
     // Frozen, analytics sees nothing until the doubles stand beside the originals; later doubles come after their effect.
     platform.kill('discussion-analytics', 'SIGSTOP')
-    await systemClock.sleep(1_500)
+    await untilMoreEvents(platform, 60)
     const frozen = await deliverAgain(platform, random, 1)
     platform.kill('discussion-analytics', 'SIGCONT')
-    await systemClock.sleep(1_500)
+    await untilMoreEvents(platform, 60)
     await driver.stop()
     await untilQuiet(platform)
     const later = await deliverAgain(platform, random, 1)
@@ -34,6 +35,19 @@ for (const seed of rounds()) {
       stats.duplicatesSkipped >= later,
       `${stats.duplicatesSkipped} doubles were skipped of ${frozen + later}`,
     )
+  })
+}
+
+/** Waits until the load has put `count` further events on the topic. */
+async function untilMoreEvents(platform: PlatformUnderTest, count: number): Promise<void> {
+  const brokers = platform.state.kafkaBrokers.split(',')
+  await using admin = await createAdmin({ brokers, clientId: 'doubles' })
+  const size = async (): Promise<bigint> =>
+    (await admin.endOffsets(discussionEventsTopic.name)).reduce((sum, end) => sum + end.offset, 0n)
+  const wanted = (await size()) + BigInt(count)
+  await eventually(`${count} more events`, async () => (await size()) >= wanted, {
+    timeoutMs: 60_000,
+    everyMs: 50,
   })
 }
 
