@@ -1,7 +1,8 @@
 import { brokerError, code } from './broker-error.ts'
 import { Cluster } from './cluster.ts'
 import { KafkaError } from './errors.ts'
-import { committedOffsets, listOffsets, partitionKey } from './offsets.ts'
+import { committedOffsets, listOffsets } from './offsets.ts'
+import { partitionKey } from './partition-key.ts'
 import { retrying } from './retrying.ts'
 import type {
   Admin,

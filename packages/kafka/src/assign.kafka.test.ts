@@ -72,7 +72,7 @@ for (const backend of await kafkaBackends())
         consumer
           .assignment()
           .map(({ partition }) => partition)
-          .toSorted(),
+          .toSorted((a, b) => a - b),
         [1, 2, 3],
       )
       assert.throws(() => consumer.seek({ topic, partition: 0, offset: 0n }), {

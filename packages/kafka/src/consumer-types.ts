@@ -1,6 +1,5 @@
 /** The contract of the consumer. */
-import type { AssignorName } from './group-assignment.ts'
-import type { PartitionAssignor } from './partition-assignor.ts'
+import type { AssignorName, PartitionAssignor } from './partition-assignor.ts'
 import type { GroupMetadata, KafkaOptions, TopicPartition, TopicPartitionOffset } from './types.ts'
 
 export interface ConsumerRecord {

@@ -14,7 +14,7 @@ import {
   type MemberShare,
   type PartitionAssignor,
 } from './partition-assignor.ts'
-import { partitionKey } from './offsets.ts'
+import { partitionKey } from './partition-key.ts'
 import type { TopicPartition } from './types.ts'
 
 export const cooperativeStickyAssignor: PartitionAssignor = {

@@ -10,7 +10,12 @@ import { code } from './broker-error.ts'
 import type { Cluster } from './cluster.ts'
 import { cooperativeStickyAssignor } from './cooperative-sticky-assignor.ts'
 import { badOption } from './options.ts'
-import type { GroupMember, MemberShare, PartitionAssignor } from './partition-assignor.ts'
+import type {
+  AssignorName,
+  GroupMember,
+  MemberShare,
+  PartitionAssignor,
+} from './partition-assignor.ts'
 import { rangeAssignor } from './range-assignor.ts'
 import { roundRobinAssignor } from './round-robin-assignor.ts'
 import type { TopicPartition } from './types.ts'
@@ -19,8 +24,7 @@ const assignors = {
   range: rangeAssignor,
   roundrobin: roundRobinAssignor,
   'cooperative-sticky': cooperativeStickyAssignor,
-} as const satisfies Record<string, PartitionAssignor>
-export type AssignorName = keyof typeof assignors
+} as const satisfies Record<AssignorName, PartitionAssignor>
 
 /** Owned partitions since 1, their generation since 2. */
 const subscriptionVersion = 2

@@ -15,8 +15,12 @@ export type {
   PartitionToRead,
   TopicPartitionTime,
 } from './consumer-types.ts'
-export type { AssignorName } from './group-assignment.ts'
-export type { GroupMember, MemberShare, PartitionAssignor } from './partition-assignor.ts'
+export type {
+  AssignorName,
+  GroupMember,
+  MemberShare,
+  PartitionAssignor,
+} from './partition-assignor.ts'
 export type {
   Admin,
   BrokerAddress,

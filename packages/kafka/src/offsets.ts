@@ -3,6 +3,7 @@ import { assert } from '@millrace/core'
 import { brokerError, code, expectNone } from './broker-error.ts'
 import type { Cluster } from './cluster.ts'
 import type { OffsetAtTime, TopicPartitionTime } from './consumer-types.ts'
+import { partitionKey } from './partition-key.ts'
 import type { TopicPartition, TopicPartitionOffset } from './types.ts'
 import { wire } from './wire.ts'
 
@@ -128,9 +129,4 @@ export async function committedOffsets(
     'OffsetFetch answers for every partition that was asked for',
   )
   return offsets
-}
-
-/** A map key for one partition. */
-export function partitionKey({ topic, partition }: TopicPartition): string {
-  return `${topic}\0${partition}`
 }

@@ -5,7 +5,7 @@
  */
 import { Wakeup, type Clock } from '@millrace/core'
 import { AssignedPartition } from './assigned-partition.ts'
-import { partitionKey } from './offsets.ts'
+import { partitionKey } from './partition-key.ts'
 import type { TopicPartition } from './types.ts'
 
 export interface OwnedPartitionsOptions {

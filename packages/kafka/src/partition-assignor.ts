@@ -1,6 +1,9 @@
 /** How the partitions of a group's topics are dealt out. The member that the coordinator makes leader does it for all. */
 import type { TopicPartition } from './types.ts'
 
+/** The assignors that are there, by Kafka's names. */
+export type AssignorName = 'range' | 'roundrobin' | 'cooperative-sticky'
+
 /** A member, as it told the group about itself when it joined. */
 export interface GroupMember {
   readonly memberId: string

@@ -182,7 +182,7 @@ for (const backend of await kafkaBackends())
         const againLoop = drain(again)
         await eventually('it has them back', () => again.assignment().length === 2)
         const numbers = (rows: typeof before): number[] =>
-          rows.map(({ partition }) => partition).toSorted()
+          rows.map(({ partition }) => partition).toSorted((a, b) => a - b)
         assert.deepEqual(numbers(again.assignment()), numbers(before))
         assert.equal(other.groupMetadata().generationId, settled)
         await Promise.all([other.close(), again.close()])
@@ -255,7 +255,7 @@ for (const backend of await kafkaBackends())
                         partition,
                       }))
                     : [],
-                userData: Buffer.from(`to ${each.userData}`),
+                userData: Buffer.from(`to ${String(each.userData)}`),
               },
             ]),
           ),

@@ -27,12 +27,16 @@ function assignInTurn(
     partitions: [] as TopicPartition[],
   }))
   let turn = 0
+  const nextReaderOf = (topic: string) => {
+    for (;;) {
+      const member = ordered[turn++ % ordered.length]
+      if (!member || member.topics.has(topic)) return member
+    }
+  }
   for (const topic of [...partitionCounts.keys()].toSorted(compareText)) {
     if (!ordered.some(({ topics }) => topics.has(topic))) continue
-    for (let partition = 0; partition < (partitionCounts.get(topic) as number); partition++) {
-      while (!ordered[turn % ordered.length]?.topics.has(topic)) turn++
-      ordered[turn++ % ordered.length]?.partitions.push({ topic, partition })
-    }
+    for (let partition = 0; partition < (partitionCounts.get(topic) as number); partition++)
+      nextReaderOf(topic)?.partitions.push({ topic, partition })
   }
   return new Map(ordered.map(({ member, partitions }) => [member.memberId, { partitions }]))
 }

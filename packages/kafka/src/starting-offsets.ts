@@ -2,13 +2,8 @@
 import { toError } from '@millrace/core'
 import type { AssignedPartition } from './assigned-partition.ts'
 import type { Cluster } from './cluster.ts'
-import {
-  listOffsets,
-  partitionKey,
-  type Committed,
-  type IsolationLevel,
-  type OffsetAt,
-} from './offsets.ts'
+import { listOffsets, type Committed, type IsolationLevel, type OffsetAt } from './offsets.ts'
+import { partitionKey } from './partition-key.ts'
 import { retrying } from './retrying.ts'
 import type { TopicPartition } from './types.ts'
 
