@@ -53,11 +53,7 @@ async function handleProduce(
   })
   for (const log of touched) broker.topics.checkpointIfGrown(log)
   if (request.acks === 0) return answerNothing(responses)
-  if (broker.fsync === 'group' && touched.size > 0) {
-    await syncAll(responses, touched, context)
-    // Batches may have joined their transaction.
-    if (transactionalId !== null) await broker.journal.durable()
-  }
+  if (broker.fsync === 'group' && touched.size > 0) await syncAll(responses, touched, context)
   return { responses }
 }
 

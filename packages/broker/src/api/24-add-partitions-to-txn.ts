@@ -20,13 +20,11 @@ export const addPartitionsToTxn = serve({ api: addPartitionsToTxnApi, versions: 
 type TopicsWanted = AddPartitionsToTxnRequest['v3AndBelowTopics']
 type TopicResults = NonNullable<AddPartitionsToTxnResponseInput['resultsByTopicV3AndBelow']>
 
-async function handle(
+function handle(
   request: AddPartitionsToTxnRequest,
   context: RequestContext,
-): Promise<AddPartitionsToTxnResponseInput> {
-  const answer = context.version < 4 ? addOne(request, context) : addSeveral(request, context)
-  await context.broker.journal.durable()
-  return answer
+): AddPartitionsToTxnResponseInput {
+  return context.version < 4 ? addOne(request, context) : addSeveral(request, context)
 }
 
 function addOne(

@@ -7,12 +7,11 @@ import { fencedBelow } from './transaction-errors.ts'
 export const addOffsetsToTxn = serve({
   api: addOffsetsToTxnApi,
   versions: [0, 4],
-  handle: async ({ transactionalId, producerId, producerEpoch, groupId }, { broker, version }) => {
+  handle: ({ transactionalId, producerId, producerEpoch, groupId }, { broker, version }) => {
     if (groupId === '') return { errorCode: errorCodes.INVALID_GROUP_ID }
     const claim = { transactionalId, producerId: Number(producerId), producerEpoch }
     try {
       const errorCode = broker.transactions.addOffsets(claim, groupId)
-      await broker.journal.durable()
       return { errorCode: fencedBelow(2, version, errorCode) }
     } catch (error) {
       broker.logger.error('offsets were not added', { transactionalId, error: toError(error) })

@@ -59,8 +59,8 @@ export class TransactionCoordinator {
   }
 
   /**
-   * Brings logs and transactions together after the start, before anybody reads: completes what was decided, aborts what nobody knows (its
-   * first record was lost in a power cut), and lets time-outs run on.
+   * Brings logs and transactions together after the start, before anybody reads: completes what was decided, takes up what only the logs know of
+   * (its record was lost in a power cut), and lets time-outs run on.
    */
   start(): void {
     for (const transaction of this.#byId.values())
@@ -117,7 +117,10 @@ export class TransactionCoordinator {
     })
   }
 
-  /** Adds partitions, which begins a transaction where none is under way. `durable()` of the journal says when it may be acknowledged. */
+  /**
+   * Adds partitions, which begins a transaction where none is under way. May be acknowledged at once: if a power cut takes it, the log says
+   * which partitions have records of the producer, and one without has lost nothing.
+   */
   addPartitions(claim: ProducerClaim, partitions: TopicPartitions): number {
     const transaction = this.#claimed(claim)
     if (typeof transaction === 'number') return transaction
@@ -128,7 +131,7 @@ export class TransactionCoordinator {
     return errorCodes.NONE
   }
 
-  /** Adds the offsets of a group. */
+  /** Adds the offsets of a group. May be acknowledged at once: the offsets themselves are synced, and with them what stands before. */
   addOffsets(claim: ProducerClaim, groupId: string): number {
     const transaction = this.#claimed(claim)
     if (typeof transaction === 'number') return transaction

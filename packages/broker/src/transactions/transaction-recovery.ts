@@ -5,9 +5,9 @@ import type { Transaction } from './transaction.ts'
 
 /**
  * Every open transaction of a log must have an owner, or it would hold the last stable offset for ever. A power cut may have taken the
- * record that a partition joined (then it joins again), or that the transaction began at all (then it is aborted). What is decided and could
- * not be completed yet is left alone.
- * @param adopt adds the partition to its transaction
+ * record that a partition joined, or that the transaction began at all, since nobody waits for these to be synced: the log proves it, and
+ * the partition joins again. What no producer of today wrote is aborted. What is decided and could not be completed yet is left alone.
+ * @param adopt adds the partition to its transaction, which begins where it has not
  */
 export function settleOpenTransactions(
   transactions: Iterable<Transaction>,
@@ -16,7 +16,7 @@ export function settleOpenTransactions(
 ): void {
   const owners = new Map<number, Transaction>()
   for (const transaction of transactions) {
-    if (transaction.isOngoing) owners.set(transaction.producerId, transaction)
+    owners.set(transaction.producerId, transaction)
     if (transaction.end !== undefined) owners.set(transaction.end.producer[0], transaction)
   }
   for (const topic of topics.all) {
@@ -24,7 +24,7 @@ export function settleOpenTransactions(
       for (const { producerId, producerEpoch, firstOffset } of log.openTransactions) {
         const owner = owners.get(producerId)
         if (owner !== undefined && isDecided(owner, topic.id, partition, firstOffset)) continue
-        if (owner?.isOngoing !== true || owner.producerEpoch !== producerEpoch)
+        if (owner?.producerEpoch !== producerEpoch || owner.isEnding)
           abort(log, producerId, producerEpoch, logger)
         else if (!owner.has(topic.id, partition)) adopt(owner, topic.id, partition)
       }
