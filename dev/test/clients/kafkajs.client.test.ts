@@ -6,7 +6,11 @@ import { patiently } from './tool-process.ts'
 /** kafkajs 2.2.4: low versions of every request, and habits of its own. */
 
 function connect(on: ClientTest): Kafka {
-  return new kafkajs.Kafka({ brokers: [on.address], clientId: 'kafkajs', logLevel: kafkajs.logLevel.NOTHING })
+  return new kafkajs.Kafka({
+    brokers: [on.address],
+    clientId: 'kafkajs',
+    logLevel: kafkajs.logLevel.NOTHING,
+  })
 }
 
 const numbered = (from: number, to: number): string[] =>
