@@ -1,4 +1,4 @@
-import { AdminServer } from './control/admin-server.ts'
+import type { AdminServer } from './control/admin-server.ts'
 import { BrokerRuntime, type RuntimeOptions } from './control/broker-runtime.ts'
 import { runOperation, type Call } from './control/operations.ts'
 import { checkOptions, type BrokerOptions } from './options.ts'
@@ -36,7 +36,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<StartedRunt
   await runtime.start()
   let admin: AdminServer | undefined
   try {
-    if (options.adminPort !== undefined) admin = await AdminServer.open(runtime, options.adminPort)
+    if (options.adminPort !== undefined) admin = await openAdmin(runtime, options.adminPort)
   } catch (error) {
     await runtime.close()
     throw error
@@ -48,4 +48,10 @@ export async function startRuntime(options: RuntimeOptions): Promise<StartedRunt
   }
   const close = (): Promise<void> => (closing ??= stop())
   return { runtime, place: { nodes: runtime.nodes, adminPort: admin?.port }, close }
+}
+
+/** Loaded when asked for: Node's HTTP server would cost every start memory and time. */
+async function openAdmin(runtime: BrokerRuntime, port: number): Promise<AdminServer> {
+  const admin = await import('./control/admin-server.ts')
+  return admin.AdminServer.open(runtime, port)
 }

@@ -71,6 +71,7 @@ export class Cluster {
   }
 
   leaderOf(topic: Topic, partition: number): Leadership {
+    if (this.isSingle && this.#moves.size === 0 && this.#down.size === 0) return soleLeader
     const moved = this.#moves.get(keyOf(topic.id, partition))?.at(-1)
     if (moved !== undefined)
       return { node: this.#down.has(moved.node) ? -1 : moved.node, epoch: moved.epoch }
@@ -248,6 +249,8 @@ export class Cluster {
       throw badOption(`There is no node ${node}; the nodes are 1 to ${this.nodeCount}.`)
   }
 }
+
+const soleLeader: Leadership = { node: 1, epoch: 0 }
 
 function keyOf(topicId: string, partition: number): string {
   return `${topicId}/${partition}`

@@ -202,13 +202,14 @@ export class FaultDisk implements Disk {
 
   *#paths(path: string): Generator<[string, FileState]> {
     const own = this.#stateOf(path)
-    if (own !== undefined) yield [path, own]
+    // A file, which has nothing beneath it.
+    if (own !== undefined) return yield [path, own]
     for (const [directory, states] of this.#states)
       if (directory === path || directory.startsWith(`${path}/`)) yield* states
   }
 
   #forget(path: string): void {
-    this.#states.get(dirname(path))?.delete(path)
+    if (this.#states.get(dirname(path))?.delete(path) === true) return
     for (const directory of this.#states.keys())
       if (directory === path || directory.startsWith(`${path}/`)) this.#states.delete(directory)
   }
