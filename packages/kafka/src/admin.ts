@@ -1,27 +1,54 @@
-import { brokerError, code } from './broker-error.ts'
+import {
+  alterGroupOffsets,
+  deleteGroupOffsets,
+  deleteGroups,
+  describeGroups,
+  groupOffsets,
+  listGroups,
+} from './admin-groups.ts'
+import { alterConfigs, createPartitions, deleteRecords, describeConfigs } from './admin-topics.ts'
+import { describeTransactions, listTransactions } from './admin-transactions.ts'
+import type {
+  ClusterAdmin,
+  ClusterDescription,
+  ConfigChange,
+  ConfigEntry,
+  ConfigResource,
+  GroupDescription,
+  GroupListing,
+  TransactionDescription,
+  TransactionListing,
+} from './admin-types.ts'
+import { brokerError, code, expectNone } from './broker-error.ts'
 import { Cluster } from './cluster.ts'
+import type { CommittedOffset, OffsetAtTime, TopicPartitionTime } from './consumer-types.ts'
 import { KafkaError } from './errors.ts'
-import { committedOffsets, listOffsets } from './offsets.ts'
+import {
+  committedOffsets,
+  listOffsets,
+  offsetsAtTimes,
+  type IsolationLevel,
+  type OffsetAt,
+} from './offsets.ts'
 import { partitionKey } from './partition-key.ts'
 import { retrying } from './retrying.ts'
 import type {
-  Admin,
   KafkaOptions,
   PartitionLag,
   TopicPartition,
   TopicPartitionOffset,
   TopicSpecification,
 } from './types.ts'
-import { wire } from './wire.ts'
+import { optionalWire, wire } from './wire.ts'
 
 /** Makes an admin client. It connects at the first call; each call goes on trying for `requestTimeoutMs`. */
-export async function createAdmin(options: KafkaOptions): Promise<Admin> {
+export async function createAdmin(options: KafkaOptions): Promise<ClusterAdmin> {
   return new KafkaAdmin(options)
 }
 
 const brokerDefault = -1
 
-class KafkaAdmin implements Admin {
+class KafkaAdmin implements ClusterAdmin {
   readonly #cluster: Cluster
 
   constructor(options: KafkaOptions) {
@@ -114,12 +141,119 @@ class KafkaAdmin implements Admin {
     })
   }
 
+  async describeCluster(): Promise<ClusterDescription> {
+    return this.#retrying('describeCluster', async () => {
+      const answer = await this.#cluster.requestAny(optionalWire.describeCluster, {
+        includeClusterAuthorizedOperations: false,
+      })
+      expectNone('Describing the cluster', answer.errorCode)
+      const { clusterId, controllerId } = answer
+      const brokers = answer.brokers.map(({ brokerId: nodeId, host, port, rack }) => ({
+        nodeId,
+        host,
+        port,
+        rack,
+      }))
+      return { clusterId, controllerId, brokers }
+    })
+  }
+
+  async describeConfigs(resource: ConfigResource): Promise<readonly ConfigEntry[]> {
+    return this.#retrying('describeConfigs', (cluster) => describeConfigs(cluster, resource))
+  }
+
+  async alterConfigs(resource: ConfigResource, changes: readonly ConfigChange[]): Promise<void> {
+    await this.#retrying('alterConfigs', (cluster) => alterConfigs(cluster, resource, changes))
+  }
+
+  async createPartitions(topic: string, count: number): Promise<void> {
+    await this.#retrying('createPartitions', (cluster) => createPartitions(cluster, topic, count))
+    await this.#retrying('createPartitions', async (cluster) => {
+      await cluster.refresh([topic])
+      if (this.#partitionCount(topic) >= count && this.#hasLeaders(topic)) return
+      throw brokerError(`Waiting for partitions of "${topic}"`, code.LEADER_NOT_AVAILABLE, {
+        topic,
+      })
+    })
+  }
+
+  async deleteRecords(
+    before: readonly TopicPartitionOffset[],
+  ): Promise<readonly TopicPartitionOffset[]> {
+    return this.#retrying('deleteRecords', (cluster) => deleteRecords(cluster, before))
+  }
+
+  async listOffsets(
+    partitions: readonly TopicPartition[],
+    at: OffsetAt,
+    isolationLevel: IsolationLevel = 'read_uncommitted',
+  ): Promise<readonly TopicPartitionOffset[]> {
+    return this.#retrying('listOffsets', async (cluster) => {
+      await this.#partitionsOf(topicsOf(partitions))
+      return listOffsets(cluster, partitions, at, isolationLevel)
+    })
+  }
+
+  async offsetsAtTimes(times: readonly TopicPartitionTime[]): Promise<readonly OffsetAtTime[]> {
+    return this.#retrying('offsetsAtTimes', async (cluster) => {
+      await this.#partitionsOf(topicsOf(times))
+      return offsetsAtTimes(cluster, times, 'read_uncommitted')
+    })
+  }
+
+  async listGroups(): Promise<readonly GroupListing[]> {
+    return this.#retrying('listGroups', listGroups)
+  }
+
+  async describeGroups(groupIds: readonly string[]): Promise<readonly GroupDescription[]> {
+    return this.#retrying('describeGroups', (cluster) => describeGroups(cluster, groupIds))
+  }
+
+  async deleteGroups(groupIds: readonly string[]): Promise<void> {
+    await this.#retrying('deleteGroups', (cluster) => deleteGroups(cluster, groupIds))
+  }
+
+  async groupOffsets(groupId: string): Promise<readonly CommittedOffset[]> {
+    return this.#retrying('groupOffsets', (cluster) => groupOffsets(cluster, groupId))
+  }
+
+  async alterGroupOffsets(
+    groupId: string,
+    offsets: readonly TopicPartitionOffset[],
+  ): Promise<void> {
+    await this.#retrying('alterGroupOffsets', (cluster) =>
+      alterGroupOffsets(cluster, groupId, offsets),
+    )
+  }
+
+  async deleteGroupOffsets(groupId: string, partitions: readonly TopicPartition[]): Promise<void> {
+    await this.#retrying('deleteGroupOffsets', (cluster) =>
+      deleteGroupOffsets(cluster, groupId, partitions),
+    )
+  }
+
+  async listTransactions(): Promise<readonly TransactionListing[]> {
+    return this.#retrying('listTransactions', listTransactions)
+  }
+
+  async describeTransactions(
+    transactionalIds: readonly string[],
+  ): Promise<readonly TransactionDescription[]> {
+    return this.#retrying('describeTransactions', (cluster) =>
+      describeTransactions(cluster, transactionalIds),
+    )
+  }
+
   async close(): Promise<void> {
     this.#cluster.close()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
+  }
+
+  #retrying<T>(what: string, work: (cluster: Cluster) => Promise<T>): Promise<T> {
+    return retrying(this.#cluster, what, () => work(this.#cluster))
   }
 
   async #create(topics: readonly TopicSpecification[]): Promise<void> {
@@ -172,4 +306,8 @@ class KafkaAdmin implements Admin {
       )
     )
   }
+}
+
+function topicsOf(partitions: readonly TopicPartition[]): readonly string[] {
+  return [...new Set(partitions.map(({ topic }) => topic))]
 }

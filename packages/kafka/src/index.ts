@@ -2,6 +2,19 @@ export { partitionForKey } from '@millrace/protocol'
 export { createConsumer } from './consumer.ts'
 export { isRetryable, KafkaError, kafkaErrors, type KafkaErrorCode } from './errors.ts'
 export { createAdmin } from './admin.ts'
+export type {
+  ClusterAdmin,
+  ClusterBroker,
+  ClusterDescription,
+  ConfigChange,
+  ConfigEntry,
+  ConfigResource,
+  GroupDescription,
+  GroupListing,
+  MemberDescription,
+  TransactionDescription,
+  TransactionListing,
+} from './admin-types.ts'
 export { createProducer } from './producer.ts'
 export { createTransactionalProducer } from './transactional-producer.ts'
 export type {
