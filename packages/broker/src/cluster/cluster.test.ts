@@ -253,3 +253,27 @@ test('nodes: a move to a node or of a partition that is not there is refused', a
   await at.broker.stopNode(2)
   await assert.rejects(at.broker.moveLeader('t', 0, 2), /Node 2 is stopped/)
 })
+
+test('nodes: pipelined produces keep their order with several nodes too', async () => {
+  await using at = await testBroker({ topics, nodes: 2, fsync: 'group' })
+  await using first = await toNode(at, 1)
+  const partition = (await leaders(first)).findIndex(([leader]) => leader === 1)
+  const count = 40
+  for (let n = 0; n < count; n++) {
+    const records = recordBatch({ values: [`v${n}`], timestampsMs: [systemClock.now()] })
+    first.send(produceApi, 9, {
+      acks: -1,
+      timeoutMs: 1000,
+      topicData: [{ name: 't', partitionData: [{ index: partition, records }] }],
+    })
+  }
+  for (let n = 0; n < count; n++) {
+    const { body } = await first.receive(produceApi, 9)
+    assert.equal(body.responses[0]!.partitionResponses[0]!.baseOffset, BigInt(n))
+  }
+  const records = await at.broker.dump('t', partition)
+  assert.deepEqual(
+    records.map(({ value }) => Buffer.from(value!).toString()),
+    Array.from({ length: count }, (_, n) => `v${n}`),
+  )
+})

@@ -63,7 +63,8 @@ interface Guarded {
  */
 export async function handleGuarded(request: Guarded, guard: Guard): Promise<Outcome> {
   const { facts, fired } = request
-  const lost = await passMoment('before', request, guard)
+  // Without faults the handler begins now, so that appends keep the order of their requests.
+  const lost = fired.length === 0 ? undefined : await passMoment('before', request, guard)
   if (lost !== undefined) return lost
   const refusalOfPartition = refusals(facts, fired, guard)
   const { answer, wasHandled } = await answerOf(request, guard, refusalOfPartition)
