@@ -13,6 +13,7 @@ const consoleConsumer = `${tools}.consumer.ConsoleConsumer`
 const olderNames: Readonly<Record<string, string>> = {
   [`${tools}.ConsoleProducer`]: 'kafka.tools.ConsoleProducer',
   [`${tools}.BrokerApiVersionsCommand`]: 'kafka.admin.BrokerApiVersionsCommand',
+  [`${tools}.AclCommand`]: 'kafka.admin.AclCommand',
 }
 
 const lines = (text: string): string[] => text.split('\n').filter((line) => line !== '')

@@ -35,6 +35,11 @@ await clientSuite(javaClient(`Kafka Streams ${version}`, streamsJars), (suite) =
     eosTest,
     limitMs,
   )
+  suite.test(
+    'StreamsSmokeTest: windows, joins, suppression; the broker and an instance killed: the results are exact',
+    smokeTest,
+    limitMs,
+  )
 })
 
 /** A program of the test jar with its own settings and state; all end with the test. */
@@ -120,6 +125,39 @@ async function eosTest(on: ClientTest): Promise<void> {
   const verifier = await programs.start('StreamsEosTest', 'verify-complex', 'verifier')
   await verifier.ends()
   assert.match(verifier.stdout, /ALL-RECORDS-DELIVERED/, verifier.stdout + verifier.stderr)
+}
+
+const smokeTopics =
+  'data echo max min min-suppressed min-raw dif sum sws-raw sws-suppressed cnt avg tagg fk'
+
+/** The driver sends 20,000 records over 90 s, then reads all results and compares them with its own. */
+async function smokeTest(on: ClientTest): Promise<void> {
+  // The two tests share names of topics, and with them nothing.
+  await using admin = await createAdmin({ brokers: [on.address], clientId: 'streams-smoke' })
+  const topics = await admin.listTopics()
+  await admin.deleteTopics(topics.filter((name) => !name.startsWith('__')))
+  await patiently('the topics are gone', async () =>
+    (await admin.listTopics()).every((name) => name.startsWith('__')),
+  )
+  await makeTopics(on, smokeTopics.split(' '))
+  await using programs = await Programs.open(on)
+  const driver = await programs.start('StreamsSmokeTest', 'run', 'driver')
+  const first = await programs.start('StreamsSmokeTest', 'process', 'first')
+  await first.says('SMOKE-TEST-CLIENT-STARTED')
+  await progress(on, 300)
+  await on.kafka.kill()
+  await on.kafka.restart()
+  const second = await programs.start('StreamsSmokeTest', 'process', 'second')
+  await second.says('SMOKE-TEST-CLIENT-STARTED')
+  await progress(on, 300)
+  await first.kill()
+  await on.kafka.kill()
+  await on.kafka.restart()
+  await driver.exited
+  assert.match(driver.stdout, /ALL-RECORDS-DELIVERED/, driver.stdout.slice(-6_000))
+  assert.match(driver.stdout, /^SUCCESS$/m, driver.stdout.slice(-6_000))
+  second.signal('SIGTERM')
+  await second.says('SMOKE-TEST-CLIENT-CLOSED')
 }
 
 /** Waits until so many more records have been counted and committed. */
