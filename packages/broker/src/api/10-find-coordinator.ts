@@ -11,7 +11,7 @@ const TRANSACTION = 1
 
 /**
  * FindCoordinator (key 10), versions 0–6: the node that coordinates a group (type 0) or a transactional id (type 1). From v4 several keys
- * at once, in other fields. Transactions are refused later, by InitProducerId, where clients do not try again for ever.
+ * at once, in other fields.
  *
  * Not served: share groups (type 2).
  */

@@ -5,7 +5,7 @@ import {
   type AddPartitionsToTxnRequest,
   type AddPartitionsToTxnResponseInput,
 } from '@millrace/protocol'
-import type { ProducerClaim } from '../transactions/coordinator.ts'
+import type { ProducerClaim } from '../transactions/transaction-answers.ts'
 import type { TopicPartitions } from '../transactions/transaction-records.ts'
 import { serve, type RequestContext } from './served-api.ts'
 import { fencedBelow } from './transaction-errors.ts'

@@ -1,7 +1,15 @@
-import { toError, unreachable, type Timer } from '@millrace/core'
+import { toError, type Timer } from '@millrace/core'
 import { errorCodes } from '@millrace/protocol'
 import { limits } from '../limits.ts'
 import { Transaction } from './transaction.ts'
+import {
+  accept,
+  endedAlready,
+  isSame,
+  refuse,
+  type ProducerAnswer,
+  type ProducerClaim,
+} from './transaction-answers.ts'
 import type { TransactionContext } from './transaction-context.ts'
 import { TransactionEnding } from './transaction-ending.ts'
 import { settleOpenTransactions } from './transaction-recovery.ts'
@@ -12,19 +20,6 @@ import type {
   TransactionRecord,
 } from './transaction-records.ts'
 import { TransactionState } from './transaction-state.ts'
-
-/** Who asks: as the client believes to be. */
-export interface ProducerClaim {
-  readonly transactionalId: string
-  readonly producerId: number
-  readonly producerEpoch: number
-}
-
-export interface ProducerAnswer {
-  readonly errorCode: number
-  readonly producerId: number
-  readonly producerEpoch: number
-}
 
 /** The highest epoch that is given to a client; one more fences it for good, and the next producer gets a new id (Kafka: isEpochExhausted). */
 const LAST_EPOCH = 32_766
@@ -360,38 +355,4 @@ export class TransactionCoordinator {
       this.#scheduleExpiry()
     })
   }
-}
-
-/** What a repeated end is told: the same outcome is fine, the other one is not. */
-function endedAlready(transaction: Transaction, isCommit: boolean): ProducerAnswer {
-  switch (transaction.state) {
-    case TransactionState.PREPARE_COMMIT:
-    case TransactionState.PREPARE_ABORT:
-      return refuse(
-        isCommit === (transaction.state === TransactionState.PREPARE_COMMIT)
-          ? errorCodes.CONCURRENT_TRANSACTIONS
-          : errorCodes.INVALID_TXN_STATE,
-      )
-    case TransactionState.COMPLETE_COMMIT:
-      return isCommit ? accept(transaction.producer) : refuse(errorCodes.INVALID_TXN_STATE)
-    case TransactionState.COMPLETE_ABORT:
-      return isCommit ? refuse(errorCodes.INVALID_TXN_STATE) : accept(transaction.producer)
-    case TransactionState.EMPTY:
-    case TransactionState.ONGOING:
-      return refuse(errorCodes.INVALID_TXN_STATE)
-    default:
-      return unreachable(transaction.state)
-  }
-}
-
-function isSame(claim: ProducerClaim, [producerId, epoch]: ProducerIdAndEpoch): boolean {
-  return claim.producerId === producerId && claim.producerEpoch === epoch
-}
-
-function accept([producerId, producerEpoch]: ProducerIdAndEpoch): ProducerAnswer {
-  return { errorCode: errorCodes.NONE, producerId, producerEpoch }
-}
-
-function refuse(errorCode: number): ProducerAnswer {
-  return { errorCode, producerId: -1, producerEpoch: -1 }
 }
