@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
+import { silentLogger, type Logger } from '@millrace/core'
 import { eventually } from '@millrace/core/testing'
 import { kafkaBackends, type RunningKafka } from '@millrace/testkit'
 import { createTopic, uniqueName } from '../test/fixtures.ts'
@@ -220,6 +221,27 @@ for (const backend of await kafkaBackends())
       assert.equal(signalled, 1)
       await Promise.all([slow.close(), other.close()])
       await Promise.all([slowLoop, otherLoop])
+    })
+
+    test('code that blocks the event loop is told of, and survived within the session', async () => {
+      const topic = await createTopic(options, 1)
+      const warnings: string[] = []
+      const logger: Logger = {
+        ...silentLogger,
+        warn: (message) => void warnings.push(message),
+        child: () => logger,
+      }
+      await using consumer = await member(topic, { sessionTimeoutMs: 6_000, logger })
+      const loop = drain(consumer)
+      await eventually('assigned', () => consumer.assignment().length === 1)
+      const { generationId } = consumer.groupMetadata()
+      const untilMs = performance.now() + 2_500
+      while (performance.now() < untilMs); // What is tested.
+      await eventually('told', () => warnings.some((text) => text.includes('event loop')))
+      await delay(300)
+      assert.equal(consumer.groupMetadata().generationId, generationId)
+      await consumer.close()
+      await loop
     })
 
     test('a pattern takes in topics that come to match it', async () => {
