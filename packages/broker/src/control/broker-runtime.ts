@@ -39,6 +39,8 @@ export class BrokerRuntime {
   readonly #ports = new Map<number, number>()
   #state: BrokerState | undefined
   #unlock: (() => void) | undefined
+  /** `dead`: not started, closed, or crashed. */
+  #phase: 'dead' | 'starting' | 'running' = 'dead'
   #connections = 0
   #isLogging = true
   /** The kill that the disk waits for. */
@@ -66,10 +68,7 @@ export class BrokerRuntime {
   /** @throws BrokerError when the broker is crashed or closed */
   get state(): BrokerState {
     if (this.#state !== undefined) return this.#state
-    throw new BrokerError(
-      'MR_BROKER_CRASHED',
-      'The broker is not running: it crashed on request, or is closed. What was acknowledged is on disk; call restart().',
-    )
+    throw crashed()
   }
 
   get isRunning(): boolean {
@@ -91,6 +90,7 @@ export class BrokerRuntime {
       this.faults.clear()
       const state = this.#state
       this.#state = undefined
+      this.#phase = 'dead'
       try {
         await this.#closeListeners()
         await state?.close()
@@ -156,19 +156,30 @@ export class BrokerRuntime {
     const { dir, from } = this.options
     this.#unlock = lockDirectory(dir)
     let state: BrokerState | undefined
+    this.#phase = 'starting'
     try {
       if (from !== undefined && !existsSync(join(dir, 'journal'))) copyDataDirectory(from, dir)
       state = BrokerState.open(this.#stateOptions())
       for (const topic of this.options.topics ?? []) await ensureTopic(state, topic)
+      this.#checkAlive()
       this.#state = state
       for (let node = 1; node <= state.cluster.nodeCount; node++) await this.#listen(node)
+      this.#checkAlive()
+      this.#phase = 'running'
     } catch (error) {
+      const hasDied = this.#phase === 'dead'
       this.#state = undefined
+      this.#phase = 'dead'
       await this.#closeListeners()
-      await state?.close()
+      if (!hasDied) await state?.close()
       this.#release()
-      throw error
+      throw hasDied ? crashed() : error
     }
+  }
+
+  /** A fault may have ended the broker while it was starting. */
+  #checkAlive(): void {
+    if (this.#phase === 'dead') throw crashed()
   }
 
   #stateOptions() {
@@ -212,7 +223,8 @@ export class BrokerRuntime {
       if (isPowerCut) this.#disk.cutPower()
       killProcess()
     }
-    if (this.#state === undefined) return
+    if (this.#phase === 'dead') return
+    this.#phase = 'dead'
     this.options.logger?.warn('the broker crashes on request', { losesUnsynced: isPowerCut })
     this.#isLogging = false
     this.#state = undefined
@@ -259,6 +271,13 @@ export class BrokerRuntime {
       child: (fields) => this.#logger(to.child(fields)),
     }
   }
+}
+
+function crashed(): BrokerError {
+  return new BrokerError(
+    'MR_BROKER_CRASHED',
+    'The broker is not running: it crashed on request, or is closed. What was acknowledged is on disk; call restart().',
+  )
 }
 
 async function ensureTopic(state: BrokerState, topic: TopicOption): Promise<void> {

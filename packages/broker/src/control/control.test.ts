@@ -250,6 +250,31 @@ for (const fsync of ['group', 'always'] as const)
     assert.ok(acknowledged.length > 20)
   })
 
+test('crash: dying at any write of a start loses nothing, and the next start goes on', async () => {
+  await using at = await testBroker({ topics })
+  await using first = await at.connect()
+  await produce(first, 'a')
+  let deaths = 0
+  for (let write = 1; write <= 4; write++) {
+    // A torn batch, which the next start has to cut off.
+    await using client = await at.connect()
+    const tear = await at.broker.faults.add({ action: { type: 'kill', atWrite: 1, tornBytes: 30 } })
+    await assert.rejects(produce(client, 'torn'))
+    await tear.remove()
+    const fault = await at.broker.faults.add({ action: { type: 'kill', atWrite: write } })
+    const isDead = await at.broker.restart().then(
+      () => false,
+      (error: BrokerError) => error.code === 'MR_BROKER_CRASHED',
+    )
+    if (isDead) deaths++
+    assert.equal((await fault.remove()).hits, isDead ? 1 : 0)
+    await at.broker.crash()
+    await at.broker.restart()
+    assert.deepEqual(await values(at.broker), ['a'])
+  }
+  assert.ok(deaths > 0, 'a start that cuts a log writes')
+})
+
 test('crash: a kill at a write can be set without a request, and counts as a hit', async () => {
   await using at = await testBroker({ topics })
   await using client = await at.connect()
