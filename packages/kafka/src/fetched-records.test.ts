@@ -147,3 +147,17 @@ test('fetched records: a bit turned over on the way is noticed', () => {
   bytes[bytes.length - 2] = (bytes[bytes.length - 2] as number) ^ 1
   assert.throws(() => fetchedRecords(bytes, 0, null), { code: 'MR_PROTOCOL_CORRUPT_BATCH' })
 })
+
+test('fetched records: what unpacks to more than allowed is taken up to the batch that exceeds it', () => {
+  const builder = new RecordBatchBuilder()
+  const batches: Buffer[] = []
+  for (let baseOffset = 0; baseOffset < 5; baseOffset++) {
+    builder.reset()
+    builder.add(null, Buffer.alloc(100_000), [], 0)
+    batches.push(Buffer.from(builder.build({ baseOffset, codec: 1 })))
+  }
+  const bytes = Buffer.concat(batches)
+  assert.ok(bytes.length < 2_000)
+  const upTo = (maxBytes: number) => fetchedRecords(bytes, 0, [], maxBytes).nextOffset
+  assert.deepEqual([upTo(1), upTo(150_000), upTo(250_000), upTo(9e9)], [1, 2, 3, 5])
+})

@@ -36,16 +36,20 @@ const markerColumns = new RecordColumns()
 /**
  * @param fromOffset records before it are left out: a batch is always sent from its beginning
  * @param aborted the transactions that the broker names as aborted; null under read_uncommitted
+ * @param maxHeldBytes once its records hold as much memory, the rest is left to the next fetch: a batch may unpack to many times its
+ * size. The first batch is taken whatever it holds.
  * @throws ProtocolError for bytes that do not match their checksum or format
  */
 export function fetchedRecords(
   bytes: Buffer,
   fromOffset: number,
   aborted: readonly AbortedTransaction[] | null,
+  maxHeldBytes = Infinity,
 ): FetchedRecords {
   const runs: RecordRun[] = []
   const filter = new AbortedFilter(aborted ?? [])
   let nextOffset = fromOffset
+  let heldBytes = 0
   for (let at = 0, end; (end = nextBatch(bytes, at)) !== -1; at = end) {
     const lastOffset = batchLastOffset(bytes, at)
     const isAborted = filter.skips(bytes, at)
@@ -53,8 +57,12 @@ export function fetchedRecords(
     nextOffset = lastOffset + 1
     const isDropped = isAborted || isBatchControl(bytes, at)
     const run = isDropped ? undefined : runOf(bytes, at, fromOffset, nextOffset)
-    if (run) runs.push(run)
-    else goOnAt(runs, nextOffset)
+    if (!run) goOnAt(runs, nextOffset)
+    else {
+      runs.push(run)
+      heldBytes += run.columns.heldBytes
+      if (heldBytes >= maxHeldBytes) break
+    }
   }
   return { runs, nextOffset }
 }

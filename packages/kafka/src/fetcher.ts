@@ -26,6 +26,8 @@ const partitionBufferBytes = 1_048_576
 const totalBufferBytes = 67_108_864
 /** Longest wait of a Fetch that leaves out a partition for its full buffer: it must soon be able to ask for it again. */
 const backlogWaitMs = 20
+/** What one partition's part of an answer may unpack to; of more, the batches behind are fetched again. */
+const unpackedMaxBytes = 8_388_608
 const maxCorruptAnswers = 3
 const pauses = { baseMs: 20, maxMs: 1_000 }
 
@@ -224,7 +226,8 @@ export class Fetcher {
       return undefined
     }
     try {
-      const fetched = fetchedRecords(bytes, fetchOffset, answer.abortedTransactions)
+      const aborted = answer.abortedTransactions
+      const fetched = fetchedRecords(bytes, fetchOffset, aborted, unpackedMaxBytes)
       partition.fill(fetched, answer.highWatermark)
       if (fetched.runs.length > 0) this.#options.onRecords()
       return undefined
