@@ -1,4 +1,4 @@
-import { dirname } from 'node:path'
+import { basename, dirname } from 'node:path'
 import type { Disk, DiskFile } from '../log/disk.ts'
 
 /** What a file would be after a power cut. */
@@ -93,8 +93,10 @@ export class FaultDisk implements Disk {
 
   open(path: string): DiskFile {
     this.check()
+    // Opening makes the file where there is none; one that is there, though empty, was there before this broker.
+    const wasThere = this.#inner.list(dirname(path)).includes(basename(path))
     const inner = this.#inner.open(path)
-    const state = this.#stateOf(path) ?? this.#track(path, inner.size, inner.size > 0)
+    const state = this.#stateOf(path) ?? this.#track(path, inner.size, wasThere)
     const file = new FaultFile(this, inner, state)
     this.#open.add(file)
     return file
