@@ -167,7 +167,7 @@ export class BrokerRuntime {
       this.#checkAlive()
       this.#phase = 'running'
     } catch (error) {
-      const hasDied = this.#phase === 'dead'
+      const hasDied = this.#isDead
       this.#state = undefined
       this.#phase = 'dead'
       await this.#closeListeners()
@@ -179,7 +179,11 @@ export class BrokerRuntime {
 
   /** A fault may have ended the broker while it was starting. */
   #checkAlive(): void {
-    if (this.#phase === 'dead') throw crashed()
+    if (this.#isDead) throw crashed()
+  }
+
+  get #isDead(): boolean {
+    return this.#phase === 'dead'
   }
 
   #stateOptions() {
@@ -190,7 +194,7 @@ export class BrokerRuntime {
       nodeCount: nodes ?? 1,
       clock: this.clock as Clock,
       deviceClock: this.#virtualClock === undefined ? this.clock : systemClock,
-      disk: this.#disk,
+      disk: this.#disk.life(),
       logger: this.#logger(this.options.logger ?? silentLogger),
     }
   }

@@ -48,6 +48,8 @@ export class FaultDisk implements Disk {
   #plan: KillPlan | undefined
   #changesLeft = 0
   #isCrashed = false
+  /** Crashes so far. */
+  #crashes = 0
   #changes = 0
 
   /** @param onKill called before the change at which the disk dies; the crash itself is up to it */
@@ -69,9 +71,32 @@ export class FaultDisk implements Disk {
   /** From now on every use fails, and the files are closed, as if the process were gone. */
   crash(): void {
     this.#isCrashed = true
+    this.#crashes++
     this.#plan = undefined
     for (const file of this.#open) file.release()
     this.#open.clear()
+  }
+
+  /**
+   * The disk for one life of a broker. It fails for good with the crash: what the dead broker still had in hand (a compaction, a
+   * checkpoint) must not touch the files of the one that was started after it.
+   */
+  life(): Disk {
+    const crashes = this.#crashes
+    const alive = <T>(use: () => T): T => {
+      if (crashes !== this.#crashes) throw new CrashedError()
+      return use()
+    }
+    return {
+      open: (path) => alive(() => this.open(path)),
+      list: (path) => alive(() => this.list(path)),
+      makeDirectory: (path) => alive(() => this.makeDirectory(path)),
+      readFile: (path) => alive(() => this.readFile(path)),
+      replaceFile: (path, bytes, durable) => alive(() => this.replaceFile(path, bytes, durable)),
+      rename: (from, to) => alive(() => this.rename(from, to)),
+      remove: (path) => alive(() => this.remove(path)),
+      syncDirectory: (path) => alive(() => this.syncDirectory(path)),
+    }
   }
 
   /** Ends the crash: the next broker opens its files anew. */
@@ -238,16 +263,18 @@ class FaultFile implements DiskFile {
   }
 
   read(target: Buffer, position: number): number {
-    this.#disk.check()
+    this.#check()
     return this.#inner.read(target, position)
   }
 
   write(bytes: Uint8Array, position: number): void {
+    this.#check()
     this.#disk.change((torn) => this.#write(bytes.subarray(0, torn), position))
     this.#write(bytes, position)
   }
 
   truncate(size: number): void {
+    this.#check()
     this.#disk.change()
     this.#keepBefore(size, this.#state.size)
     this.#inner.truncate(size)
@@ -255,15 +282,15 @@ class FaultFile implements DiskFile {
   }
 
   async sync(): Promise<void> {
-    this.#disk.check()
+    this.#check()
     const settle = this.#beginSync()
     await this.#inner.sync()
-    this.#disk.check()
+    this.#check()
     settle()
   }
 
   syncNow(): void {
-    this.#disk.check()
+    this.#check()
     const settle = this.#beginSync()
     this.#inner.syncNow()
     settle()
@@ -280,6 +307,12 @@ class FaultFile implements DiskFile {
     if (this.#isClosed) return
     this.#isClosed = true
     this.#inner.close()
+  }
+
+  /** A file that a crash has closed stays so: its descriptor may be another file's by now. */
+  #check(): void {
+    this.#disk.check()
+    if (this.#isClosed) throw new CrashedError()
   }
 
   #write(bytes: Uint8Array, position: number): void {

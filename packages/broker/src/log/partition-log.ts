@@ -84,6 +84,8 @@ export class PartitionLog {
   #checkpointedBytes = 0
   /** Settles, never rejects, when the checkpoint that is being taken is over. */
   #checkpointing: Promise<void> | undefined
+  /** Settles, never rejects, when every sync so far is over. */
+  #syncing: Promise<unknown> = Promise.resolve()
   /** Segments with writes that may not be on the device yet. */
   readonly #unsynced = new Set<Segment>()
   /** When the active segment got its first batch, for `segment.ms`; undefined while it is empty. */
@@ -273,12 +275,17 @@ export class PartitionLog {
     const appendedBytes = this.#appendedBytes
     const segments = [...this.#unsynced]
     this.#unsynced.clear()
+    // A sync that is under way (a checkpoint's) has taken segments off the list: what it covers is not durable before it is over.
+    const before = this.#syncing
+    const synced = Promise.all([before, ...segments.map((segment) => segment.sync())])
+    this.#syncing = synced.catch(() => {})
     try {
-      await Promise.all(segments.map((segment) => segment.sync()))
+      await synced
     } catch (error) {
       this.#fail(error as Error)
       throw error
     }
+    if (this.#failure !== undefined) throw this.#failure
     this.#show(endOffset, appendedBytes)
   }
 
