@@ -16,6 +16,12 @@ export interface AbortedTransaction {
   readonly lastOffset: number
 }
 
+/** In the index, with the offset below which no later entry begins: where the first transaction still open at its end began. */
+interface IndexedAbort {
+  readonly aborted: AbortedTransaction
+  readonly laterFrom: number
+}
+
 interface EndedTransaction {
   readonly firstOffset: number
   readonly bytesBefore: number
@@ -29,6 +35,7 @@ export interface LogTransactionsSnapshot {
     producerId: number,
     firstOffset: number,
     lastOffset: number,
+    laterFrom: number,
   ])[]
 }
 
@@ -43,7 +50,7 @@ export class LogTransactions {
   /** Marker appended, but not yet below the high watermark (fsync mode `group`): as unstable as an open one, in marker order. */
   #ending: EndedTransaction[] = []
   /** In the order of their markers. */
-  #aborted: AbortedTransaction[] = []
+  #aborted: IndexedAbort[] = []
 
   /** In the order they began. */
   get open(): Iterable<OpenTransaction> {
@@ -87,7 +94,10 @@ export class LogTransactions {
     this.#open.delete(producerId)
     const { firstOffset, bytesBefore } = open
     this.#ending.push({ firstOffset, bytesBefore, lastOffset: markerOffset })
-    if (!isCommit) this.#aborted.push({ producerId, firstOffset, lastOffset: markerOffset })
+    if (isCommit) return
+    const aborted = { producerId, firstOffset, lastOffset: markerOffset }
+    const [oldest] = this.#open.values()
+    this.#aborted.push({ aborted, laterFrom: oldest?.firstOffset ?? markerOffset })
   }
 
   /** Markers below the high watermark are decided for everybody. */
@@ -103,15 +113,16 @@ export class LogTransactions {
   abortedIn(fromOffset: number, toOffset: number): AbortedTransaction[] {
     const found: AbortedTransaction[] = []
     for (let at = this.#firstAbortedEndingAt(fromOffset); at < this.#aborted.length; at++) {
-      const aborted = this.#aborted[at]!
+      const { aborted, laterFrom } = this.#aborted[at]!
       if (aborted.firstOffset < toOffset) found.push(aborted)
+      if (laterFrom >= toOffset) break
     }
     return found
   }
 
   /** Every aborted transaction, in marker order. */
   get aborted(): readonly AbortedTransaction[] {
-    return this.#aborted
+    return this.#aborted.map(({ aborted }) => aborted)
   }
 
   /** Transactions whose marker lies before the log start concern no reader any more. */
@@ -125,13 +136,19 @@ export class LogTransactions {
    * readers drop the producer's later transactions too.
    */
   forgetMarkers(markerOffsets: ReadonlySet<number>): void {
-    this.#aborted = this.#aborted.filter(({ lastOffset }) => !markerOffsets.has(lastOffset))
+    if (markerOffsets.size > 0)
+      this.#aborted = this.#aborted.filter(({ aborted }) => !markerOffsets.has(aborted.lastOffset))
   }
 
   snapshot(): LogTransactionsSnapshot {
     return {
       open: [...this.#open.values()].map((o) => [o.producerId, o.producerEpoch, o.firstOffset]),
-      aborted: this.#aborted.map((a) => [a.producerId, a.firstOffset, a.lastOffset]),
+      aborted: this.#aborted.map(({ aborted, laterFrom }) => [
+        aborted.producerId,
+        aborted.firstOffset,
+        aborted.lastOffset,
+        laterFrom,
+      ]),
     }
   }
 
@@ -139,8 +156,8 @@ export class LogTransactions {
     const transactions = new LogTransactions()
     for (const [producerId, producerEpoch, firstOffset] of snapshot.open)
       transactions.noteBatch({ producerId, producerEpoch, firstOffset, bytesBefore: -Infinity })
-    for (const [producerId, firstOffset, lastOffset] of snapshot.aborted)
-      transactions.#aborted.push({ producerId, firstOffset, lastOffset })
+    for (const [producerId, firstOffset, lastOffset, laterFrom] of snapshot.aborted)
+      transactions.#aborted.push({ aborted: { producerId, firstOffset, lastOffset }, laterFrom })
     return transactions
   }
 
@@ -150,7 +167,7 @@ export class LogTransactions {
     let high = this.#aborted.length
     while (low < high) {
       const middle = (low + high) >>> 1
-      if (this.#aborted[middle]!.lastOffset < offset) low = middle + 1
+      if (this.#aborted[middle]!.aborted.lastOffset < offset) low = middle + 1
       else high = middle
     }
     return low
