@@ -23,7 +23,7 @@ const tiers = {
   clients: {
     takes: (file: string) => file.endsWith('.client.test.ts'),
     env: { MILLRACE_TEST_KAFKA: 'apache' },
-    concurrency: 1,
+    concurrency: 2,
   },
   /** Real processes, killed. At most 15 minutes. */
   faults: { takes: (file: string) => file.endsWith('.fault.test.ts'), env: {}, concurrency: 1 },

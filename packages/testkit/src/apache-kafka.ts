@@ -6,10 +6,10 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises'
-import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { freePorts } from './free-ports.ts'
 import { waitUntilKafkaAnswers } from './kafka-probe.ts'
 import { fetchJars, whyNoJars, type JarSet } from './maven-jars.ts'
 import { secureListener, type SecureListener } from './secure-listener.ts'
@@ -242,23 +242,4 @@ function lines(
   return Object.entries({ ...properties, ...extra })
     .map(([key, value]) => `${key}=${value}\n`)
     .join('')
-}
-
-async function freePorts(count: number): Promise<readonly number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer()
-      server.listen(0, '127.0.0.1')
-      await once(server, 'listening')
-      return server
-    }),
-  )
-  const ports = servers.map((server) => (server.address() as AddressInfo).port)
-  await Promise.all(
-    servers.map(async (server) => {
-      server.close()
-      await once(server, 'close')
-    }),
-  )
-  return ports
 }

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startBrokerProcess, type BrokerProcess } from '@millrace/embedded'
 import { startApacheKafka, whyNoApacheKafka } from './apache-kafka.ts'
+import { freePorts } from './free-ports.ts'
 
 export interface RunningKafka extends AsyncDisposable {
   readonly brokers: readonly string[]
@@ -54,7 +55,8 @@ async function startApache(): Promise<RunningKafka> {
 /** Starts the embedded broker as a process, on fresh data. */
 export async function startEmbeddedBroker(): Promise<RunningKafka> {
   const directory = await mkdtemp(join(tmpdir(), 'millrace-test-broker-'))
-  const broker = new EmbeddedBroker(directory)
+  const [port] = await freePorts(1)
+  const broker = new EmbeddedBroker(directory, port as number)
   try {
     await broker.restart()
     return broker
@@ -67,10 +69,11 @@ export async function startEmbeddedBroker(): Promise<RunningKafka> {
 class EmbeddedBroker implements RunningKafka {
   readonly #directory: string
   #process: BrokerProcess | undefined
-  #port = 0
+  readonly #port: number
 
-  constructor(directory: string) {
+  constructor(directory: string, port: number) {
     this.#directory = directory
+    this.#port = port
   }
 
   get port(): number {
@@ -84,7 +87,6 @@ class EmbeddedBroker implements RunningKafka {
   async restart(): Promise<void> {
     await this.shutDown()
     this.#process = await startBrokerProcess({ dir: this.#directory, port: this.#port })
-    this.#port = this.#process.port
   }
 
   async kill(): Promise<void> {
