@@ -35,7 +35,7 @@ async function aMemberIsKilled(on: ClientTest): Promise<void> {
   const topic = await on.topic(4)
   const server = `--bootstrap-server ${on.address} --topic ${topic}`
   const assignor = 'org.apache.kafka.clients.consumer.CooperativeStickyAssignor'
-  const member = `${server} --group-id ${on.unique('g')} --session-timeout 6000 --verbose --assignment-strategy ${assignor}`
+  const member = `${server} --group-id ${on.unique('g')} --session-timeout 10000 --verbose --assignment-strategy ${assignor}`
   const consumer = () => startJava(on.tool, `${tools}.VerifiableConsumer`, member)
   await using first = consumer()
   await using second = consumer()
