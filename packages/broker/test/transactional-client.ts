@@ -234,6 +234,8 @@ function isBusy(errorCode: number): boolean {
     errorCode === errorCodes.NOT_ENOUGH_REPLICAS ||
     errorCode === errorCodes.COORDINATOR_LOAD_IN_PROGRESS ||
     errorCode === errorCodes.NOT_COORDINATOR ||
+    // Of a new topic, for a moment.
+    errorCode === errorCodes.NOT_LEADER_OR_FOLLOWER ||
     errorCode === errorCodes.COORDINATOR_NOT_AVAILABLE
   )
 }
