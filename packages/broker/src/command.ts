@@ -4,6 +4,7 @@ import { startInThread } from './broker.ts'
 import { parseFaultRule, type FaultRule } from './control/fault-rule.ts'
 import { BrokerError } from './errors.ts'
 import { checkOptions, type BrokerOptions, type TopicOption } from './options.ts'
+import { readSecurityFile } from './security/security-file.ts'
 
 const USAGE = `millrace-broker --dir DIRECTORY [options]
 
@@ -20,6 +21,7 @@ logs go to stderr as JSON lines. SIGTERM and SIGINT stop it in order.
   --no-auto-create         do not create topics on demand
   --nodes N                virtual nodes, each on a port of its own (PORT, PORT + 1, …), default 1
   --from SNAPSHOT          start from a snapshot when DIRECTORY holds no data yet
+  --security FILE          TLS, SASL, users and access rules from a JSON file; see the README
   --admin-port PORT        serve faults, waits and inspection as HTTP on 127.0.0.1; 0 takes any free port
   --fault JSON             set a fault before the first client connects; may be repeated. A kill is a real SIGKILL here:
                            --fault '{"match":{"api":"EndTxn"},"action":{"type":"kill","atWrite":2}}'
@@ -79,6 +81,7 @@ function readArguments() {
       nodes: { type: 'string', default: '1' },
       from: { type: 'string' },
       'admin-port': { type: 'string' },
+      security: { type: 'string' },
       fault: { type: 'string', multiple: true, default: [] },
       help: { type: 'boolean', default: false },
     },
@@ -98,7 +101,7 @@ function parse(): BrokerOptions | undefined {
   }
   if (values.dir === undefined)
     throw badOption('--dir DIRECTORY is missing. See --help. The broker was not started.')
-  const { from } = values
+  const { from, security } = values
   const advertisedHost = values['advertised-host']
   const adminPort = values['admin-port']
   return {
@@ -106,6 +109,7 @@ function parse(): BrokerOptions | undefined {
     nodes: Number(values.nodes),
     faults: values.fault.map(parseFault),
     ...(from === undefined ? {} : { from }),
+    ...(security === undefined ? {} : { security: readSecurityFile(security) }),
     ...(adminPort === undefined ? {} : { adminPort: Number(adminPort) }),
     port: Number(values.port),
     host: values.host,

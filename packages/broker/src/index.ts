@@ -3,6 +3,15 @@ export { BrokerError, brokerErrors, type BrokerErrorCode } from './errors.ts'
 export { type FsyncMode } from './log/partition-log.ts'
 export { type BrokerOptions, type TopicOption } from './options.ts'
 export {
+  type AclOption,
+  type AuthorizationOptions,
+  type SaslMechanism,
+  type SaslOptions,
+  type SecurityOptions,
+  type TlsOptions,
+} from './security/security-options.ts'
+export { type UserOption } from './security/user-store.ts'
+export {
   type Broker,
   type BrokerFaults,
   type BrokerTime,

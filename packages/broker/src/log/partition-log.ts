@@ -511,6 +511,8 @@ export class PartitionLog {
   }
 
   #roll(): void {
+    // A power cut must not take the tail of a segment whose successor is there already: offsets without records would be left.
+    if (this.#context.fsync !== 'os') this.#syncNow()
     const next = new Segment(this.#context.disk, this.directory, this.#endOffset, 0)
     // The file must exist before records rely on it, and its name survive a power cut.
     next.file.truncate(0)
