@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { kafkaBackends, startFaultProxy, type RunningKafka } from '@millrace/testkit'
+import {
+  kafkaBackends,
+  startApacheKafka,
+  startFaultProxy,
+  type RunningKafka,
+} from '@millrace/testkit'
 import { createTopic, uniqueName } from '../test/fixtures.ts'
 import { readCommitted } from '../test/read-committed.ts'
 import {
@@ -8,13 +13,17 @@ import {
   createTransactionalProducer,
   KafkaError,
   type KafkaOptions,
+  type ProducerRecord,
   type TransactionalProducer,
 } from './index.ts'
 
 const produceKey = 0
 const endTxnKey = 26
 
-for (const backend of await kafkaBackends())
+const backends = await kafkaBackends()
+const isApacheWanted = backends.some(({ name }) => name === 'Apache Kafka')
+
+for (const backend of backends)
   describe(`transactional producer on ${backend.name}`, () => {
     let kafka: RunningKafka
     let options: KafkaOptions
@@ -268,3 +277,47 @@ for (const backend of await kafkaBackends())
       assert.deepEqual(await committed(topic), ['kept'])
     })
   })
+
+describe('version 1 of transactions on Apache Kafka', { skip: !isApacheWanted }, () => {
+  test('a cluster without version 2: commits, aborts, offsets, and an abort after records of unknown fate', async () => {
+    const kafka = await startApacheKafka({
+      formatArguments: ['--feature', 'transaction.version=1'],
+    })
+    assert.ok(kafka)
+    try {
+      const options: KafkaOptions = { brokers: kafka.brokers, clientId: 'transactions-test' }
+      const topic = await createTopic(options, 2)
+      const groupId = uniqueName('group')
+      await using proxy = await startFaultProxy(kafka.port)
+      await using producer = await createTransactionalProducer({
+        ...options,
+        brokers: [proxy.address],
+        mapAddress: () => proxy,
+        transactionalId: uniqueName('txn'),
+        deliveryTimeoutMs: 2_000,
+      })
+      const rows = (value: string): ProducerRecord[] =>
+        [0, 1].map((partition) => ({ topic, partition, key: null, value }))
+      for (const number of [1, 2, 3]) {
+        await producer.begin()
+        await producer.send(rows(`kept ${number}`))
+        await producer.sendOffsets([{ topic, partition: 0, offset: BigInt(number) }], { groupId })
+        await producer.commit()
+        await producer.begin()
+        await producer.send(rows('aborted'))
+        if (number === 2) {
+          proxy.cutAnswersTo(produceKey, 1_000)
+          await assert.rejects(producer.send(rows('unknown')))
+          proxy.cutAnswersTo(produceKey, 0)
+        }
+        await producer.abort()
+      }
+      const kept = [1, 2, 3].flatMap((number) => [`kept ${number}`, `kept ${number}`])
+      assert.deepEqual(await readCommitted(options, topic), kept)
+      await using admin = await createAdmin(options)
+      assert.equal((await admin.groupLag(groupId, [topic]))[0]?.committedOffset, 3n)
+    } finally {
+      await kafka.stop()
+    }
+  })
+})
