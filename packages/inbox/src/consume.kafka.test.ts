@@ -6,7 +6,13 @@ import { after, before, test } from 'node:test'
 import { uuidv7 } from '@millrace/core'
 import { eventually } from '@millrace/core/testing'
 import { startBroker, type Broker } from '@millrace/broker'
-import { createAdmin, createConsumer, createProducer, type KafkaOptions } from '@millrace/kafka'
+import {
+  createAdmin,
+  createConsumer,
+  createProducer,
+  createTransactionalProducer,
+  type KafkaOptions,
+} from '@millrace/kafka'
 import { book, contracts, deposit, openFixture, type Fixture } from '../test/fixture.ts'
 import { createInbox } from './inbox.ts'
 import { millraceKafka } from './kafka-client.ts'
@@ -139,6 +145,27 @@ test('broker: a partition whose handler is slow does not hold the others back', 
   assert.equal(consumer.stats().state, 'running')
   othersDone.resolve()
   await eventually('all done', () => consumer.stats().processed === 30)
+})
+
+test('broker: on a topic written in transactions the lag reaches 0, and aborted events take no effect', async () => {
+  await using fixture = await openFixture()
+  const at = await setUp()
+  await using consumer = consumerOf(fixture, at)
+  consumer.start()
+  await using producer = await createTransactionalProducer({
+    ...at.kafka,
+    transactionalId: at.groupId,
+  })
+  for (let index = 0; index < 6; index++) {
+    await producer.begin()
+    const value = JSON.stringify(deposit(index, { account: `a${index}` }))
+    await producer.send([{ topic: at.topic, partition: index % 3, key: null, value }])
+    if (index % 2 === 0) await producer.commit()
+    else await producer.abort()
+  }
+  await eventually('all committed ones are handled', () => consumer.stats().processed === 3)
+  await eventually('lag 0', () => consumer.stats().lagRecords === 0)
+  assert.equal((await fixture.effects()).length, 3)
 })
 
 test('broker: with maxConcurrentPartitions 1 one batch is handled at a time', async () => {

@@ -1,6 +1,6 @@
 import { backoffMs, type Clock, type Logger, type Timer } from '@millrace/core'
 import type { ContractRegistry } from '@millrace/events'
-import { KafkaError, type TopicPartition } from '@millrace/kafka'
+import { KafkaError, type PartitionLag, type TopicPartition } from '@millrace/kafka'
 import type { BatchEnd, BatchJob } from './batch-job.ts'
 import type { BatchRunner } from './batch-runner.ts'
 import type { DeadLetters } from './dead-letters.ts'
@@ -54,6 +54,8 @@ interface Session {
   readonly committer: OffsetCommitter
   /** Partitions that wait for the next attempt at their head. */
   readonly paused: Map<string, { readonly at: TopicPartition; readonly timer: Timer }>
+  /** Where partitions with lag stood at the last look, with nothing under way. */
+  readonly idleAt: Map<string, bigint>
   /** Partitions that are being given up: nothing of them is begun any more. */
   readonly leaving: Set<string>
   /** The group has dealt its partitions out, and we know our share. */
@@ -109,6 +111,28 @@ export class KafkaInboxConsumer implements InboxConsumer {
     if (!inFlight) return
     inFlight.isWaiting = isWaiting
     if (isWaiting && inFlight.isDraining) inFlight.cancel.abort(drainedAway)
+  }
+
+  /**
+   * @internal Told by the lag monitor. Behind the last record of a transactional topic may stand aborted records and markers, which no
+   * batch brings: where nothing is under way, the position is committed, or the lag would never be 0. Only a position that was the same
+   * a look ago: the one of a batch that was taken a moment ago is ahead of what is done.
+   */
+  commitIdle(lags: readonly PartitionLag[]): void {
+    const session = this.#session
+    if (!session) return
+    const owned = new Set(session.consumer.assignment().map(keyOf))
+    for (const { topic, partition, committedOffset, lagRecords } of lags) {
+      const key = keyOf({ topic, partition })
+      const before = session.idleAt.get(key)
+      session.idleAt.delete(key)
+      if (lagRecords === 0 || !owned.has(key)) continue
+      if (this.#inFlight.has(key) || session.paused.has(key) || session.leaving.has(key)) continue
+      const position = session.consumer.position({ topic, partition })
+      if (position === null || position <= (committedOffset ?? 0n)) continue
+      if (position === before) session.committer.note({ topic, partition }, position)
+      else session.idleAt.set(key, position)
+    }
   }
 
   stats(): InboxConsumerStats {
@@ -207,6 +231,7 @@ export class KafkaInboxConsumer implements InboxConsumer {
       consumer,
       committer: new OffsetCommitter(consumer, logger, clock),
       paused: new Map(),
+      idleAt: new Map(),
       leaving: new Set(),
       hasJoined: false,
     }
@@ -254,7 +279,10 @@ export class KafkaInboxConsumer implements InboxConsumer {
       const deliveries = batch.records.map((record) => deliveryOf(record, context))
       const job = { ...frame, deliveries }
       await runner.buryUndecodable(job)
-      return await runner.run(job)
+      const end = await runner.run(job)
+      // Markers and aborted records behind the last one are dealt with too, or the lag of a transactional topic would never be 0.
+      if (end.kind === 'done') frame.onProgress(batch.nextOffset)
+      return end
     } catch (error) {
       if (signal.aborted) return { kind: 'stopped', offset: progress }
       throw error

@@ -113,6 +113,7 @@ class PostgresInbox implements Inbox {
       topics: consume.topics,
       intervalMs: consume.lagIntervalMs ?? 3_000,
       gauge: instruments.lag,
+      onMeasured: (lags) => consumer.commitIdle(lags),
       logger,
       clock,
     })

@@ -33,6 +33,7 @@ test('lag: an outage of many tries leaves nothing behind, and closing ends the r
     topics: ['topic'],
     intervalMs: 1,
     gauge: noopMeter.gauge({ name: 'lag', help: 'lag' }),
+    onMeasured: () => {},
     logger: silentLogger,
     clock,
   })

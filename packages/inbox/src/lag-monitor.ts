@@ -10,6 +10,7 @@ export interface LagMonitorOptions {
   readonly topics: readonly string[]
   readonly intervalMs: number
   readonly gauge: Gauge
+  readonly onMeasured: (partitions: readonly PartitionLag[]) => void
   readonly logger: Logger
   readonly clock: Clock
 }
@@ -88,6 +89,7 @@ export class LagMonitor {
     this.#lagRecords = total
     this.#partitions = lags
     this.#measuredMs = clock.monotonicMs()
+    this.#options.onMeasured(lags)
   }
 
   async #pause(signal: AbortSignal): Promise<void> {

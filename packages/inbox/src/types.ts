@@ -66,13 +66,13 @@ export type HandlerEffects = 'none' | 'idempotent' | 'external'
 /** What the inbox looks at in a batch of records. */
 export type InboxBatch = Pick<
   ConsumerBatch,
-  'topic' | 'partition' | 'records' | 'highWatermark' | 'generationId' | 'signal'
+  'topic' | 'partition' | 'records' | 'nextOffset' | 'highWatermark' | 'generationId' | 'signal'
 >
 
 /** What the inbox needs of a consumer. */
 export type GroupConsumer = Pick<
   Consumer,
-  'commit' | 'seek' | 'pause' | 'resume' | 'assignment' | 'close'
+  'commit' | 'seek' | 'position' | 'pause' | 'resume' | 'assignment' | 'close'
 > &
   AsyncIterable<InboxBatch> &
   AsyncDisposable

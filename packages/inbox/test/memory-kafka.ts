@@ -265,6 +265,7 @@ class MemoryConsumer implements GroupConsumer {
         batch: {
           ...owned.at,
           records,
+          nextOffset: owned.next,
           highWatermark: BigInt(log.length),
           generationId: owned.generation,
           signal: owned.abort.signal,
@@ -289,6 +290,10 @@ class MemoryConsumer implements GroupConsumer {
     const owned = this.#find(position)
     if (owned) owned.next = position.offset
     this.wake()
+  }
+
+  position(at: TopicPartition): bigint | null {
+    return this.#find(at)?.next ?? null
   }
 
   pause(partitions: readonly TopicPartition[]): void {
