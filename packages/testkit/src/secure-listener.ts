@@ -33,8 +33,19 @@ export async function secureListener(
   const keytool = (...args: readonly string[]): Promise<{ stdout: string }> =>
     run('keytool', [...args, '-keystore', store, '-storepass', password, '-alias', 'broker'])
   await keytool(
-    ...['-genkeypair', '-storetype', 'PKCS12', '-keyalg', 'EC', '-groupname', 'secp256r1'],
-    ...['-dname', 'CN=localhost', '-ext', 'san=dns:localhost,ip:127.0.0.1', '-validity', '30'],
+    '-genkeypair',
+    '-storetype',
+    'PKCS12',
+    '-keyalg',
+    'EC',
+    '-groupname',
+    'secp256r1',
+    '-dname',
+    'CN=localhost',
+    '-ext',
+    'san=dns:localhost,ip:127.0.0.1',
+    '-validity',
+    '30',
   )
   const { stdout: ca } = await keytool('-exportcert', '-rfc')
   const plainUsers = Object.entries(users)

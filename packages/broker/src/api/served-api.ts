@@ -26,7 +26,7 @@ export interface RequestContext {
   /** The virtual node that was asked. */
   readonly node: number
   /** The nodes that are up, as this client reaches them. */
-  nodes(): readonly NodeAddress[]
+  readonly nodes: () => readonly NodeAddress[]
   /** Why this node does not serve a partition (it does not lead it, or a fault says so); 0 when it does. For Fetch, which knows its partitions itself. */
   refusalOf(topic: string, partition: number): number
 }
