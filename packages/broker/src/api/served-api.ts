@@ -28,7 +28,7 @@ export interface RequestContext {
   /** The nodes that are up, as this client reaches them. */
   readonly nodes: () => readonly NodeAddress[]
   /** Why this node does not serve a partition (it does not lead it, or a fault says so); 0 when it does. For Fetch, which knows its partitions itself. */
-  refusalOf(topic: string, partition: number): number
+  readonly refusalOf: (topic: string, partition: number) => number
 }
 
 /** A virtual node and where it listens. */
