@@ -119,18 +119,21 @@ class SystemFile implements DiskFile {
   }
 }
 
+/** Records, and keys of SCRAM users, are nobody else's to read. */
+const ownerOnly = 0o600
+
 function openForReadAndWrite(path: string): number {
   try {
     return openSync(path, 'r+')
   } catch (error) {
     if (!isMissing(error)) throw error
-    return openSync(path, 'w+')
+    return openSync(path, 'w+', ownerOnly)
   }
 }
 
 function replaceFileOnSystem(path: string, bytes: Uint8Array, durable: boolean): void {
   const temporary = `${path}.tmp`
-  const descriptor = openSync(temporary, 'w')
+  const descriptor = openSync(temporary, 'w', ownerOnly)
   try {
     let done = 0
     while (done < bytes.length) done += writeSync(descriptor, bytes, done)
