@@ -1,6 +1,7 @@
 export { assert, InvariantError, unreachable } from './assert.ts'
 export { backoffMs, type BackoffOptions } from './backoff.ts'
 export { systemClock, type Clock, type Timer } from './clock.ts'
+export { SimulatedClock } from './simulated-clock.ts'
 export { isAbortError, MillraceError, toError, type ErrorTable } from './errors.ts'
 export { faults } from './faults.ts'
 export { silentLogger, type Logger, type LogFields } from './logger.ts'

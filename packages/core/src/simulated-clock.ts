@@ -6,7 +6,7 @@ interface PendingTimer {
   readonly fn: () => void
 }
 
-/** A clock that stands still until the test moves it. Timers fire in due order, ties in the order they were set. */
+/** A clock that stands still until it is advanced. Timers fire in due order, ties in the order they were set. */
 export class SimulatedClock implements Clock {
   #nowMs: number
   #sequence = 0

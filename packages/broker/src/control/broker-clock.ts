@@ -1,4 +1,4 @@
-import { systemClock, type Clock, type Timer } from '@millrace/core'
+import type { Clock, Timer } from '@millrace/core'
 
 /**
  * The broker's one clock: sessions, transaction time-outs, retention, long polls and expiry all ask it. On top of the clock given it can jump
@@ -56,73 +56,4 @@ export class BrokerClock implements Clock {
   resume(): void {
     this.#isStopped = false
   }
-}
-
-interface PendingTimer {
-  readonly dueMs: number
-  readonly fn: () => void
-}
-
-/**
- * A clock that stands still until it is advanced. It begins at the machine's time, so that clients' timestamps are in its present. Timers fire in
- * due order, those due at the same time in the order they were set.
- */
-export class VirtualClock implements Clock {
-  #nowMs = systemClock.now()
-  /** In the order they fire. */
-  readonly #timers: PendingTimer[] = []
-
-  now(): number {
-    return Math.floor(this.#nowMs)
-  }
-
-  monotonicMs(): number {
-    return this.#nowMs
-  }
-
-  sleep(ms: number, signal?: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (signal?.aborted) return reject(signal.reason as Error)
-      const onAbort = (): void => {
-        timer.cancel()
-        reject(signal?.reason as Error)
-      }
-      const timer = this.setTimer(ms, () => {
-        signal?.removeEventListener('abort', onAbort)
-        resolve()
-      })
-      signal?.addEventListener('abort', onAbort, { once: true })
-    })
-  }
-
-  setTimer(ms: number, fn: () => void): Timer {
-    const timer: PendingTimer = { dueMs: this.#nowMs + Math.max(0, ms), fn }
-    const after = this.#timers.findIndex(({ dueMs }) => dueMs > timer.dueMs)
-    this.#timers.splice(after === -1 ? this.#timers.length : after, 0, timer)
-    return {
-      cancel: () => {
-        const at = this.#timers.indexOf(timer)
-        if (at !== -1) this.#timers.splice(at, 1)
-      },
-    }
-  }
-
-  /** Moves time by `ms`, firing what becomes due in order; what each timer set going runs on before the next one fires. */
-  async advance(ms: number): Promise<void> {
-    const targetMs = this.#nowMs + ms
-    for (;;) {
-      await settle()
-      const next = this.#timers[0]
-      if (next === undefined || next.dueMs > targetMs) break
-      this.#timers.shift()
-      this.#nowMs = Math.max(this.#nowMs, next.dueMs)
-      next.fn()
-    }
-    this.#nowMs = targetMs
-    await settle()
-  }
-}
-
-function settle(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve))
 }

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { silentLogger, systemClock, type Clock, type Logger } from '@millrace/core'
+import { silentLogger, SimulatedClock, systemClock, type Clock, type Logger } from '@millrace/core'
 import type { NodeAddress } from '../api/served-api.ts'
 import { BrokerState } from '../broker-state.ts'
 import { lockDirectory } from '../directory-lock.ts'
@@ -8,7 +8,7 @@ import { BrokerError } from '../errors.ts'
 import { systemDisk } from '../log/disk.ts'
 import { Listener } from '../net/server.ts'
 import type { BrokerOptions, TopicOption } from '../options.ts'
-import { BrokerClock, VirtualClock } from './broker-clock.ts'
+import { BrokerClock } from './broker-clock.ts'
 import type { ConnectionControl, KillAction } from './connection-control.ts'
 import { FaultDisk } from './fault-disk.ts'
 import { Faults } from './faults.ts'
@@ -31,7 +31,7 @@ export class BrokerRuntime {
   readonly faults = new Faults()
   readonly requests: RequestJournal
   readonly clock: BrokerClock
-  readonly #virtualClock: VirtualClock | undefined
+  readonly #virtualClock: SimulatedClock | undefined
   readonly #disk: FaultDisk
   readonly #control: ConnectionControl
   readonly #listeners = new Map<number, Listener>()
@@ -51,7 +51,9 @@ export class BrokerRuntime {
   constructor(options: RuntimeOptions) {
     this.options = options
     this.requests = new RequestJournal(options.requestJournalSize ?? REQUEST_JOURNAL_SIZE)
-    this.#virtualClock = options.clock === 'virtual' ? new VirtualClock() : undefined
+    // It begins at the machine's time, so that clients' timestamps are in its present.
+    this.#virtualClock =
+      options.clock === 'virtual' ? new SimulatedClock(systemClock.now()) : undefined
     const given = typeof options.clock === 'object' ? options.clock : systemClock
     this.clock = new BrokerClock(this.#virtualClock ?? given)
     this.#disk = new FaultDisk(systemDisk, () => this.#dieAsPlanned())
