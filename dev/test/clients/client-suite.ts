@@ -48,7 +48,8 @@ export interface ClientSuite {
 
 /**
  * Runs the same tests of one client on our broker and, as the reference, on Apache Kafka. A client that is not on this machine is
- * skipped by name; where CI=true, which must have it, that is a failure.
+ * skipped by name; where CI=true, which must have it, that is a failure. Call it last in a file: the tests start while the module
+ * still waits for the next client to be found.
  */
 export async function clientSuite(
   tool: ClientTool,

@@ -18,22 +18,6 @@ const olderNames: Readonly<Record<string, string>> = {
 
 const lines = (text: string): string[] => text.split('\n').filter((line) => line !== '')
 
-for (const version of ['4.1.1', '3.9.1'])
-  await clientSuite(javaClient(`kafka-* ${version}`, apacheKafkaJars(version)), (suite) => {
-    const test = (name: string, body: (shell: Shell) => Promise<void>): void =>
-      suite.test(name, async (on) => {
-        await using commands = new JavaCommands(on.tool, 170_000)
-        await body(new Shell(on, commands, version.startsWith('3')))
-      })
-    test('topics, console producer and consumer', topicsAndConsole)
-    test('groups: list, describe, reset and delete', groups)
-    test('settings of topics and brokers', settings)
-    test(
-      'offsets, log directories, cluster, versions, features, transactions, access rules',
-      theRest,
-    )
-  })
-
 /** The commands, told where the broker is. */
 class Shell {
   readonly on: ClientTest
@@ -175,3 +159,19 @@ async function theRest(shell: Shell): Promise<void> {
     /SUCCESS/,
   )
 }
+
+for (const version of ['4.1.1', '3.9.1'])
+  await clientSuite(javaClient(`kafka-* ${version}`, apacheKafkaJars(version)), (suite) => {
+    const test = (name: string, body: (shell: Shell) => Promise<void>): void =>
+      suite.test(name, async (on) => {
+        await using commands = new JavaCommands(on.tool, 170_000)
+        await body(new Shell(on, commands, version.startsWith('3')))
+      })
+    test('topics, console producer and consumer', topicsAndConsole)
+    test('groups: list, describe, reset and delete', groups)
+    test('settings of topics and brokers', settings)
+    test(
+      'offsets, log directories, cluster, versions, features, transactions, access rules',
+      theRest,
+    )
+  })

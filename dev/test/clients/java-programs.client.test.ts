@@ -11,19 +11,6 @@ const tools = 'org.apache.kafka.tools'
 
 const lines = (text: string): string[] => text.split('\n').filter((line) => line !== '')
 
-for (const version of ['4.1.1', '3.9.1'])
-  await clientSuite(javaClient(`Java clients ${version}`, apacheKafkaJars(version)), (suite) => {
-    suite.test(
-      'VerifiableProducer and VerifiableConsumer: a group of two, one of which is killed',
-      aMemberIsKilled,
-    )
-    suite.test(
-      'TransactionalMessageCopier with random aborts, one of two killed and started again: exactly once',
-      copiedExactlyOnce,
-    )
-    suite.test('ProducerPerformance and ConsumerPerformance, also with transactions', bulkLoad)
-  })
-
 /** What the verifiable programs print: one JSON object per line. */
 function events(text: string): Readonly<Record<string, unknown>>[] {
   return lines(text)
@@ -131,3 +118,16 @@ async function bulkLoad(on: ClientTest): Promise<void> {
   )
   assert.equal(Number(lines(read).at(-1)?.split(', ')[4]), 40_000)
 }
+
+for (const version of ['4.1.1', '3.9.1'])
+  await clientSuite(javaClient(`Java clients ${version}`, apacheKafkaJars(version)), (suite) => {
+    suite.test(
+      'VerifiableProducer and VerifiableConsumer: a group of two, one of which is killed',
+      aMemberIsKilled,
+    )
+    suite.test(
+      'TransactionalMessageCopier with random aborts, one of two killed and started again: exactly once',
+      copiedExactlyOnce,
+    )
+    suite.test('ProducerPerformance and ConsumerPerformance, also with transactions', bulkLoad)
+  })

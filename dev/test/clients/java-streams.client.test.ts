@@ -29,19 +29,6 @@ const tests = 'org.apache.kafka.streams.tests'
 const partitions = 3
 const limitMs = 280_000
 
-await clientSuite(javaClient(`Kafka Streams ${version}`, streamsJars), (suite) => {
-  suite.test(
-    'StreamsEosTest: a topology with repartitioning; the broker and an instance killed: nothing lost, nothing twice',
-    eosTest,
-    limitMs,
-  )
-  suite.test(
-    'StreamsSmokeTest: windows, joins, suppression; the broker and an instance killed: the results are exact',
-    smokeTest,
-    limitMs,
-  )
-})
-
 /** A program of the test jar with its own settings and state; all end with the test. */
 class Programs implements AsyncDisposable {
   readonly #on: ClientTest
@@ -175,3 +162,16 @@ async function progress(on: ClientTest, records: number): Promise<void> {
     `${records} more counted after ${Math.round(systemClock.monotonicMs() - startedMs)} ms`,
   )
 }
+
+await clientSuite(javaClient(`Kafka Streams ${version}`, streamsJars), (suite) => {
+  suite.test(
+    'StreamsEosTest: a topology with repartitioning; the broker and an instance killed: nothing lost, nothing twice',
+    eosTest,
+    limitMs,
+  )
+  suite.test(
+    'StreamsSmokeTest: windows, joins, suppression; the broker and an instance killed: the results are exact',
+    smokeTest,
+    limitMs,
+  )
+})
