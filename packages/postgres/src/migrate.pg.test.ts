@@ -142,6 +142,17 @@ test('older code runs on a newer database unless a migration says that it breaks
   })
 })
 
+test('a number kept for later work is applied when its file appears, once', async () => {
+  const options = { name: 'things', schema: 'merged' }
+  const third = { '0003_other.sql': 'create table other (id integer);' }
+  const early = folder({ ...first, ...third })
+  assert.deepEqual(await migrate(database, { directory: early, ...options }), { applied: 2 })
+  const merged = folder({ ...second, ...third })
+  assert.deepEqual(await migrate(database, { directory: merged, ...options }), { applied: 1 })
+  assert.deepEqual(await migrate(database, { directory: merged, ...options }), { applied: 0 })
+  assert.deepEqual(await migrate(database, { directory: early, ...options }), { applied: 0 })
+})
+
 for (const files of [
   { '0002_gap.sql': '' },
   { 'first.sql': '' },

@@ -71,13 +71,15 @@ export async function migrate(
 async function readMigrations(directory: URL): Promise<readonly Migration[]> {
   const files = (await readdir(directory)).filter((file) => file.endsWith('.sql')).toSorted()
   const migrations: Migration[] = []
-  for (const [index, file] of files.entries()) {
+  for (const file of files) {
     const number = Number(filePattern.exec(file)?.[1] ?? Number.NaN)
-    if (number !== index + 1) {
+    const before = migrations.at(-1)?.number ?? 0
+    // A number that is missing later on is one kept for work that is not merged yet; a missing first one is a wrong folder.
+    if (!(number > before) || (before === 0 && number !== 1)) {
       throw new PostgresError(
         'MR_POSTGRES_MIGRATION_INVALID',
-        `Migration ${file} in ${fileURLToPath(directory)} must be named NNNN_what.sql and be number ${index + 1} of a row without gaps. Nothing was applied.`,
-        { file, expectedNumber: index + 1 },
+        `Migration ${file} in ${fileURLToPath(directory)} must be named NNNN_what.sql, with 0001 first and each number once. Nothing was applied.`,
+        { file, numberBefore: before },
       )
     }
     // Line ends may differ between checkouts of one file.
@@ -142,8 +144,10 @@ function pendingOf(
   applied: readonly AppliedRow[],
   options: MigrateOptions,
 ): readonly Migration[] {
+  const byNumber = new Map(migrations.map((migration) => [migration.number, migration]))
   for (const row of applied) {
-    const migration = migrations[row.number - 1]
+    const migration = byNumber.get(row.number)
+    byNumber.delete(row.number)
     if (migration?.checksum === row.checksum) continue
     if (!migration && !row.is_breaking) continue
     throw new PostgresError(
@@ -154,7 +158,7 @@ function pendingOf(
       { name: options.name, file: row.file },
     )
   }
-  return migrations.slice(applied.at(-1)?.number ?? 0)
+  return [...byNumber.values()]
 }
 
 async function apply(
