@@ -20,4 +20,15 @@ export {
   VoteKindSchema,
   voteWithdrawn,
 } from './discussion-events.ts'
-export { deadLetterTopicOf, discussionEventsTopic, type TopicDefinition } from './topics.ts'
+export {
+  deadLetterTopicOf,
+  discussionEventsTopic,
+  trackingAlertsTopic,
+  type TopicDefinition,
+} from './topics.ts'
+export {
+  alertRaised,
+  alertRecovered,
+  AlertRuleSchema,
+  trackingAlertEvents,
+} from './tracking-alerts.ts'

@@ -7,6 +7,9 @@ export interface TopicDefinition {
 
 export const discussionEventsTopic: TopicDefinition = { name: 'discussion.events', partitions: 3 }
 
+/** What the tracking service noticed: backlogs, failures, outages, and their end. Few records, read by people's tools. */
+export const trackingAlertsTopic: TopicDefinition = { name: 'tracking-alerts', partitions: 1 }
+
 /** Where a consumer of `topic` puts what it cannot take. */
 export function deadLetterTopicOf(topic: TopicDefinition): TopicDefinition {
   return { name: `${topic.name}-dlq`, partitions: topic.partitions }
