@@ -1,7 +1,4 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { systemClock, uuidv7 } from '@millrace/core'
 import { eventually } from '@millrace/core/testing'
@@ -17,32 +14,28 @@ import {
   RecordBatchBuilder,
   RecordColumns,
 } from '@millrace/protocol'
-import { startBroker, type Broker } from './index.ts'
-import { WireClient } from '../test/wire-client.ts'
+import type { Broker } from './index.ts'
+import type { WireClient } from '../test/wire-client.ts'
+import { openWireTarget, type WireTarget } from '../test/wire-target.ts'
 
 /**
- * Compaction as clients see it, on a broker in its own thread. With `MILLRACE_TEST_BROKER=host:port` on that one: Apache Kafka 4.1 passes
- * too, where its cleaner looks every second (`log.cleaner.backoff.ms=1000`).
+ * Compaction as clients see it, on a broker of this package in its own thread, and with `npm run test:kafka` on Apache Kafka, whose cleaner
+ * looks every second.
  */
-const external = process.env['MILLRACE_TEST_BROKER']
-let broker: Broker | undefined
-let directory: string
+let target: WireTarget
 let client: WireClient
 
 before(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'millrace-compaction-'))
-  if (external === undefined) broker = await startBroker({ dir: directory })
-  client = await connect()
+  target = await openWireTarget({
+    options: { worker: true },
+    properties: { 'log.cleaner.backoff.ms': '1000' },
+  })
+  client = await target.connect()
 })
 after(async () => {
   await client[Symbol.asyncDispose]()
-  await broker?.close()
-  await rm(directory, { recursive: true, force: true })
+  await target[Symbol.asyncDispose]()
 })
-
-async function connect(): Promise<WireClient> {
-  return WireClient.connect(broker?.port ?? Number(external?.split(':')[1]))
-}
 
 async function compactedTopic(configs: Record<string, string> = {}): Promise<string> {
   const name = `compaction-${uuidv7()}`
@@ -149,14 +142,15 @@ async function untilCompacted(
   what: string,
   isDone: (records: Page['records']) => boolean,
 ): Promise<Page['records']> {
+  const { ours } = target
   let records: Page['records'] = []
   const once = async (): Promise<boolean> => {
-    if (broker === undefined) await produce(topic, [['~', `${systemClock.now()}`]])
-    else await broker.compactNow()
+    if (ours === undefined) await produce(topic, [['~', `${systemClock.now()}`]])
+    else await ours.broker.compactNow()
     records = (await fetchAll(topic)).filter(([, key]) => key !== '~')
     return isDone(records)
   }
-  await eventually(what, once, { timeoutMs: 60_000, everyMs: broker === undefined ? 500 : 50 })
+  await eventually(what, once, { timeoutMs: 60_000, everyMs: ours === undefined ? 500 : 50 })
   return records
 }
 
@@ -220,11 +214,11 @@ test('compaction: a topic that is compacted only refuses DeleteRecords; with del
 test('compaction: consumers that read while it runs end with the same table as one that comes after', async () => {
   const topic = await compactedTopic()
   const keyCount = 20
-  const rounds = broker === undefined ? 100 : 400
+  const rounds = target.ours === undefined ? 100 : 400
   let isProducing = true
   const table = new Map<string, string>()
   const producing = (async () => {
-    await using own = await connect()
+    await using own = await target.connect()
     for (let n = 0; n < rounds; n++) {
       const entries = Array.from(
         { length: 5 },
@@ -237,7 +231,7 @@ test('compaction: consumers that read while it runs end with the same table as o
     isProducing = false
   })()
   const consume = async (): Promise<Map<string, string | null>> => {
-    await using own = await connect()
+    await using own = await target.connect()
     const seen = new Map<string, string | null>()
     let last = -1
     for (let offset = 0; ;) {
@@ -259,7 +253,7 @@ test('compaction: consumers that read while it runs end with the same table as o
       if (!isProducing) return
     }
   }
-  if (broker !== undefined) await compactAlong(broker)
+  if (target.ours !== undefined) await compactAlong(target.ours.broker)
   await producing
   for (const seen of await consuming) assert.deepEqual(seen, table)
   const compacted = await untilCompacted(
@@ -271,20 +265,20 @@ test('compaction: consumers that read while it runs end with the same table as o
 })
 
 test('compaction: it survives a restart of the broker', async (t) => {
-  if (broker === undefined) return t.skip('this broker is not ours to restart')
+  const { ours } = target
+  if (ours === undefined) return t.skip('how Apache Kafka keeps its records is its own affair')
   const topic = await compactedTopic()
   for (let n = 0; n < 10; n++)
     await produce(topic, [
       ['a', `${n}`],
       [`b${n}`, 'x'],
     ])
-  await broker.compactNow()
+  await ours.broker.compactNow()
   const before = await fetchAll(topic)
   assert.equal(before.length, 11)
-  await broker.close()
-  broker = await startBroker({ dir: directory })
+  await ours.restart()
   await client[Symbol.asyncDispose]()
-  client = await connect()
+  client = await target.connect()
   assert.deepEqual(await fetchAll(topic), before)
   assert.equal(await produce(topic, [['a', 'next']]), 20)
 })

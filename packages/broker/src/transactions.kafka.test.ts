@@ -17,33 +17,30 @@ import {
   offsetFetchApi,
   syncGroupApi,
 } from '@millrace/protocol'
-import { testBroker, type TestBroker } from '../test/broker.ts'
 import {
   TransactionalClient,
   readCommitted,
   readMarkers,
   untilFree,
 } from '../test/transactional-client.ts'
-import { WireClient } from '../test/wire-client.ts'
+import type { WireClient } from '../test/wire-client.ts'
+import { openWireTarget, type WireTarget } from '../test/wire-target.ts'
 
 /**
- * Transactions on the wire, request by request. Runs on the broker of this package; with `MILLRACE_TEST_BROKER=host:port` on that one:
- * Apache Kafka 4 passes it too. It answers EndTxn before the markers stand, so what follows is waited for.
+ * Transactions on the wire, request by request. Runs on the broker of this package, and with `npm run test:kafka` on Apache Kafka, which
+ * answers EndTxn before the markers stand: so what follows is waited for.
  */
-const external = process.env['MILLRACE_TEST_BROKER']
-let broker: TestBroker | undefined
+let target: WireTarget
 let client: WireClient
-let port: number
 
 before(async () => {
-  if (external === undefined) broker = await testBroker()
-  port = broker?.port ?? Number(external?.split(':')[1])
-  client = await WireClient.connect(port)
+  target = await openWireTarget()
+  client = await target.connect()
   for (const keyType of [0, 1]) await findCoordinator(keyType)
 })
 after(async () => {
   await client[Symbol.asyncDispose]()
-  await broker?.[Symbol.asyncDispose]()
+  await target[Symbol.asyncDispose]()
 })
 
 /** Apache Kafka makes the topics that coordinators write to when it is first asked for one. */
@@ -74,7 +71,7 @@ async function newTopic(numPartitions = 3): Promise<string> {
 }
 
 async function newClient(id = `id-${uuidv7()}`, timeoutMs = 60_000): Promise<TransactionalClient> {
-  return TransactionalClient.start(await WireClient.connect(port), id, timeoutMs)
+  return TransactionalClient.start(await target.connect(), id, timeoutMs)
 }
 
 async function committedValues(topic: string, partition = 0): Promise<string[]> {
@@ -148,7 +145,7 @@ test('transaction: what is open ends the stable part, and a waiting committed re
   assert.equal(await latest(topic, 0), 2)
   assert.equal(await latest(topic, 1), 0)
   assert.deepEqual(await committedValues(topic), [])
-  await using reader = await WireClient.connect(port)
+  await using reader = await target.connect()
   const startedMs = systemClock.monotonicMs()
   const reading = readCommitted(reader, topic, 0, { maxWaitMs: 30_000 })
   await producer.end(true)
@@ -363,7 +360,7 @@ for (const { version, name } of [
   test(`transaction ${name}`, async () => {
     const topic = await newTopic()
     await using producer = await newClient()
-    await using delayed = producer.twin(await WireClient.connect(port))
+    await using delayed = producer.twin(await target.connect())
     const addTo = async (...values: string[]): Promise<void> => {
       if (version === 4) await producer.addPartitions(topic, [0])
       await producer.produce(topic, 0, values, version === 4 ? 11 : 12)
@@ -391,7 +388,7 @@ test('transaction v2: delayed AddPartitionsToTxn, produce and offsets of the tra
   const topic = await newTopic()
   const groupId = `group-${uuidv7()}`
   await using producer = await newClient()
-  await using delayed = producer.twin(await WireClient.connect(port))
+  await using delayed = producer.twin(await target.connect())
   await producer.produce(topic, 0, ['first'], 12)
   await producer.end(true, 5)
   await producer.produce(topic, 0, ['second'], 12)

@@ -4,6 +4,7 @@ import { systemClock, uuidv7 } from '@millrace/core'
 import { eventually } from '@millrace/core/testing'
 import {
   apiVersionsApi,
+  batchMaxTimestamp,
   createPartitionsApi,
   createTopicsApi,
   deleteGroupsApi,
@@ -35,30 +36,36 @@ import {
   type Api,
 } from '@millrace/protocol'
 import { recordBatch, recordsOf, type BatchShape } from '../test/batches.ts'
-import { testBroker, type TestBroker } from '../test/broker.ts'
-import { WireClient } from '../test/wire-client.ts'
+import {
+  batchOf,
+  malformedRecords,
+  packedGarbage,
+  recordOf,
+  wrongOffsets,
+  type BatchParts,
+} from '../test/malformed-batches.ts'
+import type { WireClient } from '../test/wire-client.ts'
+import { wireDifferences } from '../test/wire-differences.ts'
+import { openWireTarget, type WireTarget } from '../test/wire-target.ts'
 
 /**
- * The protocol on the wire, request by request, in every version served. Runs on the broker of this package; with
- * `MILLRACE_TEST_BROKER=host:port` on that one (Apache Kafka 4 passes it too, which is what makes it worth something).
+ * The protocol on the wire, request by request, in every version served. Runs on the broker of this package, and with
+ * `npm run test:kafka` on Apache Kafka.
  */
-const external = process.env['MILLRACE_TEST_BROKER']
-let broker: TestBroker | undefined
+let target: WireTarget
 let client: WireClient
-let port: number
 
 before(async () => {
-  if (external === undefined) broker = await testBroker()
-  port = broker?.port ?? Number(external?.split(':')[1])
-  client = await WireClient.connect(port)
+  target = await openWireTarget()
+  client = await target.connect()
 })
 // A test that failed may have lost the connection; the next one should not suffer.
 beforeEach(async () => {
-  if (client.isClosed) client = await WireClient.connect(port)
+  if (client.isClosed) client = await target.connect()
 })
 after(async () => {
   await client[Symbol.asyncDispose]()
-  await broker?.[Symbol.asyncDispose]()
+  await target[Symbol.asyncDispose]()
 })
 
 function versionsOf(api: Api, [min, max]: readonly [number, number]): number[] {
@@ -202,7 +209,7 @@ test('fetch: the first batch goes out whatever the limits say (KIP-74)', async (
 test('fetch: a waiting fetch is answered when records come, and after its time when none do', async () => {
   const topic = await newTopic()
   await produce(topic, { values: ['before'] })
-  await using waiter = await WireClient.connect(port)
+  await using waiter = await target.connect()
   const startedMs = systemClock.monotonicMs()
   const waiting = fetchFrom(topic, 1, { maxWaitMs: 10_000, on: waiter })
   await produce(topic, { values: ['wakes'] })
@@ -216,7 +223,7 @@ test('fetch: a waiting fetch is answered when records come, and after its time w
 test('fetch: minBytes waits for more than the first append', async () => {
   const topic = await newTopic()
   await produce(topic, { values: ['before'] })
-  await using waiter = await WireClient.connect(port)
+  await using waiter = await target.connect()
   const waiting = fetchFrom(topic, 1, { maxWaitMs: 10_000, minBytes: 3_000, on: waiter })
   for (let n = 0; n < 3; n++) await produce(topic, { values: ['x'.repeat(1_500)] })
   assert.ok(recordsOf((await waiting).records!).length >= 2)
@@ -312,6 +319,74 @@ for (const { name, code, change } of refusals) {
     assert.equal((await fetchFrom(topic, 0)).highWatermark, 0n)
   })
 }
+
+async function produceParts(topic: string, parts: Omit<BatchParts, 'timestampMs'>) {
+  const records = batchOf({ timestampMs: systemClock.now(), ...parts })
+  return produce(topic, { values: [] }, { records })
+}
+
+for (const { name, records, count = 1, codec = 0 } of malformedRecords)
+  test(`produce: malformed records under a right checksum are refused: ${name}`, async () => {
+    const topic = await newTopic()
+    const answer = await produceParts(topic, { records, count, codec })
+    assert.equal(answer.errorCode, errorCodes.INVALID_RECORD)
+    assert.equal((await fetchFrom(topic, 0)).highWatermark, 0n)
+    assert.equal((await produce(topic, { values: ['x'] })).baseOffset, 0n)
+  })
+
+for (const { name, records, codec = 0 } of packedGarbage)
+  test(`produce: garbage for packed records is refused: ${name}`, async () => {
+    const topic = await newTopic()
+    const answer = await produceParts(topic, { records, count: 1, codec })
+    assert.equal(answer.errorCode, wireDifferences.packedGarbage[target.kind])
+    assert.equal((await fetchFrom(topic, 0)).highWatermark, 0n)
+  })
+
+test('produce: a codec that there is not is refused', async () => {
+  const topic = await newTopic()
+  const answer = await produceParts(topic, { records: recordOf(), count: 1, codec: 5 })
+  assert.equal(answer.errorCode, wireDifferences.unknownCodec[target.kind])
+})
+
+for (const { name, records, count = 1 } of wrongOffsets)
+  test(`produce: records whose offsets do not count up from 0: ${name}`, async () => {
+    const topic = await newTopic()
+    const answer = await produceParts(topic, { records, count })
+    assert.equal(answer.errorCode, wireDifferences.wrongOffsets[target.kind])
+  })
+
+test('produce: the highest time of a batch is that of its records, whatever its header says', async () => {
+  const topic = await newTopic()
+  const timestampMs = systemClock.now()
+  const records = Buffer.concat([recordOf(), recordOf({ offsetDelta: 1, timestampDelta: -500 })])
+  for (const maxTimestampMs of [0, -1, timestampMs + 1_000_000_000]) {
+    const batch = batchOf({ records, count: 2, timestampMs, maxTimestampMs })
+    const answer = await produce(topic, { values: [] }, { records: batch })
+    assert.equal(answer.errorCode, 0)
+    const fetched = await fetchFrom(topic, Number(answer.baseOffset))
+    assert.equal(batchMaxTimestamp(fetched.records!, 0), timestampMs)
+    assert.equal(recordsOf(fetched.records!).length, 2, 'and its checksum is right')
+  }
+})
+
+test('produce: one record with a time out of range is told by its place', async () => {
+  const topic = await newTopic()
+  const timestampMs = systemClock.now()
+  const late = recordOf({ offsetDelta: 1, timestampDelta: 2 * 3_600_000 })
+  const answer = await produceParts(topic, { records: Buffer.concat([recordOf(), late]), count: 2 })
+  assert.equal(answer.errorCode, errorCodes.INVALID_TIMESTAMP)
+  assert.deepEqual(
+    answer.recordErrors.map(({ batchIndex }) => batchIndex),
+    [1],
+  )
+  const early = batchOf({
+    records: recordOf({ timestampDelta: -timestampMs - 5 }),
+    count: 1,
+    timestampMs,
+  })
+  const negative = await produce(topic, { values: [] }, { records: early })
+  assert.equal(negative.errorCode, wireDifferences.negativeTime[target.kind])
+})
 
 test('produce: limits of size, time and acks hold, and others go through', async () => {
   const topic = await newTopic({ configs: { 'max.message.bytes': '2000' } })
@@ -441,7 +516,7 @@ for (const version of versionsOf(metadataApi, [0, 13])) {
       })
     const one = await ask([topic])
     assert.equal(one.brokers.length, 1)
-    assert.equal(one.brokers[0]!.port, port)
+    assert.equal(one.brokers[0]!.port, target.port)
     assert.equal(one.topics[0]!.partitions.length, 3)
     assert.equal(one.topics[0]!.partitions[0]!.leaderId, one.brokers[0]!.nodeId)
     if (version >= 1) assert.equal(one.controllerId, one.brokers[0]!.nodeId)
@@ -577,7 +652,7 @@ for (const version of versionsOf(findCoordinatorApi, [0, 6])) {
       const code = version >= 4 ? answer.coordinators[0]!.errorCode : answer.errorCode
       return code === 0 && answer
     })
-    assert.equal(version >= 4 ? found.coordinators[0]!.port : found.port, port)
+    assert.equal(version >= 4 ? found.coordinators[0]!.port : found.port, target.port)
   })
 }
 
@@ -826,7 +901,7 @@ for (const version of versionsOf(describeClusterApi, [0, 2])) {
     })
     assert.equal(answer.errorCode, 0)
     assert.ok(answer.clusterId.length > 10)
-    assert.equal(answer.brokers[0]!.port, port)
+    assert.equal(answer.brokers[0]!.port, target.port)
   })
 }
 

@@ -66,7 +66,13 @@ export {
   type RecordHeaderInput,
 } from './records/record-batch-builder.ts'
 export { RecordColumns, type RecordHeaderView } from './records/record-columns.ts'
-export { putVarint, putVarlong, varintBytes, varlongBytes } from './records/varint.ts'
+export {
+  putVarint,
+  putVarlong,
+  varintBytes,
+  varintCursor,
+  varlongBytes,
+} from './records/varint.ts'
 export { apis, apisByKey } from './registry.ts'
 export {
   type Api,

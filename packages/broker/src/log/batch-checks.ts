@@ -1,6 +1,5 @@
 import {
   ProtocolError,
-  RecordColumns,
   batchAttributes,
   batchAttributeBits,
   batchBaseSequence,
@@ -23,6 +22,7 @@ import {
 import { withCodec } from './batch-rewriting.ts'
 import type { CheckedBatch } from './partition-log.ts'
 import { lastSequenceOf } from './producer-states.ts'
+import { examineRecords, type RecordFindings } from './record-checks.ts'
 
 /** The topic settings that decide what is taken. */
 export interface ProduceSettings {
@@ -50,11 +50,9 @@ const ZSTD = 4
 const ZSTD_VERSION = 7
 const HIGHEST_CODEC = 4
 
-const columns = new RecordColumns()
-
 /**
  * Checks what a client wants appended to one partition (Kafka: LogValidator, UnifiedLog.analyzeAndValidateRecords).
- * The records themselves are passed through unread: the broker needs only the header.
+ * The records are looked over, not decoded, and passed through as they came.
  */
 export function checkBatch(
   bytes: Buffer | null,
@@ -81,8 +79,7 @@ export function checkBatch(
     return refuse(errorCodes.CORRUPT_MESSAGE, 'The checksum of the batch does not agree.')
   return (
     checkHeader(bytes, apiVersion) ??
-    checkTimes(bytes, settings, nowMs) ??
-    checkKeys(bytes, settings) ??
+    checkRecords(bytes, settings, nowMs) ??
     recode(bytes, settings, nowMs)
   )
 }
@@ -110,35 +107,33 @@ function checkHeader(bytes: Buffer, apiVersion: number): Refusal | undefined {
   return undefined
 }
 
-function checkTimes(bytes: Buffer, settings: ProduceSettings, nowMs: number): Refusal | undefined {
-  if (settings.stampsOnAppend) return undefined
-  const timestampMs = batchMaxTimestamp(bytes, 0)
-  if (timestampMs < -1 || timestampMs > nowMs + settings.timestampAfterMaxMs) {
-    const text = `Timestamp ${timestampMs} is more than ${settings.timestampAfterMaxMs} ms after the broker's time ${nowMs}.`
-    return refuse(errorCodes.INVALID_TIMESTAMP, text)
-  }
-  if (timestampMs >= 0 && timestampMs < nowMs - settings.timestampBeforeMaxMs) {
-    const text = `Timestamp ${timestampMs} is more than ${settings.timestampBeforeMaxMs} ms before the broker's time ${nowMs}.`
-    return refuse(errorCodes.INVALID_TIMESTAMP, text)
-  }
-  return undefined
-}
-
-/** The one check that looks at records, on compacted topics alone. */
-function checkKeys(bytes: Buffer, settings: ProduceSettings): Refusal | undefined {
-  if (!settings.needsKeys) return undefined
+/** Every record, by its form and by the rules of the topic. What it finds wrong with the header's highest time it mends, as Kafka does. */
+function checkRecords(
+  bytes: Buffer,
+  settings: ProduceSettings,
+  nowMs: number,
+): Refusal | undefined {
+  const { needsKeys, stampsOnAppend, timestampAfterMaxMs, timestampBeforeMaxMs } = settings
+  const earliestMs = stampsOnAppend ? -Infinity : Math.max(0, nowMs - timestampBeforeMaxMs)
+  const latestMs = stampsOnAppend ? Infinity : nowMs + timestampAfterMaxMs
+  let found: RecordFindings
   try {
-    columns.read(bytes, 0)
+    found = examineRecords(bytes, { needsKeys, earliestMs, latestMs })
   } catch (error) {
     if (!(error instanceof ProtocolError)) throw error
     return refuse(errorCodes.INVALID_RECORD, error.message)
   }
-  const recordIndexes: number[] = []
-  for (let index = 0; index < columns.count; index++)
-    if (!columns.hasKey(index)) recordIndexes.push(index)
-  if (recordIndexes.length === 0) return undefined
-  const text = 'A compacted topic cannot accept a record without key.'
-  return { errorCode: errorCodes.INVALID_RECORD, text, recordIndexes }
+  if (found.mistimed.length > 0) {
+    const text = `A record's time is outside ${earliestMs} to ${latestMs}, which is what the topic takes at the broker's time ${nowMs}.`
+    return { errorCode: errorCodes.INVALID_TIMESTAMP, text, recordIndexes: found.mistimed }
+  }
+  if (found.keyless.length > 0) {
+    const text = 'A compacted topic cannot accept a record without key.'
+    return { errorCode: errorCodes.INVALID_RECORD, text, recordIndexes: found.keyless }
+  }
+  if (!stampsOnAppend && found.highestTimestampMs !== batchMaxTimestamp(bytes, 0))
+    setHighestTime(bytes, found.highestTimestampMs)
+  return undefined
 }
 
 /** `compression.type`: what comes in another codec is packed anew, and must still fit. */
@@ -181,7 +176,11 @@ function accept(bytes: Buffer, settings: ProduceSettings, nowMs: number): Checke
 /** LogAppendTime: the batch's highest time becomes the broker's, and both fields lie under the checksum. */
 function stamp(bytes: Buffer, nowMs: number): void {
   bytes.writeInt16BE(batchAttributeBits(bytes, 0) | batchAttributes.logAppendTime, 21)
-  bytes.writeBigInt64BE(BigInt(nowMs), 35)
+  setHighestTime(bytes, nowMs)
+}
+
+function setHighestTime(bytes: Buffer, timestampMs: number): void {
+  bytes.writeBigInt64BE(BigInt(timestampMs), 35)
   bytes.writeUInt32BE(crc32c(bytes, batchChecksumFrom, bytes.length), 17)
 }
 

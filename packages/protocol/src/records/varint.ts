@@ -40,6 +40,7 @@ class VarintCursor {
   }
 }
 
+/** The one cursor: set `at`, read what follows one after the other, and give up the thread only when done. @internal */
 export const varintCursor = new VarintCursor()
 
 /** Size of a 32-bit integer as zigzag varint, bytes. */
