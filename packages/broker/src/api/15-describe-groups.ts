@@ -1,6 +1,6 @@
 import { describeGroupsApi, errorCodes, type DescribeGroupsResponseInput } from '@millrace/protocol'
-import type { Group } from '../groups/group.ts'
-import { GroupState, groupStateNames } from '../groups/group-state.ts'
+import type { ClassicGroup } from '../groups/classic/classic-group.ts'
+import { GroupState, groupStateNames } from '../groups/classic/classic-group-state.ts'
 import { serve } from './served-api.ts'
 
 /**
@@ -22,7 +22,7 @@ export const describeGroups = serve({
 
 type GroupAnswer = DescribeGroupsResponseInput['groups'][number]
 
-function describe(group: Group): GroupAnswer {
+function describe(group: ClassicGroup): GroupAnswer {
   const isStable = group.state === GroupState.STABLE
   return {
     errorCode: errorCodes.NONE,

@@ -1,5 +1,5 @@
 import { errorCodes, listGroupsApi, type ListGroupsResponseInput } from '@millrace/protocol'
-import { groupStateNames } from '../groups/group-state.ts'
+import { groupStateNames } from '../groups/classic/classic-group-state.ts'
 import { serve } from './served-api.ts'
 
 const CLASSIC = 'Classic'

@@ -1,7 +1,7 @@
 import { systemClock } from '@millrace/core'
 import type { BrokerState } from '../broker-state.ts'
 import { BrokerError } from '../errors.ts'
-import { GroupState } from '../groups/group-state.ts'
+import { GroupState } from '../groups/classic/classic-group-state.ts'
 import { TransactionState } from '../transactions/transaction-state.ts'
 
 /** What `waitFor` can wait for. */

@@ -3,7 +3,16 @@ import { errorCodes } from '@millrace/protocol'
 import type { Journal } from '../journal.ts'
 import type { BrokerRecord } from '../broker-records.ts'
 import { limits } from '../limits.ts'
-import { Group, type GroupHost, type JoinRequest, type SyncRequest } from './group.ts'
+import { ClassicGroup, type ClassicGroupHost } from './classic/classic-group.ts'
+import { GroupState } from './classic/classic-group-state.ts'
+import {
+  failedJoin,
+  failedSync,
+  type JoinRequest,
+  type JoinResult,
+  type SyncRequest,
+  type SyncResult,
+} from './classic/group-requests.ts'
 import type { CommittedOffset } from './group-offsets.ts'
 import type {
   CommittedOffsetRow,
@@ -11,8 +20,6 @@ import type {
   GroupRecord,
   OffsetsDeletedRecord,
 } from './group-records.ts'
-import { GroupState } from './group-state.ts'
-import { failedJoin, failedSync, type JoinResult, type SyncResult } from './member.ts'
 
 export interface CoordinatorOptions {
   readonly clock: Clock
@@ -33,8 +40,8 @@ export interface CommitRequest {
 /** All consumer groups of the broker. Each change that must survive a crash is a journal record; `replay` rebuilds the rest from them. */
 export class GroupCoordinator {
   readonly #options: CoordinatorOptions
-  readonly #groups = new Map<string, Group>()
-  readonly #host: GroupHost
+  readonly #groups = new Map<string, ClassicGroup>()
+  readonly #host: ClassicGroupHost
   #expiryTimer: Timer | undefined
 
   constructor(options: CoordinatorOptions) {
@@ -47,7 +54,7 @@ export class GroupCoordinator {
     }
   }
 
-  get groups(): Iterable<Group> {
+  get groups(): Iterable<ClassicGroup> {
     return this.#groups.values()
   }
 
@@ -55,7 +62,7 @@ export class GroupCoordinator {
     return this.#groups.size
   }
 
-  find(groupId: string): Group | undefined {
+  find(groupId: string): ClassicGroup | undefined {
     return this.#groups.get(groupId)
   }
 
@@ -261,23 +268,26 @@ export class GroupCoordinator {
     }
   }
 
-  #create(groupId: string): Group | undefined {
+  #create(groupId: string): ClassicGroup | undefined {
     return this.#groups.size >= limits.groups ? undefined : this.#open(groupId)
   }
 
-  #open(groupId: string): Group {
-    const group = new Group(groupId, this.#host)
+  #open(groupId: string): ClassicGroup {
+    const group = new ClassicGroup(groupId, this.#host)
     this.#groups.set(groupId, group)
     return group
   }
 
-  #remove(group: Group): void {
+  #remove(group: ClassicGroup): void {
     this.#journal.append([{ type: 'groupDeleted', groupId: group.id }])
     this.#groups.delete(group.id)
     group.kill()
   }
 
-  #deleteOffsets(group: Group | undefined, partitions: OffsetsDeletedRecord['partitions']): void {
+  #deleteOffsets(
+    group: ClassicGroup | undefined,
+    partitions: OffsetsDeletedRecord['partitions'],
+  ): void {
     if (group === undefined || partitions.length === 0) return
     const record = { type: 'offsetsDeleted', groupId: group.id, partitions } as const
     this.#journal.append([record])

@@ -1,24 +1,22 @@
 import { assert, type Clock, type Logger, type Timer } from '@millrace/core'
 import { errorCodes } from '@millrace/protocol'
-import { limits } from '../limits.ts'
-import { GroupOffsets } from './group-offsets.ts'
-import type { GroupRecord } from './group-records.ts'
-import { groupMoves, GroupState } from './group-state.ts'
+import { GroupOffsets } from '../group-offsets.ts'
+import type { GroupRecord } from '../group-records.ts'
+import { groupMoves, GroupState } from './classic-group-state.ts'
 import {
   failedJoin,
   failedSync,
-  hasSameProtocols,
-  noAssignment,
+  type JoinRequest,
   type JoinResult,
-  type Member,
-  type MemberProtocol,
+  type SyncRequest,
   type SyncResult,
-} from './member.ts'
-import { electProtocol, isSupportedByAll } from './protocol-election.ts'
-import { subscribedTopics } from './subscription.ts'
+} from './group-requests.ts'
+import { hasSameProtocols, noAssignment } from './member-protocol.ts'
+import { Member, type MemberHost } from './member.ts'
+import { Members } from './members.ts'
 
 /** What a group needs from the coordinator that holds it. */
-export interface GroupHost {
+export interface ClassicGroupHost {
   readonly clock: Clock
   readonly logger: Logger
   /** [group.initial.rebalance.delay.ms]: how long a group that was empty waits for more members to join its first generation. */
@@ -27,50 +25,24 @@ export interface GroupHost {
   persist(record: GroupRecord): void
 }
 
-export interface JoinRequest {
-  readonly memberId: string
-  readonly instanceId: string | null
-  readonly clientId: string
-  readonly clientHost: string
-  readonly sessionTimeoutMs: number
-  readonly rebalanceTimeoutMs: number
-  readonly protocolType: string
-  readonly protocols: readonly MemberProtocol[]
-  /** KIP-394, JoinGroup v4: a member without id gets one first and has to join again with it. */
-  readonly requiresKnownMemberId: boolean
-  /** KIP-814, JoinGroup v9. */
-  readonly maySkipAssignment: boolean
-}
-
-export interface SyncRequest {
-  readonly memberId: string
-  readonly instanceId: string | null
-  readonly generation: number
-  readonly protocolType: string | null
-  readonly protocol: string | null
-  readonly assignments: ReadonlyMap<string, Buffer>
-}
-
 /**
  * One classic consumer group: its members, the rebalance they are in, and its committed offsets (Kafka: ClassicGroup and the classic half
  * of GroupMetadataManager). Requests and timers of the group call in here, run to their end on the broker's one thread, and answer
  * waiting joins and syncs by calling their functions; nothing here waits. It is one file because every method moves the one state
- * machine of `group-state.ts`.
+ * machine of `classic-group-state.ts`.
  */
-export class Group {
+export class ClassicGroup {
   readonly id: string
   readonly offsets = new GroupOffsets()
-  readonly #host: GroupHost
+  readonly #host: ClassicGroupHost
+  readonly #memberHost: MemberHost
   #state: GroupState = GroupState.EMPTY
   #generation = 0
   #protocolType: string | null = null
   #protocol: string | null = null
   #leader: string | null = null
   #sinceMs: number
-  /** In joining order: the first is leader when the leader goes. */
-  readonly #members = new Map<string, Member>()
-  /** Member id by group instance id (KIP-345). */
-  readonly #staticMembers = new Map<string, string>()
+  readonly #members = new Members()
   /** Ids given out under KIP-394 that have not joined yet, each with its session's timer. The barrier waits for them. */
   readonly #pendingJoins = new Map<string, Timer>()
   /** Members that have their generation but have not asked for their assignment yet. */
@@ -80,9 +52,13 @@ export class Group {
   /** While true the barrier stays open although everybody is there. */
   #isInInitialDelay = false
 
-  constructor(id: string, host: GroupHost) {
+  constructor(id: string, host: ClassicGroupHost) {
     this.id = id
     this.#host = host
+    this.#memberHost = {
+      clock: host.clock,
+      onMissed: (member, reason) => this.#removeMissed(member, reason),
+    }
     this.#sinceMs = host.clock.now()
   }
 
@@ -104,7 +80,7 @@ export class Group {
   }
 
   get members(): Iterable<Readonly<Member>> {
-    return this.#members.values()
+    return this.#members
   }
 
   /** Members and ids given out. */
@@ -124,10 +100,7 @@ export class Group {
 
   /** Whether members read the topic, as far as their subscriptions can be understood. */
   isSubscribedTo(topic: string): boolean {
-    for (const member of this.#members.values())
-      for (const { metadata } of member.protocols)
-        if (subscribedTopics(metadata).includes(topic)) return true
-    return false
+    return this.#members.areSubscribedTo(topic)
   }
 
   /** @param newMemberId the id to use if this join makes a member; callers make it up before */
@@ -140,14 +113,14 @@ export class Group {
     if (memberId === '') return this.#joinUnknown(request, newMemberId)
     if (this.#pendingJoins.has(memberId) && instanceId === null)
       return this.#addMember(request, memberId)
-    const fault = this.#memberFault(memberId, instanceId)
+    const fault = this.#members.faultOf(memberId, instanceId)
     return fault === undefined ? this.#joinKnown(request) : failedJoin(fault, memberId)
   }
 
   sync(request: SyncRequest): SyncResult | Promise<SyncResult> {
     const { memberId, instanceId } = request
     if (this.#state === GroupState.DEAD) return failedSync(errorCodes.COORDINATOR_NOT_AVAILABLE)
-    const fault = this.#memberFault(memberId, instanceId)
+    const fault = this.#members.faultOf(memberId, instanceId)
     if (fault !== undefined) return failedSync(fault)
     if (request.generation !== this.#generation) return failedSync(errorCodes.ILLEGAL_GENERATION)
     if (this.#disagrees(request)) return failedSync(errorCodes.INCONSISTENT_GROUP_PROTOCOL)
@@ -161,7 +134,7 @@ export class Group {
         return this.#awaitAssignment(member, request)
       case GroupState.STABLE:
         this.#pendingSyncs.delete(memberId)
-        this.#renewSession(member)
+        member.renewSession()
         return this.#syncResultOf(member)
     }
   }
@@ -169,10 +142,10 @@ export class Group {
   /** @returns Kafka's error code, 0 when all is well */
   heartbeat(memberId: string, instanceId: string | null, generation: number): number {
     if (this.#state === GroupState.DEAD) return errorCodes.COORDINATOR_NOT_AVAILABLE
-    const fault = this.#memberFault(memberId, instanceId)
+    const fault = this.#members.faultOf(memberId, instanceId)
     if (fault !== undefined) return fault
     if (generation !== this.#generation) return errorCodes.ILLEGAL_GENERATION
-    this.#renewSession(this.#members.get(memberId)!)
+    this.#members.get(memberId)!.renewSession()
     return this.#state === GroupState.PREPARING_REBALANCE
       ? errorCodes.REBALANCE_IN_PROGRESS
       : errorCodes.NONE
@@ -188,9 +161,9 @@ export class Group {
     // KIP-345: an admin removes static members by instance id alone.
     const ownId =
       instanceId !== null && memberId === ''
-        ? (this.#staticMembers.get(instanceId) ?? '')
+        ? (this.#members.idOfInstance(instanceId) ?? '')
         : memberId
-    const fault = this.#memberFault(ownId, instanceId)
+    const fault = this.#members.faultOf(ownId, instanceId)
     if (fault !== undefined) return fault
     this.#removeMemberAndRebalance(ownId, 'a member left')
     return errorCodes.NONE
@@ -202,18 +175,18 @@ export class Group {
     if (generation < 0 && this.#state === GroupState.EMPTY) return errorCodes.NONE
     if (generation < 0 && memberId === '' && instanceId === null)
       return this.#state === GroupState.EMPTY ? errorCodes.NONE : errorCodes.UNKNOWN_MEMBER_ID
-    const fault = this.#memberFault(memberId, instanceId)
+    const fault = this.#members.faultOf(memberId, instanceId)
     if (fault !== undefined) return fault
     if (generation !== this.#generation) return errorCodes.ILLEGAL_GENERATION
     if (this.#state === GroupState.COMPLETING_REBALANCE) return errorCodes.REBALANCE_IN_PROGRESS
-    this.#renewSession(this.#members.get(memberId)!)
+    this.#members.get(memberId)!.renewSession()
     return errorCodes.NONE
   }
 
   /** The same for offsets of a transaction, which a member of the generation may commit in the middle of a rebalance too (KIP-447). */
   checkTransactionCommit(memberId: string, instanceId: string | null, generation: number): number {
     if (this.#state === GroupState.DEAD) return errorCodes.COORDINATOR_NOT_AVAILABLE
-    const fault = this.#memberFault(memberId, instanceId)
+    const fault = this.#members.faultOf(memberId, instanceId)
     if (fault !== undefined) return fault
     return generation === this.#generation ? errorCodes.NONE : errorCodes.ILLEGAL_GENERATION
   }
@@ -224,12 +197,7 @@ export class Group {
     this.#joinTimer?.cancel()
     this.#syncTimer?.cancel()
     for (const timer of this.#pendingJoins.values()) timer.cancel()
-    for (const member of this.#members.values()) {
-      member.session?.cancel()
-      this.#answerJoin(member, failedJoin(errorCodes.COORDINATOR_NOT_AVAILABLE, member.id))
-      this.#answerSync(member, failedSync(errorCodes.COORDINATOR_NOT_AVAILABLE))
-      member.session?.cancel()
-    }
+    for (const member of this.#members) member.end(errorCodes.COORDINATOR_NOT_AVAILABLE)
   }
 
   /** The group as the journal keeps it. */
@@ -242,57 +210,31 @@ export class Group {
       protocol: this.#protocol,
       leader: this.#leader,
       sinceMs: this.#sinceMs,
-      members: [...this.#members.values()].map((member) => ({
-        id: member.id,
-        instanceId: member.instanceId,
-        clientId: member.clientId,
-        clientHost: member.clientHost,
-        sessionTimeoutMs: member.sessionTimeoutMs,
-        rebalanceTimeoutMs: member.rebalanceTimeoutMs,
-        protocols: member.protocols.map(({ name, metadata }) => [
-          name,
-          metadata.toString('base64'),
-        ]),
-        assignment: member.assignment.toString('base64'),
-      })),
+      members: [...this.#members].map((member) => member.toRecord()),
     }
   }
 
   /** Takes the state of a record over. Sessions begin with `resume`, when the broker can be reached again. */
   restore(record: GroupRecord): void {
     this.#members.clear()
-    this.#staticMembers.clear()
     this.#generation = record.generation
     this.#protocolType = record.protocolType
     this.#protocol = record.protocol
     this.#leader = record.leader
     this.#sinceMs = record.sinceMs
-    for (const { protocols, assignment, ...rest } of record.members) {
-      this.#insert({
-        ...rest,
-        protocols: protocols.map(([name, metadata]) => ({
-          name,
-          metadata: Buffer.from(metadata, 'base64'),
-        })),
-        assignment: Buffer.from(assignment, 'base64'),
-        isNew: false,
-        answerJoin: undefined,
-        answerSync: undefined,
-        session: undefined,
-      })
-    }
+    for (const row of record.members) this.#members.add(Member.fromRecord(row, this.#memberHost))
     this.#state = this.#members.size === 0 ? GroupState.EMPTY : GroupState.STABLE
   }
 
   /** Gives every restored member a whole session to be heard of; who does not come back is removed. */
   resume(): void {
-    for (const member of this.#members.values()) this.#renewSession(member)
+    for (const member of this.#members) member.renewSession()
   }
 
   #joinUnknown(request: JoinRequest, newMemberId: string): JoinResult | Promise<JoinResult> {
     const { instanceId } = request
     if (instanceId !== null) {
-      const oldId = this.#staticMembers.get(instanceId)
+      const oldId = this.#members.idOfInstance(instanceId)
       return oldId === undefined
         ? this.#addMember(request, newMemberId)
         : this.#replaceStaticMember(request, oldId, newMemberId)
@@ -312,12 +254,12 @@ export class Group {
       case GroupState.COMPLETING_REBALANCE:
         // Its answer was lost on the way: the same again.
         if (!isUnchanged) return this.#rejoin(member, request, 'a subscription changed')
-        this.#renewSession(member)
+        member.renewSession()
         return this.#joinResultOf(member)
       case GroupState.STABLE:
         if (member.id === this.#leader) return this.#rejoin(member, request, 'the leader rejoined')
         if (!isUnchanged) return this.#rejoin(member, request, 'a subscription changed')
-        this.#renewSession(member)
+        member.renewSession()
         return this.#joinResultOf(member)
       case GroupState.EMPTY:
       case GroupState.DEAD:
@@ -328,31 +270,18 @@ export class Group {
   #addMember(request: JoinRequest, memberId: string): Promise<JoinResult> {
     this.#pendingJoins.get(memberId)?.cancel()
     this.#pendingJoins.delete(memberId)
-    const member: Member = {
-      id: memberId,
-      instanceId: request.instanceId,
-      clientId: request.clientId,
-      clientHost: request.clientHost,
-      sessionTimeoutMs: request.sessionTimeoutMs,
-      rebalanceTimeoutMs: request.rebalanceTimeoutMs,
-      protocols: request.protocols,
-      assignment: noAssignment,
-      isNew: true,
-      answerJoin: undefined,
-      answerSync: undefined,
-      session: undefined,
-    }
+    const member = new Member(memberId, request, this.#memberHost)
     if (this.#members.size === 0) this.#protocolType = request.protocolType
-    this.#insert(member)
+    this.#members.add(member)
     this.#leader ??= memberId
-    const result = this.#holdJoin(member)
+    const result = member.holdJoin()
     this.#openBarrier('a member joined')
     return result
   }
 
   #rejoin(member: Member, request: JoinRequest, reason: string | undefined): Promise<JoinResult> {
-    this.#update(member, request)
-    const result = this.#holdJoin(member)
+    member.update(request)
+    const result = member.holdJoin()
     if (reason === undefined) this.#tryCompleteJoin()
     else this.#openBarrier(reason)
     return result
@@ -366,22 +295,22 @@ export class Group {
   ): JoinResult | Promise<JoinResult> {
     const member = this.#members.get(oldId)!
     const oldLeader = this.#leader
-    this.#answerJoin(member, failedJoin(errorCodes.FENCED_INSTANCE_ID, oldId))
-    this.#answerSync(member, failedSync(errorCodes.FENCED_INSTANCE_ID))
-    this.#renameMember(member, newId)
-    this.#update(member, request)
+    member.answerJoin(failedJoin(errorCodes.FENCED_INSTANCE_ID, oldId))
+    member.answerSync(failedSync(errorCodes.FENCED_INSTANCE_ID))
+    this.#rename(member, newId)
+    member.update(request)
     if (this.#state !== GroupState.STABLE) {
-      const result = this.#holdJoin(member)
+      const result = member.holdJoin()
       if (this.#state === GroupState.PREPARING_REBALANCE) this.#tryCompleteJoin()
       else this.#openBarrier('a static member rejoined')
       return result
     }
-    if (electProtocol(this.#members.values()) !== this.#protocol) {
-      const result = this.#holdJoin(member)
+    if (this.#members.electProtocol() !== this.#protocol) {
+      const result = member.holdJoin()
       this.#openBarrier('a static member rejoined with another strategy')
       return result
     }
-    this.#renewSession(member)
+    member.renewSession()
     this.#host.persist(this.toRecord())
     const result = this.#joinResultOf(member)
     if (request.maySkipAssignment) return { ...result, skipAssignment: this.#leader === newId }
@@ -391,17 +320,13 @@ export class Group {
 
   #awaitAssignment(member: Member, request: SyncRequest): Promise<SyncResult> {
     this.#pendingSyncs.delete(member.id)
-    member.session?.cancel()
-    this.#answerSync(member, failedSync(errorCodes.REBALANCE_IN_PROGRESS))
-    const result = new Promise<SyncResult>((resolve) => {
-      member.answerSync = resolve
-    })
+    const result = member.holdSync()
     if (member.id !== this.#leader) return result
-    for (const other of this.#members.values())
+    for (const other of this.#members)
       other.assignment = Buffer.from(request.assignments.get(other.id) ?? noAssignment)
     this.#move(GroupState.STABLE)
     this.#host.persist(this.toRecord())
-    for (const other of this.#members.values()) this.#answerSync(other, this.#syncResultOf(other))
+    for (const other of this.#members) other.answerSync(this.#syncResultOf(other))
     return result
   }
 
@@ -421,51 +346,51 @@ export class Group {
     this.#syncTimer?.cancel()
     this.#pendingSyncs.clear()
     this.#move(GroupState.PREPARING_REBALANCE)
-    for (const member of this.#members.values())
-      this.#answerSync(member, failedSync(errorCodes.REBALANCE_IN_PROGRESS))
+    for (const member of this.#members)
+      member.answerSync(failedSync(errorCodes.REBALANCE_IN_PROGRESS))
     const { initialRebalanceDelayMs } = this.#host
     if (isFirst && initialRebalanceDelayMs > 0) {
       this.#isInInitialDelay = true
       this.#setJoinTimer(initialRebalanceDelayMs, () => {
         this.#isInInitialDelay = false
-        this.#setJoinTimer(this.#rebalanceTimeoutMs(), () => this.#completeJoin())
+        this.#setJoinTimer(this.#members.rebalanceTimeoutMs, () => this.#completeJoin())
         this.#tryCompleteJoin()
       })
       return
     }
-    this.#setJoinTimer(this.#rebalanceTimeoutMs(), () => this.#completeJoin())
+    this.#setJoinTimer(this.#members.rebalanceTimeoutMs, () => this.#completeJoin())
     this.#tryCompleteJoin()
   }
 
   #tryCompleteJoin(): void {
     if (this.#state !== GroupState.PREPARING_REBALANCE || this.#isInInitialDelay) return
     if (this.#pendingJoins.size > 0) return
-    for (const member of this.#members.values()) if (member.answerJoin === undefined) return
+    if (!this.#members.areAllJoining) return
     this.#completeJoin()
   }
 
   /** Everybody is in the barrier, or its time is up. */
   #completeJoin(): void {
     this.#joinTimer?.cancel()
-    for (const member of this.#members.values())
-      if (member.answerJoin === undefined && member.instanceId === null) this.#drop(member)
+    for (const member of this.#members)
+      if (!member.isJoining && member.instanceId === null) this.#drop(member)
     if (this.#members.size === 0) return this.#becomeEmpty()
     if (!this.#electLeader()) {
       // Only static members, none of them back yet: their places are kept, so the barrier stays open.
-      this.#setJoinTimer(this.#rebalanceTimeoutMs(), () => this.#completeJoin())
+      this.#setJoinTimer(this.#members.rebalanceTimeoutMs, () => this.#completeJoin())
       return
     }
     this.#generation++
-    this.#protocol = electProtocol(this.#members.values())
+    this.#protocol = this.#members.electProtocol()
     this.#sinceMs = this.#host.clock.now()
     this.#move(GroupState.COMPLETING_REBALANCE)
-    for (const member of this.#members.values()) {
+    for (const member of this.#members) {
       member.isNew = false
       this.#pendingSyncs.add(member.id)
       const result = this.#joinResultOf(member)
-      if (!this.#answerJoin(member, result)) this.#renewSession(member)
+      if (!member.answerJoin(result)) member.renewSession()
     }
-    this.#syncTimer = this.#host.clock.setTimer(this.#rebalanceTimeoutMs(), () =>
+    this.#syncTimer = this.#host.clock.setTimer(this.#members.rebalanceTimeoutMs, () =>
       this.#dropUnsynced(),
     )
   }
@@ -491,6 +416,16 @@ export class Group {
     this.#prepareRebalance('members did not sync in time')
   }
 
+  #removeMissed(member: Member, reason: string): void {
+    this.#host.logger.info('a group member was not heard of in time', {
+      groupId: this.id,
+      memberId: member.id,
+      sessionTimeoutMs: member.sessionTimeoutMs,
+      reason,
+    })
+    this.#removeMemberAndRebalance(member.id, reason)
+  }
+
   #removeMemberAndRebalance(memberId: string, reason: string): void {
     this.#drop(this.#members.get(memberId)!)
     this.#openBarrier(reason)
@@ -502,93 +437,29 @@ export class Group {
     this.#tryCompleteJoin()
   }
 
-  #insert(member: Member): void {
-    this.#members.set(member.id, member)
-    if (member.instanceId !== null) this.#staticMembers.set(member.instanceId, member.id)
-  }
-
   #drop(member: Member): void {
-    this.#members.delete(member.id)
+    this.#members.remove(member)
     this.#pendingSyncs.delete(member.id)
-    if (member.instanceId !== null) this.#staticMembers.delete(member.instanceId)
-    if (this.#leader === member.id) this.#leader = this.#members.keys().next().value ?? null
-    this.#answerJoin(member, failedJoin(errorCodes.UNKNOWN_MEMBER_ID, member.id))
-    this.#answerSync(member, failedSync(errorCodes.UNKNOWN_MEMBER_ID))
-    member.session?.cancel()
+    if (this.#leader === member.id) this.#leader = this.#members.first?.id ?? null
+    member.end(errorCodes.UNKNOWN_MEMBER_ID)
   }
 
-  #renameMember(member: Member, newId: string): void {
-    this.#members.delete(member.id)
+  #rename(member: Member, newId: string): void {
     if (this.#pendingSyncs.delete(member.id)) this.#pendingSyncs.add(newId)
     if (this.#leader === member.id) this.#leader = newId
-    member.id = newId
-    this.#insert(member)
-  }
-
-  #update(member: Member, request: JoinRequest): void {
-    member.protocols = request.protocols
-    member.sessionTimeoutMs = request.sessionTimeoutMs
-    member.rebalanceTimeoutMs = request.rebalanceTimeoutMs
-    member.clientId = request.clientId
-    member.clientHost = request.clientHost
+    this.#members.rename(member, newId)
   }
 
   /** The leader if it is in the barrier, else any member that is; false when none is. */
   #electLeader(): boolean {
     const leader = this.#leader === null ? undefined : this.#members.get(this.#leader)
-    if (leader?.answerJoin !== undefined) return true
-    for (const member of this.#members.values()) {
-      if (member.answerJoin === undefined) continue
+    if (leader?.isJoining === true) return true
+    for (const member of this.#members) {
+      if (!member.isJoining) continue
       this.#leader = member.id
       return true
     }
     return false
-  }
-
-  /** Holds the join until the barrier closes. A second join of the member takes the place of the first, which is told to try again. */
-  #holdJoin(member: Member): Promise<JoinResult> {
-    this.#answerJoin(member, failedJoin(errorCodes.REBALANCE_IN_PROGRESS, member.id))
-    member.session?.cancel()
-    if (member.isNew) {
-      member.session = this.#host.clock.setTimer(limits.newMemberJoinTimeoutMs, () =>
-        this.#removeMemberAndRebalance(member.id, 'a new member waited too long'),
-      )
-    }
-    return new Promise((resolve) => {
-      member.answerJoin = resolve
-    })
-  }
-
-  /** @returns whether a join was waiting */
-  #answerJoin(member: Member, result: JoinResult): boolean {
-    const answer = member.answerJoin
-    if (answer === undefined) return false
-    member.answerJoin = undefined
-    this.#renewSession(member)
-    answer(result)
-    return true
-  }
-
-  #answerSync(member: Member, result: SyncResult): void {
-    const answer = member.answerSync
-    if (answer === undefined) return
-    member.answerSync = undefined
-    this.#renewSession(member)
-    answer(result)
-  }
-
-  #renewSession(member: Member): void {
-    // While one of its requests waits here the member cannot be heard of, and is not missed.
-    if (member.answerJoin !== undefined || member.answerSync !== undefined) return
-    member.session?.cancel()
-    member.session = this.#host.clock.setTimer(member.sessionTimeoutMs, () => {
-      this.#host.logger.info('a group member was not heard of within its session', {
-        groupId: this.id,
-        memberId: member.id,
-        sessionTimeoutMs: member.sessionTimeoutMs,
-      })
-      this.#removeMemberAndRebalance(member.id, 'a session expired')
-    })
   }
 
   #setJoinTimer(ms: number, fn: () => void): void {
@@ -596,28 +467,10 @@ export class Group {
     this.#joinTimer = this.#host.clock.setTimer(ms, fn)
   }
 
-  #rebalanceTimeoutMs(): number {
-    let longestMs = 0
-    for (const member of this.#members.values())
-      longestMs = Math.max(longestMs, member.rebalanceTimeoutMs)
-    return longestMs
-  }
-
-  #memberFault(memberId: string, instanceId: string | null): number | undefined {
-    if (instanceId !== null) {
-      const current = this.#staticMembers.get(instanceId)
-      if (current === undefined) return errorCodes.UNKNOWN_MEMBER_ID
-      if (current !== memberId) return errorCodes.FENCED_INSTANCE_ID
-    }
-    return this.#members.has(memberId) ? undefined : errorCodes.UNKNOWN_MEMBER_ID
-  }
-
   #supports({ protocolType, protocols }: JoinRequest): boolean {
     if (protocolType === '' || protocols.length === 0) return false
     if (this.#members.size === 0) return true
-    return (
-      this.#protocolType === protocolType && isSupportedByAll(protocols, this.#members.values())
-    )
+    return this.#protocolType === protocolType && this.#members.support(protocols)
   }
 
   /** KIP-559: what the member believes, when it says so, must be the group's. */
@@ -639,7 +492,7 @@ export class Group {
       leader: this.#leader ?? '',
       skipAssignment: false,
       members: isLeader
-        ? [...this.#members.values()].map((other) => ({
+        ? [...this.#members].map((other) => ({
             memberId: other.id,
             instanceId: other.instanceId,
             metadata: this.metadataOf(other),

@@ -13,7 +13,7 @@ export const GroupState = {
 } as const
 export type GroupState = (typeof GroupState)[keyof typeof GroupState]
 
-/** The legal moves. `Group` asserts each against this table. */
+/** The legal moves. `ClassicGroup` asserts each against this table. */
 export const groupMoves = {
   EMPTY: ['PREPARING_REBALANCE', 'DEAD'],
   PREPARING_REBALANCE: ['COMPLETING_REBALANCE', 'EMPTY', 'DEAD'],

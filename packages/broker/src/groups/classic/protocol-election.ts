@@ -1,4 +1,4 @@
-import type { MemberProtocol } from './member.ts'
+import type { MemberProtocol } from './member-protocol.ts'
 
 interface Voter {
   readonly protocols: readonly MemberProtocol[]
