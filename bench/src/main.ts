@@ -7,7 +7,9 @@ import { formatTable, type ResultRow, type SuiteRun } from './result.ts'
 const suites: Readonly<
   Record<string, () => Promise<(run: SuiteRun) => Promise<readonly ResultRow[]>>>
 > = {
+  inbox: async () => (await import('./inbox/suite.ts')).runInboxSuite,
   kafka: async () => (await import('./kafka/suite.ts')).runKafkaSuite,
+  outbox: async () => (await import('./outbox/suite.ts')).runOutboxSuite,
   spine: async () => (await import('./spine/suite.ts')).runSpineSuite,
 }
 

@@ -1,9 +1,12 @@
-/** `bandwidth` is throughput in bytes; `aborted`, `damaged` and `missing` count records that a consumer wrongly delivered or left out. */
+/** `bandwidth` is throughput in bytes; `aborted`, `damaged` and `missing` count records that a consumer wrongly delivered or left out; `wal` is what Postgres logs. */
 export type Metric =
   | 'throughput'
   | 'bandwidth'
   | 'p50'
   | 'p99'
+  | 'max'
+  | 'wal'
+  | 'wal marking'
   | 'cpu'
   | 'rss'
   | 'start'

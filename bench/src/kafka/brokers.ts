@@ -51,7 +51,7 @@ export function brokersOf(peers: Peers): ReadonlyMap<BrokerName, Peer<StartBroke
   ])
 }
 
-async function startOurs(folder: string): Promise<BenchBroker> {
+export async function startOurs(folder: string): Promise<BenchBroker> {
   const dir = await mkdtemp(join(folder, 'millrace-'))
   const start = (port: number): Promise<BrokerProcess> =>
     startBrokerProcess({ dir, port, startTimeoutMs })

@@ -1,8 +1,12 @@
 import { Consumer, stringDeserializers } from '@platformatic/kafka'
 import { Pool } from 'pg'
 import { serveChild } from '../child.ts'
+import { refusedCourse } from '../inbox/handle-job.ts'
 
-/** The consuming side as the requirement describes it: one event, one transaction; ask whether it was processed, apply, save its id. */
+/**
+ * The consuming side as the requirement describes it: one event, one transaction; ask whether it was processed, apply, save its id. What
+ * fails is noted, and it goes on.
+ */
 const pool = new Pool({ connectionString: process.env['DATABASE_URL'], max: 4 })
 
 interface NaiveEvent {
@@ -18,6 +22,7 @@ async function processEvent(event: NaiveEvent): Promise<void> {
       event.eventId,
     ])
     if (known.rowCount === 0) {
+      if (event.payload.courseId === refusedCourse) throw new Error('refused')
       const found = await client.query('select * from thread_aggregate where thread_id = $1', [
         event.payload.threadId,
       ])
@@ -34,6 +39,12 @@ async function processEvent(event: NaiveEvent): Promise<void> {
       await client.query('insert into event_processed (event_id) values ($1)', [event.eventId])
     }
     await client.query('commit')
+  } catch (error) {
+    await client.query('rollback')
+    await client.query(
+      'insert into event_failed (event_id, error) values ($1, $2) on conflict do nothing',
+      [event.eventId, String(error)],
+    )
   } finally {
     client.release()
   }

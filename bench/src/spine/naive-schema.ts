@@ -1,7 +1,7 @@
-import type { Pool } from 'pg'
-
 /** The tables as the requirement draws them. Both peers may share a server, never a database. */
-export async function createNaiveTables(pool: Pool): Promise<void> {
+export async function createNaiveTables(pool: {
+  query(sql: string): Promise<unknown>
+}): Promise<void> {
   await pool.query(`
     create table thread (id text primary key, course_id text not null, title text not null, content text not null, created_at timestamptz not null default now());
     create table outbox_events (
@@ -22,5 +22,6 @@ export async function createNaiveTables(pool: Pool): Promise<void> {
       upvotes bigint not null default 0, downvotes bigint not null default 0, updated_at timestamptz not null default now()
     );
     create table event_processed (event_id text primary key, processed_at timestamptz not null default now());
+    create table event_failed (event_id text primary key, error text not null);
   `)
 }

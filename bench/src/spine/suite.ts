@@ -256,6 +256,9 @@ async function createNaiveTablesOnce(database: Database): Promise<void> {
   await database.query(
     'create table if not exists event_processed (event_id text primary key, processed_at timestamptz not null default now())',
   )
+  await database.query(
+    'create table if not exists event_failed (event_id text primary key, error text not null)',
+  )
 }
 
 /** Looks from outside, the same way for every system, every 2 ms: which of the threads that were committed have an aggregate by now? */

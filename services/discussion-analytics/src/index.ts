@@ -1,2 +1,3 @@
+export { aggregate, createDiscussionInbox } from './consume-discussions.ts'
 export { AnalyticsError, analyticsErrors } from './errors.ts'
-export { discussionAnalyticsService } from './service.ts'
+export { discussionAnalyticsService, migrateAggregates } from './service.ts'

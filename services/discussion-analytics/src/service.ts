@@ -1,5 +1,5 @@
 import { servicePorts } from '@millrace/contracts'
-import { migrate, openDatabase } from '@millrace/postgres'
+import { migrate, openDatabase, type Database } from '@millrace/postgres'
 import { defineService, type PartReadiness } from '@millrace/runtime'
 import { analyticsConfig, weightsOf } from './config.ts'
 import {
@@ -69,10 +69,7 @@ export const discussionAnalyticsService = defineService({
     const stopping = new AbortController()
     onStart(async () => {
       await inbox.migrate()
-      await migrate(database, {
-        name: 'discussion-analytics',
-        directory: new URL('../migrations/', import.meta.url),
-      })
+      await migrateAggregates(database)
     }, 'migrations')
     onStart(() => live.start(), 'notifications')
     // In the background: the figures that are there can be read while the broker is away.
@@ -87,6 +84,12 @@ export const discussionAnalyticsService = defineService({
     })
   },
 })
+
+/** Makes the tables of figures. */
+export async function migrateAggregates(database: Database): Promise<void> {
+  const directory = new URL('../migrations/', import.meta.url)
+  await migrate(database, { name: 'discussion-analytics', directory })
+}
 
 const switchedOff: PartReadiness = {
   name: 'consumer',

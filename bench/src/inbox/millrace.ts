@@ -1,0 +1,44 @@
+import { aggregate, createDiscussionInbox, migrateAggregates } from '@millrace/discussion-analytics'
+import { discussionEventsTopic } from '@millrace/contracts'
+import { silentLogger, noopMeter, systemClock } from '@millrace/core'
+import type { BatchHandler } from '@millrace/inbox'
+import { openDatabase } from '@millrace/postgres'
+import { serveChild } from '../child.ts'
+import { refusedCourse } from './handle-job.ts'
+
+/** The consumer of S0 with its own handler, but for events that are to fail. */
+const database = openDatabase({
+  url: process.env['DATABASE_URL'] ?? '',
+  applicationName: 'bench',
+})
+const inbox = createDiscussionInbox({
+  database,
+  logger: silentLogger,
+  meter: noopMeter,
+  clock: systemClock,
+})
+
+const handler: BatchHandler = async (events, context) => {
+  for (const { event } of events)
+    if ((event.data as { readonly courseId: string }).courseId === refusedCourse)
+      throw new Error('refused')
+  await aggregate(events, context)
+}
+
+serveChild({
+  install: async () => {
+    await inbox.migrate()
+    await migrateAggregates(database)
+  },
+  start: () => {
+    inbox
+      .consume({
+        kafka: { brokers: (process.env['KAFKA_BROKERS'] ?? '').split(','), clientId: 'bench' },
+        topics: [discussionEventsTopic.name],
+        handler,
+        retryBackoff: { baseMs: 10, maxMs: 10 },
+      })
+      .start()
+    return Promise.resolve()
+  },
+})
