@@ -4,6 +4,8 @@ import { MillraceError } from '@millrace/core'
 export const inboxErrors = {
   /** An option is out of its bounds; nothing was started. */
   MR_INBOX_BAD_OPTION: { retryable: false },
+  /** A filter of a search is not usable; nothing was searched. */
+  MR_INBOX_BAD_FILTER: { retryable: false },
   /** A newer generation of the group owns the partition; the batch was rolled back and is dropped. */
   MR_INBOX_FENCED: { retryable: false },
   /** Another transaction handled one of the batch's events first; the batch was rolled back and is tried again. */

@@ -2,7 +2,7 @@ import { derivedUuid, uuidTimeMs } from '@millrace/core'
 
 const dayMs = 86_400_000
 /** Ids below stand in the partition for undated events; the migration has the same bound (2020-01-01). */
-const firstDatedMs = Date.UTC(2020, 0, 1)
+export const firstDatedMs = Date.UTC(2020, 0, 1)
 /** How far an id's time may lie from now to get a day partition, days, each way. Bounds the number of partitions. */
 export const idWindowDays = 400
 

@@ -1,9 +1,12 @@
 import type { Statement } from '@millrace/postgres'
+import { blockedKeyStatements, type BlockedKeyStatements } from './sql/blocked-keys.ts'
+import { dueEventStatements, type DueEventStatements } from './sql/due-events.ts'
 import { findKnownStatement } from './sql/find-known.ts'
 import { prepareFor, type Prepare } from './sql/names.ts'
 import { positionStatements, type PositionStatements } from './sql/position.ts'
 import { failureStatements, type FailureStatements } from './sql/record-failure.ts'
 import { recordHandledStatement } from './sql/record-handled.ts'
+import { setAsideStatement } from './sql/set-aside.ts'
 
 /** The statements of one inbox's schema. */
 export interface InboxStatements {
@@ -12,6 +15,9 @@ export interface InboxStatements {
   readonly findKnown: Statement
   readonly recordHandled: Statement
   readonly failure: FailureStatements
+  readonly setAside: Statement
+  readonly blockedKeys: BlockedKeyStatements
+  readonly due: DueEventStatements
 }
 
 /** @throws InboxError `MR_INBOX_BAD_OPTION` for a schema name that is not plain */
@@ -23,5 +29,8 @@ export function statementsOf(schema: string): InboxStatements {
     findKnown: findKnownStatement(prepare),
     recordHandled: recordHandledStatement(prepare),
     failure: failureStatements(prepare),
+    setAside: setAsideStatement(prepare),
+    blockedKeys: blockedKeyStatements(prepare),
+    due: dueEventStatements(prepare),
   }
 }

@@ -10,8 +10,8 @@ export interface KnownRow {
   readonly topic: string
   readonly partition: number
   readonly offset: bigint
-  /** Until its next attempt is due, ms; 0 when due. */
-  readonly dueInMs: number
+  /** It is taken from the log: waits for its time, or is leased to who took it. */
+  readonly isTakenFromLog: boolean
 }
 
 // The bounds prune partitions: `= any($2)` alone does not in a generic plan (PostgreSQL 18, match_clause_to_partition_key
@@ -27,8 +27,7 @@ export function findKnownStatement(prepare: Prepare): Statement {
         topic,
         partition_number as partition,
         "offset",
-        coalesce(greatest(extract(epoch from next_retry_at - clock_timestamp()) * 1000, 0), 0)::float8
-          as "dueInMs"
+        next_retry_at is not null as "isTakenFromLog"
       from ${schema}.event_consumption_data
       where event_id = any($2::uuid[])
         and event_id >= $3::uuid
