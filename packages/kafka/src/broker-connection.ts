@@ -1,109 +1,112 @@
 /**
- * One connection to one broker: @platformatic/kafka's `Connection` carries the socket, TLS and correlation of answers; what is said
- * over it is encoded here by @millrace/protocol. The only file that knows the underlying client.
+ * One connection to one broker: requests out, each answer to whoever asked, in order. What is said is encoded by @millrace/protocol,
+ * `BrokerSocket` carries the bytes, `sasl.ts` tells who this client is.
+ *
+ *   connecting ──(TLS)──▶ authenticating ──(SASL)──▶ open ──session nearly over──▶ renewing ──▶ open
+ *                                                     └── close, fault, unreadable answer, no answer in time ──▶ closed
  *
  * A broker works on the requests of one connection in order and one at a time, so a request that waits at the broker (Fetch,
- * JoinGroup) needs a connection of its own.
+ * JoinGroup) needs a connection of its own. Records pass by reference: whoever sends them leaves them alone until the promise settles.
  */
-import type * as Underlying from '@platformatic/kafka'
-import type { Clock, Timer } from '@millrace/core'
+import { toError, type Clock, type Timer } from '@millrace/core'
 import {
   ByteReader,
   ByteWriter,
+  readResponseHeader,
+  saslAuthenticateApi,
+  saslHandshakeApi,
+  writeRequestHeader,
   type Fields,
   type Message,
   type MessageInput,
 } from '@millrace/protocol'
 import { expectNone } from './broker-error.ts'
+import { BrokerSocket } from './broker-socket.ts'
 import { KafkaError } from './errors.ts'
-import { authenticationFault, underlyingSecurity, type Security } from './security.ts'
+import { authenticate } from './sasl.ts'
+import { connectFault, tlsConnectionOptions, type Security } from './security.ts'
 import type { BrokerAddress } from './types.ts'
 import { wire, type Pinned } from './wire.ts'
 
 export interface BrokerConnectionOptions {
   readonly clientId: string
+  /** Also for each answer on the way to an open connection. */
   readonly connectTimeoutMs: number
+  /** For the renewal of a session, and for bytes that the broker does not take. */
+  readonly requestTimeoutMs: number
   readonly clock: Clock
   readonly security: Security
 }
 
-/** Its import takes 0.3–0.6 s and 60 MB, which only a process that connects is to pay. */
-let underlying: Promise<typeof Underlying> | undefined
+/** Asked, not answered. */
+interface Waiting {
+  readonly pinned: Pinned<Fields, Fields>
+  readonly correlationId: number
+  readonly timer: Timer
+  readonly resolve: (answer: Message<Fields>) => void
+  readonly reject: (error: Error) => void
+}
 
-/** The underlying client's own request timer is never to fire: ours knows what was asked, and for how long. */
-const neverMs = 0x7fff_ffff
-/** Requests on one connection; what is more waits in the underlying client. Nothing here sends as many. */
-const maxInflights = 64
+/** What came was no answer to what was asked. */
+type Unreadable = 'frame' | 'answer'
+
+/** SaslAuthenticate 2 and Kafka 2.5 came together. */
+const saslWire = {
+  handshake: { api: saslHandshakeApi, version: 1 },
+  authenticate: { api: saslAuthenticateApi, version: 2 },
+} as const
+/** A session is renewed when as much of it has passed; Java takes 85 to 95 %. */
+const renewalShare = 0.8
+/** Apache Kafka refuses to renew a session that is younger. */
+const minRenewalMs = 1_000
+const maxCorrelationId = 0x7fff_ffff
 
 export class BrokerConnection {
-  readonly #connection: Underlying.Connection
-  readonly #createWriter: () => Underlying.Writer
   readonly #address: BrokerAddress
-  readonly #clock: Clock
+  readonly #options: BrokerConnectionOptions
   readonly #writer = new ByteWriter()
-  #isOpen = true
+  /** In the order in which the broker answers. */
+  readonly #waiting: Waiting[] = []
+  #socket: BrokerSocket | undefined
+  #correlationId = 0
+  /** Why the connection is over. */
+  #fault: Error | undefined
+  /** On the monotonic clock; without a limited session never. */
+  #renewAtMs = Infinity
+  #renewal: Promise<void> | undefined
   /** From ApiVersions: what the broker serves, and the features that its whole cluster has switched on (KIP-584). */
   #served: ReadonlyMap<number, { readonly minVersion: number; readonly maxVersion: number }> =
     new Map()
   #features: ReadonlyMap<string, number> = new Map()
 
-  private constructor(
-    connection: Underlying.Connection,
-    createWriter: () => Underlying.Writer,
-    address: BrokerAddress,
-    clock: Clock,
-  ) {
-    this.#connection = connection
-    this.#createWriter = createWriter
+  private constructor(address: BrokerAddress, options: BrokerConnectionOptions) {
     this.#address = address
-    this.#clock = clock
-    connection.once('close', () => (this.#isOpen = false))
+    this.#options = options
   }
 
   /**
-   * Connects and checks that the broker serves what this client sends.
-   * @throws KafkaError `MR_KAFKA_UNREACHABLE`, `MR_KAFKA_UNSUPPORTED_BROKER`, `MR_KAFKA_AUTHENTICATION_FAILED`
+   * Connects, authenticates, and checks that the broker serves what this client sends.
+   * @throws KafkaError `MR_KAFKA_UNREACHABLE`, `MR_KAFKA_UNSUPPORTED_BROKER`, `MR_KAFKA_AUTHENTICATION_FAILED`, and
+   * `MR_KAFKA_CORRUPT_DATA` where something else than a broker answers
    */
   static async open(
     address: BrokerAddress,
     options: BrokerConnectionOptions,
   ): Promise<BrokerConnection> {
-    underlying ??= import('@platformatic/kafka')
-    const { Connection: UnderlyingConnection, Writer: UnderlyingWriter } = await underlying
-    const connection = new UnderlyingConnection(options.clientId, {
-      connectTimeout: options.connectTimeoutMs,
-      requestTimeout: neverMs,
-      maxInflights,
-      ...underlyingSecurity(options.security, address),
-    })
-    // An 'error' event without a listener would end the process; what matters arrives by 'close' and by callbacks.
-    connection.on('error', () => {})
+    const connection = new BrokerConnection(address, options)
     try {
-      await connection.connect(address.host, address.port)
+      await connection.#connect()
+      if (options.security.sasl) await connection.#authenticate(options.connectTimeoutMs)
+      await connection.#checkVersions()
+      return connection
     } catch (error) {
-      connection.socket?.destroy()
-      const fault = authenticationFault(error, address, options.security)
-      if (fault) throw fault
-      throw new KafkaError(
-        'MR_KAFKA_UNREACHABLE',
-        `No connection to the broker at ${address.host}:${address.port}. Check the address and that the broker runs.`,
-        { ...address },
-        { cause: error },
-      )
+      connection.close()
+      throw connectFault(error, address, options.security) ?? connection.#unreachable(error)
     }
-    const createWriter = (): Underlying.Writer => UnderlyingWriter.create()
-    const opened = new BrokerConnection(connection, createWriter, address, options.clock)
-    try {
-      await opened.#checkVersions(options.connectTimeoutMs)
-    } catch (error) {
-      opened.close()
-      throw error
-    }
-    return opened
   }
 
   get isOpen(): boolean {
-    return this.#isOpen
+    return this.#socket?.isOpen === true
   }
 
   /** True when the broker serves this API in this version. */
@@ -127,93 +130,178 @@ export class BrokerConnection {
     input: MessageInput<Request>,
     timeoutMs: number,
   ): Promise<Message<Response>> {
-    const { api, version } = pinned
-    if (this.#served.size > 0 && !this.serves(pinned)) throw this.#unsupported([pinned])
-    // While a session is renewed a broker takes nothing else (KIP-368).
-    if (this.#connection.status === 'reauthenticating') await this.#untilRenewed()
-    const payload = this.#encode(pinned, input)
+    if (!this.serves(pinned)) throw this.#unsupported([pinned])
+    if (this.#isRenewalDue) await this.#renewed()
+    return this.#exchange(pinned, input, timeoutMs)
+  }
+
+  /**
+   * Sends one request that has no answer: Produce with acks 0. Resolves once it is with the operating system.
+   * @throws KafkaError `MR_KAFKA_CONNECTION_LOST`, `MR_KAFKA_REQUEST_TIMEOUT`
+   */
+  async tell<Request extends Fields, Response extends Fields>(
+    pinned: Pinned<Request, Response>,
+    input: MessageInput<Request>,
+  ): Promise<void> {
+    if (this.#isRenewalDue) await this.#renewed()
+    const { name } = pinned.api
+    const socket = this.#openSocket(name)
+    const chunks = this.#encode(pinned, input)
+    const timeoutMs = this.#options.requestTimeoutMs
     let timer: Timer | undefined
     try {
-      return await new Promise<Message<Response>>((resolve, reject) => {
-        timer = this.#clock.setTimer(timeoutMs, () => {
-          reject(this.#timedOut(api.name, timeoutMs))
+      await new Promise<void>((resolve, reject) => {
+        timer = this.#options.clock.setTimer(timeoutMs, () => {
+          reject(this.#timedOut(name, timeoutMs))
           this.close()
         })
-        this.#connection.send<Message<Response>>(
-          api.key,
-          version,
-          () => payload,
-          // The client's reader holds a DynamicBuffer, whose pieces are no Buffers: make one Buffer of it first.
-          (_correlation, _key, _version, reader) =>
-            api.response.read(new ByteReader(reader.buffer.buffer), version),
-          api.requestHeaderVersion(version) === 2,
-          api.responseHeaderVersion(version) === 1,
-          (error, answer) =>
-            error ? reject(this.#failed(api.name, error)) : resolve(answer as Message<Response>),
-        )
+        // Also called when the connection ends first, with the reason.
+        socket.write(chunks, (error) => (error ? reject(this.#lost(name)) : resolve()))
       })
     } finally {
       timer?.cancel()
     }
   }
 
-  /** Sends one request that has no answer: Produce with acks 0. @throws KafkaError `MR_KAFKA_CONNECTION_LOST` */
-  async tell<Request extends Fields, Response extends Fields>(
-    pinned: Pinned<Request, Response>,
-    input: MessageInput<Request>,
-  ): Promise<void> {
-    const { api, version } = pinned
-    if (this.#connection.status === 'reauthenticating') await this.#untilRenewed()
-    const payload = this.#encode(pinned, input)
-    payload.context['noResponse'] = true
-    await new Promise<void>((resolve, reject) => {
-      this.#connection.send(
-        api.key,
-        version,
-        () => payload,
-        () => {},
-        api.requestHeaderVersion(version) === 2,
-        false,
-        (error) => (error ? reject(this.#failed(api.name, error)) : resolve()),
-      )
-    })
-  }
-
   /** Drops the connection; requests under way fail with `MR_KAFKA_CONNECTION_LOST`. Idempotent. */
   close(): void {
-    this.#isOpen = false
-    this.#connection.close(() => {}) // Ends the timer of its session; what follows ends the socket at once.
-    this.#connection.socket.destroy()
+    this.#socket?.close()
   }
 
-  /** Resolves when the session is renewed or the connection over, which the request finds by itself. */
-  async #untilRenewed(): Promise<void> {
-    await new Promise<void>((resolve) => {
-      this.#connection.once('connect', () => resolve())
-      this.#connection.once('close', () => resolve())
+  async #connect(): Promise<void> {
+    const { connectTimeoutMs, clock, security } = this.#options
+    this.#socket = await BrokerSocket.open(this.#address, {
+      tls: tlsConnectionOptions(security, this.#address),
+      connectTimeoutMs,
+      clock,
+      onFrame: (frame) => this.#answered(frame),
+      onEnd: (fault) => this.#ended(fault),
     })
   }
 
+  /** @throws KafkaError `MR_KAFKA_AUTHENTICATION_FAILED` and those of requests */
+  async #authenticate(timeoutMs: number): Promise<void> {
+    const { clock, security } = this.#options
+    if (!security.sasl) return
+    // From before the exchange on, which is no later than the broker's count begins.
+    const startMs = clock.monotonicMs()
+    const lifetimeMs = await authenticate(security.sasl, this.#address, {
+      handshake: (mechanism) => this.#exchange(saslWire.handshake, { mechanism }, timeoutMs),
+      authenticate: (authBytes) => this.#exchange(saslWire.authenticate, { authBytes }, timeoutMs),
+    })
+    this.#renewAtMs =
+      lifetimeMs > 0 ? startMs + Math.max(minRenewalMs, lifetimeMs * renewalShare) : Infinity
+  }
+
+  get #isRenewalDue(): boolean {
+    return (
+      this.#renewal !== undefined ||
+      (this.#renewAtMs < Infinity && this.#options.clock.monotonicMs() >= this.#renewAtMs)
+    )
+  }
+
+  /** While a session is renewed a broker takes nothing else (KIP-368), so all that comes meanwhile waits. Nothing is done for an idle connection. */
+  #renewed(): Promise<void> {
+    this.#renewal ??= this.#authenticate(this.#options.requestTimeoutMs)
+      .catch((error: unknown) => {
+        this.#end(toError(error))
+        throw error
+      })
+      .finally(() => (this.#renewal = undefined))
+    return this.#renewal
+  }
+
+  #exchange<Request extends Fields, Response extends Fields>(
+    pinned: Pinned<Request, Response>,
+    input: MessageInput<Request>,
+    timeoutMs: number,
+  ): Promise<Message<Response>> {
+    const { name } = pinned.api
+    return new Promise<Message<Response>>((resolve, reject) => {
+      const socket = this.#openSocket(name)
+      const chunks = this.#encode(pinned, input)
+      this.#waiting.push({
+        pinned,
+        correlationId: this.#correlationId,
+        timer: this.#options.clock.setTimer(timeoutMs, () => {
+          reject(this.#timedOut(name, timeoutMs))
+          this.close()
+        }),
+        resolve: resolve as (answer: Message<Fields>) => void,
+        reject,
+      })
+      socket.write(chunks)
+    })
+  }
+
+  /** @returns the frame, under the next correlation id */
   #encode<Request extends Fields, Response extends Fields>(
     { api, version }: Pinned<Request, Response>,
     input: MessageInput<Request>,
-  ): Underlying.Writer {
+  ): readonly Buffer[] {
+    const writer = this.#writer
+    const correlationId = this.#correlationId === maxCorrelationId ? 0 : this.#correlationId + 1
     try {
-      api.request.write(this.#writer, version, input)
+      const sizeAt = writer.reserveInt32()
+      writeRequestHeader(writer, api.requestHeaderVersion(version), {
+        apiKey: api.key,
+        apiVersion: version,
+        correlationId,
+        clientId: this.#options.clientId,
+      })
+      api.request.write(writer, version, input)
+      writer.setInt32(sizeAt, writer.size - 4)
     } catch (error) {
-      this.#writer.reset()
+      writer.reset()
       throw error
     }
-    const payload = this.#createWriter()
-    for (const chunk of this.#writer.take()) payload.append(chunk)
-    return payload
+    this.#correlationId = correlationId
+    return writer.take()
   }
 
-  async #checkVersions(timeoutMs: number): Promise<void> {
-    const answer = await this.request(
+  /** A frame has come. What is thrown here ends the connection. */
+  #answered(frame: Buffer): void {
+    const waiting = this.#waiting[0]
+    if (!waiting) throw this.#unreadable('frame', 'nothing that was asked')
+    const { api, version } = waiting.pinned
+    const reader = new ByteReader(frame)
+    let answer: Message<Fields>
+    try {
+      const correlationId = readResponseHeader(reader, api.responseHeaderVersion(version))
+      if (correlationId !== waiting.correlationId) throw this.#unreadable('frame', api.name)
+      answer = api.response.read(reader, version)
+    } catch (error) {
+      throw error instanceof KafkaError ? error : this.#unreadable('answer', api.name, error)
+    }
+    this.#waiting.shift()
+    waiting.timer.cancel()
+    waiting.resolve(answer)
+  }
+
+  /** The connection is over: whoever waits is told. An answer that cannot be read fails the request it was for as such. */
+  #ended(fault: Error | undefined): void {
+    this.#fault ??= fault
+    for (const [index, { pinned, timer, reject }] of this.#waiting.splice(0).entries()) {
+      timer.cancel()
+      reject(index === 0 && isOfAnswer(fault) ? fault : this.#lost(pinned.api.name))
+    }
+  }
+
+  #end(fault: Error): void {
+    this.#fault ??= fault
+    this.#socket?.close(fault)
+  }
+
+  #openSocket(name: string): BrokerSocket {
+    if (this.#socket?.isOpen) return this.#socket
+    throw this.#lost(name)
+  }
+
+  async #checkVersions(): Promise<void> {
+    const answer = await this.#exchange(
       wire.apiVersions,
       { clientSoftwareName: 'millrace', clientSoftwareVersion: '0.1.0' },
-      timeoutMs,
+      this.#options.connectTimeoutMs,
     )
     this.#served = new Map(answer.apiKeys.map((row) => [row.apiKey, row]))
     this.#features = new Map(
@@ -224,11 +312,33 @@ export class BrokerConnection {
     if (missing.length > 0) throw this.#unsupported(missing)
   }
 
+  get #where(): string {
+    return `${this.#address.host}:${this.#address.port}`
+  }
+
+  /** A fault on the way to an open connection: nothing that was asked for has reached the broker. */
+  #unreachable(error: unknown): KafkaError {
+    const isOfLink =
+      !(error instanceof KafkaError) ||
+      error.code === 'MR_KAFKA_CONNECTION_LOST' ||
+      error.code === 'MR_KAFKA_REQUEST_TIMEOUT'
+    if (!isOfLink) return error
+    const hint = this.#options.security.tls
+      ? 'that the port is one with TLS'
+      : 'that the port is one without TLS'
+    return new KafkaError(
+      'MR_KAFKA_UNREACHABLE',
+      `No connection to the broker at ${this.#where} (${reasonOf(error)}). Check the address, that the broker runs, and ${hint}.`,
+      { ...this.#address },
+      { cause: error },
+    )
+  }
+
   #unsupported(missing: readonly Pinned<Fields, Fields>[]): KafkaError {
     const names = missing.map(({ api, version }) => `${api.name} v${version}`)
     return new KafkaError(
       'MR_KAFKA_UNSUPPORTED_BROKER',
-      `The broker at ${this.#address.host}:${this.#address.port} does not serve ${names.join(', ')}. Apache Kafka 2.8 to 4.x does.`,
+      `The broker at ${this.#where} does not serve ${names.join(', ')}. Apache Kafka 2.8 to 4.x does.`,
       { ...this.#address, missing: names },
     )
   }
@@ -236,21 +346,47 @@ export class BrokerConnection {
   #timedOut(name: string, timeoutMs: number): KafkaError {
     return new KafkaError(
       'MR_KAFKA_REQUEST_TIMEOUT',
-      `The broker at ${this.#address.host}:${this.#address.port} did not answer ${name} in ${timeoutMs} ms; the connection was dropped and the outcome is unknown.`,
+      `The broker at ${this.#where} did not answer ${name} in ${timeoutMs} ms; the connection was dropped and the outcome is unknown.`,
       { ...this.#address, request: name, timeoutMs },
     )
   }
 
-  #failed(name: string, error: Error): KafkaError {
-    const isProtocolFault = error.name === 'ProtocolError'
-    if (isProtocolFault) this.close()
+  #unreadable(what: Unreadable, name: string, cause?: unknown): KafkaError {
+    const said =
+      what === 'answer'
+        ? `The answer of ${this.#where} to ${name} cannot be read`
+        : `What ${this.#where} sent is no answer to ${name}`
     return new KafkaError(
-      isProtocolFault ? 'MR_KAFKA_CORRUPT_DATA' : 'MR_KAFKA_CONNECTION_LOST',
-      isProtocolFault
-        ? `The answer of ${this.#address.host}:${this.#address.port} to ${name} cannot be read; the connection was dropped.`
-        : `The connection to ${this.#address.host}:${this.#address.port} ended during ${name}; the outcome is unknown.`,
-      { ...this.#address, request: name },
-      { cause: error },
+      'MR_KAFKA_CORRUPT_DATA',
+      `${said}; the connection was dropped.`,
+      { ...this.#address, ...(what === 'answer' && { request: name }) },
+      { cause },
     )
   }
+
+  #lost(name: string): KafkaError {
+    return new KafkaError(
+      'MR_KAFKA_CONNECTION_LOST',
+      `The connection to ${this.#where} ended during ${name}; the outcome is unknown.`,
+      { ...this.#address, request: name },
+      { cause: this.#fault },
+    )
+  }
+}
+
+/** Not the bytes as such but one answer is unreadable. */
+function isOfAnswer(fault: Error | undefined): fault is KafkaError {
+  return (
+    fault instanceof KafkaError &&
+    fault.code === 'MR_KAFKA_CORRUPT_DATA' &&
+    fault.details['request'] !== undefined
+  )
+}
+
+/** What the innermost error says: a connection that was tried at several addresses says nothing itself. */
+function reasonOf(error: unknown): string {
+  const { message, cause } = toError(error)
+  if (cause !== undefined) return reasonOf(cause)
+  const first: unknown = error instanceof AggregateError ? error.errors[0] : undefined
+  return first === undefined ? message.replace(/\.$/, '') : reasonOf(first)
 }

@@ -254,6 +254,7 @@ export class Cluster {
     const dialled = BrokerConnection.open(address, {
       clientId: this.#clientId,
       connectTimeoutMs: Math.min(maxConnectTimeoutMs, this.requestTimeoutMs),
+      requestTimeoutMs: this.requestTimeoutMs,
       clock: this.clock,
       security: this.#security,
     })
