@@ -47,7 +47,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<StartedRunt
     await runtime.close()
   }
   const close = (): Promise<void> => (closing ??= stop())
-  return { runtime, place: { nodes: runtime.nodes, adminPort: admin?.port }, close }
+  return { runtime, place: { listeners: runtime.listeners, adminPort: admin?.port }, close }
 }
 
 /** Loaded when asked for: Node's HTTP server would cost every start memory and time. */

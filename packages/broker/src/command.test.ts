@@ -38,7 +38,15 @@ function produce(client: WireClient, value: string) {
 test('command: --help tells every option and starts nothing', () => {
   const { stdout, status } = run('--help')
   assert.equal(status, 0)
-  for (const option of ['--dir', '--port', '--nodes', '--admin-port', '--fault', '--from'])
+  for (const option of [
+    '--dir',
+    '--port',
+    '--listener',
+    '--nodes',
+    '--admin-port',
+    '--fault',
+    '--from',
+  ])
     assert.match(stdout, new RegExp(`${option} `))
 })
 
@@ -49,6 +57,8 @@ test('command: wrong options end it with a message that says which, and what to 
     { args: ['--dir', 'x', '--create', 't'], says: /not of the form topic:partitions/ },
     { args: ['--dir', 'x', '--fault', '{'], says: /--fault \{ cannot be set/ },
     { args: ['--dir', 'x', '--nodes', '0', '--port', 'many'], says: /port NaN.*nodes 0/ },
+    { args: ['--dir', 'x', '--listener', '{"nam":1}'], says: /it knows no nam/ },
+    { args: ['--dir', 'x', '--listener', '{"name":""}'], says: /one without a name/ },
   ]) {
     const { stderr, status } = run(...args)
     assert.equal(status, 1, stderr)

@@ -4,6 +4,7 @@ import { startInThread } from './broker.ts'
 import { parseFaultRule, type FaultRule } from './control/fault-rule.ts'
 import { BrokerError } from './errors.ts'
 import { checkOptions, type BrokerOptions, type TopicOption } from './options.ts'
+import type { ListenerOption } from './net/listener-options.ts'
 import { readSecurityFile } from './security/security-file.ts'
 
 const USAGE = `millrace-broker --dir DIRECTORY [options]
@@ -13,6 +14,8 @@ logs go to stderr as JSON lines. SIGTERM and SIGINT stop it in order.
 
   --dir DIRECTORY          data directory, made when missing (required)
   --port PORT              default 9092; 0 takes any free port
+  --listener JSON          a listener of several, in place of --port; may be repeated: name, port, host, advertisedHost, tls false, sasl false
+                           --listener '{"name":"plain","port":9092,"tls":false}' --listener '{"name":"tls","port":9093}'
   --host ADDRESS           address to listen on, default 127.0.0.1
   --advertised-host HOST   host that clients are told to connect to
   --fsync MODE             os (default), group or always
@@ -28,6 +31,9 @@ logs go to stderr as JSON lines. SIGTERM and SIGINT stop it in order.
   --verbose                log debug lines too
   --help                   this text
 `
+
+/** Certificates and mechanisms come from the security file. */
+const listenerFields = ['name', 'port', 'host', 'advertisedHost', 'tls', 'sasl']
 
 /** Runs the broker as a process of its own until it is told to stop. */
 export async function runCommand(): Promise<void> {
@@ -48,13 +54,14 @@ async function start(): Promise<void> {
   process.once('SIGTERM', stop)
   process.once('SIGINT', stop)
   // Last: whoever reads this line may send a signal at once.
-  const { port, host, nodes, adminPort } = broker
+  const { port, host, nodes, listeners, adminPort } = broker
   const ready = {
     event: 'ready',
     port,
     host,
     pid: process.pid,
     ...(nodes.length > 1 ? { nodes } : {}),
+    ...(listeners.length > 1 ? { listeners } : {}),
     ...(adminPort === undefined ? {} : { adminPort }),
   }
   process.stdout.write(`${JSON.stringify(ready)}\n`)
@@ -71,6 +78,7 @@ function readArguments() {
     options: {
       dir: { type: 'string' },
       port: { type: 'string', default: '9092' },
+      listener: { type: 'string', multiple: true, default: [] },
       host: { type: 'string', default: '127.0.0.1' },
       'advertised-host': { type: 'string' },
       fsync: { type: 'string', default: 'os' },
@@ -111,7 +119,9 @@ function parse(): BrokerOptions | undefined {
     ...(from === undefined ? {} : { from }),
     ...(security === undefined ? {} : { security: readSecurityFile(security) }),
     ...(adminPort === undefined ? {} : { adminPort: Number(adminPort) }),
-    port: Number(values.port),
+    ...(values.listener.length === 0
+      ? { port: Number(values.port) }
+      : { listeners: values.listener.map(parseListener) }),
     host: values.host,
     ...(advertisedHost === undefined ? {} : { advertisedHost }),
     fsync: values.fsync as NonNullable<BrokerOptions['fsync']>,
@@ -129,6 +139,20 @@ function parseTopic(text: string): TopicOption {
       `--create ${text} is not of the form topic:partitions. The broker was not started.`,
     )
   return { name: match[1], partitions: Number(match[2]) }
+}
+
+function parseListener(text: string): ListenerOption {
+  try {
+    const option = JSON.parse(text) as ListenerOption
+    const unknown = Object.keys(option).filter((name) => !listenerFields.includes(name))
+    if (unknown.length > 0) throw new Error(`it knows no ${unknown.join(', ')}`)
+    return option
+  } catch (error) {
+    throw badOption(
+      `--listener ${text} cannot be opened: ${toError(error).message}. The broker was not started.`,
+      error,
+    )
+  }
 }
 
 function parseFault(text: string): FaultRule {

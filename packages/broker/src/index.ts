@@ -18,7 +18,8 @@ export {
   type Fault,
   type WaitOptions,
 } from './running-broker.ts'
-export { type NodeAddress } from './api/served-api.ts'
+export { type ListenerOption } from './net/listener-options.ts'
+export { type ListenerAddress, type NodeAddress } from './api/served-api.ts'
 export { type GroupLag, type WaitCondition } from './control/conditions.ts'
 export {
   type FaultAction,

@@ -2,6 +2,7 @@ import type { Clock, Logger, Meter } from '@millrace/core'
 import { BrokerError } from './errors.ts'
 import { parseFaultRule, type FaultRule } from './control/fault-rule.ts'
 import type { FsyncMode } from './log/partition-log.ts'
+import { faultsOfListeners, type ListenerOption } from './net/listener-options.ts'
 import { faultsOfSecurity, type SecurityOptions } from './security/security-options.ts'
 
 /** A topic to make sure of at the start. */
@@ -32,6 +33,11 @@ export interface BrokerOptions {
   readonly defaultPartitions?: number
   /** Topics to create when missing. */
   readonly topics?: readonly TopicOption[]
+  /**
+   * Several listeners, for example a plain one on loopback and one with TLS; then without `port`. Clients are told the addresses of the
+   * listener that they have reached. Default: one, on `port`.
+   */
+  readonly listeners?: readonly ListenerOption[]
   /** TLS, authentication and access rules. Default: none of them. */
   readonly security?: SecurityOptions
   /** How long a group that was empty waits for further members, ms. Default 0; Kafka has 3,000. */
@@ -84,6 +90,7 @@ export function checkOptions(options: BrokerOptions): void {
     if (!Number.isInteger(partitions) || partitions < 1)
       faults.push(`topic "${name}" has ${partitions} partitions`)
   if (options.security !== undefined) faults.push(...faultsOfSecurity(options.security))
+  faults.push(...faultsOfListeners(options, options.nodes ?? 1))
   if (typeof options.clock === 'object' && options.worker !== false)
     faults.push(
       "a clock of your own needs worker: false, since it cannot cross threads; 'virtual' can",

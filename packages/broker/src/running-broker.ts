@@ -1,4 +1,4 @@
-import type { NodeAddress } from './api/served-api.ts'
+import type { ListenerAddress, NodeAddress } from './api/served-api.ts'
 import type { WaitCondition } from './control/conditions.ts'
 import type { FaultRule } from './control/fault-rule.ts'
 import type { FaultStatus } from './control/faults.ts'
@@ -11,10 +11,12 @@ import type { CompactionResult } from './topics/compaction.ts'
 export interface Broker extends AsyncDisposable {
   readonly host: string
   readonly port: number
-  /** `host:port`, as clients take it: of the first node. */
+  /** `host:port`, as clients take it: of the first listener and node. */
   readonly address: string
-  /** Every virtual node and where it listens. */
+  /** Every virtual node and where it has its first listener. */
   readonly nodes: readonly NodeAddress[]
+  /** All listeners, as `listeners` asked for them; without that, the one. */
+  readonly listeners: readonly ListenerAddress[]
   /** Port of the admin HTTP server; undefined unless `adminPort` was asked for. */
   readonly adminPort: number | undefined
   readonly faults: BrokerFaults
@@ -97,22 +99,24 @@ export interface BrokerTime {
 
 /** What does not change while the broker runs. */
 export interface BrokerPlace {
-  readonly nodes: readonly NodeAddress[]
+  readonly listeners: readonly ListenerAddress[]
   readonly adminPort: number | undefined
 }
 
 /** The `Broker` over whatever reaches it. */
 export function brokerOver(
-  { nodes, adminPort }: BrokerPlace,
+  { listeners, adminPort }: BrokerPlace,
   call: Call,
   close: () => Promise<void>,
 ): Broker {
+  const { nodes } = listeners[0]!
   const { host, port } = nodes[0]!
   return {
     host,
     port,
     address: `${host}:${port}`,
     nodes,
+    listeners,
     adminPort,
     faults: faultsOver(call),
     clock: {

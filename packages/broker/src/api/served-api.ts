@@ -38,6 +38,12 @@ export interface NodeAddress {
   readonly port: number
 }
 
+/** A listener, and where each node has it. */
+export interface ListenerAddress {
+  readonly name: string
+  readonly nodes: readonly NodeAddress[]
+}
+
 export interface BrokerMeters {
   produced(topic: string, bytes: number, records: number): void
   fetched(topic: string, bytes: number): void

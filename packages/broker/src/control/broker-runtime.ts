@@ -1,11 +1,12 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { silentLogger, SimulatedClock, systemClock, type Clock, type Logger } from '@millrace/core'
-import type { NodeAddress } from '../api/served-api.ts'
+import type { ListenerAddress } from '../api/served-api.ts'
 import { BrokerState } from '../broker-state.ts'
 import { lockDirectory } from '../directory-lock.ts'
 import { BrokerError } from '../errors.ts'
 import { systemDisk } from '../log/disk.ts'
+import { listenersOf, type ListenerSettings } from '../net/listener-options.ts'
 import { Listener } from '../net/server.ts'
 import type { BrokerOptions, TopicOption } from '../options.ts'
 import { BrokerClock } from './broker-clock.ts'
@@ -34,9 +35,11 @@ export class BrokerRuntime {
   readonly #virtualClock: SimulatedClock | undefined
   readonly #disk: FaultDisk
   readonly #control: ConnectionControl
-  readonly #listeners = new Map<number, Listener>()
-  /** Given out once and kept over crashes and stops of nodes. */
-  readonly #ports = new Map<number, number>()
+  readonly #settings: readonly ListenerSettings[]
+  /** By node: one for each of the settings. */
+  readonly #listeners = new Map<number, readonly Listener[]>()
+  /** By node, as above. Given out once and kept over crashes and stops of nodes. */
+  readonly #ports = new Map<number, readonly number[]>()
   #state: BrokerState | undefined
   #unlock: (() => void) | undefined
   /** `dead`: not started, closed, or crashed. */
@@ -50,6 +53,7 @@ export class BrokerRuntime {
 
   constructor(options: RuntimeOptions) {
     this.options = options
+    this.#settings = listenersOf(options)
     this.requests = new RequestJournal(options.requestJournalSize ?? REQUEST_JOURNAL_SIZE)
     // It begins at the machine's time, so that clients' timestamps are in its present.
     this.#virtualClock =
@@ -63,7 +67,12 @@ export class BrokerRuntime {
       nextConnection: () => ++this.#connections,
       jumpClock: (ms) => this.clock.jump(ms),
       kill: (action) => this.kill(action),
-      nodePorts: () => [...this.#listeners].map(([node, { port }]) => ({ node, port })),
+      nodePorts: (name) => {
+        const at = this.#settings.findIndex((settings) => settings.name === name)
+        return [...this.#listeners].flatMap(([node, { [at]: own }]) =>
+          own === undefined ? [] : [{ node, port: own.port }],
+        )
+      },
     }
   }
 
@@ -77,9 +86,12 @@ export class BrokerRuntime {
     return this.#state !== undefined
   }
 
-  /** Where each node listens, also one that is stopped. */
-  get nodes(): readonly NodeAddress[] {
-    return [...this.#ports].map(([id, port]) => ({ id, host: this.#host, port }))
+  /** Every listener, and where each node has it, also one that is stopped. */
+  get listeners(): readonly ListenerAddress[] {
+    return this.#settings.map(({ name, host }, at) => ({
+      name,
+      nodes: [...this.#ports].map(([id, ports]) => ({ id, host, port: ports[at]! })),
+    }))
   }
 
   start(): Promise<void> {
@@ -140,18 +152,14 @@ export class BrokerRuntime {
 
   async stopNode(node: number): Promise<void> {
     this.state.cluster.stop(node)
-    const listener = this.#listeners.get(node)
+    const listeners = this.#listeners.get(node) ?? []
     this.#listeners.delete(node)
-    await listener?.close()
+    await Promise.all(listeners.map((listener) => listener.close()))
   }
 
   async startNode(node: number): Promise<void> {
     this.state.cluster.start(node)
     if (!this.#listeners.has(node)) await this.#listen(node)
-  }
-
-  get #host(): string {
-    return this.options.host ?? '127.0.0.1'
   }
 
   async #start(): Promise<void> {
@@ -202,17 +210,25 @@ export class BrokerRuntime {
   }
 
   async #listen(node: number): Promise<void> {
-    const { advertisedHost, port = 0 } = this.options
-    const listener = await Listener.open({
-      broker: this.state,
-      control: this.#control,
+    const opened: Listener[] = []
+    // Known from its first listener on, whose clients may ask before the last is open.
+    this.#listeners.set(node, opened)
+    try {
+      for (const [at, settings] of this.#settings.entries()) {
+        const first = settings.port === 0 ? 0 : settings.port + node - 1
+        const port = this.#ports.get(node)?.[at] ?? first
+        const { state: broker } = this
+        opened.push(await Listener.open({ broker, control: this.#control, node, settings, port }))
+      }
+    } catch (error) {
+      this.#listeners.delete(node)
+      await Promise.all(opened.map((listener) => listener.close()))
+      throw error
+    }
+    this.#ports.set(
       node,
-      host: this.#host,
-      port: this.#ports.get(node) ?? (port === 0 ? 0 : port + node - 1),
-      ...(advertisedHost === undefined ? {} : { advertisedHost }),
-    })
-    this.#listeners.set(node, listener)
-    this.#ports.set(node, listener.port)
+      opened.map(({ port }) => port),
+    )
   }
 
   #dieAsPlanned(): void {
@@ -242,11 +258,11 @@ export class BrokerRuntime {
       await this.#closeListeners()
       this.#release()
     })
-    for (const listener of this.#listeners.values()) listener.abort()
+    for (const listener of [...this.#listeners.values()].flat()) listener.abort()
   }
 
   async #closeListeners(): Promise<void> {
-    const listeners = [...this.#listeners.values()]
+    const listeners = [...this.#listeners.values()].flat()
     this.#listeners.clear()
     await Promise.all(listeners.map((listener) => listener.close()))
   }

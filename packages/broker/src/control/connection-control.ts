@@ -12,6 +12,6 @@ export interface ConnectionControl {
   nextConnection(): number
   readonly jumpClock: (ms: number) => void
   readonly kill: (action: KillAction) => void
-  /** Ports of all nodes that are up, for clients that have reached this one. */
-  nodePorts(): readonly { readonly node: number; readonly port: number }[]
+  /** Ports of all nodes that are up, of the listener that a client has reached. */
+  nodePorts(listener: string): readonly { readonly node: number; readonly port: number }[]
 }

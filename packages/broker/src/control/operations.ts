@@ -124,7 +124,10 @@ export const operations = {
     (runtime) => runtime.state.topics.compactNow(),
   ),
   nodes: operation('Nodes and whether they are up.', {}, (runtime) =>
-    runtime.nodes.map((node) => ({ ...node, isUp: runtime.state.cluster.isUp(node.id) })),
+    runtime.listeners[0]!.nodes.map((node) => ({
+      ...node,
+      isUp: runtime.state.cluster.isUp(node.id),
+    })),
   ),
   moveLeader: operation(
     "Moves a partition's leader to a node; its epoch rises.",

@@ -27,6 +27,7 @@ import { limits } from '../limits.ts'
 import { ClientSession } from '../security/client-session.ts'
 import { FrameReader } from './frame-reader.ts'
 import { Outcome } from './guarded-request.ts'
+import type { Authentication } from './listener-options.ts'
 import { RequestDesk, type Request } from './request-desk.ts'
 
 export interface ConnectionOptions {
@@ -35,6 +36,9 @@ export interface ConnectionOptions {
   readonly control: ConnectionControl
   /** Id of the virtual node that the client has reached. */
   readonly node: number
+  /** Name of the listener. */
+  readonly listener: string
+  readonly authentication: Authentication
   readonly advertised: RequestContext['advertised']
   /** Of the certificate that the client showed. */
   readonly certificatePrincipal?: string | undefined
@@ -72,6 +76,7 @@ export class Connection {
     this.#logger = options.broker.logger
     this.#session = new ClientSession({
       security: options.broker.security,
+      authentication: options.authentication,
       clock: options.broker.clock,
       clientHost: options.socket.remoteAddress ?? '',
       certificatePrincipal: options.certificatePrincipal,
@@ -82,6 +87,7 @@ export class Connection {
       broker: options.broker,
       control: options.control,
       node: options.node,
+      listener: options.listener,
       advertised: options.advertised,
       meters: options.meters,
       session: this.#session,

@@ -26,6 +26,8 @@ export interface RequestDeskOptions {
   readonly control: ConnectionControl
   /** Id of the virtual node that the client has reached. */
   readonly node: number
+  /** Name of the listener that the client has reached. */
+  readonly listener: string
   readonly advertised: RequestContext['advertised']
   readonly meters: BrokerMeters
   readonly session: ClientSession
@@ -125,7 +127,8 @@ export class RequestDesk {
   }
 
   #contextOf(header: RequestHeader, refusalOf: PartitionRefusal): RequestContext {
-    const { broker, control, node, advertised, meters, session, clientHost, closed } = this.#options
+    const { broker, control, node, listener, advertised } = this.#options
+    const { meters, session, clientHost, closed } = this.#options
     const clientId = header.clientId ?? ''
     return {
       broker,
@@ -139,7 +142,7 @@ export class RequestDesk {
       served: this.servedTo(clientId),
       node,
       nodes: () =>
-        control.nodePorts().map((other) => ({
+        control.nodePorts(listener).map((other) => ({
           id: other.node,
           host: advertised.host,
           port: other.node === node ? advertised.port : other.port,

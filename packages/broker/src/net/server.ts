@@ -8,17 +8,16 @@ import { BrokerError } from '../errors.ts'
 import { limits } from '../limits.ts'
 import { createSocketServer, type Accept, type SocketServer } from '../security/tls-server.ts'
 import { Connection } from './connection.ts'
+import type { ListenerSettings } from './listener-options.ts'
 
 export interface ListenerOptions {
   readonly broker: BrokerState
   readonly control: ConnectionControl
   /** Id of the virtual node that listens here. */
   readonly node: number
-  readonly host: string
-  /** 0: any free port. */
+  readonly settings: ListenerSettings
+  /** Of this node; 0: any free port. */
   readonly port: number
-  /** What clients are told to connect to; the listener's own address by default. */
-  readonly advertisedHost?: string
 }
 
 /** Accepts connections on one address. */
@@ -37,10 +36,11 @@ export class Listener {
 
   /** @throws BrokerError `MR_BROKER_LISTEN_FAILED` */
   static async open(options: ListenerOptions): Promise<Listener> {
-    const { broker, host, port } = options
+    const { broker, settings, port } = options
+    const { host, tls } = settings
     const connections = new Set<Connection>()
     const accept = acceptInto(connections, options)
-    const sockets = createSocketServer(broker.security.options.tls, accept, broker.logger)
+    const sockets = createSocketServer(tls, accept, broker.logger)
     const { server } = sockets
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject)
@@ -77,7 +77,7 @@ export class Listener {
 
 function acceptInto(
   connections: Set<Connection>,
-  { broker, control, node, advertisedHost }: ListenerOptions,
+  { broker, control, node, settings }: ListenerOptions,
 ): Accept {
   const writer = new ByteWriter()
   const meters = metersOf(broker.meter)
@@ -93,8 +93,10 @@ function acceptInto(
       broker,
       control,
       node,
+      listener: settings.name,
+      authentication: settings.authentication,
       certificatePrincipal,
-      advertised: addressFor(socket, advertisedHost),
+      advertised: addressFor(socket, settings.advertisedHost),
       writer,
       meters,
     })

@@ -10,6 +10,7 @@ import {
 } from '@millrace/protocol'
 import { ConnectionFault } from '../connection-fault.ts'
 import { limits } from '../limits.ts'
+import type { Authentication } from '../net/listener-options.ts'
 import type { Access } from './access.ts'
 import { SaslExchange } from './sasl-exchange.ts'
 import type { SaslMechanism } from './security-options.ts'
@@ -43,6 +44,8 @@ export const sessionMoves = {
 
 export interface ClientSessionOptions {
   readonly security: SecurityState
+  /** What the listener asks of its clients. */
+  readonly authentication: Authentication
   readonly clock: Clock
   readonly clientHost: string
   /** Of the client's certificate, when it showed one. */
@@ -66,7 +69,7 @@ export class ClientSession {
 
   constructor(options: ClientSessionOptions) {
     this.#options = options
-    const isAsked = options.security.mechanisms.length > 0
+    const isAsked = options.authentication.mechanisms.length > 0
     this.#state = isAsked ? UNAUTHENTICATED : AUTHENTICATED
     this.#principal = isAsked ? ANONYMOUS : (options.certificatePrincipal ?? ANONYMOUS)
     this.#access = this.#accessNow()
@@ -111,7 +114,7 @@ export class ClientSession {
 
   /** SaslHandshake: agrees on a mechanism. */
   handshake(version: number, mechanism: string): SaslHandshakeResponseInput {
-    const mechanisms = this.#options.security.mechanisms
+    const mechanisms = this.#options.authentication.mechanisms
     const refuse = (errorCode: number): SaslHandshakeResponseInput => ({ errorCode, mechanisms })
     if (this.#state === AUTHENTICATED ? !this.#mayRenew() : this.#state !== UNAUTHENTICATED) {
       // Kafka answers an authenticated client that has no session to renew, and ends the others.
@@ -146,7 +149,7 @@ export class ClientSession {
     this.#principal = principal
     this.#access = this.#accessNow()
     this.#move(AUTHENTICATED)
-    const lifetimeMs = this.#options.security.options.sasl?.maxReauthMs ?? 0
+    const lifetimeMs = this.#options.authentication.maxReauthMs
     if (lifetimeMs > 0) this.#endsMs = this.#options.clock.monotonicMs() + lifetimeMs
     return {
       errorCode: errorCodes.NONE,

@@ -67,12 +67,13 @@ export interface SecurityOptions {
 export function faultsOfSecurity({ tls, sasl, authorization }: SecurityOptions): string[] {
   return [
     ...(tls === undefined ? [] : faultsOfTls(tls)),
-    ...(sasl === undefined ? [] : faultsOfSasl(sasl)),
+    ...(sasl === undefined ? [] : [...faultsOfMechanisms(sasl), ...faultsOfSasl(sasl)]),
     ...(authorization === undefined ? [] : faultsOfAuthorization(authorization)),
   ]
 }
 
-function faultsOfTls(tls: TlsOptions): string[] {
+/** @returns what is wrong, in words */
+export function faultsOfTls(tls: TlsOptions): string[] {
   const faults: string[] = []
   const { clientCertificates = 'none' } = tls
   if (!['none', 'requested', 'required'].includes(clientCertificates))
@@ -98,12 +99,23 @@ export function contextOptions({ cert, key, passphrase, ca }: TlsOptions) {
   }
 }
 
-function faultsOfSasl({ mechanisms = saslMechanisms, users = [], maxReauthMs = 0 }: SaslOptions) {
+/** @returns what is wrong, in words */
+export function faultsOfMechanisms({
+  mechanisms = saslMechanisms,
+  maxReauthMs = 0,
+}: Pick<SaslOptions, 'mechanisms' | 'maxReauthMs'>): string[] {
   const faults: string[] = []
   if (mechanisms.length === 0) faults.push('sasl.mechanisms is empty')
   for (const mechanism of mechanisms)
     if (!saslMechanisms.includes(mechanism))
       faults.push(`sasl.mechanisms holds "${mechanism}", not one of ${saslMechanisms.join(', ')}`)
+  if (!Number.isInteger(maxReauthMs) || maxReauthMs < 0)
+    faults.push(`sasl.maxReauthMs ${maxReauthMs} is not a whole number of 0 or more`)
+  return faults
+}
+
+function faultsOfSasl({ users = [] }: SaslOptions): string[] {
+  const faults: string[] = []
   const names = users.map(({ name }) => name)
   if (new Set(names).size < names.length) faults.push('sasl.users names a user twice')
   for (const { name, password } of users) {
@@ -111,8 +123,6 @@ function faultsOfSasl({ mechanisms = saslMechanisms, users = [], maxReauthMs = 0
     if (password === '' || password.includes('\0'))
       faults.push(`sasl.users gives "${name}" a password that cannot be sent`)
   }
-  if (!Number.isInteger(maxReauthMs) || maxReauthMs < 0)
-    faults.push(`sasl.maxReauthMs ${maxReauthMs} is not a whole number of 0 or more`)
   return faults
 }
 

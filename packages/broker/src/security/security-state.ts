@@ -2,12 +2,7 @@ import { unreachable } from '@millrace/core'
 import { Access } from './access.ts'
 import { AclStore, type Requester } from './acls.ts'
 import { QuotaStore } from './quotas.ts'
-import {
-  aclOf,
-  saslMechanisms,
-  type SaslMechanism,
-  type SecurityOptions,
-} from './security-options.ts'
+import { aclOf, type SecurityOptions } from './security-options.ts'
 import type { SecurityJournalRecord } from './security-records.ts'
 import { UserStore } from './user-store.ts'
 
@@ -34,12 +29,6 @@ export class SecurityState {
     this.users = new UserStore(options.sasl?.users ?? [])
     this.#superUsers = new Set(options.authorization?.superUsers ?? [])
     this.#journal = journal
-  }
-
-  /** Mechanisms that clients may choose; none: there is no authentication. */
-  get mechanisms(): readonly SaslMechanism[] {
-    const { sasl } = this.options
-    return sasl === undefined ? [] : (sasl.mechanisms ?? saslMechanisms)
   }
 
   get hasAuthorization(): boolean {
