@@ -31,7 +31,7 @@ export async function countStatuses(
         const oldestMs = Math.min(...rows.map((row) => uuidTimeMs(row.oldestId)))
         scannedFromMs = Math.max(scannedFromMs, oldestMs)
       }
-      for (const { oldestId: _, ...row } of rows) {
+      for (const { oldestId: _oldestId, ...row } of rows) {
         const key = JSON.stringify([row.status, row.serviceName, row.topic, row.consumerGroup])
         counts.set(key, { ...row, count: row.count + (counts.get(key)?.count ?? 0) })
       }

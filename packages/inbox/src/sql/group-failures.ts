@@ -12,8 +12,10 @@ export interface FailureRange {
   readonly fingerprint?: string
 }
 
-interface GroupRow extends FailureGroup {
+interface GroupRow extends Omit<FailureGroup, 'trend'> {
   readonly isComplete: boolean
+  readonly times: readonly number[]
+  readonly counts: readonly number[]
 }
 
 /** Rows that failed and are not mended, by fingerprint. When a row failed last is when it was last changed. */
@@ -96,17 +98,14 @@ export async function groupFailures(
      limit ${groupLimit}`,
     values,
   )
-  const rows = found.rows as readonly (GroupRow & {
-    readonly times: readonly number[]
-    readonly counts: readonly number[]
-  })[]
+  const [first] = found.rows
   return {
-    groups: rows.map(({ isComplete: _, times, counts, ...group }) => ({
+    groups: found.rows.map(({ isComplete: _isComplete, times, counts, ...group }) => ({
       ...group,
       trend: times.map((at, index) => ({ at: new Date(at), count: counts[index] ?? 0 })),
     })),
     bucketMs,
-    isComplete: rows[0]?.isComplete ?? true,
+    isComplete: first?.isComplete ?? true,
   }
 }
 

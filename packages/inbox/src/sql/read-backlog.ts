@@ -33,7 +33,7 @@ export async function readBacklog(on: Queryable, schema: string): Promise<Consum
      group by consumer_group, cut.is_cut
      order by consumer_group`,
   )
-  const groups = found.rows.map(({ isCut: _, ...group }) => group)
+  const groups = found.rows.map(({ isCut: _isCut, ...group }) => group)
   const sum = (of: (group: GroupBacklog) => number): number =>
     groups.reduce((total, group) => total + of(group), 0)
   const ages = groups.flatMap(({ oldestPendingAgeMs: ageMs }) => (ageMs === null ? [] : [ageMs]))
