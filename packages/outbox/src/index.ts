@@ -1,10 +1,22 @@
 export { OutboxError, outboxErrors } from './errors.ts'
 export { type PublishOptions } from './event-row.ts'
 export { createOutbox, type Outbox, type OutboxOptions, type OutboxTransaction } from './outbox.ts'
+export { type ProductionFilter } from './log-filter.ts'
+export {
+  createProductionLog,
+  type LogReach,
+  type ProductionCounts,
+  type ProductionLog,
+  type ProductionLogOptions,
+  type ProductionPage,
+  type ProductionSummary,
+} from './production-log.ts'
 export { type Relay, type RelayOptions } from './relay.ts'
 export {
   type ProducedEvent,
   type ProducedEventFilter,
   type ProductionStatus,
 } from './sql/find-events.ts'
+export { type ProductionCount } from './sql/count-log.ts'
 export { pendingCountLimit, type LaneStats, type OutboxStats } from './sql/read-stats.ts'
+export { type LoggedEvent } from './sql/search-log.ts'

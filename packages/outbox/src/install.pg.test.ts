@@ -110,5 +110,5 @@ test('outbox: partitions keep neither the bounds check nor another shape than th
        (select count(*) from pg_index where indrelid = (select min(inhrelid) from pg_inherits
          where inhparent = 'outbox.event_production_data'::regclass)) as indexes`,
   )
-  assert.deepEqual(rows[0], { partitions: 9n, checks: 0n, indexes: 5n })
+  assert.deepEqual(rows[0], { partitions: 9n, checks: 0n, indexes: 6n })
 })

@@ -183,9 +183,9 @@ class PostgresOutbox implements Outbox {
   }
 
   async retryEvent(eventId: string): Promise<boolean> {
-    const isDue = await this.#sql.retryFailed(this.#database, eventId)
-    if (isDue) this.#wake([])
-    return isDue
+    const due = await this.#sql.retryEvents(this.#database, [eventId])
+    if (due.length > 0) this.#wake([])
+    return due.length > 0
   }
 
   /** A relay of this process that leads every lane is all that need know. */

@@ -1,14 +1,7 @@
 import { advanceLane } from './sql/advance-lane.ts'
 import { findEvents } from './sql/find-events.ts'
 import { insertEvents } from './sql/insert-events.ts'
-import {
-  blockKeys,
-  clearIssues,
-  readDue,
-  resumeKeys,
-  retryFailed,
-  writeIssues,
-} from './sql/issues.ts'
+import { blockKeys, clearIssues, readDue, resumeKeys, writeIssues } from './sql/issues.ts'
 import {
   acquireLane,
   createLanes,
@@ -20,6 +13,7 @@ import {
 import { openSetCursor, readPayloads, readSet } from './sql/read-set.ts'
 import { readStats } from './sql/read-stats.ts'
 import { readTick } from './sql/read-tick.ts'
+import { retryEvents } from './sql/retry-events.ts'
 import type { SqlNames } from './sql-names.ts'
 
 /** All statements of an outbox, with the names of its schema in them. */
@@ -43,7 +37,7 @@ export function createStatements(names: SqlNames) {
     releaseLane: releaseLane(names),
     renewLane: renewLane(names),
     resumeKeys: resumeKeys(names),
-    retryFailed: retryFailed(names),
+    retryEvents: retryEvents(names),
     writeIssues: writeIssues(names),
   }
 }

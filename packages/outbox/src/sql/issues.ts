@@ -130,15 +130,3 @@ export function resumeKeys(names: SqlNames) {
     await Promise.all([on.query(due, [plainArray(slots)]), on.query(free, [plainArray(slots)])])
   }
 }
-
-/** Makes a refused event due again; false when it has none of that state. */
-export function retryFailed(names: SqlNames) {
-  const statement = names.statement(
-    'retry_failed',
-    `update ${names.prefix}event_production_issue
-     set status = 'RETRY', next_retry_at = clock_timestamp(), updated_at = clock_timestamp()
-     where event_id = $1 and status = 'FAILED'`,
-  )
-  return async (on: Queryable, eventId: string): Promise<boolean> =>
-    (await on.query(statement, [eventId])).rowCount === 1
-}

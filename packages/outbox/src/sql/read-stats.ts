@@ -9,6 +9,8 @@ export interface OutboxStats {
   readonly pending: number
   /** Age of the oldest of them, ms; null when there is none. */
   readonly oldestPendingAgeMs: number | null
+  /** Of the pending ones: claimed, so with the broker now or to be sent again after a crash. */
+  readonly publishing: number
   /** Refused by the broker for good and not mended. */
   readonly failed: number
   /** Waiting behind a refused event of their key. */
@@ -42,10 +44,10 @@ export function readStats(names: SqlNames) {
        select l.*, (select count(*) from ${names.prefix}relay_lane) as lane_count
        from ${names.prefix}relay_lane l
      ), pending as (
-       select count(*) as count, min(p.created_at) as oldest
+       select count(*) as count, count(*) filter (where p.is_claimed) as claimed, min(p.created_at) as oldest
        from lane l
        cross join lateral (
-         select d.created_at
+         select d.created_at, l.state = 'PUBLISHING' and d.id <= l.upto_id and pg_visible_in_snapshot(d.xid, l.target) as is_claimed
          from (
            select * from (
              select xid, id, slot, created_at from ${data} where xid >= pg_snapshot_xmax(l.prev)
@@ -68,6 +70,7 @@ export function readStats(names: SqlNames) {
      )
      select
        least(p.count + d.count, ${pendingCountLimit})::int as pending,
+       p.claimed::int as publishing,
        greatest(0, date_part('epoch', clock_timestamp() - least(p.oldest, d.oldest)) * 1000) as "oldestPendingAgeMs",
        (select count(*)::int from ${names.prefix}event_production_issue where status = 'FAILED') as failed,
        (select count(*)::int from ${names.prefix}event_production_issue where status = 'PARKED') as parked,
