@@ -15,5 +15,13 @@ export {
   type Meter,
 } from './meter.ts'
 export { randomInt, seededRandom, systemRandom, type Random } from './random.ts'
+export {
+  noopTracer,
+  type Span,
+  type SpanAttributes,
+  type SpanKind,
+  type SpanOptions,
+  type Tracer,
+} from './tracer.ts'
 export { createUuidV7, derivedUuid, isUuid, uuidLowerBound, uuidTimeMs, uuidv7 } from './uuid.ts'
 export { Wakeup } from './wakeup.ts'

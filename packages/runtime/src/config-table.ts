@@ -22,6 +22,12 @@ export interface IntegerEntry extends EntryBase<'integer', number> {
   readonly max?: number
 }
 
+/** May have a fraction, such as 0.25. */
+export interface NumberEntry extends EntryBase<'number', number> {
+  readonly min?: number
+  readonly max?: number
+}
+
 /** Written as `250ms`, `5s`, `2m`, `1h`, or a bare number of ms; read as ms. */
 export interface DurationEntry extends EntryBase<'duration', number> {
   readonly minMs?: number
@@ -46,6 +52,7 @@ export interface ListEntry extends EntryBase<'list', readonly string[]> {
 export type ConfigEntry =
   | StringEntry
   | IntegerEntry
+  | NumberEntry
   | DurationEntry
   | BooleanEntry
   | UrlEntry
@@ -55,7 +62,7 @@ export type ConfigEntry =
 export type ConfigTable = Readonly<Record<string, ConfigEntry>>
 
 type ValueOf<Entry> =
-  | (Entry extends { readonly type: 'integer' | 'duration' }
+  | (Entry extends { readonly type: 'integer' | 'number' | 'duration' }
       ? number
       : Entry extends { readonly type: 'boolean' }
         ? boolean
@@ -101,6 +108,28 @@ export const standardConfig = {
     oneOf: ['debug', 'info', 'warn', 'error', 'silent'],
     default: 'info',
     doc: 'The least severe log lines to write.',
+  },
+  otlpEndpoint: {
+    type: 'url',
+    env: 'OTEL_EXPORTER_OTLP_ENDPOINT',
+    protocols: ['http:', 'https:'],
+    default: null,
+    doc: 'Where spans go, by OTLP over HTTP (JSON), such as http://localhost:4318; /v1/traces is added. Without it none are recorded.',
+  },
+  otlpHeaders: {
+    type: 'list',
+    env: 'OTEL_EXPORTER_OTLP_HEADERS',
+    default: [],
+    secret: true,
+    doc: 'Headers for that address, such as api-key=abc,tenant=a.',
+  },
+  traceRatio: {
+    type: 'number',
+    env: 'OTEL_TRACES_SAMPLER_ARG',
+    min: 0,
+    max: 1,
+    default: 1,
+    doc: 'Share of new traces whose spans are recorded; a caller that has decided is followed. The event logs always have everything.',
   },
 } as const satisfies ConfigTable
 

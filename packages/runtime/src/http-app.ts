@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import { toError, type Logger } from '@millrace/core'
+import { toError, type Logger, type Span, type Tracer } from '@millrace/core'
 import Fastify, {
   type FastifyBaseLogger,
   type FastifyInstance,
@@ -14,7 +14,7 @@ import { useStrictJson } from './json-body.ts'
 import { problemDocument, ProblemError, problemOf } from './problem.ts'
 import type { PrometheusMeter } from './prometheus-meter.ts'
 import { ServicePhase, type Readiness } from './readiness.ts'
-import { contextOf } from './request-context.ts'
+import { contextOf, continueTrace, receivedTraceparent } from './request-context.ts'
 import { RouteMethods } from './route-methods.ts'
 import { compileValidator } from './validation.ts'
 
@@ -38,6 +38,7 @@ export interface HttpAppOptions {
   readonly bodyLimitBytes: number
   readonly logger: Logger
   readonly meter: PrometheusMeter
+  readonly tracer: Tracer
   readonly readiness: Readiness
 }
 
@@ -73,6 +74,7 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
     sendProblem(request, reply, problem)
   })
   answerUnknownRoutes(app)
+  if (options.tracer.isRecording) traceRequests(app, options.tracer)
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-correlation-id', contextOf(request).correlationId)
     reply.header('x-content-type-options', 'nosniff')
@@ -220,4 +222,37 @@ function measureRequests(app: ServiceApp, { meter, logger }: HttpAppOptions): vo
       correlationId: contextOf(request).correlationId,
     })
   })
+}
+
+/** A span for each request but the runtime's own; what the request publishes or asks of others belongs to it. */
+function traceRequests(app: ServiceApp, tracer: Tracer): void {
+  const spans = new WeakMap<IncomingMessage, Span>()
+  app.addHook('onRequest', async (request) => {
+    // Health and metrics are asked for every second; nobody looks for them in a trace.
+    if (request.routeOptions.config.availableWhileStarting) return
+    const route = request.is404 ? 'none' : (request.routeOptions.url ?? 'none')
+    const span = tracer.startSpan(`${request.method} ${route}`, {
+      kind: 'server',
+      parent: receivedTraceparent(request.raw),
+      attributes: {
+        'http.request.method': request.method,
+        'http.route': route,
+        'url.path': request.raw.url?.split('?', 1)[0] ?? '/',
+        'mr.correlation_id': contextOf(request).correlationId,
+      },
+    })
+    continueTrace(request, span.traceparent)
+    spans.set(request.raw, span)
+  })
+  app.addHook('onError', async (request, _reply, error) => {
+    if (problemOf(error).status >= 500) spans.get(request.raw)?.fail(error)
+  })
+  const end = (request: FastifyRequest, status: number): void => {
+    const span = spans.get(request.raw)
+    span?.setAttributes({ 'http.response.status_code': status })
+    span?.end()
+    spans.delete(request.raw)
+  }
+  app.addHook('onResponse', async (request, reply) => end(request, reply.raw.statusCode))
+  app.addHook('onRequestAbort', async (request) => end(request, 499))
 }

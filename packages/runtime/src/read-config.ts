@@ -83,6 +83,9 @@ function parseEntry(entry: ConfigEntry, text: string): Parsed {
     case 'integer':
       if (!/^[+-]?\d{1,15}$/.test(text)) return { fault: 'must be a whole number' }
       return checkRange(Number(text), Number(text), '', entry.min, entry.max)
+    case 'number':
+      if (!/^[+-]?\d{1,15}(\.\d{1,15})?$/.test(text)) return { fault: 'must be a number' }
+      return checkRange(Number(text), Number(text), '', entry.min, entry.max)
     case 'duration': {
       const ms = durationMs(text)
       if (ms === undefined) return { fault: 'must be a duration such as 250ms, 5s, 2m or 1h' }
@@ -234,6 +237,8 @@ function typeText(entry: ConfigEntry): string {
         : `text${boundsText(entry.minLength, entry.maxLength)}`
     case 'integer':
       return `integer${boundsText(entry.min, entry.max)}`
+    case 'number':
+      return `number${boundsText(entry.min, entry.max)}`
     case 'duration':
       return `duration${boundsText(entry.minMs, entry.maxMs, ' ms')}`
     case 'boolean':

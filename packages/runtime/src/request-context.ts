@@ -24,15 +24,25 @@ export function contextOf(request: { readonly raw: IncomingMessage }): RequestCo
   return context
 }
 
-function readContext({ headers }: IncomingMessage): RequestContext {
-  const correlationId = String(headers['x-correlation-id'] ?? '').toLowerCase()
-  const traceparent = headers['traceparent']
+/** From the start of a request's span on, what the request causes belongs to that span. */
+export function continueTrace(
+  request: { readonly raw: IncomingMessage },
+  traceparent: string | undefined,
+): void {
+  if (traceparent !== undefined) contexts.set(request.raw, { ...contextOf(request), traceparent })
+}
+
+/** The trace context that came with the request, if it is valid. */
+export function receivedTraceparent({ headers }: IncomingMessage): string | undefined {
+  const { traceparent } = headers
+  return typeof traceparent === 'string' && isTraceparent(traceparent) ? traceparent : undefined
+}
+
+function readContext(message: IncomingMessage): RequestContext {
+  const correlationId = String(message.headers['x-correlation-id'] ?? '').toLowerCase()
   return {
     correlationId: isUuid(correlationId) ? correlationId : randomUUID(),
-    traceparent:
-      typeof traceparent === 'string' && isTraceparent(traceparent)
-        ? traceparent
-        : newTraceparent(),
+    traceparent: receivedTraceparent(message) ?? newTraceparent(),
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Clock, Logger, Meter } from '@millrace/core'
+import type { Clock, Logger, Meter, Tracer } from '@millrace/core'
 import { standardConfig, type ConfigTable, type ServiceConfig } from './config-table.ts'
 import { RuntimeError } from './errors.ts'
 import type { ServiceApp } from './http-app.ts'
@@ -11,6 +11,8 @@ export interface ServiceContext<Table extends ConfigTable = ConfigTable> {
   readonly app: ServiceApp
   readonly logger: Logger
   readonly meter: Meter
+  /** Records spans where OTEL_EXPORTER_OTLP_ENDPOINT is set. */
+  readonly tracer: Tracer
   readonly clock: Clock
   /** Adds a part to /health/ready. */
   readonly addReadiness: (name: string, check: ReadinessCheck) => void

@@ -1,5 +1,12 @@
 import type { AddressInfo } from 'node:net'
-import { backoffMs, systemClock, toError, type Clock, type Logger } from '@millrace/core'
+import {
+  backoffMs,
+  noopTracer,
+  systemClock,
+  toError,
+  type Clock,
+  type Logger,
+} from '@millrace/core'
 import type { ConfigTable, ServiceConfig } from './config-table.ts'
 import { RuntimeError } from './errors.ts'
 import { createHttpApp, type HttpApp } from './http-app.ts'
@@ -12,6 +19,7 @@ import { Readiness, ServicePhase, type ReadinessReport } from './readiness.ts'
 import { fullTable, type ServiceContext, type ServiceDefinition } from './service.ts'
 import { Shutdown } from './shutdown.ts'
 import { StartHooks } from './start-hooks.ts'
+import { startTracing, type Tracing } from './tracing.ts'
 
 const defaultBodyLimitBytes = 256 * 1024
 
@@ -67,19 +75,25 @@ export async function startService<Table extends ConfigTable>(
 
   const readiness = new Readiness(clock)
   const meter = new PrometheusMeter()
+  const tracing = await tracingOf(definition, config, logger)
+  const tracer = tracing?.tracer ?? noopTracer
   const http = createHttpApp({
     bodyLimitBytes: definition.bodyLimitBytes ?? defaultBodyLimitBytes,
     logger,
     meter,
+    tracer,
     readiness,
   })
   const startHooks = new StartHooks({ readiness, logger, clock })
   const shutdown = new Shutdown({ http, readiness, startHooks, logger })
+  // Added first, so run last: what closes before it may still record.
+  if (tracing) shutdown.add(() => tracing.close())
   const context: ServiceContext<Table> = {
     config,
     app: http.app,
     logger,
     meter,
+    tracer,
     clock,
     addReadiness: (name, check) => readiness.add(name, check),
     addReadinessParts: (source) => readiness.addParts(source),
@@ -112,6 +126,22 @@ export async function startService<Table extends ConfigTable>(
     close: () => shutdown.close(),
     [Symbol.asyncDispose]: () => shutdown.close(),
   }
+}
+
+function tracingOf(
+  { name, version }: ServiceDefinition,
+  config: ServiceConfig<ConfigTable>,
+  logger: Logger,
+): Promise<Tracing> | undefined {
+  if (config.otlpEndpoint === null) return undefined
+  return startTracing({
+    serviceName: name,
+    serviceVersion: version,
+    endpoint: config.otlpEndpoint,
+    headers: config.otlpHeaders,
+    ratio: config.traceRatio,
+    logger,
+  })
 }
 
 async function listen(
