@@ -20,6 +20,7 @@ const layers: Readonly<Record<string, number>> = {
   discussions: 5,
   'discussion-analytics': 5,
   gateway: 5,
+  tracking: 5,
   web: 6,
   dev: 7,
   bench: 7,

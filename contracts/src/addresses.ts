@@ -1,6 +1,7 @@
 /** Default ports of the services, fixed by the requirements; a taken port moves the service up to the next free one. */
 export const servicePorts = {
   gateway: 8080,
+  tracking: 8088,
   discussions: 8092,
   'discussion-analytics': 8100,
 } as const
@@ -16,10 +17,12 @@ export const gatewayRoutes: readonly { readonly prefix: string; readonly service
   [
     { prefix: '/api/discussions', service: 'discussions' },
     { prefix: '/api/analytics', service: 'discussion-analytics' },
+    { prefix: '/api/tracking', service: 'tracking' },
   ]
 
 /** Database of each service, on one server. */
 export const serviceDatabases = {
   discussions: 'discussion_service_db',
   'discussion-analytics': 'analytics_db',
+  tracking: 'tracking_db',
 } as const satisfies Partial<Record<ServiceName, string>>

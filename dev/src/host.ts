@@ -36,6 +36,8 @@ async function launch(
         (await import('@millrace/discussion-analytics')).discussionAnalyticsService,
         { env },
       )
+    case 'tracking':
+      return startService((await import('@millrace/tracking')).trackingService, { env })
   }
 }
 
@@ -61,7 +63,7 @@ async function obey(command: HostCommand): Promise<void> {
 async function stop(): Promise<void> {
   if (isStopping) return
   isStopping = true
-  for (const name of ['gateway', 'discussions', 'discussion-analytics'] as const)
+  for (const name of ['gateway', 'tracking', 'discussions', 'discussion-analytics'] as const)
     await running.get(name)?.close()
   process.exit(0)
 }

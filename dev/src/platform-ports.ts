@@ -33,6 +33,7 @@ export async function pickPorts(
   }
   const services = {
     gateway: await pick('gateway', servicePorts.gateway),
+    tracking: await pick('tracking', servicePorts.tracking),
     discussions: await pick('discussions', servicePorts.discussions),
     'discussion-analytics': await pick(
       'discussion-analytics',

@@ -298,6 +298,7 @@ export class Platform {
         ...common,
         DISCUSSIONS_URL: `http://127.0.0.1:${ports.services.discussions}`,
         DISCUSSION_ANALYTICS_URL: `http://127.0.0.1:${ports.services['discussion-analytics']}`,
+        TRACKING_URL: `http://127.0.0.1:${ports.services.tracking}`,
         START_STATUS_FILE: directory.file('start-status.json'),
       }
     }
@@ -307,15 +308,36 @@ export class Platform {
       DATABASE_URL: database,
       KAFKA_BROKERS: this.kafkaBrokers,
       KAFKA_ENABLED: this.#options.isKafkaEnabled,
-      ...(name === 'discussions'
-        ? { IMPORT_TOKEN: this.#importToken }
-        : { INSTANCE_ID: `${name}-1` }),
+      ...this.#ownEnvironmentOf(name),
+    }
+  }
+
+  #ownEnvironmentOf(name: Exclude<ServiceName, 'gateway'>): Record<string, string> {
+    switch (name) {
+      case 'discussions':
+        return { IMPORT_TOKEN: this.#importToken }
+      case 'discussion-analytics':
+        return { INSTANCE_ID: `${name}-1` }
+      case 'tracking':
+        return {
+          TRACKING_DATABASES: Object.entries(this.databaseUrls)
+            .map(([service, url]) => `${service}=${url}`)
+            .join(','),
+        }
     }
   }
 }
 
 function stopRank(part: string): number {
-  const order = ['gateway', 'services', 'discussions', 'discussion-analytics', 'broker', 'postgres']
+  const order = [
+    'gateway',
+    'services',
+    'tracking',
+    'discussions',
+    'discussion-analytics',
+    'broker',
+    'postgres',
+  ]
   return order.indexOf(part)
 }
 

@@ -118,6 +118,7 @@ export class PlatformUnderTest {
     const names = [
       'discussions',
       'discussion-analytics',
+      'tracking',
       'gateway',
       'services',
       'broker',

@@ -88,7 +88,7 @@ test('start: when the supervisor is killed its children end by themselves, and t
   })
   await createThread(platform, 'Before the kill')
   const pids = Object.values(platform.state.pids)
-  assert.equal(pids.length, 5)
+  assert.equal(pids.length, 6)
   process.kill(platform.pid, 'SIGKILL')
   await eventually('no child is left', () => !pids.some(isAlive), { timeoutMs: 15_000 })
   await using next = await PlatformUnderTest.start({ folder, args: ['--no-sample-data'] })

@@ -22,6 +22,15 @@ export const gatewayConfig = {
     default: [`http://127.0.0.1:${servicePorts['discussion-analytics']}`],
     doc: 'Where the discussion analytics service listens; several instances parted by commas.',
   },
+  trackingUrl: {
+    type: 'list',
+    items: 'url',
+    env: 'TRACKING_URL',
+    minItems: 1,
+    maxItems: 32,
+    default: [`http://127.0.0.1:${servicePorts.tracking}`],
+    doc: 'Where the tracking service listens; several instances parted by commas.',
+  },
   webDir: {
     type: 'string',
     env: 'WEB_DIR',

@@ -12,6 +12,7 @@ const pollMs = 1000
 export interface OverviewPollerOptions {
   readonly discussions: ServiceProbe
   readonly analytics: ServiceProbe
+  readonly tracking: ServiceProbe
   readonly startStatus: StartStatus
   /** The gateway's own part. */
   readonly self: SeenPart
@@ -105,13 +106,14 @@ export class OverviewPoller {
   }
 
   async #take(): Promise<Overview> {
-    const { discussions, analytics, startStatus, self, mode, clock } = this.#options
+    const { discussions, analytics, tracking, startStatus, self, mode, clock } = this.#options
     const [start, discussionStats, analyticsStats, ...probes] = await Promise.all([
       startStatus.read(),
       discussions.stats(),
       analytics.stats(),
       discussions.look(),
       analytics.look(),
+      tracking.look(),
     ])
     const figures = readStats(discussionStats, analyticsStats)
     const nowMs = clock.monotonicMs()

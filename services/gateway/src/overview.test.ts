@@ -59,9 +59,11 @@ suite('overview', () => {
       }),
       { seesHealthChecks },
     )
+    await using tracking = await startUpstream(healthy({}), { seesHealthChecks })
     await using gateway = await startGateway({
       discussions: [discussions.url],
       analytics: [analytics.url],
+      tracking: [tracking.url],
     })
     const overview = await overviewOf(gateway)
     assert.deepEqual(
@@ -70,6 +72,7 @@ suite('overview', () => {
         ['gateway', 'up'],
         ['discussions', 'up'],
         ['discussion-analytics', 'up'],
+        ['tracking', 'up'],
         ['postgres', 'up'],
       ],
     )
@@ -274,16 +277,18 @@ suite('readiness of the whole', () => {
         : notReady('unavailable', [postgresUp, kafkaDown])(request, response, body)
     await using discussions = await startUpstream(answer, { seesHealthChecks })
     await using analytics = await startUpstream(healthy({}), { seesHealthChecks })
+    await using tracking = await startUpstream(healthy({}), { seesHealthChecks })
     await using gateway = await startGateway({
       discussions: [discussions.url],
       analytics: [analytics.url],
+      tracking: [tracking.url],
     })
     const response = await fetch(`${gateway.url}/health/ready`)
     assert.equal(response.status, 503)
     const { parts } = (await response.json()) as { parts: { name: string; state: string }[] }
     assert.deepEqual(
       parts.map((part) => `${part.name} ${part.state}`),
-      ['discussions down', 'discussion-analytics up', 'postgres up', 'broker down'],
+      ['discussions down', 'discussion-analytics up', 'tracking up', 'postgres up', 'broker down'],
     )
     assert.equal((await fetch(`${gateway.url}/health/live`)).status, 200)
     isReady = true

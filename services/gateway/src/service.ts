@@ -19,7 +19,7 @@ export const gatewayService = defineService({
   name: 'gateway',
   version: '0.1.0',
   description:
-    'The one door: serves the web app, says who a request comes from, and passes /api on to the services. Their own pages: /docs/discussions/ and /docs/discussion-analytics/.',
+    'The one door: serves the web app, says who a request comes from, and passes /api on to the services. Their own pages: /docs/discussions/, /docs/discussion-analytics/ and /docs/tracking/.',
   port: servicePorts.gateway,
   config: gatewayConfig,
   async setup({ app, config, logger, meter, clock, addReadinessParts }) {
@@ -47,10 +47,12 @@ export const gatewayService = defineService({
       '/api/analytics/stats',
       clock,
     )
+    const tracking = new ServiceProbe(instancesOf('tracking'), '/api/tracking/backlog', clock)
     const startStatus = new StartStatus(config.startStatusFile)
     const poller = new OverviewPoller({
       discussions,
       analytics,
+      tracking,
       startStatus,
       self: { name: 'gateway', kind: 'service', state: 'up', reason: null, url: null },
       mode: config.mode,
@@ -62,6 +64,7 @@ export const gatewayService = defineService({
         startStatus.read(),
         discussions.look(),
         analytics.look(),
+        tracking.look(),
       ])
       return readinessOf(platformParts(probes, start?.parts ?? []))
     })
@@ -86,6 +89,7 @@ function serviceUrls(config: GatewayConfig): Record<BackendName, readonly string
   return {
     discussions: config.discussionsUrl,
     'discussion-analytics': config.discussionAnalyticsUrl,
+    tracking: config.trackingUrl,
   }
 }
 

@@ -118,6 +118,7 @@ export const nowhere = 'http://127.0.0.1:1'
 export interface GatewaySettings {
   readonly discussions?: readonly string[]
   readonly analytics?: readonly string[]
+  readonly tracking?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
 }
 
@@ -128,6 +129,7 @@ export function startGateway(settings: GatewaySettings = {}): Promise<RunningSer
       PORT: '0',
       DISCUSSIONS_URL: (settings.discussions ?? [nowhere]).join(','),
       DISCUSSION_ANALYTICS_URL: (settings.analytics ?? [nowhere]).join(','),
+      TRACKING_URL: (settings.tracking ?? [nowhere]).join(','),
       ...settings.env,
     },
   })

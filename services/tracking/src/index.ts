@@ -1,0 +1,2 @@
+export { trackingProblems } from './errors.ts'
+export { trackingService } from './service.ts'

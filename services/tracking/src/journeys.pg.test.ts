@@ -1,0 +1,135 @@
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { test } from 'node:test'
+import { consume, makeService, receipt, startTracking, write } from '../test/tracked-services.ts'
+
+interface Waits {
+  readonly outboxMs: number | null
+  readonly brokerMs: number | null
+  readonly handlerMs: number | null
+  readonly isClockSkewed: boolean
+}
+
+interface Journey {
+  readonly kind: string
+  readonly state: string
+  readonly services: readonly string[]
+  readonly isClockSkewed: boolean
+  readonly correlationIds: readonly string[]
+  readonly durationMs: number
+  readonly steps: readonly {
+    readonly eventId: string
+    readonly parentId: string | null
+    readonly depth: number
+    readonly consumptions: readonly { readonly status: string; readonly waits: Waits }[]
+  }[]
+}
+
+test('journey: by event, correlation, aggregate or key: all events over all services, as a tree of causes', async () => {
+  await using shop = await makeService('shop')
+  await using bank = await makeService('bank')
+  await using mail = await makeService('mail')
+  await using tracking = await startTracking([shop, bank, mail])
+  const placed = await write(shop, { aggregateId: 'order/42', key: 'customer-7' })
+  const { correlationId } = placed
+  const createdMs = Date.parse(placed.timestamp)
+  await receipt(shop, placed, new Date(createdMs + 100))
+  await consume(bank, placed, {
+    receivedAt: new Date(createdMs + 300),
+    processedAt: new Date(createdMs + 350),
+    processingTimeMs: 20,
+  })
+  const paid = await write(bank, {
+    eventType: 'payment_taken',
+    aggregateId: 'payment-1',
+    correlationId,
+    causationId: placed.eventId,
+  })
+  await receipt(bank, paid)
+  await consume(mail, paid, { status: 'SKIPPED' })
+  await consume(mail, placed, { group: 'letters', receivedAt: new Date(createdMs - 5_000) })
+  await write(shop, { aggregateId: 'order-43' })
+
+  for (const [id, kind] of [
+    [correlationId, 'correlation'],
+    [paid.eventId, 'event'],
+    ['order%2F42', 'business'],
+    ['customer-7', 'business'],
+  ] as const) {
+    const journey = await tracking.get<Journey>(`/journeys/${id}`)
+    assert.equal(journey.httpStatus, 200, id)
+    assert.equal(journey.kind, kind)
+    assert.deepEqual(
+      journey.steps.map((step) => [step.eventId, step.parentId, step.depth]),
+      [
+        [placed.eventId, null, 0],
+        [paid.eventId, placed.eventId, 1],
+      ],
+    )
+    assert.deepEqual(journey.correlationIds, [correlationId])
+    assert.deepEqual([...journey.services].toSorted(), ['bank', 'mail', 'shop'])
+    assert.equal(journey.state, 'done')
+    // The mail service's clock is 5 s behind: flagged, and no time is negative.
+    assert.equal(journey.isClockSkewed, true)
+    const [toBank, toMail] = journey.steps[0]?.consumptions ?? []
+    assert.equal(toBank?.waits.handlerMs, 20)
+    assert.ok(Math.abs((toBank?.waits.brokerMs ?? 0) - 200) < 1)
+    assert.equal(toBank?.waits.isClockSkewed, false)
+    assert.deepEqual([toMail?.waits.isClockSkewed, toMail?.waits.brokerMs], [true, 0])
+  }
+  const skipped = await tracking.get<Journey>(`/journeys/${paid.eventId}`)
+  assert.equal(skipped.steps[1]?.consumptions[0]?.status, 'SKIPPED')
+})
+
+test('journey: pending or failed parts are its state; unknown ids are 404', async () => {
+  await using shop = await makeService('shop')
+  await using tracking = await startTracking([shop])
+  const event = await write(shop)
+  assert.equal((await tracking.get<Journey>(`/journeys/${event.eventId}`)).state, 'under-way')
+  await receipt(shop, event)
+  await consume(shop, event, {
+    status: 'FAILED',
+    error: { class: 'RangeError', message: 'no such account', fingerprint: 'f1' },
+  })
+  assert.equal((await tracking.get<Journey>(`/journeys/${event.eventId}`)).state, 'failed')
+  for (const id of [randomUUID(), 'order-99', "'; drop table x", '%00']) {
+    const answer = await tracking.get(`/journeys/${encodeURIComponent(id).replace('%2500', '%00')}`)
+    assert.ok([400, 404].includes(answer.httpStatus), `${id}: ${answer.httpStatus}`)
+  }
+})
+
+test('failures: grouped by fingerprint over services, with trend; one group with its events', async () => {
+  await using shop = await makeService('shop')
+  await using bank = await makeService('bank')
+  await using tracking = await startTracking([shop, bank])
+  const error = { class: 'RangeError', message: 'no such account\nat 12', fingerprint: 'f1' }
+  for (let index = 0; index < 3; index++)
+    await consume(shop, await write(shop), { status: 'FAILED', error })
+  await consume(bank, await write(bank), {
+    status: 'FAILED',
+    error: { ...error, fingerprint: 'f2' },
+  })
+  const found = await tracking.get<{
+    items: {
+      fingerprint: string
+      failed: number
+      firstLine: string
+      database: string
+      trend: unknown[]
+    }[]
+  }>('/failures')
+  assert.deepEqual(
+    found.items.map((each) => [each.fingerprint, each.failed, each.database, each.firstLine]),
+    [
+      ['f1', 3, 'shop', 'no such account'],
+      ['f2', 1, 'bank', 'no such account'],
+    ],
+  )
+  assert.ok(found.items[0]?.trend.length)
+  const one = await tracking.get<{ events: unknown[]; failures: { items: unknown[] } }>(
+    '/failures/f1',
+  )
+  assert.deepEqual([one.events.length, one.failures.items.length], [3, 1])
+  const none = await tracking.get('/failures/f9')
+  assert.deepEqual([none.httpStatus, none.code], [404, 'MR_TRACKING_FAILURE_NOT_FOUND'])
+})
