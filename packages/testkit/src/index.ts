@@ -5,6 +5,7 @@ export {
   type ApacheKafka,
   type ApacheKafkaOptions,
 } from './apache-kafka.ts'
+export { makeCertificates, type Certificate, type TestCertificates } from './certificates.ts'
 export { startFaultProxy, type Direction, type FaultProxy, type Flow } from './fault-proxy.ts'
 export {
   kafkaBackends,
