@@ -10,17 +10,18 @@ export function planDue(
   due: readonly DueEvent[],
   blocked: BlockedKeys,
   outcome: ChunkOutcome,
-): readonly PendingEvent[] {
-  const released = new Set<PendingEvent>()
-  const others: PendingEvent[] = []
+): readonly DueEvent[] {
+  const released = new Set<DueEvent>()
+  const others: DueEvent[] = []
   for (const event of due) {
     const head = event.eventKey === null ? undefined : blocked.get(keyOf(event))
     if (event.blockedBy !== null && event.blockedBy === head) released.add(event)
     else others.push(event)
   }
-  const sendable = new Set(planChunk(others, blocked, Number.MAX_SAFE_INTEGER, outcome))
+  const prompt = others.map((event) => ({ ...event, notBeforeMs: null }))
+  const sendable = new Set(planChunk(prompt, blocked, outcome).map((event) => event.eventId))
   for (const event of released) blocked.delete(keyOf(event))
-  return due.filter((event) => released.has(event) || sendable.has(event))
+  return due.filter((event) => released.has(event) || sendable.has(event.eventId))
 }
 
 function keyOf(event: PendingEvent): string {

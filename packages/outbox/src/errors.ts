@@ -16,6 +16,8 @@ export const outboxErrors = {
   MR_OUTBOX_NOT_INSTALLED: { retryable: false },
   /** Another relay took the lane over. This one stops at once; what it had sent and not marked is sent again by the other. */
   MR_OUTBOX_RELAY_FENCED: { retryable: true },
+  /** Relays ended, again and again, while they were sending this event; it is taken for the cause and FAILED. */
+  MR_OUTBOX_ATTEMPTS_INTERRUPTED: { retryable: false },
   /** The relay or outbox was closed. */
   MR_OUTBOX_CLOSED: { retryable: false },
 } as const
@@ -29,4 +31,13 @@ export class OutboxError extends MillraceError<keyof typeof outboxErrors> {
   ) {
     super(code, outboxErrors[code].retryable, message, details, options)
   }
+}
+
+/** What an event is refused with when relays never came to the end of sending it. */
+export function interrupted(eventId: string, count: number): OutboxError {
+  return new OutboxError(
+    'MR_OUTBOX_ATTEMPTS_INTERRUPTED',
+    `Relays ended ${count} times in a row while they were sending event ${eventId} alone. It is taken for the cause and not sent again by itself; look at its payload and at how the relays ended, then retry it.`,
+    { eventId, count },
+  )
 }

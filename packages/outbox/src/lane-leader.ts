@@ -1,68 +1,74 @@
-import {
-  backoffMs,
-  faults,
-  toError,
-  type Clock,
-  type Logger,
-  type Random,
-  type Wakeup,
-} from '@millrace/core'
-import type { Producer } from '@millrace/kafka'
-import type { Database, Transaction } from '@millrace/postgres'
-import { firstBytes, planDue } from './due-events.ts'
+import { faults, type Wakeup } from '@millrace/core'
+import type { Transaction } from '@millrace/postgres'
+import { DueWork } from './due-work.ts'
 import type { LaneLease } from './lane-lease.ts'
-import type { LaneState, OutboxMetrics } from './metrics.ts'
-import { blockedKeyOf, ChunkOutcome, planChunk, sendParts, type BlockedKeys } from './send-chunk.ts'
-import { issuesOf, receiptsOf } from './outcome-rows.ts'
-import { SetReader, withPayloads, type Chunk, type ChunkLimits } from './set-reader.ts'
+import {
+  LaneLedger,
+  type ClaimedChunk,
+  type LedgerContext,
+  type SettledBatch,
+} from './lane-ledger.ts'
+import type { LanePublisher } from './lane-publisher.ts'
+import { LaneSender, type SenderContext } from './lane-sender.ts'
+import type { LaneState } from './metrics.ts'
+import { interrupted } from './errors.ts'
+import {
+  blockedKeysOf,
+  ChunkOutcome,
+  refuse,
+  type BlockedKeys,
+  type FailurePolicy,
+} from './send-chunk.ts'
+import { cutChunk, SetReader, type Chunk, type ChunkLimits } from './set-reader.ts'
 import { slotsOfLane } from './slot.ts'
-import { isFencedError, noReceipts, type AdvanceLane, type LaneCursor } from './sql/advance-lane.ts'
+import type { LaneCursor } from './sql/advance-lane.ts'
 import type { LaneRow } from './sql/lane-lease.ts'
-import type { PendingEvent } from './sql/read-set.ts'
 import type { Tick } from './sql/read-tick.ts'
-import type { Statements } from './statements.ts'
 
-export interface LeaderContext {
-  readonly database: Database
-  readonly sql: Statements
-  readonly producer: Producer
-  readonly clock: Clock
-  readonly random: Random
-  readonly logger: Logger
-  readonly metrics: OutboxMetrics
+export interface LeaderContext extends LedgerContext, SenderContext {
   readonly limits: ChunkLimits
   readonly pollIntervalMs: number
-  readonly backoff: { readonly baseMs: number; readonly maxMs: number }
+  readonly onFailure: FailurePolicy
+  /** Parked events beyond which the lane takes up no new ones. */
+  readonly maxParked: number
 }
 
-/** Boundaries of sets taken while the broker is away. When full, every second one goes: sets get larger, never lost. */
-const maxBoundaries = 1_000
 /** A claim is one chunk of whoever led the lane before; its limit may have been larger than ours. */
 const maxClaimedRecords = 100_000
+/** How often parked events are counted while keys are blocked, ms. */
+const parkedCheckMs = 1_000
 
 /**
  * Publishes a lane for as long as its lease holds. Everything it knows is in the lane's row as well, so that any error simply ends it:
  * the next leader, here or elsewhere, reads the row and goes on. One loop owns all of its state.
+ *
+ * Two chunks are in hand at a time: while one is with the broker, the next is read and claimed, and the receipts of the one before are
+ * written, in one statement. A chunk is sent only when the one before is settled.
  *
  * Invariant: `prev` and `target` in memory are only ever snapshots that a flushed commit followed (see DESIGN, "Snapshots and crashes").
  */
 export class LaneLeader {
   readonly #context: LeaderContext
   readonly #lease: LaneLease
+  readonly #ledger: LaneLedger
+  readonly #sender: LaneSender
+  readonly #due: DueWork
   readonly #slots: readonly number[]
   readonly #wakeup: Wakeup
   /** Aborted when the lease is lost or the relay closes. */
   readonly #ended: AbortSignal
   readonly #closing: AbortSignal
   readonly #onState: (state: LaneState) => void
-  #boundaries: string[] = []
-  #cursor: LaneCursor
-  #isSending = false
+  /** The last batch on the topics when the lane was taken over. */
+  #marker = 0n
+  #parkedCheckedAtMs = -Infinity
+  #isParkedFull = false
 
   constructor(
     context: LeaderContext,
     lane: LaneRow,
     lease: LaneLease,
+    publisher: LanePublisher,
     wakeup: Wakeup,
     closing: AbortSignal,
     onState: (state: LaneState) => void,
@@ -74,52 +80,149 @@ export class LaneLeader {
     this.#ended = AbortSignal.any([closing, lease.lost])
     this.#onState = onState
     this.#slots = slotsOfLane(lane.lane, lane.laneCount)
-    this.#cursor = lane
+    this.#ledger = new LaneLedger(context, lease, this.#slots, cursorOf(lane))
+    this.#sender = new LaneSender(context, publisher, lease, this.#ended, onState)
+    this.#due = new DueWork(context, this.#ledger, this.#sender, this.#slots)
   }
 
   /** A lease renewal saw this snapshot. While a chunk waits for the broker, it becomes a boundary of later sets. */
   noteSnapshot(snapshot: string): void {
-    if (!this.#isSending) return
-    this.#boundaries.push(snapshot)
-    if (this.#boundaries.length > maxBoundaries)
-      this.#boundaries = this.#boundaries.filter((_, index) => index % 2 === 1)
+    this.#sender.noteSnapshot(snapshot)
   }
 
   /** Returns when the relay closes. @throws OutboxError `MR_OUTBOX_RELAY_FENCED`; what the database threw */
   async lead(): Promise<void> {
-    if (this.#cursor.target !== null) await this.#resume(this.#cursor.target)
+    this.#marker = await this.#sender.takeOver()
+    this.#ledger.numberAbove(this.#marker)
+    await this.#due.settleClaimed(this.#marker)
     while (!this.#ended.aborted) {
-      this.#onState('IDLE')
-      const begun = await this.#beginSet()
-      if (begun.set) {
-        this.#onState('PUBLISHING')
-        await this.#drain(begun.set, begun.set.first, begun.tick, false)
-      }
-      if (begun.tick.hasDue && !this.#ended.aborted) await this.#publishDue(begun.tick)
-      const isIdle = !begun.set && !begun.tick.hasDue && this.#boundaries.length === 0
-      if (isIdle) await this.#wakeup.wait(this.#context.pollIntervalMs, this.#ended)
+      const { haltedBy, target } = this.#ledger.cursor
+      if (haltedBy !== null) await this.#standStill(haltedBy)
+      else if (target !== null) await this.#resume(target)
+      else await this.#lookOnce()
     }
     if (!this.#closing.aborted) this.#lease.lost.throwIfAborted()
   }
 
-  /** Sends the claimed rows again, since nobody knows whether they reached the topic, and then the rest of their set. */
+  /** One look for events, and all of what it finds. */
+  async #lookOnce(): Promise<void> {
+    this.#onState('IDLE')
+    const begun = await this.#beginSet()
+    const { tick } = begun
+    if (begun.set) {
+      this.#onState('PUBLISHING')
+      await faults.at('outbox.relay.afterClaim')
+      await this.#drain(begun.set, [begun.set.first], [], blockedKeysOf(tick.blocked))
+    }
+    const { cursor } = this.#ledger
+    if (tick.hasDue && cursor.target === null && !this.#ended.aborted) {
+      this.#onState('PUBLISHING')
+      await this.#due.publish(blockedKeysOf(tick.blocked))
+    }
+    const isIdle = !begun.set && !tick.hasDue && !this.#sender.hasBoundaries
+    await this.#checkParked(tick)
+    if (isIdle || this.#isParkedFull)
+      await this.#wakeup.wait(this.#context.pollIntervalMs, this.#ended)
+  }
+
+  /** A refused event holds up everything: only its own next attempt is made. */
+  async #standStill(eventId: string): Promise<void> {
+    const { database, sql, pollIntervalMs } = this.#context
+    this.#onState('HALTED')
+    this.#lease.describe(`The lane is halted by event ${eventId}, which the broker refused.`)
+    const tick = await sql.readTick(database, this.#slots)
+    if (tick.hasDue) await this.#due.publish(blockedKeysOf(tick.blocked), eventId)
+    if (this.#ledger.cursor.haltedBy !== null) await this.#wakeup.wait(pollIntervalMs, this.#ended)
+  }
+
+  async #checkParked(tick: Tick): Promise<void> {
+    const { database, sql, clock, maxParked, logger } = this.#context
+    const isFullBefore = this.#isParkedFull
+    if (tick.blocked.length === 0) this.#isParkedFull = false
+    else if (clock.monotonicMs() - this.#parkedCheckedAtMs > parkedCheckMs) {
+      this.#isParkedFull = (await sql.countParked(database, this.#slots, maxParked)) >= maxParked
+      this.#parkedCheckedAtMs = clock.monotonicMs()
+    }
+    if (!this.#isParkedFull) return
+    this.#onState('HALTED')
+    this.#lease.describe(
+      `${maxParked} events are parked behind refused ones; the lane takes up no new ones.`,
+    )
+    if (!isFullBefore)
+      logger.error('Too many events are parked; the lane waits until refused ones are mended', {
+        lane: this.#lease.lane,
+        maxParked,
+      })
+  }
+
+  /** Goes on with a set that was begun: what is claimed of it may be on the topics or not. */
   async #resume(target: string): Promise<void> {
     const { database, sql, limits } = this.#context
-    const { prev, lastId, uptoId } = this.#cursor
+    const { prev, lastId, midId, uptoId, batchNo } = this.#ledger.cursor
     const bounds = { prev, target, slots: this.#slots }
     const rest = { ...bounds, afterId: uptoId }
-    const [tick, events, page] = await database.transaction(
+    const [tick, first, second, page] = await database.transaction(
       (tx) =>
         Promise.all([
           sql.readTick(tx, this.#slots),
-          sql.readSet(tx, { ...bounds, afterId: lastId, uptoId }, maxClaimedRecords),
+          sql.readSet(tx, { ...bounds, afterId: lastId, uptoId: midId }, maxClaimedRecords),
+          sql.readSet(tx, { ...bounds, afterId: midId, uptoId }, maxClaimedRecords),
           sql.readSet(tx, rest, limits.records),
         ]),
       { isReadOnly: true },
     )
-    const reader = new SetReader(database, sql, rest, limits, page)
     this.#onState('PUBLISHING')
-    await this.#drain({ target, reader }, { events, uptoId }, tick, true)
+    const set = { target, reader: new SetReader(database, sql, rest, limits, page) }
+    const claimed = [
+      { events: first, uptoId: midId, batchNo: batchNo - 1n },
+      { events: second, uptoId, batchNo },
+    ].filter((chunk) => chunk.events.length > 0)
+    const blocked = blockedKeysOf(tick.blocked)
+    await this.#settlePublished(claimed, blocked)
+    const waiting: Chunk[] = []
+    const [next] = claimed
+    if (next) await this.#beforeResend(next, claimed, waiting, blocked)
+    if (this.#ledger.cursor.haltedBy === null) await this.#drain(set, claimed, waiting, blocked)
+  }
+
+  /** Claimed chunks that are on the topics get their receipts, and leave `claimed`. */
+  async #settlePublished(claimed: ClaimedChunk[], blocked: BlockedKeys): Promise<void> {
+    for (let [chunk] = claimed; chunk && chunk.batchNo <= this.#marker; [chunk] = claimed) {
+      const outcome = new ChunkOutcome()
+      await this.#sender.send(chunk, blocked, outcome)
+      const cursor = { ...this.#ledger.cursor, lastId: chunk.uptoId, midId: chunk.uptoId }
+      await this.#ledger.move(cursor, {
+        settled: { batchNo: chunk.batchNo, outcome },
+        isFlushed: true,
+      })
+      claimed.shift()
+    }
+  }
+
+  /**
+   * A claim whose leaders ended while they sent it, twice: it is cut in halves, so that an event that makes relays crash comes to stand
+   * alone, and after its last attempt fails.
+   */
+  async #beforeResend(
+    chunk: ClaimedChunk,
+    claimed: ClaimedChunk[],
+    waiting: Chunk[],
+    blocked: BlockedKeys,
+  ): Promise<void> {
+    const count = await this.#ledger.countResend()
+    if (count < 2) return
+    const [event] = chunk.events
+    if (chunk.events.length > 1) {
+      const [half, ...others] = cutChunk(chunk, chunk.events.length >> 1)
+      waiting.push(...others, ...claimed.slice(1))
+      claimed.splice(0, claimed.length, await this.#claimAnew(half as Chunk))
+    } else if (event && count > event.maxRetries) {
+      const final = { ...event, retryCount: event.maxRetries - 1 }
+      const outcome = new ChunkOutcome()
+      refuse(final, interrupted(event.eventId, count), this.#context.onFailure, blocked, outcome)
+      claimed.shift()
+      await this.#settleRefused(chunk, outcome, claimed[0])
+    }
   }
 
   /**
@@ -127,205 +230,171 @@ export class LaneLeader {
    * between, the claim would fail with it, and so can never stand for rows that the crash took back. Two round trips: look, and
    * claim with the commit.
    */
-  async #beginSet(): Promise<{ tick: Tick; set?: PendingSet & { first: Chunk } }> {
+  async #beginSet(): Promise<{ tick: Tick; set?: PendingSet & { first: ClaimedChunk } }> {
     const { database, sql, limits, clock } = this.#context
     const askedAtMs = clock.monotonicMs()
-    const { prev } = this.#cursor
+    const { prev } = this.#ledger.cursor
     const look = async (tx: Transaction) => {
-      const boundary = this.#boundaries.shift()
+      const boundary = this.#sender.takeBoundary()
       const range = { prev, slots: this.#slots, afterId: 0n }
       const [tick, page] = await Promise.all([
         sql.readTick(tx, this.#slots),
-        sql.readSet(tx, { ...range, target: boundary ?? null }, limits.records),
+        sql.readSet(
+          tx,
+          { ...range, target: boundary ?? null },
+          this.#isParkedFull ? 0 : limits.records,
+        ),
       ])
       const target = boundary ?? tick.snapshot
       const reader = new SetReader(database, sql, { ...range, target }, limits, page)
-      const first = reader.take()
-      if (first) {
-        const cursor = { ...this.#claim(0n, first), prev, target }
-        sql.advanceLane.atCommit(tx, this.#advance({ cursor, isFlushed: true }))
-        return { tick, cursor, set: { target, reader, first } }
+      const chunk = reader.take()
+      if (chunk) {
+        const first = this.#ledger.claim(chunk)
+        const { uptoId, batchNo } = first
+        const claim = { prev, target, lastId: 0n, midId: 0n, uptoId, batchNo, haltedBy: null }
+        this.#ledger.moveAtCommit(tx, claim)
+        return { tick, cursor: claim, set: { target, reader, first } }
       }
-      if (boundary !== undefined || !this.#lease.isDue) return { tick }
-      const cursor = { ...this.#cursor, prev: target }
-      sql.advanceLane.atCommit(tx, this.#advance({ cursor, isFlushed: true }))
+      if (boundary !== undefined || !this.#lease.isDue || this.#isParkedFull) return { tick }
+      const cursor = { ...this.#ledger.cursor, prev: target }
+      this.#ledger.moveAtCommit(tx, cursor)
       return { tick, cursor }
     }
     // Repeatable read, so that tick and set see the same; therefore no renewal may touch the lane's row meanwhile.
     const begun = await this.#lease.withoutRenewals(() =>
-      this.#orFenced(database.transaction(look, { isolation: 'repeatable read' })),
+      this.#ledger.orFenced(database.transaction(look, { isolation: 'repeatable read' })),
     )
     if (begun.cursor) {
-      this.#cursor = begun.cursor
+      this.#ledger.committed(begun.cursor)
       this.#lease.renewedAt(askedAtMs)
     }
     return { tick: begun.tick, ...(begun.set && { set: begun.set }) }
   }
 
-  /** Publishes a set chunk by chunk. `first` is claimed already. While one chunk is with the broker, the next is read. */
-  async #drain(set: PendingSet, first: Chunk, tick: Tick, isRepeat: boolean): Promise<void> {
+  /**
+   * Publishes a set. `claimed` are chunks of it that the lane's row claims, `waiting` some that come next, before the reader's. Owns both.
+   */
+  async #drain(
+    set: PendingSet,
+    claimed: ClaimedChunk[],
+    waiting: Chunk[],
+    blocked: BlockedKeys,
+  ): Promise<void> {
     const { reader } = set
-    const blocked = blockedKeysOf(tick)
-    let reading: Promise<Chunk | undefined> = Promise.resolve(undefined)
+    let settled: SettledChunk | undefined
+    let current = claimed.shift() ?? (await this.#claimNext(waiting, reader))
     try {
-      await faults.at('outbox.relay.afterClaim')
-      for (let chunk: Chunk | undefined = first; chunk; isRepeat = false) {
-        reading = reader.next()
-        // Awaited below; while the broker is away nobody listens yet.
-        reading.catch(() => {})
+      while (current && !this.#ended.aborted) {
         const outcome = new ChunkOutcome()
-        const events = planChunk(chunk.events, blocked, tick.nowMs, outcome)
-        await this.#publish(events, blocked, outcome, async () => {
-          await Promise.allSettled([reading])
-          await reader.suspend()
+        const sending = this.#sender.send(current, blocked, outcome, reader)
+        const ahead: ClaimedChunk | undefined = await this.#sender.beside(sending, async () => {
+          const next = claimed.shift()
+          const chunk = next ?? (await this.#next(waiting, reader))
+          const claim = next ?? (chunk && this.#ledger.claim(chunk))
+          await this.#moveOn(settled, current as ClaimedChunk, claim, claim !== next)
+          return claim
         })
-        const next: Chunk | undefined = await reading
-        await this.#mark(set.target, chunk, outcome, next, isRepeat)
-        await faults.at('outbox.relay.afterMark')
-        if (this.#ended.aborted) return
-        chunk = next
-        if (chunk) await faults.at('outbox.relay.afterClaim')
+        settled = undefined
+        const refusal = await sending
+        if (!refusal) {
+          settled = { chunk: current, outcome }
+          await faults.at('outbox.relay.afterPublish')
+          current = ahead
+        } else if (refusal.event) {
+          refuse(refusal.event, refusal.error, this.#context.onFailure, blocked, outcome)
+          await this.#settleRefused(current, outcome, ahead)
+          if (this.#ledger.cursor.haltedBy !== null) return
+          current = ahead
+        } else {
+          const pieces = cutChunk(current, refusal.cutAt)
+          waiting.unshift(...pieces.slice(1), ...(ahead ? [ahead] : []))
+          current = await this.#claimAnew(pieces[0] as Chunk)
+        }
       }
+      await this.#endSet(set, settled, current === undefined)
     } finally {
-      await Promise.allSettled([reading])
       await reader.suspend()
     }
   }
 
-  /** Sends until the broker took or refused every event. An outage is the lane's, not the events': nothing is written per row. */
-  async #publish(
-    events: readonly PendingEvent[],
-    blocked: BlockedKeys,
-    outcome: ChunkOutcome,
-    onOutage: () => Promise<void>,
+  #next(waiting: Chunk[], reader: SetReader): Chunk | undefined | Promise<Chunk | undefined> {
+    return this.#ended.aborted ? undefined : (waiting.shift() ?? reader.next())
+  }
+
+  async #claimNext(waiting: Chunk[], reader: SetReader): Promise<ClaimedChunk | undefined> {
+    const chunk = await this.#next(waiting, reader)
+    return chunk && this.#claimAnew(chunk)
+  }
+
+  /** Claims `chunk` alone, in place of all that was claimed and not sent. */
+  async #claimAnew(chunk: Chunk): Promise<ClaimedChunk> {
+    const claim = this.#ledger.claim(chunk)
+    const { cursor } = this.#ledger
+    const { uptoId, batchNo } = claim
+    await this.#ledger.move(
+      { ...cursor, midId: cursor.lastId, uptoId, batchNo },
+      { isFlushed: true },
+    )
+    return claim
+  }
+
+  /** Receipts of the chunk before the one under way, and the claim of the one behind it. */
+  async #moveOn(
+    settled: SettledChunk | undefined,
+    current: ClaimedChunk,
+    ahead: ClaimedChunk | undefined,
+    isNewClaim: boolean,
   ): Promise<void> {
-    const { database, sql, producer } = this.#context
-    const parts = [await withPayloads(database, sql, events)]
-    this.#isSending = true
-    try {
-      for (let attempt = 1; ; attempt++) {
-        await this.#lease.ensure()
-        await faults.at('outbox.relay.beforePublish')
-        try {
-          await sendParts(producer, parts, blocked, outcome)
-          break
-        } catch (error) {
-          if (this.#closing.aborted) throw error
-          await onOutage()
-          await this.#backOff(attempt, toError(error))
-        }
-      }
-    } finally {
-      this.#isSending = false
+    if (!settled && !isNewClaim) return
+    const lastId = settled?.chunk.uptoId ?? this.#ledger.cursor.lastId
+    const { uptoId, batchNo } = ahead ?? current
+    const midId = ahead ? current.uptoId : lastId
+    await this.#ledger.move(
+      { ...this.#ledger.cursor, lastId, midId, uptoId, batchNo },
+      { settled: settled && batchOf(settled), isFlushed: isNewClaim },
+    )
+    if (settled) await faults.at('outbox.relay.afterMark')
+    if (isNewClaim) await faults.at('outbox.relay.afterClaim')
+  }
+
+  /**
+   * Written before anything else is sent: the next batch number on the topics says of this chunk that it is settled as its plan has it,
+   * and a refusal is not in the plan.
+   */
+  async #settleRefused(
+    chunk: ClaimedChunk,
+    outcome: ChunkOutcome,
+    ahead: ClaimedChunk | undefined,
+  ): Promise<void> {
+    const isHalted = this.#context.onFailure === 'halt'
+    const lastId = chunk.uptoId
+    const claim = isHalted ? undefined : ahead
+    const cursor = {
+      ...this.#ledger.cursor,
+      lastId,
+      midId: lastId,
+      uptoId: claim?.uptoId ?? lastId,
+      haltedBy: isHalted ? (outcome.refused[0]?.event.eventId ?? null) : null,
     }
-    await faults.at('outbox.relay.afterPublish')
+    const settled = { batchNo: chunk.batchNo, outcome }
+    await this.#ledger.move(cursor, { settled, isFlushed: true })
   }
 
-  async #backOff(attempt: number, error: Error): Promise<void> {
-    const { clock, random, logger, backoff } = this.#context
-    const waitMs = backoffMs(attempt, { ...backoff, random })
-    this.#onState('BACKING_OFF')
-    const fields = { lane: this.#lease.lane, attempt, waitMs: Math.round(waitMs), error }
-    logger.warn('The broker did not take a chunk; the lane backs off and sends it again', fields)
-    this.#lease.describeOutage(attempt, error.message)
-    this.noteSnapshot(await this.#lease.renew())
-    await clock.sleep(waitMs, this.#ended)
-    this.#onState('PUBLISHING')
-  }
-
-  /** Receipts, issues, the cursor behind `chunk`, and the claim of `next`: one transaction. */
-  async #mark(
-    target: string,
-    chunk: Chunk,
-    outcome: ChunkOutcome,
-    next: Chunk | undefined,
-    isRepeat: boolean,
+  async #endSet(
+    set: PendingSet,
+    settled: SettledChunk | undefined,
+    isExhausted: boolean,
   ): Promise<void> {
-    const askedAtMs = this.#context.clock.monotonicMs()
-    const cursor = this.#cursorAfter(target, chunk, next)
-    await this.#finish(outcome, cursor, next !== undefined, isRepeat)
-    this.#cursor = cursor
-    this.#lease.renewedAt(askedAtMs)
-  }
-
-  #cursorAfter(target: string, chunk: Chunk, next: Chunk | undefined): LaneCursor {
-    const { prev, batchNo } = this.#cursor
-    if (!next) return { prev: target, target: null, lastId: 0n, uptoId: 0n, batchNo }
+    const { cursor } = this.#ledger
+    const lastId = settled?.chunk.uptoId ?? cursor.lastId
     // Closing in the middle of a set: the rest stays unclaimed.
-    if (this.#ended.aborted)
-      return { prev, target, lastId: chunk.uptoId, uptoId: chunk.uptoId, batchNo }
-    return { ...this.#claim(chunk.uptoId, next), prev, target }
-  }
-
-  #claim(lastId: bigint, chunk: Chunk): Omit<LaneCursor, 'prev' | 'target'> {
-    return { lastId, uptoId: chunk.uptoId, batchNo: this.#cursor.batchNo + 1n }
-  }
-
-  /** Events that waited for a time, or behind a refused one that is mended. Their set is the issues themselves. */
-  async #publishDue(tick: Tick): Promise<void> {
-    const { database, sql, limits } = this.#context
-    const all = await sql.readDue(database, this.#slots, Math.min(500, limits.records))
-    const due = firstBytes(all, limits.bytes)
-    const blocked = blockedKeysOf(tick)
-    const outcome = new ChunkOutcome()
-    const events = planDue(due, blocked, outcome)
-    this.#onState('PUBLISHING')
-    await this.#publish(events, blocked, outcome, async () => {})
-    await this.#finish(outcome, this.#cursor, false, true)
-  }
-
-  async #finish(
-    outcome: ChunkOutcome,
-    cursor: LaneCursor,
-    isFlushed: boolean,
-    isRepeat: boolean,
-  ): Promise<void> {
-    const { database, sql, metrics, clock, logger } = this.#context
-    const advance = {
-      cursor,
-      isFlushed,
-      receipts: receiptsOf(outcome, this.#cursor.batchNo),
-      failedCount: outcome.refused.length,
-    }
-    const issues = issuesOf(outcome)
-    // The common case is one statement and its own transaction.
-    if (issues.length === 0 && !isRepeat)
-      await this.#orFenced(sql.advanceLane.now(database, this.#advance(advance)))
-    else {
-      await database.transaction(async (tx) => {
-        await this.#orFenced(sql.advanceLane.now(tx, this.#advance(advance), isRepeat))
-        if (isRepeat)
-          await sql.clearIssues(
-            tx,
-            outcome.published.map((event) => event.eventId),
-          )
-        await sql.writeIssues(tx, issues)
-        await sql.blockKeys(tx, outcome.newlyBlocked)
-        if (isRepeat) await sql.resumeKeys(tx, this.#slots)
-      })
-    }
-    for (const { event, error } of outcome.refused) {
-      const { eventId, topic } = event
-      logger.error('The broker refused an event for good; later events of its key wait', {
-        eventId,
-        topic,
-        error,
-      })
-    }
-    metrics.finished(outcome, clock.now())
-  }
-
-  #advance(fields: Pick<AdvanceLane, 'cursor' | 'isFlushed'> & Partial<AdvanceLane>): AdvanceLane {
-    const { lane, epoch, leaseMs } = this.#lease
-    return { receipts: noReceipts, failedCount: 0, lane, epoch, leaseMs, ...fields }
-  }
-
-  async #orFenced<T>(advancing: Promise<T>): Promise<T> {
-    try {
-      return await advancing
-    } catch (error) {
-      throw isFencedError(error) ? this.#lease.fence() : error
-    }
+    const next: LaneCursor =
+      isExhausted && !this.#ended.aborted
+        ? { ...cursor, prev: set.target, target: null, lastId: 0n, midId: 0n, uptoId: 0n }
+        : { ...cursor, lastId, midId: lastId, uptoId: lastId }
+    if (next.target !== null && !settled) return
+    await this.#ledger.move(next, { settled: settled && batchOf(settled), isFlushed: false })
+    await faults.at('outbox.relay.afterMark')
   }
 }
 
@@ -334,6 +403,17 @@ interface PendingSet {
   readonly reader: SetReader
 }
 
-function blockedKeysOf(tick: Tick): BlockedKeys {
-  return new Map(tick.blocked.map(([topic, key, head]) => [blockedKeyOf(topic, key), head]))
+/** On its topics, its receipts not written yet. */
+interface SettledChunk {
+  readonly chunk: ClaimedChunk
+  readonly outcome: ChunkOutcome
+}
+
+function batchOf({ chunk, outcome }: SettledChunk): SettledBatch {
+  return { batchNo: chunk.batchNo, outcome }
+}
+
+function cursorOf(lane: LaneRow): LaneCursor {
+  const { prev, target, lastId, midId, uptoId, batchNo, haltedBy } = lane
+  return { prev, target, lastId, midId, uptoId, batchNo, haltedBy }
 }

@@ -100,6 +100,11 @@ export class LaneLease {
     this.#lastError = error
   }
 
+  /** What the lane's row says from the next renewal on, without an outage. */
+  describe(state: string): void {
+    this.#lastError = state
+  }
+
   fence(): OutboxError {
     const error = new OutboxError(
       'MR_OUTBOX_RELAY_FENCED',

@@ -2,6 +2,7 @@ import { backoffMs, isAbortError, toError, Wakeup } from '@millrace/core'
 import { OutboxError } from './errors.ts'
 import { LaneLeader, type LeaderContext } from './lane-leader.ts'
 import { LaneLease } from './lane-lease.ts'
+import type { LanePublisher } from './lane-publisher.ts'
 import type { LaneState } from './metrics.ts'
 import type { LaneRow } from './sql/lane-lease.ts'
 
@@ -10,6 +11,10 @@ export interface RunnerContext extends LeaderContext {
   readonly owner: string
   readonly leaseMs: number
   readonly closeTimeoutMs: number
+  /** The name towards Kafka that a lane gets if it has none yet. */
+  transactionalIdOf(lane: number): string
+  /** One for each time that a lane is led. */
+  openPublisher(transactionalId: string): LanePublisher
 }
 
 /** How often a relay that does not lead a lane looks whether it could, ms. A clean release wakes it at once. */
@@ -81,11 +86,12 @@ export class LaneRunner {
 
   async #acquire(): Promise<LaneRow | undefined> {
     const { database, sql, owner, leaseMs, logger } = this.#context
-    const row = await sql.acquireLane(database, this.lane, owner, leaseMs)
+    const transactionalId = this.#context.transactionalIdOf(this.lane)
+    const row = await sql.acquireLane(database, this.lane, owner, leaseMs, transactionalId)
     if (!row?.isForeign) return row
     const pending = await sql.rebuildCursor(database)
     logger.warn('The data was restored into another cluster; the cursor was rebuilt', { pending })
-    return sql.acquireLane(database, this.lane, owner, leaseMs)
+    return sql.acquireLane(database, this.lane, owner, leaseMs, transactionalId)
   }
 
   async #lead(row: LaneRow, askedAtMs: number): Promise<void> {
@@ -105,10 +111,12 @@ export class LaneRunner {
       },
       askedAtMs,
     )
+    const publisher = this.#context.openPublisher(row.transactionalId)
     const leader = new LaneLeader(
       this.#context,
       row,
       lease,
+      publisher,
       this.#wakeup,
       this.#closing.signal,
       (state) => this.#setState(state),
@@ -120,6 +128,8 @@ export class LaneRunner {
     } finally {
       lease.stop()
       this.#setState('STANDBY')
+      // Before the lane is given away, so that nothing of ours is open when the next leader begins.
+      await publisher.close()
       if (this.#closing.signal.aborted) await this.#release(epoch)
     }
   }

@@ -1,15 +1,26 @@
 import { noopMeter, uuidTimeMs, type Meter } from '@millrace/core'
 import type { NewEventRow } from './event-row.ts'
+import { isFinal } from './outcome-rows.ts'
 import type { ChunkOutcome } from './send-chunk.ts'
 
 /** State of a lane at this relay, as the gauge shows it. */
-export const laneStateValue = { STANDBY: 0, IDLE: 1, PUBLISHING: 2, BACKING_OFF: 3 } as const
+export const laneStateValue = {
+  STANDBY: 0,
+  IDLE: 1,
+  PUBLISHING: 2,
+  BACKING_OFF: 3,
+  HALTED: 4,
+} as const
 export type LaneState = keyof typeof laneStateValue
 
 export interface OutboxMetrics {
   created(rows: readonly NewEventRow[]): void
   finished(outcome: ChunkOutcome, nowMs: number): void
   laneState(lane: number, state: LaneState): void
+  /** A chunk did not reach the broker and is sent again. */
+  retried(): void
+  /** A Kafka transaction ended. */
+  transaction(isCommitted: boolean): void
 }
 
 export function createMetrics(meter: Meter = noopMeter): OutboxMetrics {
@@ -40,8 +51,22 @@ export function createMetrics(meter: Meter = noopMeter): OutboxMetrics {
   })
   const laneState = meter.gauge({
     name: 'mr_outbox_lane_state',
-    help: 'Lane at this relay: 0 led by another, 1 idle, 2 publishing, 3 backing off from the broker',
+    help: 'Lane at this relay: 0 led by another, 1 idle, 2 publishing, 3 backing off from the broker, 4 halted',
     labelNames: ['lane'],
+  })
+  const retried = meter.counter({
+    name: 'mr_outbox_publish_retries_total',
+    help: 'Chunks sent again because the broker did not answer or could not take them',
+  })
+  const transactions = meter.counter({
+    name: 'mr_outbox_transactions_total',
+    help: 'Kafka transactions of the relays of this process',
+    labelNames: ['outcome'],
+  })
+  const refusals = meter.counter({
+    name: 'mr_outbox_refused_total',
+    help: 'Attempts that the broker refused for the event itself; it is tried again until its attempts are used up',
+    labelNames: ['topic'],
   })
   const meterPublishes = meter !== noopMeter
   return {
@@ -51,6 +76,10 @@ export function createMetrics(meter: Meter = noopMeter): OutboxMetrics {
       countTopics(outcome.published, (topic, count) => published.add(count, { topic }))
       countTopics(
         outcome.refused.map((each) => each.event),
+        (topic, count) => refusals.add(count, { topic }),
+      )
+      countTopics(
+        outcome.refused.filter(isFinal).map((each) => each.event),
         (topic, count) => failed.add(count, { topic }),
       )
       countTopics(
@@ -60,6 +89,9 @@ export function createMetrics(meter: Meter = noopMeter): OutboxMetrics {
       for (const event of outcome.published)
         latency.observe(Math.max(0, nowMs - uuidTimeMs(event.eventId)) / 1000)
     },
+    retried: () => retried.add(1),
+    transaction: (isCommitted) =>
+      transactions.add(1, { outcome: isCommitted ? 'committed' : 'given_up' }),
     laneState: (lane, state) => laneState.set(laneStateValue[state], { lane }),
   }
 }

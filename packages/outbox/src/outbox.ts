@@ -156,6 +156,7 @@ class PostgresOutbox implements Outbox {
   createRelay(options: RelayOptions): Relay {
     const relay = new LaneRelay(
       {
+        serviceName: this.#rules.serviceName,
         database: this.#database,
         sql: this.#sql,
         names: this.#names,

@@ -1,32 +1,45 @@
-import type { ChunkOutcome } from './send-chunk.ts'
+import { backoffMs, type Random } from '@millrace/core'
+import type { ChunkOutcome, RefusedEvent } from './send-chunk.ts'
 import { slotOf } from './slot.ts'
-import type { Receipts } from './sql/advance-lane.ts'
+import { noReceipts, type Receipts } from './sql/advance-lane.ts'
 import type { Issue } from './sql/issues.ts'
 import type { PendingEvent } from './sql/read-set.ts'
 
 const maxErrorLength = 4_000
 
+/** Pauses between the attempts of a refused event. */
+export interface RetryTiming {
+  readonly nowMs: number
+  readonly random: Random
+  readonly backoff: { readonly baseMs: number; readonly maxMs: number }
+}
+
 /** The receipts of what was published. */
 export function receiptsOf(outcome: ChunkOutcome, batchNo: bigint): Receipts {
-  return {
-    batchNo,
-    eventIds: outcome.published.map((event) => event.eventId),
-    partitions: outcome.partitions,
-    offsets: outcome.offsets,
-  }
+  if (outcome.published.length === 0) return noReceipts
+  return { batchNo, eventIds: outcome.published.map((event) => event.eventId), ...outcome.places }
+}
+
+/** No attempt is left: the event is FAILED, for somebody to look at. */
+export function isFinal({ event }: RefusedEvent): boolean {
+  return attemptsOf(event) >= event.maxRetries
 }
 
 /** The issues of all that was not. */
-export function issuesOf(outcome: ChunkOutcome): readonly Issue[] {
+export function issuesOf(outcome: ChunkOutcome, timing: RetryTiming): readonly Issue[] {
   return [
-    ...outcome.refused.map(({ event, error }) =>
-      issueOf(event, {
-        status: 'FAILED',
-        retryCount: 1,
+    ...outcome.refused.map((refused) => {
+      const { event, error } = refused
+      const retryCount = attemptsOf(event)
+      const waitMs = backoffMs(retryCount, { ...timing.backoff, random: timing.random })
+      return issueOf(event, {
+        status: isFinal(refused) ? 'FAILED' : 'RETRY',
+        retryCount,
         errorCode: 'code' in error ? String(error.code) : error.name,
-        errorMessage: error.message.slice(0, maxErrorLength),
-      }),
-    ),
+        errorMessage: error.message.replaceAll('\0', '').slice(0, maxErrorLength),
+        nextRetryAt: isFinal(refused) ? null : new Date(timing.nowMs + waitMs),
+      })
+    }),
     ...outcome.parked.map(({ event, headEventId }) =>
       issueOf(event, { status: 'PARKED', blockedBy: headEventId }),
     ),
@@ -34,6 +47,11 @@ export function issuesOf(outcome: ChunkOutcome): readonly Issue[] {
       issueOf(event, { status: 'RETRY', nextRetryAt: new Date(event.notBeforeMs ?? 0) }),
     ),
   ]
+}
+
+/** With the one that was just refused. */
+function attemptsOf(event: PendingEvent & { readonly retryCount?: number }): number {
+  return (event.retryCount ?? 0) + 1
 }
 
 function issueOf(event: PendingEvent, fields: Partial<Issue> & Pick<Issue, 'status'>): Issue {

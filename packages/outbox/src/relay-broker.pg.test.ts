@@ -80,7 +80,7 @@ test('relay: closing while the broker does not answer leaves the lane to run out
 
 for (const namesRefused of [true, false]) {
   test(`relay: a refused record fails alone, later ones of its key park, others go on (broker ${namesRefused ? 'names it' : 'does not say which'})`, async () => {
-    await using fixture = await outboxFixture()
+    await using fixture = await outboxFixture({ maxRetries: 1 })
     const { outbox } = fixture
     const producer = new RecordingProducer()
     producer.namesRefused = namesRefused
@@ -143,7 +143,7 @@ for (const namesRefused of [true, false]) {
 }
 
 test('relay: a refused record without a key holds nothing up', async () => {
-  await using fixture = await outboxFixture()
+  await using fixture = await outboxFixture({ maxRetries: 1 })
   const { outbox } = fixture
   const producer = new RecordingProducer()
   const events = Array.from({ length: 5 }, () => testEvent())

@@ -21,7 +21,7 @@ function firstAppearances(producer: RecordingProducer): ReadonlyMap<string, read
 }
 
 for (const point of ['afterClaim', 'beforePublish', 'afterPublish', 'afterMark']) {
-  test(`relay: failing ${point} loses nothing, keeps the order, and repeats at most the claimed chunk`, async () => {
+  test(`relay: failing ${point} loses nothing, keeps the order, and repeats at most the chunk in hand`, async () => {
     await using fixture = await outboxFixture()
     const { outbox } = fixture
     const producer = new RecordingProducer()
@@ -41,7 +41,8 @@ for (const point of ['afterClaim', 'beforePublish', 'afterPublish', 'afterMark']
       await eventually('all marked', async () => (await outbox.stats()).publishedTotal === 55n)
       assert.deepEqual([...new Set(producer.eventIds)], ids, 'each of them, in the order written')
       const repeated = producer.records.length - 55
-      assert.equal(repeated, point === 'afterPublish' ? 20 : 0)
+      // Claims and marks are written while the next chunk is with the broker.
+      assert.equal(repeated, point === 'beforePublish' ? 0 : 20)
       for (const [key, versions] of firstAppearances(producer))
         assert.deepEqual(
           versions,

@@ -9,18 +9,42 @@ import {
   type Logger,
   type Random,
 } from '@millrace/core'
-import type { Producer } from '@millrace/kafka'
+import { createProducer, type Producer, type ProducerOptions } from '@millrace/kafka'
 import type { Database, Listener } from '@millrace/postgres'
 import { OutboxError } from './errors.ts'
+import { ExactlyOncePublisher } from './exactly-once-publisher.ts'
+import { AtLeastOncePublisher, type LanePublisher } from './lane-publisher.ts'
 import { LaneRunner, type RunnerContext } from './lane-runner.ts'
 import type { OutboxMetrics } from './metrics.ts'
+import type { FailurePolicy } from './send-chunk.ts'
 import type { PartitionKeeper } from './partition-keeper.ts'
 import type { SqlNames } from './sql-names.ts'
 import type { Statements } from './statements.ts'
 
+/** How the relay speaks to the brokers. `acks` are always those of all replicas. */
+export type RelayKafkaOptions = Omit<ProducerOptions, 'acks'>
+
 export interface RelayOptions {
-  /** Where events go. Stays open when the relay closes. */
-  readonly producer: Producer
+  /** Brokers, security, compression: the relay makes producers of its own. Either this or `producer`. */
+  readonly kafka?: RelayKafkaOptions
+  /** Sends through this one, which stays open when the relay closes: `at-least-once`. */
+  readonly producer?: Producer
+  /**
+   * `exactly-once` (default with `kafka`): each event is on its topic once for readers of committed records, whatever crashes; a Kafka
+   * transaction per chunk, which adds 1 to 4 ms. `at-least-once`: idempotent sends; a crash repeats the chunks in hand, at most two.
+   */
+  readonly delivery?: 'exactly-once' | 'at-least-once'
+  /** First part of the lanes' transactional ids `<prefix>.<service>.<lane>`, which the first relay of a lane fixes. Default: the schema. */
+  readonly transactionalIdPrefix?: string
+  /**
+   * What an event brings about that the broker refuses for itself (too large, invalid): later events of its key wait for it (`park-key`,
+   * the default), nothing waits (`skip`), or its whole lane stands still (`halt`). It is tried again until its attempts are used up.
+   */
+  readonly onFailure?: FailurePolicy
+  /** Pauses between the attempts of a refused event. Default 1,000 to 60,000 ms, doubling, with jitter. */
+  readonly retryBackoff?: { readonly baseMs: number; readonly maxMs: number }
+  /** Parked events of a lane beyond which it takes up no new ones and says so. Default 10,000, at most 1,000,000. */
+  readonly maxParked?: number
   /** A pool of its own on the same database, so that requests which use up the service's pool do not hold events up. Default: the outbox's. */
   readonly database?: Database
   /** Shown as owner of a lane; unique. Default: host, process id and a random part. */
@@ -54,6 +78,7 @@ export interface Relay extends AsyncDisposable {
 }
 
 export interface RelayContext {
+  readonly serviceName: string
   readonly database: Database
   readonly sql: Statements
   readonly names: SqlNames
@@ -63,6 +88,9 @@ export interface RelayContext {
   readonly onClosed: (relay: Relay) => void
 }
 
+/** An outage is noticed within these, and a transaction that a killed relay left open does not hold readers up for longer. */
+const kafkaDefaults = { deliveryTimeoutMs: 10_000, requestTimeoutMs: 10_000 }
+
 export class LaneRelay implements Relay {
   readonly #context: RelayContext
   readonly #runnerContext: RunnerContext
@@ -71,6 +99,8 @@ export class LaneRelay implements Relay {
   #started: Promise<void> | undefined
   #closed: Promise<void> | undefined
   #listener: Listener | undefined
+  /** Of all lanes, where it is ours. */
+  #producer: Promise<Producer> | undefined
 
   constructor(context: RelayContext, options: RelayOptions) {
     const leaseMs = bounded('leaseMs', options.leaseMs ?? 10_000, 200, 3_600_000)
@@ -80,7 +110,10 @@ export class LaneRelay implements Relay {
       sql: context.sql,
       logger: context.logger,
       metrics: context.metrics,
-      producer: options.producer,
+      ...this.#connect(options),
+      onFailure: options.onFailure ?? 'park-key',
+      retryBackoff: options.retryBackoff ?? { baseMs: 1_000, maxMs: 60_000 },
+      maxParked: bounded('maxParked', options.maxParked ?? 10_000, 1, 1_000_000),
       owner: options.instanceId ?? `${hostname()}-${process.pid}-${uuidv7().slice(-8)}`,
       leaseMs,
       pollIntervalMs: bounded('pollIntervalMs', options.pollIntervalMs ?? 250, 1, 60_000),
@@ -115,6 +148,35 @@ export class LaneRelay implements Relay {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
+  }
+
+  /** @throws OutboxError `MR_OUTBOX_BAD_OPTION` */
+  #connect(options: RelayOptions): Pick<RunnerContext, 'transactionalIdOf' | 'openPublisher'> {
+    const { kafka, producer, delivery = kafka ? 'exactly-once' : 'at-least-once' } = options
+    const { names, serviceName, metrics } = this.#context
+    const prefix = options.transactionalIdPrefix ?? names.schema
+    const transactionalIdOf = (lane: number): string => `${prefix}.${serviceName}.${lane}`
+    if (kafka && !producer && delivery === 'exactly-once') {
+      const openPublisher = (transactionalId: string): LanePublisher =>
+        new ExactlyOncePublisher({ ...kafkaDefaults, ...kafka }, transactionalId, metrics)
+      return { transactionalIdOf, openPublisher }
+    }
+    if ((kafka === undefined) === (producer === undefined) || delivery === 'exactly-once')
+      throw new OutboxError(
+        'MR_OUTBOX_BAD_OPTION',
+        'createRelay takes either `kafka` or `producer`; a producer of yours goes with delivery "at-least-once" only, since each lane needs one of its own for transactions.',
+        { delivery },
+      )
+    return {
+      transactionalIdOf,
+      openPublisher: () =>
+        new AtLeastOncePublisher(async () => {
+          this.#producer ??= producer
+            ? undefined
+            : createProducer({ ...kafkaDefaults, ...(kafka as RelayKafkaOptions) })
+          return producer ?? (this.#producer as Promise<Producer>)
+        }),
+    }
   }
 
   /** Neither database nor schema need be there yet. */
@@ -166,6 +228,7 @@ export class LaneRelay implements Relay {
     await this.#started
     await this.#listener?.close()
     await Promise.all(this.#runners.map((runner) => runner.close()))
+    await (await this.#producer)?.close()
     this.#context.onClosed(this)
   }
 }

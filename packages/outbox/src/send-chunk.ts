@@ -1,6 +1,6 @@
-import { MillraceError, toError, uuidTimeMs } from '@millrace/core'
+import { MillraceError, uuidTimeMs } from '@millrace/core'
 import { cloudEventHeaders } from '@millrace/events'
-import type { Producer, ProducerRecord } from '@millrace/kafka'
+import type { ProducerRecord } from '@millrace/kafka'
 import type { BlockedKey } from './sql/issues.ts'
 import type { PendingEvent } from './sql/read-set.ts'
 import { slotOf } from './slot.ts'
@@ -28,28 +28,44 @@ export function blockedKeyOf(topic: string, key: string): string {
   return `${topic}\0${key}`
 }
 
-/**
- * What became of a chunk, filled as its parts are sent: a repeat after an outage goes on with the rest. Owned by the lane's loop.
- */
+/** Where events are on their topics, by their place in what was sent. */
+export interface Places {
+  readonly partitions: ArrayLike<number>
+  /** Exact up to 2^53; -1 where it is not known. */
+  readonly offsets: ArrayLike<number>
+}
+
+/** What a refused event brings about: its key waits (default), nobody waits, or the whole lane does. */
+export type FailurePolicy = 'park-key' | 'skip' | 'halt'
+
+/** From rows of `blocked_key`. */
+export function blockedKeysOf(
+  rows: readonly (readonly [topic: string, key: string, headEventId: string])[],
+): BlockedKeys {
+  return new Map(rows.map(([topic, key, head]) => [blockedKeyOf(topic, key), head]))
+}
+
+/** What became of a chunk. Owned by the lane's loop. */
 export class ChunkOutcome {
-  readonly published: PendingEvent[] = []
-  readonly partitions: number[] = []
-  readonly offsets: bigint[] = []
+  published: readonly PendingEvent[] = []
+  places: Places = { partitions: [], offsets: [] }
   readonly refused: RefusedEvent[] = []
   readonly parked: ParkedEvent[] = []
   readonly delayed: PendingEvent[] = []
   readonly newlyBlocked: BlockedKey[] = []
 }
 
-/** Sorts out what must not be sent now; the rest, in order. */
+/**
+ * Sorts out what is not sent with its set; the rest, in order. Depends on the events and on `blocked` alone, never on the time: whoever
+ * plans the same chunk again after a crash must come to the same, since what was on the topic by then is told by a batch number only.
+ */
 export function planChunk(
   events: readonly PendingEvent[],
   blocked: BlockedKeys,
-  nowMs: number,
   outcome: ChunkOutcome,
 ): readonly PendingEvent[] {
   return events.filter((event) => {
-    if (event.notBeforeMs !== null && event.notBeforeMs > nowMs) {
+    if (event.notBeforeMs !== null) {
       outcome.delayed.push(event)
       return false
     }
@@ -57,58 +73,8 @@ export function planChunk(
   })
 }
 
-/**
- * Sends events in order. One that the broker will never take is isolated by halving, its key parks with all later events of it, and
- * the others go on. `parts` is what is still to be sent, first part last; it is emptied as parts are done, so that a call that threw
- * can be repeated with it.
- * @throws what the producer threw, for anything but a refusal
- */
-export async function sendParts(
-  producer: Producer,
-  parts: (readonly PendingEvent[])[],
-  blocked: BlockedKeys,
-  outcome: ChunkOutcome,
-): Promise<void> {
-  for (let part = parts.at(-1); part !== undefined; part = parts.at(-1)) {
-    const events =
-      outcome.newlyBlocked.length === 0
-        ? part
-        : part.filter((event) => !park(event, blocked, outcome))
-    parts[parts.length - 1] = events
-    if (events.length > 0) {
-      const refusal = await trySend(producer, events, outcome)
-      if (refusal && events.length > 1) {
-        parts.splice(-1, 1, ...splitAt(events, refusal))
-        continue
-      }
-      if (refusal) refuse(events[0] as PendingEvent, refusal, blocked, outcome)
-    }
-    parts.pop()
-  }
-}
-
-async function trySend(
-  producer: Producer,
-  events: readonly PendingEvent[],
-  outcome: ChunkOutcome,
-): Promise<MillraceError | undefined> {
-  let metadata
-  try {
-    metadata = await producer.send(events.map(toRecord))
-  } catch (error) {
-    if (isRefusal(error)) return error
-    throw toError(error)
-  }
-  for (const [index, event] of events.entries()) {
-    const row = metadata[index]
-    outcome.published.push(event)
-    outcome.partitions.push(row?.partition ?? -1)
-    outcome.offsets.push(row?.offset ?? -1n)
-  }
-  return undefined
-}
-
-function isRefusal(error: unknown): error is MillraceError {
+/** The broker will never take one of the records as it is; anything else is an outage. */
+export function isRefusal(error: unknown): error is MillraceError {
   return (
     error instanceof MillraceError &&
     error.code === 'MR_KAFKA_RECORD_REFUSED' &&
@@ -116,28 +82,24 @@ function isRefusal(error: unknown): error is MillraceError {
   )
 }
 
-/** The parts to send next, last one first: around the record that the broker named, or else two halves. */
-function splitAt(
-  events: readonly PendingEvent[],
-  refusal: MillraceError,
-): (readonly PendingEvent[])[] {
+/** How many of `count` records may be sent without the one that was refused: those before it where the broker named it, else half. */
+export function countBefore(refusal: MillraceError, count: number): number {
   const index = refusal.details['index']
-  if (typeof index === 'number' && Number.isInteger(index) && index >= 0 && index < events.length)
-    return [events.slice(index + 1), events.slice(index, index + 1), events.slice(0, index)].filter(
-      (part) => part.length > 0,
-    )
-  const middle = events.length >> 1
-  return [events.slice(middle), events.slice(0, middle)]
+  if (typeof index === 'number' && Number.isInteger(index) && index >= 0 && index < count)
+    return Math.max(1, index)
+  return count >> 1
 }
 
-function refuse(
+/** Notes a refusal, and under `park-key` whose key waits from now on. */
+export function refuse(
   event: PendingEvent,
   error: Error,
+  policy: FailurePolicy,
   blocked: BlockedKeys,
   outcome: ChunkOutcome,
 ): void {
   outcome.refused.push({ event, error })
-  if (event.eventKey === null) return
+  if (event.eventKey === null || policy !== 'park-key') return
   blocked.set(blockedKeyOf(event.topic, event.eventKey), event.eventId)
   outcome.newlyBlocked.push({
     topic: event.topic,

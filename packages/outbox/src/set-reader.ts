@@ -31,6 +31,7 @@ export class SetReader {
   #afterId: bigint
   #isLastPage: boolean
   #cursor: SetCursor | undefined
+  #reading: Promise<unknown> | undefined
 
   /** `firstPage` is what `readSet` gave for `bounds` and `limits.records`. */
   constructor(
@@ -64,7 +65,19 @@ export class SetReader {
   }
 
   /** The next chunk; undefined at the end of the set. */
-  async next(): Promise<Chunk | undefined> {
+  next(): Promise<Chunk | undefined> {
+    const next = this.#next()
+    this.#reading = next.catch(() => {})
+    return next
+  }
+
+  /** Ends the cursor's transaction, once a read that is under way is done; `next` opens another where it is needed. */
+  async suspend(): Promise<void> {
+    await this.#reading
+    await this.#closeCursor()
+  }
+
+  async #next(): Promise<Chunk | undefined> {
     const chunk = this.take()
     if (chunk || this.#isLastPage) return chunk
     this.#cursor ??= await SetCursor.open(this.#database, this.#sql, {
@@ -75,16 +88,26 @@ export class SetReader {
     this.#position = 0
     this.#isLastPage = this.#page.length < this.#limits.records
     this.#afterId = this.#page.at(-1)?.id ?? this.#afterId
-    if (this.#isLastPage) await this.suspend()
+    if (this.#isLastPage) await this.#closeCursor()
     return this.take()
   }
 
-  /** Ends the cursor's transaction; `next` opens another where it is needed. */
-  async suspend(): Promise<void> {
+  async #closeCursor(): Promise<void> {
     const cursor = this.#cursor
     this.#cursor = undefined
     await cursor?.close()
   }
+}
+
+/** A chunk in two, behind its first `count` events; whole where one of them would be empty. */
+export function cutChunk(chunk: Chunk, count: number): readonly Chunk[] {
+  const { events } = chunk
+  const last = events[count - 1]
+  if (!last || count >= events.length) return [chunk]
+  return [
+    { events: events.slice(0, count), uptoId: last.id },
+    { events: events.slice(count), uptoId: chunk.uptoId },
+  ]
 }
 
 /** The events with all their payloads. */
@@ -93,8 +116,8 @@ export async function withPayloads(
   sql: Statements,
   events: readonly PendingEvent[],
 ): Promise<readonly PendingEvent[]> {
+  if (!events.some((event) => event.payload === null)) return events
   const missing = events.filter((event) => event.payload === null).map((event) => event.eventId)
-  if (missing.length === 0) return events
   const payloads = await sql.readPayloads(database, missing)
   return events.map((event) => ({
     ...event,

@@ -1,9 +1,20 @@
 import { advanceLane } from './sql/advance-lane.ts'
 import { findEvents } from './sql/find-events.ts'
 import { insertEvents } from './sql/insert-events.ts'
-import { blockKeys, clearIssues, readDue, resumeKeys, writeIssues } from './sql/issues.ts'
+import {
+  blockKeys,
+  claimDue,
+  clearIssues,
+  countParked,
+  readClaimedDue,
+  readDue,
+  releaseDue,
+  resumeKeys,
+  writeIssues,
+} from './sql/issues.ts'
 import {
   acquireLane,
+  countResend,
   createLanes,
   readLaneNumbers,
   rebuildCursor,
@@ -22,17 +33,22 @@ export function createStatements(names: SqlNames) {
     acquireLane: acquireLane(names),
     advanceLane: advanceLane(names),
     blockKeys: blockKeys(names),
+    claimDue: claimDue(names),
     clearIssues: clearIssues(names),
+    countParked: countParked(names),
+    countResend: countResend(names),
     createLanes: createLanes(names),
     findEvents: findEvents(names),
     insertEvents: insertEvents(names),
     openSetCursor: openSetCursor(names),
+    readClaimedDue: readClaimedDue(names),
     readDue: readDue(names),
     readLaneNumbers: readLaneNumbers(names),
     readPayloads: readPayloads(names),
     readSet: readSet(names),
     readStats: readStats(names),
     readTick: readTick(names),
+    releaseDue: releaseDue(names),
     rebuildCursor: rebuildCursor(names),
     releaseLane: releaseLane(names),
     renewLane: renewLane(names),

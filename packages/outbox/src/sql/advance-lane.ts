@@ -6,16 +6,22 @@ export interface LaneCursor {
   readonly prev: string
   readonly target: string | null
   readonly lastId: bigint
+  /** Claimed up to here: batch `batchNo - 1`; none when it is `lastId`. */
+  readonly midId: bigint
+  /** Claimed from there up to here: batch `batchNo`. */
   readonly uptoId: bigint
   readonly batchNo: bigint
+  /** The refused event that the lane stands still for. */
+  readonly haltedBy: string | null
 }
 
 /** Where the broker put events, column by column. */
 export interface Receipts {
   readonly batchNo: bigint
   readonly eventIds: readonly string[]
-  readonly partitions: readonly number[]
-  readonly offsets: readonly bigint[]
+  readonly partitions: ArrayLike<number>
+  /** -1 where it is not known. */
+  readonly offsets: ArrayLike<number>
 }
 
 export const noReceipts: Receipts = { batchNo: 0n, eventIds: [], partitions: [], offsets: [] }
@@ -29,6 +35,8 @@ export interface AdvanceLane {
   readonly failedCount: number
   /** Must be true where the cursor names a snapshot that no flushed commit followed yet: every claim, and `prev` moved over an empty set. */
   readonly isFlushed: boolean
+  /** A claim that says nothing yet about those before: see `countResend`. */
+  readonly keepsResends?: boolean
 }
 
 /**
@@ -45,6 +53,7 @@ export function advanceLane(names: SqlNames) {
        set prev = $4::pg_snapshot, target = $5::pg_snapshot, last_id = $6, upto_id = $7, batch_no = $8,
          state = case when $5::pg_snapshot is null then 'IDLE' else 'PUBLISHING' end,
          published_total = published_total + cardinality($10::uuid[]), failed_total = failed_total + $13,
+         mid_id = $15, halted_by = $16, resends = case when $17::boolean then resends else 0 end,
          attempts = 0, last_error = null, lease_until = clock_timestamp() + $3 * interval '1 ms', updated_at = clock_timestamp()
        where lane = $1::smallint and epoch = $2
        returning case
@@ -77,6 +86,9 @@ export function advanceLane(names: SqlNames) {
       plainArray(advance.receipts.partitions),
       advance.failedCount,
       advance.isFlushed,
+      advance.cursor.midId,
+      advance.cursor.haltedBy,
+      advance.keepsResends ?? false,
     ],
   ]
   return {

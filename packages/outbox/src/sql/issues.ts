@@ -23,8 +23,9 @@ export function writeIssues(names: SqlNames) {
      select * from unnest(
        $1::uuid[], $2::smallint[], $3::text[], $4::smallint[], $5::text[], $6::text[], $7::timestamptz[], $8::uuid[])
      on conflict (event_id) do update
-     set status = excluded.status, retry_count = i.retry_count + excluded.retry_count, error_code = excluded.error_code,
-       error_message = excluded.error_message, next_retry_at = excluded.next_retry_at, blocked_by = excluded.blocked_by,
+     set status = excluded.status, retry_count = greatest(i.retry_count, excluded.retry_count),
+       error_code = coalesce(excluded.error_code, i.error_code), error_message = coalesce(excluded.error_message, i.error_message),
+       next_retry_at = excluded.next_retry_at, blocked_by = excluded.blocked_by, batch_no = null,
        updated_at = clock_timestamp()`,
   )
   return async (on: Queryable, issues: readonly Issue[]): Promise<void> => {
@@ -70,20 +71,29 @@ export function blockKeys(names: SqlNames) {
 /** An event whose time has come. `blockedBy` is set where it waited behind a refused one that is mended now. */
 export interface DueEvent extends PendingEvent {
   readonly blockedBy: string | null
+  /** Attempts that were refused. */
+  readonly retryCount: number
 }
 
-/** Delayed and re-driven events that are due, oldest id first. */
-export function readDue(names: SqlNames) {
-  const statement = names.statement(
-    'read_due',
-    `select ${pendingEventColumns}, i.blocked_by as "blockedBy"
-     from ${names.prefix}event_production_issue i
+const dueColumns = `${pendingEventColumns}, i.blocked_by as "blockedBy", i.retry_count as "retryCount"`
+
+function fromIssues(names: SqlNames): string {
+  return `from ${names.prefix}event_production_issue i
      cross join lateral (
        select * from ${names.prefix}event_production_data d
        where d.event_id = i.event_id
        limit 1
-     ) d
+     ) d`
+}
+
+/** Delayed and re-driven events that are due, oldest id first; with `eventId` that one alone. */
+export function readDue(names: SqlNames) {
+  const statement = names.statement(
+    'read_due',
+    `select ${dueColumns}
+     ${fromIssues(names)}
      where i.status = 'RETRY' and i.next_retry_at <= clock_timestamp() and i.slot = any($1::smallint[])
+       and i.event_id = coalesce($3::uuid, i.event_id)
      order by d.id
      limit $2`,
   )
@@ -91,8 +101,69 @@ export function readDue(names: SqlNames) {
     on: Queryable,
     slots: readonly number[],
     limit: number,
+    eventId: string | null = null,
   ): Promise<readonly DueEvent[]> =>
-    (await on.query<DueEvent>(statement, [plainArray(slots), limit])).rows
+    (await on.query<DueEvent>(statement, [plainArray(slots), limit, eventId])).rows
+}
+
+/** Due events become batch `batchNo`, before they are sent. */
+export function claimDue(names: SqlNames) {
+  const statement = names.statement(
+    'claim_due',
+    `update ${names.prefix}event_production_issue
+     set batch_no = $1
+     where event_id = any($2::uuid[])`,
+  )
+  return async (on: Queryable, batchNo: bigint, eventIds: readonly string[]): Promise<void> => {
+    await on.query(statement, [batchNo, plainArray(eventIds)])
+  }
+}
+
+export interface ClaimedDue {
+  readonly batchNo: bigint
+  readonly events: readonly DueEvent[]
+}
+
+/** The batch of due events that an earlier leader claimed and did not bring to its end. There is one at most. */
+export function readClaimedDue(names: SqlNames) {
+  const statement = names.statement(
+    'read_claimed_due',
+    `select ${dueColumns}, i.batch_no as "batchNo"
+     ${fromIssues(names)}
+     where i.batch_no is not null and i.slot = any($1::smallint[])
+     order by d.id`,
+  )
+  return async (on: Queryable, slots: readonly number[]): Promise<ClaimedDue | undefined> => {
+    const found = await on.query<DueEvent & { batchNo: bigint }>(statement, [plainArray(slots)])
+    const [first] = found.rows
+    return first && { batchNo: first.batchNo, events: found.rows }
+  }
+}
+
+/** Gives a claim of due events up: they are due as before. */
+export function releaseDue(names: SqlNames) {
+  const statement = names.statement(
+    'release_due',
+    `update ${names.prefix}event_production_issue set batch_no = null where event_id = any($1::uuid[])`,
+  )
+  return async (on: Queryable, eventIds: readonly string[]): Promise<void> => {
+    await on.query(statement, [plainArray(eventIds)])
+  }
+}
+
+/** Parked events of these slots, counted up to `limit`. */
+export function countParked(names: SqlNames) {
+  const statement = names.statement(
+    'count_parked',
+    `select count(*)::int as count
+     from (
+       select from ${names.prefix}event_production_issue
+       where status = 'PARKED' and slot = any($1::smallint[])
+       limit $2
+     ) p`,
+  )
+  return async (on: Queryable, slots: readonly number[], limit: number): Promise<number> =>
+    (await on.query<{ count: number }>(statement, [plainArray(slots), limit])).rows[0]?.count ?? 0
 }
 
 /** Forgets the issues of events that are published now. */

@@ -11,21 +11,31 @@ export interface LaneRow {
   readonly prev: string
   readonly target: string | null
   readonly lastId: bigint
+  readonly midId: bigint
   readonly uptoId: bigint
   readonly batchNo: bigint
+  readonly haltedBy: string | null
+  /** The lane's name towards Kafka, whichever relay leads it. */
+  readonly transactionalId: string
+  /** How often its claim was sent again after its leader had ended in the middle. */
+  readonly resends: number
   /** The stored transaction ids come from another cluster: `rebuild` first. */
   readonly isForeign: boolean
 }
 
 /** Takes a lane whose lease ran out, or that is ours already, under a new epoch. Times are the database's. Undefined: another leads it. */
 export function acquireLane(names: SqlNames) {
+  // `mid_id` means something between the two others alone: a relay of an earlier version leaves it behind.
   const statement = names.statement(
     'acquire_lane',
     `update ${names.prefix}relay_lane
-     set owner = $2, epoch = epoch + 1, lease_until = clock_timestamp() + $3 * interval '1 ms', updated_at = clock_timestamp()
+     set owner = $2, epoch = epoch + 1, lease_until = clock_timestamp() + $3 * interval '1 ms', updated_at = clock_timestamp(),
+       transactional_id = coalesce(transactional_id, $4)
      where lane = $1::smallint and (lease_until < clock_timestamp() or owner = $2)
      returning lane, (select count(*)::int from ${names.prefix}relay_lane) as "laneCount", epoch, state,
        prev::text as prev, target::text as target, last_id as "lastId", upto_id as "uptoId", batch_no as "batchNo",
+       case when mid_id between last_id and upto_id then mid_id else last_id end as "midId", halted_by as "haltedBy",
+       transactional_id as "transactionalId", resends,
        system_identifier <> ${names.prefix}relay_system_identifier()
          or pg_snapshot_xmax(coalesce(target, prev)) > pg_snapshot_xmax(pg_current_snapshot()) as "isForeign"`,
   )
@@ -34,8 +44,26 @@ export function acquireLane(names: SqlNames) {
     lane: number,
     owner: string,
     leaseMs: number,
+    transactionalId: string,
   ): Promise<LaneRow | undefined> =>
-    (await on.query<LaneRow>(statement, [lane, owner, leaseMs])).rows[0]
+    (await on.query<LaneRow>(statement, [lane, owner, leaseMs, transactionalId])).rows[0]
+}
+
+/**
+ * Counts, before it is sent, that a claim is sent again which an earlier leader did not bring to its end: what makes relays crash is
+ * found by it. Flushed. Gives the count; undefined: fenced.
+ */
+export function countResend(names: SqlNames) {
+  const statement = names.statement(
+    'count_resend',
+    `update ${names.prefix}relay_lane
+     set resends = least(resends + 1, 32000)
+     where lane = $1::smallint and epoch = $2
+     returning resends,
+       case when current_setting('synchronous_commit') = 'off' then set_config('synchronous_commit', 'on', true) end`,
+  )
+  return async (on: Queryable, lane: number, epoch: bigint): Promise<number | undefined> =>
+    (await on.query<{ resends: number }>(statement, [lane, epoch])).rows[0]?.resends
 }
 
 /**
@@ -46,7 +74,9 @@ export function renewLane(names: SqlNames) {
   const statement = names.statement(
     'renew_lane',
     `update ${names.prefix}relay_lane
-     set lease_until = clock_timestamp() + $3 * interval '1 ms', attempts = $4, last_error = $5, updated_at = clock_timestamp()
+     set lease_until = clock_timestamp() + $3 * interval '1 ms', attempts = $4, last_error = $5, updated_at = clock_timestamp(),
+       -- Who sees a broker fail is not crashing.
+       resends = case when $4 > 0 then 0 else resends end
      where lane = $1::smallint and epoch = $2
      returning pg_current_snapshot()::text as snapshot,
        case when current_setting('synchronous_commit') = 'off' then set_config('synchronous_commit', 'on', true) end`,

@@ -16,6 +16,8 @@ export interface PendingEvent {
   /** ms since the epoch. */
   readonly occurredAtMs: number
   readonly notBeforeMs: number | null
+  /** Publish attempts it has in all. */
+  readonly maxRetries: number
   readonly sizeBytes: number
   /** Null above `inlinePayloadBytes`: loaded chunk by chunk, so that a page of large events stays small. */
   readonly payload: string | null
@@ -30,6 +32,7 @@ export const pendingEventColumns = `
   d.id, d.event_id as "eventId", d.topic, d.event_key as "eventKey", d.event_type as "eventType", d.service_name as "serviceName",
   d.aggregate_type as "aggregateType", d.aggregate_id as "aggregateId", d.correlation_id as "correlationId", d.traceparent,
   date_part('epoch', d.occurred_at) * 1000 as "occurredAtMs", date_part('epoch', d.not_before) * 1000 as "notBeforeMs",
+  d.max_retries as "maxRetries",
   octet_length(d.payload) as "sizeBytes", case when octet_length(d.payload) <= ${inlinePayloadBytes} then d.payload end as payload`
 
 export interface SetBounds {
