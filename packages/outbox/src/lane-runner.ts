@@ -39,6 +39,10 @@ export class LaneRunner {
     return this.#state !== 'STANDBY'
   }
 
+  get isHalted(): boolean {
+    return this.#state === 'HALTED'
+  }
+
   start(): void {
     this.#running ??= this.#run()
   }

@@ -74,6 +74,8 @@ export interface ProductionLog {
    */
   search(filter?: ProductionFilter): Promise<ProductionPage>
   find(eventId: string): Promise<LoggedEvent | undefined>
+  /** Those of the ids that are in the log, newest first. @param eventIds at most 1,000 */
+  findAll(eventIds: readonly string[]): Promise<readonly LoggedEvent[]>
   /** Per status, service and topic, newest first as far as the bounds allow (2 s). `from` is inclusive, `to` exclusive. */
   counts(range?: { readonly from?: Date; readonly to?: Date }): Promise<ProductionCounts>
   /** The backlog; a few ms. */
@@ -133,6 +135,11 @@ class PostgresProductionLog implements ProductionLog {
   async find(eventId: string): Promise<LoggedEvent | undefined> {
     checkEventIds([eventId])
     return (await this.#sql.readLoggedEvents(this.#database, [eventId]))[0]
+  }
+
+  async findAll(eventIds: readonly string[]): Promise<readonly LoggedEvent[]> {
+    checkEventIds(eventIds)
+    return this.#sql.readLoggedEvents(this.#database, eventIds)
   }
 
   async counts(

@@ -73,6 +73,8 @@ export interface Relay extends AsyncDisposable {
   poke(): void
   /** True while this relay leads every lane. */
   readonly isLeading: boolean
+  /** True while a lane of this relay stands still: a refused event under `halt`, or too many parked ones. `stats().lanes` says why. */
+  readonly isHalted: boolean
   /** Ends after the chunks that are with the broker, and hands the lanes over at once. Idempotent. */
   close(): Promise<void>
 }
@@ -130,6 +132,10 @@ export class LaneRelay implements Relay {
 
   get isLeading(): boolean {
     return this.#runners.length > 0 && this.#runners.every((runner) => runner.isLeading)
+  }
+
+  get isHalted(): boolean {
+    return this.#runners.some((runner) => runner.isHalted)
   }
 
   start(): void {

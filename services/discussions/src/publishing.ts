@@ -1,6 +1,6 @@
 import { discussionEventsTopic } from '@millrace/contracts'
 import { backoffMs, systemClock, type Clock, type Logger, type Meter } from '@millrace/core'
-import { createAdmin, createProducer, type KafkaOptions, type Producer } from '@millrace/kafka'
+import { createAdmin, type KafkaOptions } from '@millrace/kafka'
 import type { Outbox, Relay } from '@millrace/outbox'
 import { serviceName } from './discussions.ts'
 
@@ -23,7 +23,6 @@ export class Publishing implements AsyncDisposable {
   readonly #clock: Clock
   readonly #closing = new AbortController()
   #started: Promise<void> | undefined
-  #producer: Producer | undefined
   #relay: Relay | undefined
 
   constructor(options: PublishingOptions) {
@@ -41,12 +40,16 @@ export class Publishing implements AsyncDisposable {
     return this.#relay?.isLeading ?? false
   }
 
+  /** True while a lane stands still: events wait until somebody mends what is refused. */
+  get isHalted(): boolean {
+    return this.#relay?.isHalted ?? false
+  }
+
   /** Ends after what is with the broker. */
   async close(): Promise<void> {
     this.#closing.abort()
     await this.#started
     await this.#relay?.close()
-    await this.#producer?.close()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -57,9 +60,9 @@ export class Publishing implements AsyncDisposable {
     const { brokers, outbox, leaseMs, logger, meter } = this.#options
     const kafka: KafkaOptions = { brokers, clientId: serviceName, logger, meter }
     if (!(await this.#makeTopic(kafka))) return
-    this.#producer = await createProducer(kafka)
     this.#relay = outbox.createRelay({
-      producer: this.#producer,
+      kafka,
+      transactionalIdPrefix: 'outbox',
       clock: this.#clock,
       ...(leaseMs === undefined ? {} : { leaseMs }),
     })

@@ -68,6 +68,7 @@ export const discussionsService = defineService({
     if (publishing) {
       onClose(() => publishing.close())
       onStart(() => publishing.start(), 'relay')
+      addReadiness('relay', async () => !publishing.isHalted)
     } else {
       logger.warn('Publishing is off; events wait in the database')
     }

@@ -27,6 +27,8 @@ export interface LaneStats {
   readonly owner: string | null
   readonly epoch: number
   readonly state: 'IDLE' | 'PUBLISHING'
+  /** The refused event that the lane stands still for; see `onFailure: 'halt'`. */
+  readonly haltedBy: string | null
   /** Failed attempts in a row to reach the broker. */
   readonly attempts: number
   readonly lastError: string | null
@@ -77,6 +79,7 @@ export function readStats(names: SqlNames) {
        (select sum(published_total)::bigint from lane) as "publishedTotal",
        (select sum(failed_total)::bigint from lane) as "failedTotal",
        (select json_agg(json_build_object('lane', lane, 'epoch', epoch, 'state', state, 'attempts', attempts, 'lastError', last_error,
+          'haltedBy', halted_by,
           'owner', case when lease_until > clock_timestamp() then owner end) order by lane) from lane) as lanes
      from pending p, delayed d`,
   )
