@@ -25,6 +25,7 @@ import { groupFailures } from './sql/group-failures.ts'
 import { prepareFor } from './sql/names.ts'
 import { readBacklog } from './sql/read-backlog.ts'
 import {
+  maxListedPayloadBytes,
   readEvents,
   scanLog,
   type LogPart,
@@ -43,6 +44,9 @@ export function createConsumptionLog(options: ConsumptionLogOptions): Consumptio
   return new PostgresConsumptionLog(options.database, quoteIdentifier(schema))
 }
 
+/** Events looked up by one statement, which gives at most 1,000 rows: room for ten groups each. */
+const foundAtOnce = 100
+
 class PostgresConsumptionLog implements ConsumptionLog {
   readonly #database: Database
   readonly #schema: string
@@ -60,6 +64,16 @@ class PostgresConsumptionLog implements ConsumptionLog {
   async find(eventId: string): Promise<readonly ConsumedEvent[]> {
     const rows = await readEvents(this.#database, this.#schema, idsOf(eventId))
     return rows.map(toEvent)
+  }
+
+  async findAll(eventIds: readonly string[]): Promise<readonly ConsumedEvent[]> {
+    const found: ConsumedEvent[] = []
+    for (let start = 0; start < eventIds.length; start += foundAtOnce) {
+      const ids = eventIds.slice(start, start + foundAtOnce).flatMap(idsOf)
+      const rows = await readEvents(this.#database, this.#schema, ids, maxListedPayloadBytes)
+      found.push(...rows.map(toEvent))
+    }
+    return found
   }
 
   async counts(times: { readonly from: Date; readonly to: Date }): Promise<ConsumptionCounts> {

@@ -175,6 +175,11 @@ export interface ConsumptionLog {
   search(filter: ConsumptionFilter): Promise<ConsumptionPage>
   /** One row per group that has met the event, payloads whole. @throws InboxError `MR_INBOX_BAD_FILTER` for what is no UUID */
   find(eventId: string): Promise<readonly ConsumedEvent[]>
+  /**
+   * The rows of several events at once, in no order; payloads as in `search`.
+   * @throws InboxError `MR_INBOX_BAD_FILTER`
+   */
+  findAll(eventIds: readonly string[]): Promise<readonly ConsumedEvent[]>
   /** @throws InboxError `MR_INBOX_BAD_FILTER`; PostgresError */
   counts(range: { readonly from: Date; readonly to: Date }): Promise<ConsumptionCounts>
   summary(): Promise<ConsumptionSummary>

@@ -196,10 +196,15 @@ suite('search over two services', () => {
     }>('/counts')
     assert.equal(counts.httpStatus, 200)
     const published = counts.production.filter((row) => row.status === 'PUBLISHED')
-    assert.deepEqual(published.map((row) => [row.service, row.count]).toSorted((a, b) => String(a).localeCompare(String(b))), [
-      ['bank', 6],
-      ['shop', 5],
-    ])
+    assert.deepEqual(
+      published
+        .map((row) => [row.service, row.count])
+        .toSorted((a, b) => String(a).localeCompare(String(b))),
+      [
+        ['bank', 6],
+        ['shop', 5],
+      ],
+    )
     assert.ok(counts.consumption.some((row) => row.service === 'shop' && row.status === 'FAILED'))
     const backlog = await tracking.get<{
       services: { service: string; production: { pending: number }; groups: unknown[] }[]

@@ -129,14 +129,15 @@ export async function scanLog(on: Queryable, schema: string, scan: Scan): Promis
   return { rows: found.rows, edge }
 }
 
-/** All rows of these ids, with whole payloads. */
+/** All rows of these ids; payloads larger than `maxPayloadBytes` are left out. */
 export async function readEvents(
   on: Queryable,
   schema: string,
   ids: readonly string[],
+  maxPayloadBytes = 2 ** 31 - 1,
 ): Promise<readonly StoredEvent[]> {
   const found = await on.query<StoredEvent>(
-    `select ${eventColumns(2 ** 31 - 1)}
+    `select ${eventColumns(maxPayloadBytes)}
      from ${schema}.event_consumption_data
      where event_id in (${ids.map((_, index) => `$${index + 1}::uuid`).join(', ')})
      order by consumer_group, event_id desc

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { uuidLowerBound, uuidTimeMs } from '@millrace/core'
 import { nextPage, readOn, type SearchedLog } from '../sources/search-logs.ts'
 import { decodeCursor, encodeCursor, type SearchCursor } from './search-cursor.ts'

@@ -50,7 +50,9 @@ export function registerEvents({ app, logs, contracts }: RouteContext): void {
     },
     async (request) => {
       const { eventId } = request.params
-      const found = isUuid(eventId) ? await logs.find([eventId]) : { events: [], unreachable: [] }
+      const found = isUuid(eventId)
+        ? await logs.findWhole(eventId)
+        : { events: [], unreachable: [] }
       const [event] = found.events
       if (!event) throw notFound(eventId, found.unreachable)
       return {

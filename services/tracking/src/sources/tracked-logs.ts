@@ -90,21 +90,17 @@ export class TrackedLogs {
     return { ...rest, events: found.events, unreachable: asked.unreachable }
   }
 
-  /** Both sides of these events, newest first. */
+  /** Both sides of these events, newest first; large payloads are left out. */
   async find(eventIds: readonly string[]): Promise<FoundEvents> {
     if (eventIds.length === 0) return { events: [], unreachable: [] }
     const { answers, unreachable } = await this.ask(async (logs) => ({
-      productions: await Promise.all(
-        logs.productions.flatMap(({ log }) => eventIds.map((id) => log.find(id))),
-      ),
-      consumptions: await Promise.all(
-        logs.consumptions.flatMap(({ log }) => eventIds.map((id) => log.find(id))),
-      ),
+      productions: await Promise.all(logs.productions.map(({ log }) => log.findAll(eventIds))),
+      consumptions: await Promise.all(logs.consumptions.map(({ log }) => log.findAll(eventIds))),
     }))
     return {
       events: joinLogs(
         answers.flatMap(({ service, value }): Production[] =>
-          value.productions.flatMap((row) => (row ? [{ source: service, row }] : [])),
+          value.productions.flat().map((row) => ({ source: service, row })),
         ),
         answers.flatMap(({ service, value }): Consumption[] =>
           value.consumptions.flat().map((row) => ({ source: service, row })),
@@ -136,6 +132,25 @@ export class TrackedLogs {
       'MR_TRACKING_SERVICE_UNKNOWN',
       `No database of a service "${service.slice(0, 100)}" is tracked; there are ${this.sources.map((each) => each.service).join(', ')}.`,
     )
+  }
+
+  /** One event with its payloads, however large. */
+  async findWhole(eventId: string): Promise<FoundEvents> {
+    const { answers, unreachable } = await this.ask(async (logs) => ({
+      productions: await Promise.all(logs.productions.map(({ log }) => log.find(eventId))),
+      consumptions: await Promise.all(logs.consumptions.map(({ log }) => log.find(eventId))),
+    }))
+    return {
+      events: joinLogs(
+        answers.flatMap(({ service, value }) =>
+          value.productions.flatMap((row) => (row ? [{ source: service, row }] : [])),
+        ),
+        answers.flatMap(({ service, value }) =>
+          value.consumptions.flat().map((row) => ({ source: service, row })),
+        ),
+      ),
+      unreachable,
+    }
   }
 
   /** All events of one correlation, by its id, by one of its events, or by what they tell of. */
