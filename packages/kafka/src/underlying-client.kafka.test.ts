@@ -1,5 +1,5 @@
 /**
- * Why the producer and consumer of @platformatic/kafka 2.12.1 are not used: each fault is shown on theirs, and the same on ours. The part
+ * Why @platformatic/kafka 2.12.1 is not what this package is built on: each fault of its producer and consumer is shown on theirs, and the same on ours. The part
  * that shows theirs failing stays, so that an upgrade which mends it is noticed here. (That theirs checks no CRC: `bench`, suite kafka.)
  */
 import assert from 'node:assert/strict'
