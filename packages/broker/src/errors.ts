@@ -45,3 +45,12 @@ export class BrokerError extends MillraceError<BrokerErrorCode> {
     super(code, brokerErrors[code].retryable, message, details, options)
   }
 }
+
+const storageCodes = new Set(['ENOSPC', 'EDQUOT', 'EIO', 'EROFS', 'EMFILE', 'ENFILE'])
+
+/** Whether the disk, and no request, is at fault. */
+export function isStorageFault(error: unknown): boolean {
+  return error instanceof BrokerError
+    ? error.code === 'MR_BROKER_STORAGE_FAILED'
+    : error instanceof Error && storageCodes.has((error as NodeJS.ErrnoException).code ?? '')
+}

@@ -131,7 +131,10 @@ test('journal: a failed sync reaches every waiter', async () => {
   const { journal, set } = open(disk, 'group', clock)
   set(['a', 1])
   disk.syncError = new Error('EIO')
-  const failed = assert.rejects(journal.durable(), /EIO/)
+  const failed = assert.rejects(journal.durable(), {
+    code: 'MR_BROKER_STORAGE_FAILED',
+    cause: disk.syncError,
+  })
   await clock.advance(limits.groupSyncWindowMs)
   await failed
 })

@@ -37,6 +37,8 @@ export class Journal<R extends JournalRecord> implements Syncable {
   readonly #path: string
   #file: DiskFile
   #sizeBytes = 0
+  /** Up to where it is on the device, or was there when it was opened. */
+  #syncedBytes = 0
   /** Size right after the last rewrite. */
   #rewrittenBytes = 0
   #failure: Error | undefined
@@ -73,8 +75,40 @@ export class Journal<R extends JournalRecord> implements Syncable {
     } catch (error) {
       throw storageError(this.#path, error)
     }
+    if (this.#options.fsync === 'always') this.#syncNow()
     this.#sizeBytes += frame.length
-    if (this.#options.fsync === 'always') this.#file.syncNow()
+    if (this.#options.fsync === 'always') this.#syncedBytes = this.#sizeBytes
+  }
+
+  #syncNow(): void {
+    try {
+      this.#file.syncNow()
+    } catch (error) {
+      this.#failSync(error)
+      throw syncError(this.#path, error)
+    }
+  }
+
+  /**
+   * Nobody knows what is on the device: the journal takes nothing more until it is opened again. What nobody was told of is cut away, since
+   * the kernel may take it for written ever after (fsyncgate), and what follows would stand behind a hole.
+   */
+  #failSync(error: unknown): void {
+    if (this.#failure !== undefined) return
+    this.#failure = syncError(this.#path, error)
+    this.#options.logger.error('the journal failed and takes no more changes until restart', {
+      path: this.#path,
+      error,
+    })
+    if (this.#options.fsync === 'os') return
+    try {
+      this.#file.truncate(this.#syncedBytes)
+    } catch (cause) {
+      this.#options.logger.error('changes whose sync failed could not be cut away', {
+        path: this.#path,
+        error: cause,
+      })
+    }
   }
 
   /** Resolves when everything appended so far may be acknowledged under the fsync mode. */
@@ -84,15 +118,18 @@ export class Journal<R extends JournalRecord> implements Syncable {
 
   async sync(): Promise<void> {
     if (this.#isClosed) return
+    if (this.#failure !== undefined) throw this.#failure
     const file = this.#file
+    const sizeBytes = this.#sizeBytes
     try {
       await file.sync()
     } catch (error) {
       // A rewrite replaced the file meanwhile and has synced its successor.
       if (file !== this.#file) return
-      this.#failure = error as Error
-      throw error
+      this.#failSync(error)
+      throw this.#failure ?? error
     }
+    if (file === this.#file) this.#syncedBytes = Math.max(this.#syncedBytes, sizeBytes)
   }
 
   /** Rewrites the journal as a snapshot of the state when it has grown well beyond that. */
@@ -118,12 +155,13 @@ export class Journal<R extends JournalRecord> implements Syncable {
     this.#file.close()
     this.#file = this.#options.disk.open(this.#path)
     this.#sizeBytes = bytes.length
+    this.#syncedBytes = bytes.length
     this.#rewrittenBytes = bytes.length
   }
 
   async close(): Promise<void> {
     if (this.#isClosed) return
-    await this.sync()
+    if (this.#failure === undefined) await this.sync()
     this.#isClosed = true
     this.#file.close()
   }
@@ -138,6 +176,7 @@ export class Journal<R extends JournalRecord> implements Syncable {
       for (const record of frame.value as R[]) this.#options.replay(record)
     if (at < bytes.length) this.#cut(bytes, at)
     this.#sizeBytes = at
+    this.#syncedBytes = at
     this.#rewrittenBytes = at
   }
 
@@ -147,6 +186,7 @@ export class Journal<R extends JournalRecord> implements Syncable {
     this.#file.syncNow()
     this.#options.disk.syncDirectory(dirname(this.#path))
     this.#sizeBytes = head.length
+    this.#syncedBytes = head.length
   }
 
   #checkHead(head: unknown): void {
@@ -172,6 +212,15 @@ export class Journal<R extends JournalRecord> implements Syncable {
     })
     this.#file.truncate(at)
   }
+}
+
+function syncError(path: string, error: unknown): BrokerError {
+  return new BrokerError(
+    'MR_BROKER_STORAGE_FAILED',
+    `Syncing "${path}" failed; what it was for was not acknowledged, and no change is made until the broker is restarted. Check the disk first.`,
+    { path },
+    { cause: error },
+  )
 }
 
 function storageError(path: string, error: unknown): BrokerError {

@@ -60,7 +60,7 @@ export class BrokerRuntime {
       options.clock === 'virtual' ? new SimulatedClock(systemClock.now()) : undefined
     const given = typeof options.clock === 'object' ? options.clock : systemClock
     this.clock = new BrokerClock(this.#virtualClock ?? given)
-    this.#disk = new FaultDisk(systemDisk, () => this.#dieAsPlanned())
+    this.#disk = new FaultDisk(systemDisk, () => this.#dieAsPlanned(), this.faults)
     this.#control = {
       faults: this.faults,
       requests: this.requests,

@@ -8,6 +8,8 @@ interface FileState {
   durableSize: number
   /** The size that a sync under way will make durable. */
   syncingSize: number
+  /** From here on nothing becomes durable: a sync of it has failed, and the kernel takes its pages for written (fsyncgate) until they are cut away. */
+  brokenFrom: number
   /** Whether the directory entry was synced. */
   isNameDurable: boolean
   /** What stood in durable places before they were overwritten or cut, oldest first. */
@@ -23,6 +25,17 @@ export interface KillPlan {
   /** How much of that write still reaches the disk, if it is a write to a file. */
   readonly tornBytes: number
 }
+
+/** What a sick disk does. Asked only while some fault is set. */
+export interface DiskFaults {
+  readonly isEmpty: boolean
+  /** How many of so many bytes more there is room for. */
+  roomFor(bytes: number): number
+  /** Whether a sync fails now. */
+  failsSync(): boolean
+}
+
+const healthy: DiskFaults = { isEmpty: true, roomFor: (bytes) => bytes, failsSync: () => false }
 
 /** Thrown by every use of the disk after the crash. */
 export class CrashedError extends Error {
@@ -45,6 +58,7 @@ export class FaultDisk implements Disk {
   readonly #states = new Map<string, Map<string, FileState>>()
   readonly #open = new Set<FaultFile>()
   readonly #onKill: (plan: KillPlan) => void
+  readonly #faults: DiskFaults
   #plan: KillPlan | undefined
   #changesLeft = 0
   #isCrashed = false
@@ -53,9 +67,10 @@ export class FaultDisk implements Disk {
   #changes = 0
 
   /** @param onKill called before the change at which the disk dies; the crash itself is up to it */
-  constructor(inner: Disk, onKill: (plan: KillPlan) => void) {
+  constructor(inner: Disk, onKill: (plan: KillPlan) => void, faults = healthy) {
     this.#inner = inner
     this.#onKill = onKill
+    this.#faults = faults
   }
 
   /** Changes so far: writes, truncations, replacements, renames, removals. */
@@ -122,7 +137,7 @@ export class FaultDisk implements Disk {
     const wasThere = this.#inner.list(dirname(path)).includes(basename(path))
     const inner = this.#inner.open(path)
     const state = this.#stateOf(path) ?? this.#track(path, inner.size, wasThere)
-    const file = new FaultFile(this, inner, state)
+    const file = new FaultFile(this, path, inner, state)
     this.#open.add(file)
     return file
   }
@@ -144,6 +159,8 @@ export class FaultDisk implements Disk {
 
   replaceFile(path: string, bytes: Uint8Array, durable: boolean): void {
     this.change()
+    if (this.roomFor(bytes.length) < bytes.length) throw noRoom(path)
+    if (durable && this.failsSync()) throw failedSync(path)
     const before = this.#stateOf(path)
     this.#inner.replaceFile(path, bytes, durable)
     const state = this.#track(path, bytes.length, durable || (before?.isNameDurable ?? false))
@@ -167,6 +184,7 @@ export class FaultDisk implements Disk {
 
   syncDirectory(path: string): void {
     this.check()
+    if (this.failsSync()) throw failedSync(path)
     this.#inner.syncDirectory(path)
     for (const state of this.#states.get(path)?.values() ?? []) state.isNameDurable = true
   }
@@ -193,6 +211,16 @@ export class FaultDisk implements Disk {
   }
 
   /** @internal of the files */
+  roomFor(bytes: number): number {
+    return this.#faults.isEmpty ? bytes : this.#faults.roomFor(bytes)
+  }
+
+  /** @internal of the files */
+  failsSync(): boolean {
+    return !this.#faults.isEmpty && this.#faults.failsSync()
+  }
+
+  /** @internal of the files */
   closed(file: FaultFile): void {
     this.#open.delete(file)
   }
@@ -215,7 +243,15 @@ export class FaultDisk implements Disk {
   }
 
   #track(path: string, size: number, isNameDurable: boolean): FileState {
-    const state = { size, durableSize: size, syncingSize: 0, isNameDurable, undo: [], order: 0 }
+    const state = {
+      size,
+      durableSize: size,
+      syncingSize: 0,
+      brokenFrom: Infinity,
+      isNameDurable,
+      undo: [],
+      order: 0,
+    }
     this.#put(path, state)
     return state
   }
@@ -244,12 +280,15 @@ export class FaultDisk implements Disk {
 
 class FaultFile implements DiskFile {
   readonly #disk: FaultDisk
+  /** Where it was opened, for errors. */
+  readonly #path: string
   readonly #inner: DiskFile
   readonly #state: FileState
   #isClosed = false
 
-  constructor(disk: FaultDisk, inner: DiskFile, state: FileState) {
+  constructor(disk: FaultDisk, path: string, inner: DiskFile, state: FileState) {
     this.#disk = disk
+    this.#path = path
     this.#inner = inner
     this.#state = state
   }
@@ -270,7 +309,12 @@ class FaultFile implements DiskFile {
   write(bytes: Uint8Array, position: number): void {
     this.#check()
     this.#disk.change((torn) => this.#write(bytes.subarray(0, torn), position))
-    this.#write(bytes, position)
+    const growth = Math.max(0, position + bytes.length - this.#state.size)
+    const room = this.#disk.roomFor(growth)
+    if (room >= growth) return this.#write(bytes, position)
+    // As a file system does: what fits is written.
+    this.#write(bytes.subarray(0, bytes.length - growth + room), position)
+    throw noRoom(this.#path)
   }
 
   truncate(size: number): void {
@@ -279,6 +323,7 @@ class FaultFile implements DiskFile {
     this.#keepBefore(size, this.#state.size)
     this.#inner.truncate(size)
     this.#state.size = size
+    if (size <= this.#state.brokenFrom) this.#state.brokenFrom = Infinity
   }
 
   async sync(): Promise<void> {
@@ -286,6 +331,7 @@ class FaultFile implements DiskFile {
     const settle = this.#beginSync()
     await this.#inner.sync()
     this.#check()
+    this.#failIfPlanned()
     settle()
   }
 
@@ -293,6 +339,7 @@ class FaultFile implements DiskFile {
     this.#check()
     const settle = this.#beginSync()
     this.#inner.syncNow()
+    this.#failIfPlanned()
     settle()
   }
 
@@ -333,15 +380,33 @@ class FaultFile implements DiskFile {
     state.undo.push({ order: ++state.order, position: from, bytes })
   }
 
+  #failIfPlanned(): void {
+    if (!this.#disk.failsSync()) return
+    const state = this.#state
+    state.syncingSize = 0
+    state.brokenFrom = Math.min(state.brokenFrom, state.durableSize)
+    throw failedSync(this.#path)
+  }
+
   #beginSync(): () => void {
     const state = this.#state
     const size = state.size
     const order = state.order
     state.syncingSize = Math.max(state.syncingSize, size)
     return () => {
-      state.durableSize = size
+      state.durableSize = Math.min(size, state.brokenFrom)
       state.syncingSize = 0
       state.undo = state.undo.filter((entry) => entry.order > order)
     }
   }
+}
+
+function noRoom(path: string): Error {
+  const text = `ENOSPC: no space left on device, as a fault says, write '${path}'`
+  return Object.assign(new Error(text), { code: 'ENOSPC', path })
+}
+
+function failedSync(path: string): Error {
+  const text = `EIO: i/o error, as a fault says, fdatasync '${path}'`
+  return Object.assign(new Error(text), { code: 'EIO', path })
 }

@@ -72,6 +72,13 @@ export type FaultAction =
       readonly tornBytes?: number
       readonly loseUnsynced?: boolean
     }
+  /**
+   * The disk has room for `freeBytes` (default 0) more: a write that would go beyond is done as far as it fits and fails with ENOSPC. Of the whole
+   * broker, so without `match`; `skip`, `count` and `probability` are of writes that do not fit. Room again: remove it.
+   */
+  | { readonly type: 'diskFull'; readonly freeBytes?: number }
+  /** Syncs fail with EIO, and what they were to make durable never is (fsyncgate). Of the whole broker, so without `match`; counted by syncs. */
+  | { readonly type: 'syncFails' }
   /** ApiVersions tells, and the broker takes, no higher version of the rule's APIs than this; -1 hides them. Lasts until it is removed. */
   | { readonly type: 'versionCap'; readonly maxVersion: number }
 
@@ -139,6 +146,8 @@ const ACTION_FIELDS: Readonly<Record<FaultAction['type'], Readonly<Record<string
       typeof value === 'boolean' ? undefined : 'is not true or false',
     ),
   },
+  diskFull: { freeBytes: OPTIONAL(count) },
+  syncFails: {},
   versionCap: {
     maxVersion: (value) =>
       Number.isInteger(value) && (value as number) >= -1 ? undefined : 'is not -1 or a version',
@@ -164,13 +173,19 @@ export function parseFaultRule(value: unknown): FaultRule {
   const rule = value as FaultRule
   if (rule.action.type === 'versionCap' && rule.match?.api === undefined)
     throw badFault('a versionCap needs match.api')
+  if (rule.match !== undefined && isOfDisk(rule.action))
+    throw badFault(`"${rule.action.type}" is of the whole disk and takes no match`)
   if (rule.match === undefined && !mayStandAlone(rule.action))
     throw badFault(`"${rule.action.type}" needs match; {} fits every request`)
   return rule
 }
 
 function mayStandAlone(action: FaultAction): boolean {
-  return action.type === 'kill' && action.atWrite !== undefined
+  return isOfDisk(action) || (action.type === 'kill' && action.atWrite !== undefined)
+}
+
+function isOfDisk({ type }: FaultAction): boolean {
+  return type === 'diskFull' || type === 'syncFails'
 }
 
 function badFault(text: string): BrokerError {

@@ -9,6 +9,7 @@ import {
   type FaultRule,
   type OneOrMore,
 } from './fault-rule.ts'
+import type { DiskFaults } from './fault-disk.ts'
 import type { RequestFacts } from './request-facts.ts'
 
 /** A rule in force, or one that has had its count. */
@@ -32,6 +33,8 @@ interface ActiveRule {
   matched: number
   hits: number
   readonly held: Set<() => void>
+  /** Bytes that a full disk has taken since the rule was set. */
+  takenBytes: number
 }
 
 /** One fault about to happen to one request. */
@@ -51,7 +54,7 @@ const HOLD_LIMIT_MS = 60_000
  * The faults that are set, and their counts. Owner of all of this: the broker's thread. With no rule set a request costs one property
  * read. Waiting here runs on the machine's clock, never on the broker's: a virtual clock stands still while a test waits for a hit.
  */
-export class Faults {
+export class Faults implements DiskFaults {
   readonly #rules = new Map<number, ActiveRule>()
   #nextId = 1
   /** Called when a rule's hits change. */
@@ -76,6 +79,7 @@ export class Faults {
       matched: 0,
       hits: 0,
       held: new Set(),
+      takenBytes: 0,
     }
     this.#rules.set(active.id, active)
     return statusOf(active)
@@ -138,10 +142,7 @@ export class Faults {
       const { rule } = active
       if (rule.match === undefined || rule.action.type === 'versionCap' || isDone(active)) continue
       if (!fits(rule.match, facts)) continue
-      active.matched++
-      if (active.matched <= (rule.skip ?? 0)) continue
-      if (rule.probability !== undefined && active.random.float() >= rule.probability) continue
-      this.#hit(active)
+      if (!this.#strikes(active)) continue
       const match = rule.match
       fired.push({
         id: active.id,
@@ -152,6 +153,26 @@ export class Faults {
       })
     }
     return fired
+  }
+
+  roomFor(bytes: number): number {
+    let room = bytes
+    for (const active of this.#rules.values()) {
+      const { action } = active.rule
+      if (action.type !== 'diskFull' || isDone(active)) continue
+      const left = Math.max(0, (action.freeBytes ?? 0) - active.takenBytes)
+      if (left < room && this.#strikes(active)) room = left
+      active.takenBytes += Math.min(room, left)
+    }
+    return room
+  }
+
+  failsSync(): boolean {
+    let fails = false
+    for (const active of this.#rules.values())
+      if (active.rule.action.type === 'syncFails' && !isDone(active) && this.#strikes(active))
+        fails = true
+    return fails
   }
 
   /** Counts a hit of a rule that does not wait for requests. */
@@ -200,6 +221,16 @@ export class Faults {
       if (action.type !== 'hold' || action.until === undefined || active.held.size === 0) continue
       if (fits(action.until, facts)) letGo(active)
     }
+  }
+
+  /** Counts what fits the rule. @returns whether the fault happens, which is counted too */
+  #strikes(active: ActiveRule): boolean {
+    const { rule, random } = active
+    active.matched++
+    if (active.matched <= (rule.skip ?? 0)) return false
+    if (rule.probability !== undefined && random.float() >= rule.probability) return false
+    this.#hit(active)
+    return true
   }
 
   #hit(active: ActiveRule): void {

@@ -1,3 +1,5 @@
+import { errorCodes } from '@millrace/protocol'
+
 /**
  * Where each API's request and answer speak of partitions, groups and transactional ids. Faults, leadership and the request journal work on
  * any request through this one table; an API that is not in it has none of these.
@@ -287,6 +289,20 @@ export function refusalOf(
   if (partitions === undefined) return { errorCode }
   return splitPartitions(partitions, request as Row, () => errorCode).refused
 }
+
+/**
+ * What Kafka tells when the disk refuses a change: its coordinators, which keep their state in topics, say that they are not available, and
+ * clients look for them again.
+ */
+export function storageErrorOf(apiKey: number, request: Row): number {
+  if (apiKey === INIT_PRODUCER_ID && request['transactionalId'] === null)
+    return errorCodes.COORDINATOR_LOAD_IN_PROGRESS
+  return shapeOf(apiKey).needsCoordinator === undefined
+    ? errorCodes.KAFKA_STORAGE_ERROR
+    : errorCodes.COORDINATOR_NOT_AVAILABLE
+}
+
+const INIT_PRODUCER_ID = 22
 
 const noDetails: Row = {}
 

@@ -282,7 +282,7 @@ export class PartitionLog {
     try {
       await synced
     } catch (error) {
-      this.#fail(error as Error)
+      this.#failSync(error as Error)
       throw error
     }
     if (this.#failure !== undefined) throw this.#failure
@@ -550,10 +550,33 @@ export class PartitionLog {
     try {
       for (const segment of this.#unsynced) segment.file.syncNow()
     } catch (error) {
-      this.#fail(error as Error)
+      this.#failSync(error as Error)
       throw error
     }
     this.#unsynced.clear()
+  }
+
+  /**
+   * After a failed sync the kernel may take pages for written that never were (fsyncgate). What is written behind them after a restart would
+   * stand behind a hole, so what nobody was told of is cut away. In `os` mode all was told of.
+   */
+  #failSync(error: Error): void {
+    if (this.#failure !== undefined) return
+    this.#fail(error)
+    if (this.#context.fsync === 'os') return
+    const offset = this.#highWatermark
+    try {
+      for (const segment of this.#segments.slice(this.#segmentIndexOf(offset))) {
+        const from = segment.index.positionBefore(offset - segment.baseOffset)
+        const first = segment.findOffset(offset, from)
+        if (first !== undefined) segment.truncate(first.position)
+      }
+    } catch (cause) {
+      this.#context.logger.error('records whose sync failed could not be cut away', {
+        directory: this.directory,
+        error: cause,
+      })
+    }
   }
 
   #fail(error: Error): void {

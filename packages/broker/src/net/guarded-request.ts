@@ -110,6 +110,8 @@ async function passMoment(
       case 'duplicate':
       case 'throttle':
       case 'versionCap':
+      case 'diskFull':
+      case 'syncFails':
         break
       default:
         unreachable(action)

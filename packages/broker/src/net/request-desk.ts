@@ -5,7 +5,8 @@ import type { BrokerState } from '../broker-state.ts'
 import type { ConnectionControl } from '../control/connection-control.ts'
 import { factsOf } from '../control/request-facts.ts'
 import type { OpenEntry } from '../control/request-journal.ts'
-import type { Row } from '../control/request-shapes.ts'
+import { refusalOf, storageErrorOf, type Row } from '../control/request-shapes.ts'
+import { isStorageFault } from '../errors.ts'
 import { handleAuthorized } from '../security/authorization.ts'
 import type { ClientSession } from '../security/client-session.ts'
 import { handleGuarded, type PartitionRefusal } from './guarded-request.ts'
@@ -88,8 +89,26 @@ export class RequestDesk {
     })
   }
 
-  /** @returns the handler's message, or an `Outcome` where faults or leadership had a say */
+  /**
+   * @returns the handler's message, or an `Outcome` where faults or leadership had a say. Where the disk refuses what the request needs, an
+   * error that clients retry
+   */
   async handle(request: Request): Promise<unknown> {
+    try {
+      return await this.#handle(request)
+    } catch (error) {
+      if (!isStorageFault(error)) throw error
+      const { header, served, body } = request
+      this.#options.broker.logger.error('the disk refused a change, and its request', {
+        api: served.api.name,
+        error,
+      })
+      const errorCode = storageErrorOf(served.api.key, body as Row)
+      return refusalOf(served.api.key, body, header.apiVersion, errorCode)
+    }
+  }
+
+  async #handle(request: Request): Promise<unknown> {
     const { broker, control, node, closed } = this.#options
     const { served, body, header } = request
     if (control.faults.isEmpty && broker.cluster.isSingle)
