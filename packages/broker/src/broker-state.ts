@@ -33,6 +33,8 @@ export interface BrokerStateOptions {
   readonly autoCreateTopics?: boolean
   readonly defaultPartitions?: number
   readonly initialRebalanceDelayMs?: number
+  readonly consumerSessionTimeoutMs?: number
+  readonly consumerHeartbeatIntervalMs?: number
   readonly transactionVersion?: 1 | 2
   readonly transactionMarkerDelayMs?: number
   readonly security?: SecurityOptions
@@ -106,6 +108,9 @@ export class BrokerState {
       clock: this.clock,
       logger: this.logger,
       initialRebalanceDelayMs: options.initialRebalanceDelayMs ?? 0,
+      topics: this.topics,
+      consumerSessionTimeoutMs: options.consumerSessionTimeoutMs ?? 45_000,
+      consumerHeartbeatIntervalMs: options.consumerHeartbeatIntervalMs ?? 1_000,
       journal,
     })
     this.cluster = new Cluster({
@@ -220,6 +225,9 @@ export class BrokerState {
       case 'quota':
         return this.security.replay(record)
       case 'group':
+      case 'consumerGroup':
+      case 'consumerMember':
+      case 'consumerMemberDeleted':
       case 'groupDeleted':
       case 'offsets':
       case 'pendingOffsets':

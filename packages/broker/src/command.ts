@@ -22,6 +22,8 @@ logs go to stderr as JSON lines. SIGTERM and SIGINT stop it in order.
   --create TOPIC:COUNT     make sure of a topic with so many partitions; may be repeated
   --default-partitions N   partitions of topics created on demand, default 1
   --no-auto-create         do not create topics on demand
+  --consumer-session MS    session of members of groups of the new protocol (KIP-848), default 45000
+  --consumer-heartbeat MS  how often those heartbeat, default 1000
   --nodes N                virtual nodes, each on a port of its own (PORT, PORT + 1, …), default 1
   --from SNAPSHOT          start from a snapshot when DIRECTORY holds no data yet
   --security FILE          TLS, SASL, users and access rules from a JSON file; see the README
@@ -85,6 +87,8 @@ function readArguments() {
       create: { type: 'string', multiple: true, default: [] },
       'default-partitions': { type: 'string', default: '1' },
       'no-auto-create': { type: 'boolean', default: false },
+      'consumer-session': { type: 'string', default: '45000' },
+      'consumer-heartbeat': { type: 'string', default: '1000' },
       verbose: { type: 'boolean', default: false },
       nodes: { type: 'string', default: '1' },
       from: { type: 'string' },
@@ -127,6 +131,8 @@ function parse(): BrokerOptions | undefined {
     fsync: values.fsync as NonNullable<BrokerOptions['fsync']>,
     defaultPartitions: Number(values['default-partitions']),
     autoCreateTopics: !values['no-auto-create'],
+    consumerSessionTimeoutMs: Number(values['consumer-session']),
+    consumerHeartbeatIntervalMs: Number(values['consumer-heartbeat']),
     topics: values.create.map(parseTopic),
     logger: jsonLogger(values.verbose, {}),
   }

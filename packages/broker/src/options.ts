@@ -42,6 +42,10 @@ export interface BrokerOptions {
   readonly security?: SecurityOptions
   /** How long a group that was empty waits for further members, ms. Default 0; Kafka has 3,000. */
   readonly initialRebalanceDelayMs?: number
+  /** Members of groups of the new protocol (KIP-848) are gone when they are not heard of for so long, ms. Default 45,000, as in Kafka. */
+  readonly consumerSessionTimeoutMs?: number
+  /** How often those members are told to heartbeat, ms; a rebalance takes a few of them. Default 1,000; Kafka has 5,000. */
+  readonly consumerHeartbeatIntervalMs?: number
   /**
    * The version of transactions that clients are switched to [transaction.version]: 2, the default (KIP-890: every end raises the epoch), or 1,
    * as brokers before Apache Kafka 4. Clients that know only version 1 use that in any case.
@@ -95,7 +99,11 @@ export function checkOptions(options: BrokerOptions): void {
     faults.push(
       "a clock of your own needs worker: false, since it cannot cross threads; 'virtual' can",
     )
-  faults.push(...faultsOfControl(options), ...faultsOfTransactions(options))
+  faults.push(
+    ...faultsOfControl(options),
+    ...faultsOfTransactions(options),
+    ...faultsOfConsumerGroups(options),
+  )
   if (faults.length === 0) return
   throw new BrokerError(
     'MR_BROKER_BAD_OPTION',
@@ -113,6 +121,20 @@ function faultsOfTransactions({
     faults.push(`transactionVersion ${String(transactionVersion)} is not 1 or 2`)
   if (!(transactionMarkerDelayMs >= 0))
     faults.push(`transactionMarkerDelayMs ${transactionMarkerDelayMs} is not a number of 0 or more`)
+  return faults
+}
+
+function faultsOfConsumerGroups({
+  consumerSessionTimeoutMs = 45_000,
+  consumerHeartbeatIntervalMs = 1_000,
+}: BrokerOptions): string[] {
+  const faults: string[] = []
+  if (!(consumerHeartbeatIntervalMs >= 10))
+    faults.push(`consumerHeartbeatIntervalMs ${consumerHeartbeatIntervalMs} is not 10 or more`)
+  if (!(consumerSessionTimeoutMs > consumerHeartbeatIntervalMs))
+    faults.push(
+      `consumerSessionTimeoutMs ${consumerSessionTimeoutMs} is not more than the heartbeat interval`,
+    )
   return faults
 }
 

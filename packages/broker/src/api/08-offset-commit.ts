@@ -12,7 +12,8 @@ import { serve, type RequestContext } from './served-api.ts'
 /**
  * OffsetCommit (key 8), versions 2–9. The offsets of one request are stored together or not at all; the answer comes when they survive what
  * the fsync mode promises. The note (`metadata`) is kept up to 4096 bytes. Without generation and member, a group without members may be
- * committed to by anyone (standalone consumers, admin tools).
+ * committed to by anyone (standalone consumers, admin tools). From v9 the generation may be the epoch of a member of a consumer group
+ * (KIP-848): STALE_MEMBER_EPOCH, and GROUP_ID_NOT_FOUND instead of ILLEGAL_GENERATION.
  *
  * Ignored: retention time (until v4), as in Kafka since KIP-211.
  */
@@ -22,7 +23,7 @@ type TopicAnswer = OffsetCommitResponseInput['topics'][number]
 
 async function handle(
   request: OffsetCommitRequest,
-  { broker }: RequestContext,
+  { broker, version }: RequestContext,
 ): Promise<OffsetCommitResponseInput> {
   const { groupId } = request
   const groupError =
@@ -33,6 +34,7 @@ async function handle(
           memberId: request.memberId,
           instanceId: request.groupInstanceId,
           generation: request.generationIdOrMemberEpoch,
+          version,
         })
   const rows: CommittedOffsetRow[] = []
   const topics = request.topics.map(({ name, partitions }) => {

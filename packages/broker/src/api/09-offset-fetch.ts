@@ -11,7 +11,7 @@ import { serve, type RequestContext } from './served-api.ts'
  * (from v2) ask for all that the group has. With `requireStable` (from v7) an offset that an open transaction may still change is
  * UNSTABLE_OFFSET_COMMIT (KIP-447), and the client asks again.
  *
- * Ignored: member id and epoch (v9), which only groups of the new protocol have (KIP-848).
+ * A member of a consumer group may say who it is (from v9, KIP-848): UNKNOWN_MEMBER_ID or STALE_MEMBER_EPOCH where it is not, or not any more.
  */
 export const offsetFetch = serve({ api: offsetFetchApi, versions: [1, 9], handle })
 
@@ -24,11 +24,15 @@ function handle(
 ): OffsetFetchResponseInput {
   if (context.version < 8) return { topics: committedOf(groupId, topics, requireStable, context) }
   return {
-    groups: groups.map((group) => ({
-      groupId: group.groupId,
-      errorCode: errorCodes.NONE,
-      topics: committedOf(group.groupId, group.topics, requireStable, context),
-    })),
+    groups: groups.map(({ groupId: id, memberId, memberEpoch, topics: wanted }) => {
+      const errorCode = context.broker.groups.checkFetch(id, memberId, memberEpoch)
+      const isRefused = errorCode !== errorCodes.NONE
+      return {
+        groupId: id,
+        errorCode,
+        topics: isRefused ? [] : committedOf(id, wanted, requireStable, context),
+      }
+    }),
   }
 }
 

@@ -4,7 +4,8 @@ import { GroupState, groupStateNames } from '../groups/classic/classic-group-sta
 import { serve } from './served-api.ts'
 
 /**
- * DescribeGroups (key 15), versions 0–6. A group that does not exist is Dead; from v6 GROUP_ID_NOT_FOUND (KIP-1043). Subscriptions and
+ * DescribeGroups (key 15), versions 0–6: classic groups. One that does not exist, or is a consumer group (KIP-848), is Dead; from v6
+ * GROUP_ID_NOT_FOUND (KIP-1043). Subscriptions and
  * assignments are shown while the group is stable.
  *
  * Ignored: authorized operations, which are told as "unknown".
@@ -15,7 +16,10 @@ export const describeGroups = serve({
   handle: ({ groups }, { broker, version }) => ({
     groups: groups.map((groupId) => {
       const group = broker.groups.find(groupId)
-      return group === undefined ? missing(groupId, version) : describe(group)
+      if (group === undefined) return missing(groupId, `Group ${groupId} not found.`, version)
+      return group.type === 'classic'
+        ? describe(group)
+        : missing(groupId, `Group ${groupId} is not a classic group.`, version)
     }),
   }),
 })
@@ -41,11 +45,11 @@ function describe(group: ClassicGroup): GroupAnswer {
   }
 }
 
-function missing(groupId: string, version: number): GroupAnswer {
+function missing(groupId: string, text: string, version: number): GroupAnswer {
   const isNamed = version >= 6
   return {
     errorCode: isNamed ? errorCodes.GROUP_ID_NOT_FOUND : errorCodes.NONE,
-    ...(isNamed ? { errorMessage: `Group ${groupId} not found.` } : {}),
+    ...(isNamed ? { errorMessage: text } : {}),
     groupId,
     groupState: groupStateNames[GroupState.DEAD],
     protocolType: '',

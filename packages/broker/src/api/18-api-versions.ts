@@ -6,7 +6,8 @@ import { serve, type ServedApi } from './served-api.ts'
  * 35 and the list filled (KIP-511): Java and platformatic read that and come again lower.
  *
  * The finalized feature `transaction.version` switches clients to transactions v2 (KIP-890); version ranges alone do not. What is supported is
- * told from v4 on: its minimum is 0, which crashes older Java clients (KAFKA-17011).
+ * told from v4 on: its minimum is 0, which crashes older Java clients (KAFKA-17011). `group.version` 1 says that consumer groups of the new
+ * protocol are served (KIP-848).
  */
 export const apiVersions = serve({
   api: apiVersionsApi,
@@ -39,12 +40,23 @@ function listOf(served: Iterable<ServedApi>, errorCode: number): ApiVersionsResp
 
 function featuresOf(version: number, level: number): Partial<ApiVersionsResponseInput> {
   if (version < 3) return {}
-  const name = 'transaction.version'
-  const supported = { supportedFeatures: [{ name, minVersion: 0, maxVersion: 2 }] }
+  const features = [
+    { name: 'group.version', maxVersion: 1, level: 1 },
+    { name: 'transaction.version', maxVersion: 2, level },
+  ]
+  const supportedFeatures = features.map((row) => ({
+    name: row.name,
+    minVersion: 0,
+    maxVersion: row.maxVersion,
+  }))
   return {
-    ...(version >= 4 ? supported : {}),
+    ...(version >= 4 ? { supportedFeatures } : {}),
     finalizedFeaturesEpoch: 0n,
-    finalizedFeatures: [{ name, minVersionLevel: level, maxVersionLevel: level }],
+    finalizedFeatures: features.map((row) => ({
+      name: row.name,
+      minVersionLevel: row.level,
+      maxVersionLevel: row.level,
+    })),
   }
 }
 

@@ -49,7 +49,7 @@ function faultOfRequest(
 ): number {
   if (groupId === '') return errorCodes.INVALID_GROUP_ID
   const { producerEpoch, groupInstanceId: instanceId } = request
-  const member = { groupId, memberId, instanceId, generation: generationId }
+  const member = { groupId, memberId, instanceId, generation: generationId, version }
   const memberFault = broker.groups.checkTransactionCommit(member)
   if (memberFault !== errorCodes.NONE) return memberFault
   const claim = { transactionalId, producerId: Number(request.producerId), producerEpoch }

@@ -41,6 +41,8 @@ import { describeCluster } from './60-describe-cluster.ts'
 import { describeProducers } from './61-describe-producers.ts'
 import { describeTransactions } from './65-describe-transactions.ts'
 import { listTransactions } from './66-list-transactions.ts'
+import { consumerGroupHeartbeat } from './68-consumer-group-heartbeat.ts'
+import { consumerGroupDescribe } from './69-consumer-group-describe.ts'
 import type { ServedApi } from './served-api.ts'
 
 /**
@@ -92,5 +94,7 @@ export const servedApis: ReadonlyMap<number, ServedApi> = new Map(
     describeProducers,
     describeTransactions,
     listTransactions,
+    consumerGroupHeartbeat,
+    consumerGroupDescribe,
   ].map((served) => [served.api.key, served]),
 )

@@ -2,12 +2,17 @@ import { systemClock } from '@millrace/core'
 import type { BrokerState } from '../broker-state.ts'
 import { BrokerError } from '../errors.ts'
 import { GroupState } from '../groups/classic/classic-group-state.ts'
+import type { ConsumerGroupState } from '../groups/consumer/consumer-group-state.ts'
 import { TransactionState } from '../transactions/transaction-state.ts'
 
 /** What `waitFor` can wait for. */
 export type WaitCondition =
   /** The group has this state (default STABLE), and as many members if `members` is given. */
-  | { readonly group: string; readonly state?: GroupState; readonly members?: number }
+  | {
+      readonly group: string
+      readonly state?: GroupState | ConsumerGroupState
+      readonly members?: number
+    }
   /** The group has committed up to the high watermark less `lag` records, on the topic or on every topic it has committed to. */
   | { readonly group: string; readonly lag: number; readonly topic?: string }
   /** The partition's high watermark is `offset` or more. */
@@ -83,7 +88,7 @@ function observeOffset(
 
 function observeGroup(
   { groups }: BrokerState,
-  wanted: { readonly group: string; readonly state?: GroupState; readonly members?: number },
+  wanted: Extract<WaitCondition, { readonly members?: number }>,
 ): Observation {
   const group = groups.find(wanted.group)
   if (group === undefined) return { holds: false, seen: 'no such group' }

@@ -4,7 +4,6 @@ import type { Journal } from '../journal.ts'
 import type { BrokerRecord } from '../broker-records.ts'
 import { limits } from '../limits.ts'
 import { ClassicGroup, type ClassicGroupHost } from './classic/classic-group.ts'
-import { GroupState } from './classic/classic-group-state.ts'
 import {
   failedJoin,
   failedSync,
@@ -13,11 +12,21 @@ import {
   type SyncRequest,
   type SyncResult,
 } from './classic/group-requests.ts'
-import type { CommittedOffset } from './group-offsets.ts'
+import { ConsumerGroup, type ConsumerGroupHost } from './consumer/consumer-group.ts'
+import { JOIN_EPOCH } from './consumer/consumer-member.ts'
+import {
+  faultOfHeartbeat,
+  refusedHeartbeat,
+  type HeartbeatAnswer,
+  type HeartbeatRequest,
+} from './consumer/heartbeat.ts'
+import type { TopicCatalog } from './consumer/subscriptions.ts'
+import type { Committer } from './committer.ts'
+import type { Group } from './group.ts'
+import { GroupOffsets, type CommittedOffset } from './group-offsets.ts'
 import type {
   CommittedOffsetRow,
   GroupJournalRecord,
-  GroupRecord,
   OffsetsDeletedRecord,
 } from './group-records.ts'
 
@@ -26,35 +35,47 @@ export interface CoordinatorOptions {
   readonly logger: Logger
   /** Default 0; Kafka has 3,000. */
   readonly initialRebalanceDelayMs: number
+  readonly topics: TopicCatalog
+  /** Of members of consumer groups (KIP-848). Default 45,000, as in Kafka. */
+  readonly consumerSessionTimeoutMs: number
+  /** How often they are told to heartbeat. Default 1,000; Kafka has 5,000. */
+  readonly consumerHeartbeatIntervalMs: number
   /** Called late, because opening the journal needs the coordinator for its replay. */
   readonly journal: () => Journal<BrokerRecord>
 }
 
-export interface CommitRequest {
+export interface CommitRequest extends Committer {
   readonly groupId: string
-  readonly memberId: string
-  readonly instanceId: string | null
-  readonly generation: number
 }
 
 /** All consumer groups of the broker. Each change that must survive a crash is a journal record; `replay` rebuilds the rest from them. */
 export class GroupCoordinator {
   readonly #options: CoordinatorOptions
-  readonly #groups = new Map<string, ClassicGroup>()
-  readonly #host: ClassicGroupHost
+  readonly #groups = new Map<string, Group>()
+  readonly #classicHost: ClassicGroupHost
+  readonly #consumerHost: ConsumerGroupHost
   #expiryTimer: Timer | undefined
 
   constructor(options: CoordinatorOptions) {
     this.#options = options
-    this.#host = {
-      clock: options.clock,
-      logger: options.logger,
+    const { clock, logger } = options
+    this.#classicHost = {
+      clock,
+      logger,
       initialRebalanceDelayMs: options.initialRebalanceDelayMs,
-      persist: (record) => this.#persist(record),
+      persist: (record) => this.#persist([record]),
+    }
+    this.#consumerHost = {
+      clock,
+      logger,
+      topics: options.topics,
+      sessionTimeoutMs: options.consumerSessionTimeoutMs,
+      heartbeatIntervalMs: options.consumerHeartbeatIntervalMs,
+      persistAll: (records) => this.#persist(records),
     }
   }
 
-  get groups(): Iterable<ClassicGroup> {
+  get groups(): Iterable<Group> {
     return this.#groups.values()
   }
 
@@ -62,7 +83,7 @@ export class GroupCoordinator {
     return this.#groups.size
   }
 
-  find(groupId: string): ClassicGroup | undefined {
+  find(groupId: string): Group | undefined {
     return this.#groups.get(groupId)
   }
 
@@ -92,12 +113,13 @@ export class GroupCoordinator {
     )
     if (subscriptionBytes > limits.memberMetadataBytes)
       return failedJoin(errorCodes.INVALID_REQUEST, memberId)
-    let group = this.#groups.get(groupId)
-    if (group === undefined) {
-      if (memberId !== '') return failedJoin(errorCodes.UNKNOWN_MEMBER_ID, memberId)
-      group = this.#create(groupId)
-      if (group === undefined) return failedJoin(errorCodes.COORDINATOR_NOT_AVAILABLE, memberId)
-    }
+    const found = this.#groups.get(groupId)
+    if (found?.type === 'consumer' && !found.isEmpty)
+      return failedJoin(errorCodes.INCONSISTENT_GROUP_PROTOCOL, memberId)
+    if (found?.type !== 'classic' && memberId !== '')
+      return failedJoin(errorCodes.UNKNOWN_MEMBER_ID, memberId)
+    const group = found?.type === 'classic' ? found : this.#makeClassic(groupId, found)
+    if (group === undefined) return failedJoin(errorCodes.COORDINATOR_NOT_AVAILABLE, memberId)
     if (memberId === '' && group.memberCount >= limits.groupMembers)
       return failedJoin(errorCodes.GROUP_MAX_SIZE_REACHED, memberId)
     return group.join(request, `${request.instanceId ?? request.clientId}-${uuidv7()}`)
@@ -108,7 +130,7 @@ export class GroupCoordinator {
     for (const assignment of request.assignments.values())
       if (assignment.length > limits.memberMetadataBytes)
         return failedSync(errorCodes.INVALID_REQUEST)
-    return this.#groups.get(groupId)?.sync(request) ?? failedSync(errorCodes.UNKNOWN_MEMBER_ID)
+    return this.#classic(groupId)?.sync(request) ?? failedSync(errorCodes.UNKNOWN_MEMBER_ID)
   }
 
   heartbeat(
@@ -118,7 +140,7 @@ export class GroupCoordinator {
     generation: number,
   ): number {
     if (groupId === '') return errorCodes.INVALID_GROUP_ID
-    const group = this.#groups.get(groupId)
+    const group = this.#classic(groupId)
     return group?.heartbeat(memberId, instanceId, generation) ?? errorCodes.UNKNOWN_MEMBER_ID
   }
 
@@ -127,18 +149,50 @@ export class GroupCoordinator {
     return this.#groups.get(groupId)?.leave(memberId, instanceId) ?? errorCodes.UNKNOWN_MEMBER_ID
   }
 
+  /**
+   * The heartbeat of a consumer group, by which its members join, live and leave (KIP-848). A group without members changes its protocol with
+   * the first that comes; one with members does not (Kafka can let members of both into one group).
+   */
+  consumerHeartbeat(request: HeartbeatRequest, version: number): HeartbeatAnswer {
+    const fault = faultOfHeartbeat(request, version)
+    if (fault !== undefined) return fault
+    const { groupId } = request
+    const found = this.#groups.get(groupId)
+    if (found?.type === 'consumer') return found.heartbeat(request)
+    const isFirst = request.memberEpoch === JOIN_EPOCH && found?.isEmpty !== false
+    if (!isFirst)
+      return refusedHeartbeat(
+        errorCodes.GROUP_ID_NOT_FOUND,
+        found === undefined
+          ? `Consumer group ${groupId} not found.`
+          : `Group ${groupId} is not a consumer group.`,
+      )
+    if (found === undefined && this.#isFull)
+      return refusedHeartbeat(errorCodes.COORDINATOR_NOT_AVAILABLE, 'There are too many groups.')
+    const offsets = found?.offsets ?? new GroupOffsets()
+    const group = new ConsumerGroup(groupId, this.#consumerHost, offsets)
+    const answer = group.heartbeat(request)
+    if (answer.errorCode !== errorCodes.NONE) return answer
+    found?.kill()
+    this.#groups.set(groupId, group)
+    return answer
+  }
+
   /** Whether the caller may commit. A group that is not there yet may be committed to by whoever manages its own partitions. */
-  checkCommit({ groupId, memberId, instanceId, generation }: CommitRequest): number {
-    const group = this.#groups.get(groupId)
-    if (group !== undefined) return group.checkCommit(memberId, instanceId, generation)
-    return generation < 0 ? errorCodes.NONE : errorCodes.ILLEGAL_GENERATION
+  checkCommit(request: CommitRequest): number {
+    const group = this.#groups.get(request.groupId)
+    if (group !== undefined) return group.checkCommit(request)
+    if (request.generation < 0) return errorCodes.NONE
+    return request.version >= NOT_FOUND_VERSION
+      ? errorCodes.GROUP_ID_NOT_FOUND
+      : errorCodes.ILLEGAL_GENERATION
   }
 
   /** Stores offsets that `checkCommit` let through; resolves when they may be acknowledged. */
   async commit(groupId: string, offsets: readonly CommittedOffsetRow[]): Promise<void> {
     if (offsets.length === 0) return
     const committedMs = this.#options.clock.now()
-    const group = this.#groups.get(groupId) ?? this.#create(groupId)
+    const group = this.#groups.get(groupId) ?? this.#makeClassic(groupId)
     if (group === undefined) throw new Error(`More than ${limits.groups} groups`)
     const record = { type: 'offsets', groupId, committedMs, offsets } as const
     this.#journal.append([record])
@@ -147,12 +201,18 @@ export class GroupCoordinator {
   }
 
   /** Whether the offsets of a transaction may be committed for the group: not even a rebalance stands against it, only a wrong member. */
-  checkTransactionCommit({ groupId, memberId, instanceId, generation }: CommitRequest): number {
+  checkTransactionCommit(request: CommitRequest): number {
+    const { memberId, instanceId, generation } = request
     const isAnonymous = generation < 0 && memberId === '' && instanceId === null
     if (isAnonymous) return errorCodes.NONE
-    const group = this.#groups.get(groupId)
-    if (group !== undefined) return group.checkTransactionCommit(memberId, instanceId, generation)
+    const group = this.#groups.get(request.groupId)
+    if (group !== undefined) return group.checkTransactionCommit(request)
     return generation < 0 ? errorCodes.NONE : errorCodes.ILLEGAL_GENERATION
+  }
+
+  /** Whether somebody who says who it is may read the group's offsets. @returns Kafka's error code, 0 when it may */
+  checkFetch(groupId: string, memberId: string | null, epoch: number): number {
+    return this.#groups.get(groupId)?.checkFetch(memberId, epoch) ?? errorCodes.NONE
   }
 
   /** Stores offsets that wait for the end of the producer's transaction; resolves when they may be acknowledged. */
@@ -163,7 +223,7 @@ export class GroupCoordinator {
   ): Promise<void> {
     if (offsets.length === 0) return
     const committedMs = this.#options.clock.now()
-    const group = this.#groups.get(groupId) ?? this.#create(groupId)
+    const group = this.#groups.get(groupId) ?? this.#makeClassic(groupId)
     if (group === undefined) throw new Error(`More than ${limits.groups} groups`)
     const record = { type: 'pendingOffsets', groupId, producerId, committedMs, offsets } as const
     this.#journal.append([record])
@@ -191,7 +251,7 @@ export class GroupCoordinator {
     if (groupId === '') return errorCodes.INVALID_GROUP_ID
     const group = this.#groups.get(groupId)
     if (group === undefined) return errorCodes.GROUP_ID_NOT_FOUND
-    if (group.state !== GroupState.EMPTY) return errorCodes.NON_EMPTY_GROUP
+    if (!group.isEmpty) return errorCodes.NON_EMPTY_GROUP
     this.#remove(group)
     await this.#journal.durable()
     return errorCodes.NONE
@@ -220,7 +280,7 @@ export class GroupCoordinator {
   expireOffsets(): void {
     const beforeMs = this.#options.clock.now() - limits.offsetsRetentionMs
     for (const group of this.#groups.values()) {
-      if (group.state !== GroupState.EMPTY) continue
+      if (!group.isEmpty) continue
       // A group that had members keeps its offsets from the time it became empty; a standalone consumer's from each commit.
       const emptySinceMs = group.protocolType === null ? 0 : group.sinceMs
       const expired = [...group.offsets.entries()]
@@ -234,17 +294,27 @@ export class GroupCoordinator {
   replay(record: GroupJournalRecord): void {
     const { groupId } = record
     if (record.type === 'groupDeleted') return void this.#groups.delete(groupId)
-    const group = this.#groups.get(groupId) ?? this.#open(groupId)
-    if (record.type === 'group') group.restore(record)
-    else if (record.type === 'offsets') group.offsets.apply(record)
-    else if (record.type === 'pendingOffsets') group.offsets.applyPending(record)
-    else group.offsets.applyDeletion(record)
+    const known = this.#groups.get(groupId)
+    switch (record.type) {
+      case 'group':
+        return (this.#classic(groupId) ?? this.#openClassic(groupId, known)).restore(record)
+      case 'consumerGroup':
+        return (this.#consumer(groupId) ?? this.#openConsumer(groupId, known)).restore(record)
+      case 'consumerMember':
+      case 'consumerMemberDeleted':
+        return (this.#consumer(groupId) ?? this.#openConsumer(groupId, known)).restoreMember(record)
+      case 'offsets':
+        return (known ?? this.#openClassic(groupId)).offsets.apply(record)
+      case 'pendingOffsets':
+        return (known ?? this.#openClassic(groupId)).offsets.applyPending(record)
+      case 'offsetsDeleted':
+        return (known ?? this.#openClassic(groupId)).offsets.applyDeletion(record)
+    }
   }
 
   *snapshot(): Generator<GroupJournalRecord> {
     for (const group of this.#groups.values()) {
-      // A group in the middle of a rebalance stands as it would after a crash: its members, to be heard of anew.
-      if (group.generation > 0) yield group.toRecord()
+      yield* group.toRecords()
       yield* group.offsets.toRecords(group.id)
     }
   }
@@ -257,37 +327,59 @@ export class GroupCoordinator {
    * A group's membership that cannot be written costs a rebalance after the next crash and nothing else, so a full disk does not stop the
    * group; and half of these writes happen on timers, where nobody could be told.
    */
-  #persist(record: GroupRecord): void {
+  #persist(records: readonly GroupJournalRecord[]): void {
     try {
-      this.#journal.append([record])
+      this.#journal.append(records)
     } catch (error) {
       this.#options.logger.error('the state of a group was not written', {
-        groupId: record.groupId,
+        groupId: records[0]?.groupId,
         error: toError(error),
       })
     }
   }
 
-  #create(groupId: string): ClassicGroup | undefined {
-    return this.#groups.size >= limits.groups ? undefined : this.#open(groupId)
+  get #isFull(): boolean {
+    return this.#groups.size >= limits.groups
   }
 
-  #open(groupId: string): ClassicGroup {
-    const group = new ClassicGroup(groupId, this.#host)
+  #classic(groupId: string): ClassicGroup | undefined {
+    const group = this.#groups.get(groupId)
+    return group?.type === 'classic' ? group : undefined
+  }
+
+  #consumer(groupId: string): ConsumerGroup | undefined {
+    const group = this.#groups.get(groupId)
+    return group?.type === 'consumer' ? group : undefined
+  }
+
+  /** @param before the group of the other protocol that it takes the place of */
+  #makeClassic(groupId: string, before?: Group): ClassicGroup | undefined {
+    return before === undefined && this.#isFull ? undefined : this.#openClassic(groupId, before)
+  }
+
+  #openClassic(groupId: string, before?: Group): ClassicGroup {
+    const offsets = before?.offsets ?? new GroupOffsets()
+    const group = new ClassicGroup(groupId, this.#classicHost, offsets)
+    before?.kill()
     this.#groups.set(groupId, group)
     return group
   }
 
-  #remove(group: ClassicGroup): void {
+  #openConsumer(groupId: string, before?: Group): ConsumerGroup {
+    const offsets = before?.offsets ?? new GroupOffsets()
+    const group = new ConsumerGroup(groupId, this.#consumerHost, offsets)
+    before?.kill()
+    this.#groups.set(groupId, group)
+    return group
+  }
+
+  #remove(group: Group): void {
     this.#journal.append([{ type: 'groupDeleted', groupId: group.id }])
     this.#groups.delete(group.id)
     group.kill()
   }
 
-  #deleteOffsets(
-    group: ClassicGroup | undefined,
-    partitions: OffsetsDeletedRecord['partitions'],
-  ): void {
+  #deleteOffsets(group: Group | undefined, partitions: OffsetsDeletedRecord['partitions']): void {
     if (group === undefined || partitions.length === 0) return
     const record = { type: 'offsetsDeleted', groupId: group.id, partitions } as const
     this.#journal.append([record])
@@ -305,3 +397,6 @@ export class GroupCoordinator {
     })
   }
 }
+
+/** From this version on OffsetCommit says that there is no such group. */
+const NOT_FOUND_VERSION = 9

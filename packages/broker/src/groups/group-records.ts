@@ -26,6 +26,49 @@ export interface GroupRecord {
   readonly sinceMs: number
 }
 
+/** A consumer group (KIP-848): what is common to its members. Turns a classic group of that id into one, offsets kept. */
+export interface ConsumerGroupRecord {
+  readonly type: 'consumerGroup'
+  readonly groupId: string
+  /** Rises with every change that asks for another assignment. */
+  readonly epoch: number
+  /** The epoch that the members' targets were made for. */
+  readonly assignmentEpoch: number
+  /** What the targets were made from: the topics and their partitions, as a hash. */
+  readonly topicsHash: string
+  /** When the group became empty or ceased to be, ms since the epoch. */
+  readonly sinceMs: number
+}
+
+type PartitionRows = readonly (readonly [topicId: string, partitions: readonly number[]])[]
+
+/** A member as it is after a heartbeat that changed it, or when its target changed. */
+export interface ConsumerMemberRecord {
+  readonly type: 'consumerMember'
+  readonly groupId: string
+  readonly id: string
+  readonly instanceId: string | null
+  readonly rackId: string | null
+  readonly clientId: string
+  readonly clientHost: string
+  readonly rebalanceTimeoutMs: number
+  readonly topicNames: readonly string[]
+  readonly topicRegex: string | null
+  readonly assignor: string | null
+  readonly epoch: number
+  readonly previousEpoch: number
+  readonly state: 'STABLE' | 'UNREVOKED_PARTITIONS' | 'UNRELEASED_PARTITIONS'
+  readonly assigned: PartitionRows
+  readonly revoking: PartitionRows
+  readonly target: PartitionRows
+}
+
+export interface ConsumerMemberDeletedRecord {
+  readonly type: 'consumerMemberDeleted'
+  readonly groupId: string
+  readonly id: string
+}
+
 export interface GroupDeletedRecord {
   readonly type: 'groupDeleted'
   readonly groupId: string
@@ -61,8 +104,15 @@ export interface OffsetsDeletedRecord {
   readonly partitions: readonly (readonly [topic: string, partition: number])[]
 }
 
+/** What the journal holds of a consumer group beside its offsets. */
+export type ConsumerGroupJournalRecord =
+  | ConsumerGroupRecord
+  | ConsumerMemberRecord
+  | ConsumerMemberDeletedRecord
+
 export type GroupJournalRecord =
   | GroupRecord
+  | ConsumerGroupJournalRecord
   | GroupDeletedRecord
   | OffsetsRecord
   | PendingOffsetsRecord

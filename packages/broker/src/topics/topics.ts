@@ -41,6 +41,7 @@ export class Topics {
   /** Settings of the broker that stand in where a topic has none. */
   #defaults: ReadonlyMap<string, string> = new Map()
   #partitionCount = 0
+  #version = 0
 
   constructor(options: TopicsOptions) {
     this.#options = options
@@ -49,6 +50,11 @@ export class Topics {
 
   get all(): Iterable<Topic> {
     return this.#byName.values()
+  }
+
+  /** Another one after every change of which topics there are, and of how many partitions. */
+  get version(): number {
+    return this.#version
   }
 
   get partitionCount(): number {
@@ -122,6 +128,7 @@ export class Topics {
     this.#journal.append([topic.toRecord(count)])
     topic.partitions.push(...logs)
     this.#partitionCount += logs.length
+    this.#version++
     await this.#journal.durable()
   }
 
@@ -143,6 +150,7 @@ export class Topics {
     this.#byId.delete(topic.id)
     this.#nameByCollisionKey.delete(collisionKey(topic.name))
     this.#partitionCount -= topic.partitions.length
+    this.#version++
     for (const log of topic.partitions) {
       log.abandon()
       this.#logStarts.delete(log)
@@ -272,6 +280,7 @@ export class Topics {
     this.#byId.set(topic.id, topic)
     this.#nameByCollisionKey.set(collisionKey(topic.name), topic.name)
     this.#partitionCount += topic.partitions.length
+    this.#version++
   }
 
   #openLog(topic: Topic, partition: number, startOffset: number): PartitionLog {

@@ -376,7 +376,7 @@ test('group: journal compaction keeps groups and offsets', async () => {
 test('group: commits are checked against member, generation and state', async () => {
   const bench = new Bench()
   const check = (memberId: string, generation: number, instanceId: string | null = null) =>
-    bench.groups.checkCommit({ groupId, memberId, instanceId, generation })
+    bench.groups.checkCommit({ groupId, memberId, instanceId, generation, version: 8 })
   assert.equal(check('', -1), 0, 'standalone, no such group yet')
   assert.equal(check('x', 3), errorCodes.ILLEGAL_GENERATION)
   const [leader] = await bench.stable(1)

@@ -1,7 +1,8 @@
 import { assert, type Clock, type Logger, type Timer } from '@millrace/core'
 import { errorCodes } from '@millrace/protocol'
-import { GroupOffsets } from '../group-offsets.ts'
+import type { GroupOffsets } from '../group-offsets.ts'
 import type { GroupRecord } from '../group-records.ts'
+import type { Committer } from '../committer.ts'
 import { groupMoves, GroupState } from './classic-group-state.ts'
 import {
   failedJoin,
@@ -32,8 +33,9 @@ export interface ClassicGroupHost {
  * machine of `classic-group-state.ts`.
  */
 export class ClassicGroup {
+  readonly type = 'classic'
   readonly id: string
-  readonly offsets = new GroupOffsets()
+  readonly offsets: GroupOffsets
   readonly #host: ClassicGroupHost
   readonly #memberHost: MemberHost
   #state: GroupState = GroupState.EMPTY
@@ -52,8 +54,9 @@ export class ClassicGroup {
   /** While true the barrier stays open although everybody is there. */
   #isInInitialDelay = false
 
-  constructor(id: string, host: ClassicGroupHost) {
+  constructor(id: string, host: ClassicGroupHost, offsets: GroupOffsets) {
     this.id = id
+    this.offsets = offsets
     this.#host = host
     this.#memberHost = {
       clock: host.clock,
@@ -64,6 +67,10 @@ export class ClassicGroup {
 
   get state(): GroupState {
     return this.#state
+  }
+
+  get isEmpty(): boolean {
+    return this.#state === GroupState.EMPTY
   }
 
   get generation(): number {
@@ -170,7 +177,7 @@ export class ClassicGroup {
   }
 
   /** Whether offsets may be committed (Kafka: ClassicGroup.validateOffsetCommit). @returns Kafka's error code, 0 when they may */
-  checkCommit(memberId: string, instanceId: string | null, generation: number): number {
+  checkCommit({ memberId, instanceId, generation }: Committer): number {
     if (this.#state === GroupState.DEAD) return errorCodes.COORDINATOR_NOT_AVAILABLE
     if (generation < 0 && this.#state === GroupState.EMPTY) return errorCodes.NONE
     if (generation < 0 && memberId === '' && instanceId === null)
@@ -184,11 +191,16 @@ export class ClassicGroup {
   }
 
   /** The same for offsets of a transaction, which a member of the generation may commit in the middle of a rebalance too (KIP-447). */
-  checkTransactionCommit(memberId: string, instanceId: string | null, generation: number): number {
+  checkTransactionCommit({ memberId, instanceId, generation }: Committer): number {
     if (this.#state === GroupState.DEAD) return errorCodes.COORDINATOR_NOT_AVAILABLE
     const fault = this.#members.faultOf(memberId, instanceId)
     if (fault !== undefined) return fault
     return generation === this.#generation ? errorCodes.NONE : errorCodes.ILLEGAL_GENERATION
+  }
+
+  /** Offsets of a classic group are read by whoever asks. */
+  checkFetch(): number {
+    return errorCodes.NONE
   }
 
   /** Ends the group: timers stop, whoever waits is sent to look for the coordinator again. */
@@ -212,6 +224,11 @@ export class ClassicGroup {
       sinceMs: this.#sinceMs,
       members: [...this.#members].map((member) => member.toRecord()),
     }
+  }
+
+  *toRecords(): Generator<GroupRecord> {
+    // A group in the middle of a rebalance stands as it would after a crash: its members, to be heard of anew.
+    if (this.#generation > 0) yield this.toRecord()
   }
 
   /** Takes the state of a record over. Sessions begin with `resume`, when the broker can be reached again. */
