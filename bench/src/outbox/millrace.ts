@@ -1,6 +1,5 @@
 import { uuidv7 } from '@millrace/core'
 import { createEvent, defineEvent } from '@millrace/events'
-import { createProducer, type Producer } from '@millrace/kafka'
 import { createOutbox, type OutboxTransaction, type Relay } from '@millrace/outbox'
 import { openDatabase } from '@millrace/postgres'
 import { Type } from 'typebox'
@@ -50,7 +49,6 @@ const insert: InsertEvents = (first, count) =>
 
 const insertOrder = 'insert into business_order (id, note) values ($1, $2)'
 
-let producer: Producer | undefined
 let relay: Relay | undefined
 
 serveChild({
@@ -74,13 +72,10 @@ serveChild({
           })
         : database.transaction((tx) => tx.query(insertOrder, [uuidv7(), orderData(index).note])),
     ),
-  startRelay: async () => {
-    producer = await createProducer({ brokers, clientId: 'bench-relay' })
-    relay = outbox.createRelay({ producer })
+  startRelay: (delivery: 'exactly-once' | 'at-least-once') => {
+    relay = outbox.createRelay({ kafka: { brokers, clientId: 'bench-relay' }, delivery })
     relay.start()
+    return Promise.resolve()
   },
-  stopRelay: async () => {
-    await relay?.close()
-    await producer?.close()
-  },
+  stopRelay: () => relay?.close() ?? Promise.resolve(),
 })

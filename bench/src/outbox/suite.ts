@@ -108,7 +108,14 @@ async function findSystems(asked: SuiteRun): Promise<readonly System[]> {
   const log = program('production-log')
   const outbox = program('pg-transactional-outbox')
   const systems: System[] = [
-    { name: 'millrace', program: ours, backlogShare: 1, steady: true },
+    { name: 'millrace', program: ours, way: 'exactly-once', backlogShare: 1, steady: true },
+    {
+      name: 'millrace-at-least-once',
+      program: ours,
+      way: 'at-least-once',
+      backlogShare: 1,
+      steady: true,
+    },
     { name: 'update-status', program: log, way: 'batch', backlogShare: 1, steady: true },
     { name: 'naive-tight-loop', program: log, way: 'loop', backlogShare: 0.05, steady: false },
     { name: 'naive-poll-5s', program: log, way: 'poll', backlogShare: 0.005, steady: false },
