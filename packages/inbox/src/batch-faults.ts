@@ -43,3 +43,15 @@ export function cutShort(attempts: number): InboxError {
     { attempts },
   )
 }
+
+export function payloadMissing(event: {
+  readonly id: string
+  readonly groupId: string
+  readonly topic: string
+}): InboxError {
+  return new InboxError(
+    'MR_INBOX_PAYLOAD_MISSING',
+    `Event ${event.id} of group "${event.groupId}" was made due, but its row keeps no payload to handle (payload 'onFailure'). Replay it from topic "${event.topic}" instead.`,
+    { eventId: event.id, groupId: event.groupId, topic: event.topic },
+  )
+}

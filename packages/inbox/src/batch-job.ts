@@ -7,6 +7,8 @@ export interface BatchJob {
   readonly deliveries: readonly Delivery[]
   readonly at: GroupPartition
   readonly generation: number
+  /** Records before this offset may have killed the process that had them last: each is counted before it is handled, and stands alone. */
+  readonly carefulBelow: bigint
   /** `Clock.monotonicMs` when the records reached this process. */
   readonly receivedMs: number
   readonly signal: AbortSignal
@@ -19,7 +21,7 @@ export interface BatchJob {
 export type BatchEnd =
   /** All records are dealt with. */
   | { readonly kind: 'done' }
-  /** The record at `offset` has its next attempt in `inMs`; everything before it is dealt with. */
+  /** The partition waits for `inMs` and goes on at `offset`; everything before it is dealt with. */
   | { readonly kind: 'later'; readonly offset: bigint; readonly inMs: number }
   /** The partition is no longer ours, or we close. `offset` is the first record not dealt with. */
   | { readonly kind: 'stopped'; readonly offset: bigint }

@@ -1,4 +1,4 @@
-import { backoffMs, faults, uuidTimeMs, type Clock, type Logger } from '@millrace/core'
+import { faults, uuidTimeMs, type Clock } from '@millrace/core'
 import { PostgresError, type Database, type Transaction } from '@millrace/postgres'
 import {
   concurrentDuplicate,
@@ -7,39 +7,59 @@ import {
   isConcurrentDuplicate,
   isFenced,
 } from './batch-faults.ts'
-import { labelsOf, placeOf, type BatchEnd, type BatchJob } from './batch-job.ts'
-import type { DeadLetters } from './dead-letters.ts'
+import { labelsOf, type BatchEnd, type BatchJob } from './batch-job.ts'
 import type { Delivery } from './delivery.ts'
-import { decodeFailure, failureOf, type Failure } from './failure.ts'
+import type { FailedEvents } from './failed-events.ts'
+import { decodeFailure, type Failure } from './failure.ts'
+import type { HandlerCall } from './handler-call.ts'
 import type { Counts, Instruments } from './instruments.ts'
+import type { OutageGate } from './outage-gate.ts'
 import type { Patience } from './patience.ts'
-import { sortDeliveries, type NextMove } from './sort-deliveries.ts'
+import { sortDeliveries, type SortedDeliveries, type NextMove } from './sort-deliveries.ts'
+import { blockKeys, parkOnKeys, readBlockedKeys } from './sql/blocked-keys.ts'
 import { findKnown } from './sql/find-known.ts'
 import { advancePosition, claimPosition, type Tally } from './sql/position.ts'
 import { recordFailure, startAttempt } from './sql/record-failure.ts'
 import { recordHandled } from './sql/record-handled.ts'
+import { setAside, type SetAside } from './sql/set-aside.ts'
 import type { InboxStatements } from './statements.ts'
-import type { BatchHandler, HandlerEffects, ReceivedEvent } from './types.ts'
-import { unlessAborted } from './wait-at-most.ts'
+import type { HandlerEffects, ReceivedEvent } from './types.ts'
 
 export interface RunnerOptions {
   readonly database: Database
   readonly statements: InboxStatements
   readonly serviceName: string
   readonly groupId: string
-  readonly handler: BatchHandler
+  readonly call: HandlerCall
   readonly effects: HandlerEffects
   readonly maxAttempts: number
-  readonly retryBackoff: { readonly baseMs: number; readonly maxMs: number }
+  /** Later events of a key wait for an earlier one that waits. */
+  readonly isOrdered: boolean
+  /** A key stays shut behind an event that was given up. */
+  readonly holdsKeys: boolean
+  readonly maxParkedEvents: number
   readonly keepsPayload: boolean
   readonly patience: Patience
+  readonly failures: FailedEvents
+  readonly gate: OutageGate
   readonly onCommitted: (events: readonly ReceivedEvent[]) => void
-  readonly deadLetters: DeadLetters
+  /** Told that an event of the log will be due. */
+  readonly onDue: (inMs: number) => void
   readonly instruments: Instruments
   readonly counts: Counts
-  readonly logger: Logger
   readonly clock: Clock
 }
+
+/** How long a partition waits for parked events to become fewer, ms. */
+const fullWaitMs = 1_000
+/** Keys of a partition that may wait: this share of the events that may. */
+const eventsPerKey = 100
+
+type Settled =
+  | { readonly kind: 'done' }
+  | { readonly kind: 'later'; readonly inMs: number }
+  | { readonly kind: 'stopped' }
+  | { readonly kind: 'split'; readonly segments: readonly (readonly Delivery[])[] }
 
 /** One try at a segment in one transaction, and how far it came. */
 interface Attempt {
@@ -51,7 +71,7 @@ interface Attempt {
 
 /**
  * Takes batches through the database: a segment of a batch is one transaction. A segment that fails is halved until the failing
- * event stands alone; its attempts are counted in the log, and after the last one it is FAILED and copied to the dead letters.
+ * event stands alone; then it is left in the log, to be tried from there, and the partition goes on without the later events of its key.
  * Failures of infrastructure are waited out and held against nobody.
  */
 export class BatchRunner {
@@ -63,21 +83,30 @@ export class BatchRunner {
 
   /** Never throws but for faults of this code; handles one job of a partition at a time. */
   async run(job: BatchJob): Promise<BatchEnd> {
+    const { gate } = this.#options
     // A stack, the earliest segment on top.
     const segments: (readonly Delivery[])[] = [job.deliveries]
     for (let segment = segments.pop(); segment !== undefined; segment = segments.pop()) {
       const [first] = segment
       if (!first) continue
+      const { offset } = first.record
+      const permit = gate.admit()
+      if (permit.kind === 'closed') return { kind: 'later', offset, inMs: permit.inMs }
+      if (permit.kind === 'probe' && segment.length > 1) {
+        segments.push(segment.slice(1))
+        segment = [first]
+      }
       try {
-        const move = await this.#settle(job, segment)
-        if (move.kind === 'later')
-          return { kind: 'later', offset: first.record.offset, inMs: move.inMs }
-        if (move.kind === 'split') segments.push(...move.segments.toReversed())
+        const end = await this.#settle(job, segment)
+        if (end.kind === 'later') return { kind: 'later', offset, inMs: end.inMs }
+        if (end.kind === 'stopped') return { kind: 'stopped', offset }
+        if (end.kind === 'split') segments.push(...end.segments.toReversed())
         else job.onProgress(nextOffsetOf(segment))
       } catch (error) {
-        if (job.signal.aborted || isFenced(error))
-          return { kind: 'stopped', offset: first.record.offset }
+        if (job.signal.aborted || isFenced(error)) return { kind: 'stopped', offset }
         throw error
+      } finally {
+        if (permit.kind === 'probe') gate.endProbe()
       }
     }
     return { kind: 'done' }
@@ -87,8 +116,8 @@ export class BatchRunner {
   async buryUndecodable(job: BatchJob): Promise<void> {
     const unread = job.deliveries.filter((each) => each.kind === 'undecodable')
     if (unread.length === 0) return
-    const { database, statements, groupId } = this.#options
-    const known = await this.#options.patience.persist(job, () =>
+    const { database, statements, groupId, failures, patience } = this.#options
+    const known = await patience.persist(job, () =>
       findKnown(
         database,
         statements.findKnown,
@@ -98,23 +127,15 @@ export class BatchRunner {
     )
     for (const delivery of unread) {
       if (known.has(delivery.logId)) continue
-      const failure = decodeFailure(delivery.reason ?? '')
-      await this.#bury(job, delivery, failure, 1)
+      await failures.bury(job, patience, delivery, decodeFailure(delivery.reason ?? ''), 1)
     }
   }
 
-  async #settle(
-    job: BatchJob,
-    segment: readonly Delivery[],
-  ): Promise<
-    | { readonly kind: 'done' }
-    | { readonly kind: 'later'; readonly inMs: number }
-    | { readonly kind: 'split'; readonly segments: readonly (readonly Delivery[])[] }
-  > {
+  async #settle(job: BatchJob, segment: readonly Delivery[]): Promise<Settled> {
     const [first] = segment
     if (!first) return { kind: 'done' }
     const attempt: Attempt = { segment, isHandling: false, taken: [] }
-    let move: NextMove
+    let move: NextMove | { readonly kind: 'full' }
     try {
       move = await this.#options.patience.persist(
         job,
@@ -132,12 +153,13 @@ export class BatchRunner {
     } catch (error) {
       if (job.signal.aborted || isFenced(error)) throw error
       if (segment.length > 1) return { kind: 'split', segments: halvesOf(segment) }
-      return this.#failed(job, first, failureOf(error))
+      return this.#failed(job, first, error)
     }
     switch (move.kind) {
       case 'done':
-      case 'later':
         return move
+      case 'full':
+        return { kind: 'later', inMs: fullWaitMs }
       case 'isolate':
         return { kind: 'split', segments: isolated(segment, move.index) }
       case 'start':
@@ -145,51 +167,41 @@ export class BatchRunner {
         return { kind: 'split', segments: [segment] }
       case 'exhausted':
         first.attempt = move.attempts
-        return this.#failed(job, first, failureOf(cutShort(move.attempts)))
+        return this.#failed(job, first, cutShort(move.attempts))
     }
   }
 
-  /** The transaction: claim the position, leave out what is known, handle the rest, write the log, move the position. */
-  async #transact(job: BatchJob, attempt: Attempt): Promise<NextMove> {
+  /**
+   * The transaction: claim the position, leave out what is known, park what must wait, handle the rest, write the log, move the position.
+   */
+  async #transact(job: BatchJob, attempt: Attempt): Promise<NextMove | { readonly kind: 'full' }> {
     attempt.isHandling = false
     attempt.taken = []
-    const { database, statements, groupId, effects, maxAttempts, clock } = this.#options
+    const { database, statements, call } = this.#options
     const { segment } = attempt
-    let duplicates = 0
-    let recovered: readonly Delivery[] = []
+    let sorted: SortedDeliveries | undefined
     let handlerMs = 0
     const move = await database
-      .transaction(async (tx): Promise<NextMove> => {
-        const [isOurs, known] = await Promise.all([
-          claimPosition(
-            tx,
-            statements.position,
-            job.at,
-            segment[0]?.record.offset ?? 0n,
-            job.generation,
-          ),
-          findKnown(
-            tx,
-            statements.findKnown,
-            groupId,
-            segment.map((each) => each.logId),
-          ),
-        ])
-        if (!isOurs) throw fenced(job)
-        const sorted = sortDeliveries(segment, known, { effects, maxAttempts })
+      .transaction(async (tx) => {
+        sorted = await this.#sort(tx, job, segment)
+        if (!sorted) return { kind: 'full' } as const
         if (sorted.move.kind !== 'done') return sorted.move
-        duplicates = sorted.duplicates
-        recovered = sorted.recovered
-        attempt.taken = sorted.taken
+        const { taken } = sorted
+        attempt.taken = taken
         attempt.isHandling = true
-        const startMs = clock.monotonicMs()
-        const events = receivedOf(sorted.taken)
-        if (events.length > 0) await this.#options.handler(events, { tx, signal: job.signal })
-        handlerMs = clock.monotonicMs() - startMs
+        const events = receivedOf(taken)
+        if (events.length > 0)
+          handlerMs = await call.run(tx, events, {
+            signal: job.signal,
+            attempt: Math.max(1, taken[0]?.attempt ?? 1),
+            isReplay: false,
+            operationId: null,
+          })
         await faults.at('inbox.consumer.afterHandler')
         job.signal.throwIfAborted()
-        await this.#record(tx, job, sorted.taken, handlerMs)
-        const tally = tallyOf(sorted.taken, sorted.duplicates)
+        await this.#record(tx, job, taken, handlerMs)
+        await this.#setAside(tx, job, sorted.setAside)
+        const tally = tallyOf(taken, sorted.duplicates)
         advancePosition(tx, statements.position, job.at, nextOffsetOf(segment), tally)
         return sorted.move
       })
@@ -198,11 +210,97 @@ export class BatchRunner {
           for (const delivery of attempt.taken) delivery.maybeCommitted = true
         throw error
       })
-    if (move.kind === 'done') {
+    if (move.kind === 'done' && sorted) {
       await faults.at('inbox.consumer.afterCommit')
-      this.#committed(job, [...recovered, ...attempt.taken], duplicates, handlerMs)
+      this.#committed(job, [...sorted.recovered, ...attempt.taken], sorted.duplicates, handlerMs)
+      this.#noteSetAside(job, sorted.setAside)
     }
     return move
+  }
+
+  /** Undefined: so much is parked in this partition that it must wait. */
+  async #sort(
+    tx: Transaction,
+    job: BatchJob,
+    segment: readonly Delivery[],
+  ): Promise<SortedDeliveries | undefined> {
+    const { statements, groupId, effects, maxAttempts, isOrdered, maxParkedEvents } = this.#options
+    const maxKeys = Math.ceil(maxParkedEvents / eventsPerKey)
+    const [isOurs, known, blocked] = await Promise.all([
+      claimPosition(
+        tx,
+        statements.position,
+        job.at,
+        segment[0]?.record.offset ?? 0n,
+        job.generation,
+      ),
+      findKnown(
+        tx,
+        statements.findKnown,
+        groupId,
+        segment.map((each) => each.logId),
+      ),
+      isOrdered ? readBlockedKeys(tx, statements.blockedKeys, job.at, maxKeys + 1) : [],
+    ])
+    if (!isOurs) throw fenced(job)
+    const parkedCount = blocked.reduce((sum, each) => sum + each.parkedCount, 0)
+    if (blocked.length > maxKeys || parkedCount >= maxParkedEvents) return undefined
+    const options = {
+      countsFirst: (delivery: Delivery) =>
+        effects === 'external' || delivery.record.offset < job.carefulBelow,
+      maxAttempts,
+      isOrdered,
+    }
+    const sort = (keys: ReadonlySet<string>): SortedDeliveries =>
+      sortDeliveries(segment, known, { ...options, blocked: keys })
+    const sorted = sort(new Set(blocked.map((each) => each.key)))
+    if (sorted.move.kind !== 'done' || sorted.setAside.length === 0) return sorted
+    const stillBlocked = await this.#block(tx, job, sorted.setAside)
+    return stillBlocked ? sort(stillBlocked) : sorted
+  }
+
+  /**
+   * Blocks the keys of what becomes due, and confirms those that events are parked on.
+   * @returns the keys that are blocked, when some were let go meanwhile: then there is less to park
+   */
+  async #block(
+    tx: Transaction,
+    job: BatchJob,
+    events: readonly SetAside[],
+  ): Promise<ReadonlySet<string> | undefined> {
+    const { statements, isOrdered } = this.#options
+    if (!isOrdered) return undefined
+    const blocking = new Set<string>()
+    const parked = new Map<string, number>()
+    for (const { delivery, status } of events) {
+      const { key } = delivery
+      if (key === null) continue
+      if (status === 'RECEIVED') blocking.add(key)
+      else parked.set(key, (parked.get(key) ?? 0) + 1)
+    }
+    await blockKeys(tx, statements.blockedKeys, job.at, [...blocking])
+    if (parked.size === 0) return undefined
+    const still = await parkOnKeys(tx, statements.blockedKeys, job.at, parked)
+    return still.size < parked.size ? still : undefined
+  }
+
+  async #setAside(tx: Transaction, job: BatchJob, events: readonly SetAside[]): Promise<void> {
+    if (events.length === 0) return
+    const { statements, groupId, serviceName, maxAttempts } = this.#options
+    const { topic, partition } = job.at
+    const receivedAgoMs = this.#receivedAgoMs(job)
+    const rows = { groupId, serviceName, topic, partition, maxAttempts, receivedAgoMs }
+    const written = await setAside(tx, statements.setAside, rows, events)
+    if (written < events.length) throw concurrentDuplicate(job, events.length - written)
+  }
+
+  #noteSetAside(job: BatchJob, events: readonly SetAside[]): void {
+    if (events.length === 0) return
+    const { counts, instruments, onDue } = this.#options
+    const parked = events.filter(({ status }) => status === 'PARKED').length
+    counts.parked += parked
+    instruments.parked.add(parked, labelsOf(job))
+    if (parked < events.length) onDue(0)
   }
 
   async #record(
@@ -243,64 +341,79 @@ export class BatchRunner {
         receivedAgoMs,
         delivery,
         failure: decodeFailure(delivery.reason ?? ''),
+        status: 'FAILED',
         retryInMs: null,
       })
     }
   }
 
-  /** An attempt at a single event failed: plan the next, or give the event up. */
-  async #failed(
-    job: BatchJob,
-    delivery: Delivery,
-    failure: Failure,
-  ): Promise<{ readonly kind: 'done' } | { readonly kind: 'later'; readonly inMs: number }> {
-    const { database, statements, maxAttempts, counts, instruments, logger } = this.#options
+  /** An attempt at a single event failed: it is left in the log, for its next attempt or for good, and the partition goes on. */
+  async #failed(job: BatchJob, delivery: Delivery, thrown: unknown): Promise<Settled> {
+    const { failures, gate, patience, onDue } = this.#options
     delivery.attempt = Math.max(1, delivery.attempt)
-    counts.failedAttempts++
-    instruments.failedAttempts.add(1, labelsOf(job))
-    const row = { ...this.#rowOf(job, delivery), failure }
-    if (delivery.attempt < maxAttempts) {
-      const inMs = backoffMs(delivery.attempt, this.#options.retryBackoff)
-      await this.#options.patience.persist(job, () =>
-        recordFailure(database, statements.failure, { ...row, retryInMs: inMs }),
-      )
-      return { kind: 'later', inMs }
+    const outcome = failures.judge(job, delivery, thrown)
+    switch (outcome.kind) {
+      case 'stop':
+        return { kind: 'stopped' }
+      case 'outage': {
+        const permit = gate.admit()
+        gate.endProbe()
+        return { kind: 'later', inMs: permit.kind === 'closed' ? permit.inMs : 0 }
+      }
+      case 'retry':
+        await this.#leave(job, delivery, outcome.failure, {
+          status: 'RECEIVED',
+          retryInMs: outcome.inMs,
+        })
+        onDue(outcome.inMs)
+        return { kind: 'done' }
+      case 'give-up':
+        await failures.bury(job, patience, delivery, outcome.failure, delivery.attempt)
+        await this.#leave(job, delivery, outcome.failure, { status: 'FAILED', retryInMs: null })
+        failures.noteGivenUp(job, delivery, outcome.failure)
+        return { kind: 'done' }
+      case 'skip':
+        await this.#leave(job, delivery, outcome.failure, { status: 'SKIPPED', retryInMs: null })
+        failures.noteSkipped(job, delivery, outcome.failure)
+        return { kind: 'done' }
     }
-    await this.#bury(job, delivery, failure, delivery.attempt)
-    await this.#options.patience.persist(job, () =>
-      database.transaction(async (tx) => {
-        const { offset } = delivery.record
-        if (!(await claimPosition(tx, statements.position, job.at, offset, job.generation)))
-          throw fenced(job)
-        await recordFailure(tx, statements.failure, { ...row, retryInMs: null })
-        const tally = { ...tallyOf([], 0), failed: 1 }
-        advancePosition(tx, statements.position, job.at, offset + 1n, tally)
-      }),
-    )
-    counts.failed++
-    instruments.failed.add(1, labelsOf(job))
-    logger.error('An event was given up', {
-      ...placeOf(job),
-      offset: delivery.record.offset,
-      eventId: delivery.logId,
-      correlationId: delivery.correlationId,
-      errorClass: failure.errorClass,
-      cause: failure.message,
-      attempts: delivery.attempt,
-    })
-    return { kind: 'done' }
   }
 
-  /** Writes the dead letter, however long the broker is away; not waited for when the job is stopped. */
-  async #bury(
+  /** Writes the failure, blocks the key where it must wait, and moves the position past the event, together. */
+  async #leave(
     job: BatchJob,
     delivery: Delivery,
     failure: Failure,
-    attempts: number,
+    left: {
+      readonly status: 'RECEIVED' | 'FAILED' | 'SKIPPED'
+      readonly retryInMs: number | null
+    },
   ): Promise<void> {
-    const { deadLetters } = this.#options
-    await this.#options.patience.persist(job, () =>
-      unlessAborted(job.signal, deadLetters.write(delivery, failure, attempts)),
+    const { database, statements, patience, isOrdered, holdsKeys } = this.#options
+    const { status } = left
+    const { offset } = delivery.record
+    const isHeld = status === 'FAILED' && holdsKeys
+    const tally = {
+      ...tallyOf([], 0),
+      failed: status === 'FAILED' ? 1 : 0,
+      skipped: status === 'SKIPPED' ? 1 : 0,
+    }
+    const row = { ...this.#rowOf(job, delivery), failure, ...left }
+    await patience.persist(job, () =>
+      database.transaction(async (tx) => {
+        if (!(await claimPosition(tx, statements.position, job.at, offset, job.generation)))
+          throw fenced(job)
+        if (isOrdered && delivery.key !== null && (status === 'RECEIVED' || isHeld))
+          await blockKeys(
+            tx,
+            statements.blockedKeys,
+            job.at,
+            [delivery.key],
+            isHeld ? delivery.logId : null,
+          )
+        await recordFailure(tx, statements.failure, row)
+        advancePosition(tx, statements.position, job.at, offset + 1n, tally)
+      }),
     )
   }
 
@@ -318,7 +431,7 @@ export class BatchRunner {
     duplicates: number,
     handlerMs: number,
   ): void {
-    const { counts, instruments, onCommitted, clock, logger } = this.#options
+    const { counts, instruments, gate, onCommitted, clock } = this.#options
     const labels = labelsOf(job)
     const { processed, skipped, failed } = tallyOf(taken, duplicates)
     counts.processed += processed
@@ -331,15 +444,12 @@ export class BatchRunner {
     const events = receivedOf(taken)
     const [oldest] = events
     if (!oldest) return
+    gate.noteHandled(events.map(({ event, key }) => key ?? event.eventId))
     instruments.processed.add(processed, labels)
     instruments.handlerSeconds.observe(handlerMs / 1_000, labels)
     const ageMs = Math.max(0, clock.now() - uuidTimeMs(oldest.event.eventId))
     instruments.ageSeconds.observe(ageMs / 1_000, labels)
-    try {
-      onCommitted(events)
-    } catch (error) {
-      logger.error('onCommitted threw; the events are committed all the same', { error })
-    }
+    onCommitted(events)
   }
 
   #rowOf(

@@ -5,11 +5,15 @@ import type { BatchEnd, BatchJob } from './batch-job.ts'
 import type { BatchRunner } from './batch-runner.ts'
 import type { DeadLetters } from './dead-letters.ts'
 import { deliveryOf } from './delivery.ts'
+import type { DueWorker } from './due-worker.ts'
+import type { Failure } from './failure.ts'
 import type { Counts } from './instruments.ts'
 import type { LagMonitor } from './lag-monitor.ts'
 import { keyOf, OffsetCommitter } from './offset-committer.ts'
+import type { OutageGate } from './outage-gate.ts'
 import type { LogPartitions } from './partitions.ts'
 import type { Patience } from './patience.ts'
+import type { PartitionLedger } from './partition-ledger.ts'
 import { waitAtMost } from './wait-at-most.ts'
 import type {
   ConsumeOptions,
@@ -28,7 +32,10 @@ export interface InboxConsumerOptions {
   readonly groupId: string
   readonly contracts: ContractRegistry
   readonly partitions: LogPartitions
+  readonly ledger: PartitionLedger
   readonly runner: BatchRunner
+  readonly due: DueWorker
+  readonly gate: OutageGate
   readonly patience: Patience
   readonly counts: Counts
   readonly deadLetters: DeadLetters
@@ -52,7 +59,7 @@ const abandonMs = 5_000
 interface Session {
   readonly consumer: GroupConsumer
   readonly committer: OffsetCommitter
-  /** Partitions that wait for the next attempt at their head. */
+  /** Partitions that wait for something. */
   readonly paused: Map<string, { readonly at: TopicPartition; readonly timer: Timer }>
   /** Where partitions with lag stood at the last look, with nothing under way. */
   readonly idleAt: Map<string, bigint>
@@ -85,6 +92,7 @@ export class KafkaInboxConsumer implements InboxConsumer {
   /** By partition. */
   readonly #inFlight = new Map<string, InFlight>()
   #closed: Promise<void> | undefined
+  #stoppedBy: Failure | undefined
 
   constructor(options: InboxConsumerOptions) {
     this.#options = options
@@ -93,6 +101,7 @@ export class KafkaInboxConsumer implements InboxConsumer {
   start(): void {
     if (this.#closing.signal.aborted) return
     this.#running ??= this.#run()
+    this.#options.due.start()
     this.#options.lag.start()
   }
 
@@ -103,6 +112,13 @@ export class KafkaInboxConsumer implements InboxConsumer {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
+  }
+
+  /** @internal Told by a policy: leaves the group, and handles nothing any more. `stats` goes on telling why. */
+  stop(failure: Failure): void {
+    this.#stoppedBy ??= failure
+    // Not awaited: what asks for it is a batch under way, which has to end first.
+    void this.close()
   }
 
   /** @internal Told by the runner. */
@@ -136,10 +152,15 @@ export class KafkaInboxConsumer implements InboxConsumer {
   }
 
   stats(): InboxConsumerStats {
-    const { counts, lag } = this.#options
+    const { counts, gate, lag } = this.#options
+    const stoppedBy = this.#stoppedBy
     return {
       state: this.#state(),
       ...counts,
+      outage: gate.outage,
+      stoppedBy: stoppedBy
+        ? { errorClass: stoppedBy.errorClass, message: stoppedBy.message }
+        : null,
       lagRecords: lag.lagRecords,
       lagAgeMs: lag.lagAgeMs,
       partitions: lag.partitions,
@@ -149,16 +170,23 @@ export class KafkaInboxConsumer implements InboxConsumer {
   }
 
   #state(): InboxConsumerStats['state'] {
+    if (this.#stoppedBy) return 'stopped'
     if (this.#closing.signal.aborted) return 'closed'
     if (!this.#running) return 'idle'
+    if (this.#options.gate.outage) return 'outage'
     if (!this.#session?.hasJoined) return 'connecting'
     return this.#inFlight.values().some(({ isWaiting }) => isWaiting) ? 'waiting' : 'running'
   }
 
   async #close(): Promise<void> {
     this.#closing.abort()
-    const drained = await Promise.all(this.#inFlight.values().map((each) => this.#drain(each)))
+    const { due, ledger } = this.#options
+    const [drained] = await Promise.all([
+      Promise.all(this.#inFlight.values().map((each) => this.#drain(each))),
+      due.close(),
+    ])
     if (this.#session) await this.#commitLast(this.#session)
+    if (drained.every(Boolean)) await ledger.leaveAll()
     await this.#session?.consumer.close()
     if (drained.every(Boolean)) await this.#running
     await this.#options.lag.close()
@@ -256,7 +284,7 @@ export class KafkaInboxConsumer implements InboxConsumer {
   }
 
   async #runBatch(session: Session, batch: InboxBatch, signal: AbortSignal): Promise<BatchEnd> {
-    const { contracts, partitions, patience, runner, groupId, clock } = this.#options
+    const { contracts, partitions, patience, ledger, runner, groupId, clock } = this.#options
     const { topic, partition } = batch
     const start = batch.records[0]?.offset ?? 0n
     let progress = start
@@ -264,6 +292,7 @@ export class KafkaInboxConsumer implements InboxConsumer {
       deliveries: [],
       at: { groupId, topic, partition },
       generation: batch.generationId,
+      carefulBelow: 0n,
       receivedMs: clock.monotonicMs(),
       signal,
       confirmOwnership: () =>
@@ -277,7 +306,8 @@ export class KafkaInboxConsumer implements InboxConsumer {
       await patience.persist(frame, () => partitions.load())
       const context = { contracts, receivedAt: clock.now(), hasDay: partitions.hasDay }
       const deliveries = batch.records.map((record) => deliveryOf(record, context))
-      const job = { ...frame, deliveries }
+      const carefulBelow = await patience.persist(frame, () => ledger.open(frame, start))
+      const job = { ...frame, deliveries, carefulBelow }
       await runner.buryUndecodable(job)
       const end = await runner.run(job)
       // Markers and aborted records behind the last one are dealt with too, or the lag of a transactional topic would never be 0.
@@ -317,8 +347,9 @@ export class KafkaInboxConsumer implements InboxConsumer {
       session.paused.delete(key)
     }
     const leaving = [...this.#inFlight].filter(([key]) => session.leaving.has(key))
-    await Promise.all(leaving.map(([, inFlight]) => this.#drain(inFlight)))
+    const drained = await Promise.all(leaving.map(([, inFlight]) => this.#drain(inFlight)))
     await this.#commitLast(session)
+    if (drained.every(Boolean)) await this.#options.ledger.leave(partitions)
     session.committer.drop(partitions)
   }
 

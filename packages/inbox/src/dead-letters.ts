@@ -17,6 +17,8 @@ export interface DeadLetterOptions {
   readonly kafka: KafkaOptions
   readonly client: KafkaClient
   readonly groupId: string
+  /** Null: no copy. Default {@link deadLetterTopicFor}. */
+  readonly topicFor: ((topic: string) => string | null) | undefined
   readonly logger: Logger
   readonly clock: Clock
 }
@@ -42,7 +44,8 @@ export class DeadLetters {
 
   /** @throws KafkaError retryable while the broker is away. A copy the broker will never take is logged and left out. */
   async write(delivery: Delivery, failure: Failure, attempts: number): Promise<void> {
-    const topic = deadLetterTopicFor(delivery.record.topic)
+    const topic = (this.#options.topicFor ?? deadLetterTopicFor)(delivery.record.topic)
+    if (topic === null) return
     await this.#ensureTopic(delivery.record.topic, topic)
     const producer = await this.#open()
     try {

@@ -12,6 +12,24 @@ export const inboxErrors = {
   MR_INBOX_CONCURRENT_DUPLICATE: { retryable: true },
   /** The process ended, or lost the partition, during the last attempt that was allowed. */
   MR_INBOX_ATTEMPT_CUT_SHORT: { retryable: false },
+  /** The handler took longer than `handlerTimeoutMs`; its transaction was rolled back. */
+  MR_INBOX_HANDLER_TIMEOUT: { retryable: true },
+  /** A row that is to be handled from the log keeps no payload. */
+  MR_INBOX_PAYLOAD_MISSING: { retryable: false },
+  /** What is asked of an operation is not usable; nothing was planned or changed. */
+  MR_INBOX_BAD_OPERATION: { retryable: false },
+  /** No operation has this id. */
+  MR_INBOX_OPERATION_UNKNOWN: { retryable: false },
+  /** The operation is in a state in which this cannot be done. */
+  MR_INBOX_OPERATION_STATE: { retryable: false },
+  /** The plan was not confirmed in time; nothing was changed. */
+  MR_INBOX_PLAN_EXPIRED: { retryable: false },
+  /** There is more to touch than the plan said; nothing was changed. */
+  MR_INBOX_PLAN_STALE: { retryable: false },
+  /** The plan says why nothing can be done; nothing was changed. */
+  MR_INBOX_PLAN_REFUSED: { retryable: false },
+  /** Somebody else edited the event after this edit was planned; nothing was changed. */
+  MR_INBOX_ALREADY_EDITED: { retryable: false },
 } as const
 
 export class InboxError extends MillraceError<keyof typeof inboxErrors> {

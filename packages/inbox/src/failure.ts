@@ -16,7 +16,7 @@ export interface Failure {
 
 export function failureOf(thrown: unknown): Failure {
   const error = toError(thrown)
-  const errorClass = storableText(error instanceof MillraceError ? error.code : error.name, 200)
+  const errorClass = classOf(error)
   const stack = stackOf(error)
   return {
     errorClass,
@@ -24,6 +24,11 @@ export function failureOf(thrown: unknown): Failure {
     stack: storableText(stack, maxStackLength),
     fingerprint: fingerprintOf(errorClass, stack),
   }
+}
+
+/** The name a failure is counted and looked up by: the code of our errors, the name of others. */
+export function classOf(error: Error): string {
+  return storableText(error instanceof MillraceError ? error.code : error.name, 200)
 }
 
 /** The failure of a record that cannot be read as an event. */

@@ -1,14 +1,8 @@
-import { isUuid, noopMeter, silentLogger, systemClock } from '@millrace/core'
+import { isUuid } from '@millrace/core'
 import { migrate } from '@millrace/postgres'
-import { BatchRunner } from './batch-runner.ts'
-import { KafkaInboxConsumer } from './consumer.ts'
-import { DeadLetters } from './dead-letters.ts'
-import { InboxError } from './errors.ts'
-import { instrumentsOf, newCounts } from './instruments.ts'
-import { millraceKafka } from './kafka-client.ts'
-import { LagMonitor } from './lag-monitor.ts'
+import { buildConsumer } from './build-consumer.ts'
+import { inBounds } from './consume-bounds.ts'
 import { undatedIdOf } from './log-id.ts'
-import { Patience } from './patience.ts'
 import { LogPartitions } from './partitions.ts'
 import { listEvents, listEventsStatement, type ListFilter } from './sql/list-events.ts'
 import { readTotals } from './sql/position.ts'
@@ -68,73 +62,7 @@ class PostgresInbox implements Inbox {
   }
 
   consume(consume: ConsumeOptions): InboxConsumer {
-    checkBounds(consume)
-    const { database, serviceName, groupId, contracts, payload } = this.#options
-    const clock = this.#options.clock ?? systemClock
-    const logger = (this.#options.logger ?? silentLogger).child({ groupId })
-    const client = consume.client ?? millraceKafka
-    const instruments = instrumentsOf(this.#options.meter ?? noopMeter)
-    const counts = newCounts()
-    const deadLetters = new DeadLetters({ kafka: consume.kafka, client, groupId, logger, clock })
-    const partitions = this.#partitions
-    const patience = new Patience({
-      database,
-      position: this.#statements.position,
-      partitions,
-      isTransient: consume.isTransient ?? (() => false),
-      onWaiting: (job, isWaiting) => consumer.setWaiting(job, isWaiting),
-      instruments,
-      counts,
-      logger,
-      clock,
-    })
-    const runner = new BatchRunner({
-      database,
-      statements: this.#statements,
-      serviceName,
-      groupId,
-      handler: consume.handler,
-      effects: consume.effects ?? 'none',
-      maxAttempts: consume.maxAttempts ?? 3,
-      retryBackoff: consume.retryBackoff ?? { baseMs: 200, maxMs: 30_000 },
-      keepsPayload: payload !== 'onFailure',
-      patience,
-      onCommitted: consume.onCommitted ?? (() => {}),
-      deadLetters,
-      instruments,
-      counts,
-      logger,
-      clock,
-    })
-    const lag = new LagMonitor({
-      kafka: consume.kafka,
-      client,
-      groupId,
-      topics: consume.topics,
-      intervalMs: consume.lagIntervalMs ?? 3_000,
-      gauge: instruments.lag,
-      onMeasured: (lags) => consumer.commitIdle(lags),
-      logger,
-      clock,
-    })
-    const consumer = new KafkaInboxConsumer({
-      consume,
-      client,
-      groupId,
-      contracts,
-      partitions,
-      runner,
-      patience,
-      counts,
-      deadLetters,
-      lag,
-      maxBatchRecords: consume.maxBatchRecords ?? 500,
-      maxConcurrentPartitions: consume.maxConcurrentPartitions ?? defaultConcurrentPartitions,
-      drainTimeoutMs: consume.drainTimeoutMs ?? 5_000,
-      logger,
-      clock,
-    })
-    return consumer
+    return buildConsumer(this.#options, this.#statements, this.#partitions, consume)
   }
 
   async findEvent(eventId: string): Promise<ConsumptionLogRow | undefined> {
@@ -165,29 +93,4 @@ class PostgresInbox implements Inbox {
       filter,
     )
   }
-}
-
-const defaultConcurrentPartitions = 4
-
-function checkBounds(consume: ConsumeOptions): void {
-  inBounds('topics.length', consume.topics.length, 1, 1_000)
-  inBounds('maxBatchRecords', consume.maxBatchRecords ?? 500, 1, 5_000)
-  inBounds(
-    'maxConcurrentPartitions',
-    consume.maxConcurrentPartitions ?? defaultConcurrentPartitions,
-    1,
-    100,
-  )
-  inBounds('maxAttempts', consume.maxAttempts ?? 3, 1, 100)
-  inBounds('drainTimeoutMs', consume.drainTimeoutMs ?? 5_000, 0, 3_600_000)
-  inBounds('lagIntervalMs', consume.lagIntervalMs ?? 3_000, 10, 3_600_000)
-}
-
-function inBounds(option: string, value: number, lowest: number, highest: number): number {
-  if (Number.isInteger(value) && value >= lowest && value <= highest) return value
-  throw new InboxError(
-    'MR_INBOX_BAD_OPTION',
-    `${option} is ${value}; it must be an integer from ${lowest} to ${highest}. Nothing was started.`,
-    { option, value, lowest, highest },
-  )
 }

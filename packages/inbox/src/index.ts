@@ -21,6 +21,8 @@ export type {
   ConsumeOptions,
   ConsumptionLogRow,
   ConsumptionStatus,
+  FailureContext,
+  FailurePolicy,
   GroupTotals,
   HandlerContext,
   HandlerEffects,
@@ -31,5 +33,7 @@ export type {
   InboxOptions,
   KafkaClient,
   ListEventsOptions,
+  OutageDetection,
+  OutageState,
   ReceivedEvent,
 } from './types.ts'

@@ -6,10 +6,12 @@ export interface Instruments {
   readonly duplicates: Counter
   readonly skipped: Counter
   readonly failed: Counter
+  readonly parked: Counter
   readonly failedAttempts: Counter
   readonly transientRetries: Counter
   readonly handlerSeconds: Histogram
   readonly lag: Gauge
+  readonly outage: Gauge
   readonly ageSeconds: Histogram
 }
 
@@ -30,6 +32,7 @@ export function instrumentsOf(meter: Meter): Instruments {
       'failed',
       'Events given up: FAILED in the log, copied to the dead letter topic.',
     ),
+    parked: counter('parked', 'Events parked behind an earlier one of their key.'),
     failedAttempts: counter('failed_attempts', 'Attempts at single events that failed.'),
     transientRetries: counter(
       'transient_retries',
@@ -52,6 +55,11 @@ export function instrumentsOf(meter: Meter): Instruments {
       help: 'Records the group is behind on the topic, all partitions together.',
       labelNames,
     }),
+    outage: meter.gauge({
+      name: 'mr_inbox_outage',
+      help: '1 while most keys fail alike and the consumer only tries one event from time to time.',
+      labelNames: ['group'],
+    }),
   }
 }
 
@@ -61,6 +69,7 @@ export interface Counts {
   duplicatesSkipped: number
   skipped: number
   failed: number
+  parked: number
   failedAttempts: number
   transientRetries: number
 }
@@ -71,6 +80,7 @@ export function newCounts(): Counts {
     duplicatesSkipped: 0,
     skipped: 0,
     failed: 0,
+    parked: 0,
     failedAttempts: 0,
     transientRetries: 0,
   }

@@ -1,6 +1,6 @@
 import type { Delivery } from './delivery.ts'
 import type { KnownRow } from './sql/find-known.ts'
-import type { HandlerEffects } from './types.ts'
+import type { SetAside } from './sql/set-aside.ts'
 
 /** What to do with a segment, once the log has been asked. */
 export type NextMove =
@@ -10,8 +10,6 @@ export type NextMove =
   | { readonly kind: 'isolate'; readonly index: number }
   /** The only delivery's attempt must be counted in the log before it is made. */
   | { readonly kind: 'start'; readonly attempt: number }
-  /** The only delivery's next attempt is not due yet. */
-  | { readonly kind: 'later'; readonly inMs: number }
   /** The only delivery's last attempt began and never ended. */
   | { readonly kind: 'exhausted'; readonly attempts: number }
 
@@ -19,34 +17,60 @@ export interface SortedDeliveries {
   readonly move: NextMove
   /** To be handled and recorded now, in order. */
   readonly taken: readonly Delivery[]
+  /** To be written down and taken from the log later, in order. */
+  readonly setAside: readonly SetAside[]
   /** Committed by an earlier try whose answer was lost. */
   readonly recovered: readonly Delivery[]
   readonly duplicates: number
 }
 
+export interface SortOptions {
+  /** Its attempts are counted in the log before they are made. */
+  readonly countsFirst: (delivery: Delivery) => boolean
+  readonly maxAttempts: number
+  /** A waiting event holds back the later ones of its key. */
+  readonly isOrdered: boolean
+  /** Keys of the partition an event of which waits. */
+  readonly blocked: ReadonlySet<string>
+}
+
 /**
- * Parts what the group has dealt with from what it has not. An event that has failed before is handled alone, so that its failure
- * costs nobody else, and only after its attempt was counted.
+ * Parts what the group has dealt with from what it has not, and what must wait from what can be handled. Events that wait, or failed
+ * before, are taken from the log and never in a batch; the only ones that stand alone here are those whose attempt must be counted first.
  */
 export function sortDeliveries(
   segment: readonly Delivery[],
   known: ReadonlyMap<string, KnownRow>,
-  options: { readonly effects: HandlerEffects; readonly maxAttempts: number },
+  options: SortOptions,
 ): SortedDeliveries {
   const seen = new Set<string>()
   const taken: Delivery[] = []
+  const setAside: SetAside[] = []
   const recovered: Delivery[] = []
+  /** Keys that were blocked by an event of this very segment. */
+  const newlyBlocked = new Set<string>()
   let duplicates = 0
   for (const [index, delivery] of segment.entries()) {
-    const row = known.get(delivery.logId)
-    if (seen.has(delivery.logId)) {
+    const { logId, key } = delivery
+    const row = known.get(logId)
+    if (seen.has(logId)) {
       duplicates++
       continue
     }
-    seen.add(delivery.logId)
+    seen.add(logId)
     if (row && isDealtWith(row, delivery)) {
       if (delivery.maybeCommitted && row.status !== 'FAILED') recovered.push(delivery)
       else duplicates++
+      continue
+    }
+    const isOrdered = options.isOrdered && key !== null && delivery.kind === 'event'
+    if (isOrdered && (options.blocked.has(key) || newlyBlocked.has(key))) {
+      setAside.push({ delivery, status: 'PARKED' })
+      continue
+    }
+    if (row?.status === 'FAILED') {
+      setAside.push({ delivery, status: 'RECEIVED' })
+      if (isOrdered) newlyBlocked.add(key)
       continue
     }
     const move = moveOf(delivery, row, options)
@@ -55,50 +79,54 @@ export function sortDeliveries(
       return {
         move: isAlone ? move : { kind: 'isolate', index },
         taken: [],
+        setAside: [],
         recovered,
         duplicates: 0,
       }
     }
     taken.push(delivery)
   }
-  return { move: { kind: 'done' }, taken, recovered, duplicates }
+  return { move: { kind: 'done' }, taken, setAside, recovered, duplicates }
 }
 
 /**
  * PROCESSED is final. A FAILED row was given up for the record it stands for: the same record again is a redelivery, another record
- * with the event is a new chance. PARKED rows wait for their re-drive.
+ * with the event is a new chance. RECEIVED and PARKED rows are taken from the log, and so are PROCESSING ones with a lease; one without
+ * was begun by this partition's owner, and he is us now.
  */
 function isDealtWith(row: KnownRow, delivery: Delivery): boolean {
   switch (row.status) {
     case 'PROCESSED':
     case 'PARKED':
-      return true
-    case 'SKIPPED':
-      return delivery.kind === 'unknown-type'
-    case 'FAILED':
-      return (
-        delivery.kind === 'undecodable' ||
-        (row.topic === delivery.record.topic &&
-          row.partition === delivery.record.partition &&
-          row.offset === delivery.record.offset)
-      )
     case 'RECEIVED':
+      return true
     case 'PROCESSING':
-      return false
+      return row.isTakenFromLog
+    case 'SKIPPED':
+      // With attempts it was skipped for its failure, not for its type.
+      return delivery.kind === 'unknown-type' || row.attempts > 0
+    case 'FAILED':
+      return delivery.kind !== 'event' || isSameRecord(row, delivery)
   }
+}
+
+function isSameRecord(row: KnownRow, delivery: Delivery): boolean {
+  return (
+    row.topic === delivery.record.topic &&
+    row.partition === delivery.record.partition &&
+    row.offset === delivery.record.offset
+  )
 }
 
 /** What has to happen before this delivery is handled; undefined when it may be taken with the others. */
 function moveOf(
   delivery: Delivery,
   row: KnownRow | undefined,
-  options: { readonly effects: HandlerEffects; readonly maxAttempts: number },
+  options: SortOptions,
 ): NextMove | undefined {
   if (delivery.kind !== 'event' || delivery.attempt > 0) return undefined
-  if (!row || row.status === 'SKIPPED')
-    return options.effects === 'external' ? { kind: 'start', attempt: 1 } : undefined
-  if (row.status === 'FAILED') return { kind: 'start', attempt: 1 }
-  if (row.dueInMs > 0) return { kind: 'later', inMs: row.dueInMs }
+  if (row?.status !== 'PROCESSING')
+    return options.countsFirst(delivery) ? { kind: 'start', attempt: 1 } : undefined
   if (row.attempts >= options.maxAttempts) return { kind: 'exhausted', attempts: row.attempts }
   return { kind: 'start', attempt: row.attempts + 1 }
 }

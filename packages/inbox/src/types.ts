@@ -37,15 +37,21 @@ export interface ReceivedEvent<Data = unknown> {
   readonly offset: bigint
   /** The record's key as text; null for none. */
   readonly key: string | null
-  /** When this process got the record, ms since the epoch. */
+  /** When the record was received, ms since the epoch. */
   readonly receivedAt: number
 }
 
 export interface HandlerContext {
   /** All that the handler writes goes through here: it commits together with the log and the position, or not at all. */
   readonly tx: Transaction
-  /** Aborted when the partition is revoked or lost, or closing takes too long: stop, the transaction is rolled back. */
+  /** Aborted when the partition is revoked or lost, the time is over, or closing takes too long: stop, the transaction is rolled back. */
   readonly signal: AbortSignal
+  /** Which attempt this is, from 1. An event that failed before is handled alone, but later ones of its key may follow it in the same call. */
+  readonly attempt: number
+  /** The events were processed before and are fed in again by an operator: effects outside `tx` must not be repeated. */
+  readonly isReplay: boolean
+  /** The operation (re-drive, edit, replay) that feeds the events in; null for what comes from the topic. */
+  readonly operationId: string | null
 }
 
 /**
@@ -62,6 +68,35 @@ export type BatchHandler = (
  * `external`: things that should not; each event is then claimed in the log (PROCESSING, attempt counted) before it is handled, one by one.
  */
 export type HandlerEffects = 'none' | 'idempotent' | 'external'
+
+/** An error of a handler, and how far its event is. */
+export interface FailureContext {
+  readonly event: EventEnvelope
+  readonly topic: string
+  /** The attempt that failed, from 1. */
+  readonly attempt: number
+}
+
+/**
+ * What to do when a handler fails with a kind of error. `retry`: again after `backoff`, `attempts` times in all, then a dead letter.
+ * `dead-letter`: FAILED at once, a copy on the dead letter topic, and the key goes on. `skip`: SKIPPED with its error, no copy. `pause`: no event
+ * is to blame; the consumer pauses and tries one event from time to time until it succeeds. `stop`: the consumer leaves the group and
+ * stays away until it is made anew; the event stays unhandled on the topic.
+ */
+export interface FailurePolicy {
+  /**
+   * A class of errors (subclasses and causes count), a name (the code of a MillraceError, else `error.name`), or a test of one's own.
+   */
+  readonly when:
+    | (abstract new (...args: never[]) => Error)
+    | string
+    | ((error: Error, context: FailureContext) => boolean)
+  readonly do: 'retry' | 'dead-letter' | 'skip' | 'pause' | 'stop'
+  /** For `retry`: 1 to 100. Default: the consumer's `maxAttempts`. */
+  readonly attempts?: number
+  /** For `retry`. Default: the consumer's `retryBackoff`. */
+  readonly backoff?: { readonly baseMs: number; readonly maxMs: number }
+}
 
 /** What the inbox looks at in a batch of records. */
 export type InboxBatch = Pick<
@@ -101,8 +136,32 @@ export interface ConsumeOptions {
   readonly maxConcurrentPartitions?: number
   /** How often a failing event is tried in all, 1 to 100. Default 3. */
   readonly maxAttempts?: number
-  /** Wait between attempts at one event; its partition is paused meanwhile. Default 200 ms doubling to 30,000 ms. */
+  /** Wait between attempts at one event, kept in the database; the others go on meanwhile. Default 200 ms doubling to 30,000 ms, with jitter. */
   readonly retryBackoff?: { readonly baseMs: number; readonly maxMs: number }
+  /** By kind of error; the first that fits decides. Default: none, so every error is tried again and then a dead letter. */
+  readonly policies?: readonly FailurePolicy[]
+  /**
+   * `key`, the default: while an event waits, later ones of its key are PARKED and handled in order after it. `none`: each event by itself,
+   * for handlers that do not care for order.
+   */
+  readonly order?: 'key' | 'none'
+  /**
+   * What a key does when one of its events was given up. `continue`, the default: it goes on with the next. `hold`: its later events stay
+   * PARKED until the failed one is mended or let go by an operator. Keys that are null never wait.
+   */
+  readonly afterFailure?: 'continue' | 'hold'
+  /** How long a handler may take for one call, ms; 0 for no limit. Default 300,000. A batch that takes longer is rolled back and halved. */
+  readonly handlerTimeoutMs?: number
+  /** Waiting events handled at once, 1 to 100; each takes a connection of the pool meanwhile. Default 2. */
+  readonly maxConcurrentRetries?: number
+  /** How often the log is asked for events that became due elsewhere, ms, 10 to 60,000. Default 1,000. */
+  readonly duePollMs?: number
+  /** Most events of a partition that may be parked, and (a hundredth of it) most keys: beyond it the partition waits. Default 100,000. */
+  readonly maxParkedEvents?: number
+  /** `false` for none: then every event is retried and given up by itself. */
+  readonly outage?: OutageDetection | false
+  /** Where copies of failed records go; null for no copy. Default `<topic>-dlq`. */
+  readonly deadLetterTopic?: (topic: string) => string | null
   /** How long `close` lets the current batch run before its signal is aborted, ms. Default 5,000. */
   readonly drainTimeoutMs?: number
   /** How often lag is asked for, ms. Default 3,000. */
@@ -128,8 +187,39 @@ export interface ConsumeOptions {
   readonly client?: KafkaClient
 }
 
-/** `idle` before `start`, `connecting` until the group has dealt its partitions out, and while Kafka is away, `waiting` while infrastructure is away during a batch. */
-export type InboxConsumerState = 'idle' | 'connecting' | 'running' | 'waiting' | 'closed'
+/** Most keys fail alike: the consumer pauses, and tries one event from time to time. */
+export interface OutageState {
+  /** What they fail with. */
+  readonly errorClass: string
+  readonly forMs: number
+  /** Events tried since it began. */
+  readonly probes: number
+  /** 0: due now. */
+  readonly nextProbeInMs: number
+}
+
+/** When failures count as an outage: none of the events is to blame then, and none is parked, counted or given up. */
+export interface OutageDetection {
+  /** Keys that must fail with one class, at least; 1 to 1,000. Default 10. */
+  readonly minKeys?: number
+  /** Share of all keys seen in the window that fail so, over 0 to 1. Default 0.5. */
+  readonly share?: number
+  /** Default 60,000. */
+  readonly windowMs?: number
+  /** Wait between probes. Default 1,000 ms doubling to 30,000 ms. */
+  readonly probeBackoff?: { readonly baseMs: number; readonly maxMs: number }
+}
+
+/** `idle` before `start`, `connecting` until the group has dealt its partitions out, and while Kafka is away, `waiting` while infrastructure is away during a batch,
+ * `outage` while most keys fail alike, `stopped` by a policy. */
+export type InboxConsumerState =
+  | 'idle'
+  | 'connecting'
+  | 'running'
+  | 'waiting'
+  | 'outage'
+  | 'stopped'
+  | 'closed'
 
 export interface InboxConsumerStats {
   readonly state: InboxConsumerState
@@ -151,7 +241,12 @@ export interface InboxConsumerStats {
   readonly lagAgeMs: number | null
   /** The same measurement by partition; empty until measured. */
   readonly partitions: readonly PartitionLag[]
-  /** Partitions that wait for the next attempt at their head. */
+  readonly outage: OutageState | null
+  /** The error a policy stopped the consumer for; null while it runs. */
+  readonly stoppedBy: { readonly errorClass: string; readonly message: string } | null
+  /** Events that were parked behind an earlier one of their key. */
+  readonly parked: number
+  /** Partitions that wait: for parked events to become fewer, or for an outage to end. */
   readonly pausedPartitions: number
   /** Partitions this member owns. */
   readonly assignedPartitions: number

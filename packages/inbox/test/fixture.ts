@@ -62,7 +62,7 @@ export interface Fixture extends AsyncDisposable {
   readonly inbox: Inbox
   /** Starts a consumer with fast waits; closed with the fixture. */
   consume(options?: Partial<ConsumeOptions>): InboxConsumer
-  send(event: EventEnvelope | Buffer | null, partition?: number): bigint
+  send(event: EventEnvelope | Buffer | null, partition?: number, key?: string | null): bigint
   effects(): Promise<readonly { readonly event_id: string; readonly count: number }[]>
   statusOf(eventId: string): Promise<string | undefined>
 }
@@ -108,6 +108,7 @@ export async function openFixture(
         handler: book,
         retryBackoff: { baseMs: 5, maxMs: 20 },
         lagIntervalMs: 20,
+        duePollMs: 20,
         drainTimeoutMs: 2_000,
         ...more,
       })
@@ -115,9 +116,9 @@ export async function openFixture(
       consumers.push(consumer)
       return consumer
     },
-    send: (event, partition = 0) =>
+    send: (event, partition = 0, key = 'a1') =>
       kafka.append('accounts', {
-        key: 'a1',
+        key,
         value: event === null || Buffer.isBuffer(event) ? event : JSON.stringify(event),
         partition,
       }),

@@ -13,6 +13,9 @@ export interface DueEvent extends RecordColumns {
   /** The operation (re-drive, edit) that made it due; null for the consumer's own next attempt. */
   readonly operationId: string | null
   readonly receivedAt: Date
+  readonly status: string
+  /** It was taken before, and whoever had it was heard of no more. */
+  readonly isRepeat: boolean
 }
 
 /** Who takes rows, and for how long they are his if he is heard of no more. */
@@ -45,6 +48,7 @@ const columns = `
   log.attempts::integer as attempts,
   log.replay_job::text as "operationId",
   log.received_at as "receivedAt",
+  log.status,
   log.payload,
   log.metadata,
   log.record`
@@ -68,7 +72,7 @@ export function dueEventStatements(prepare: Prepare): DueEventStatements {
       'claim-due',
       (schema) => `
         with due as materialized (
-          select first.event_id
+          select first.event_id, first.status = 'PROCESSING' as was_taken
           from ${schema}.event_consumption_data first
           where first.consumer_group = $1
             and first.topic = any($2::text[])
@@ -96,7 +100,7 @@ export function dueEventStatements(prepare: Prepare): DueEventStatements {
           set ${taken('$4', '$5')}
           from due
           where log.event_id = due.event_id and log.consumer_group = $1
-          returning ${columns}
+          returning ${columns}, due.was_taken as "isRepeat"
         ), blocked as (
           insert into ${schema}.consumption_blocked_key
             (consumer_group, topic, partition_number, key_hash, event_key)
@@ -140,12 +144,12 @@ export function dueEventStatements(prepare: Prepare): DueEventStatements {
         where log.event_id = next.event_id
           and log.consumer_group = $1
           and (next.status = 'PARKED' or next.next_retry_at <= statement_timestamp())
-        returning ${columns}`,
+        returning ${columns}, next.status = 'PROCESSING' as "isRepeat"`,
     ),
     waitingBehind: prepare(
       'waiting-behind',
       (schema) => `
-        select ${columns}
+        select ${columns}, false as "isRepeat"
         from ${schema}.event_consumption_data log
         where log.consumer_group = $1
           and log.topic = $2
@@ -206,7 +210,8 @@ export function dueEventStatements(prepare: Prepare): DueEventStatements {
           error_fingerprint = $9,
           error_message = $10,
           error_stack_trace = $11,
-          metadata = $12
+          metadata = $12,
+          attempts = $13::smallint
         where event_id = $1::uuid
           and consumer_group = $2
           and owner = $3
@@ -381,6 +386,7 @@ export async function recordDueFailed(
     readonly retryInMs: number | null
     readonly maxRetries: number
     readonly metadata: string | null
+    readonly attempts: number
   },
 ): Promise<boolean> {
   const { status, failure, retryInMs, maxRetries, metadata } = outcome
@@ -397,6 +403,7 @@ export async function recordDueFailed(
     failure.message,
     failure.stack,
     metadata,
+    outcome.attempts,
   ])
   return written.rowCount === 1
 }

@@ -21,6 +21,9 @@ export interface PositionStatements {
   readonly advance: Statement
   readonly generation: Statement
   readonly lowerGeneration: Statement
+  readonly addTally: Statement
+  readonly open: Statement
+  readonly leave: Statement
   readonly totals: Statement
 }
 
@@ -64,6 +67,50 @@ export function positionStatements(prepare: Prepare): PositionStatements {
         set generation = $4
         where consumer_group = $1 and topic = $2 and partition_number = $3 and generation = $5`,
     ),
+    // Of what is handled from the log, whatever partition it came from: a row of its own, so that it waits for no batch.
+    addTally: prepare(
+      'add-tally',
+      (schema) => `
+        insert into ${schema}.consumer_position as position
+          (consumer_group, topic, partition_number, "offset", generation,
+           processed_count, duplicate_count, skipped_count, failed_count)
+        values ($1, $2, -1, 0, 0, $3::integer, $4::integer, $5::integer, $6::integer)
+        on conflict (consumer_group, topic, partition_number) do update
+          set processed_count = position.processed_count + excluded.processed_count,
+            duplicate_count = position.duplicate_count + excluded.duplicate_count,
+            skipped_count = position.skipped_count + excluded.skipped_count,
+            failed_count = position.failed_count + excluded.failed_count,
+            updated_at = clock_timestamp()`,
+    ),
+    open: prepare(
+      'open-position',
+      (schema) => `
+        with before as materialized (
+          select "offset", open_by
+          from ${schema}.consumer_position
+          where consumer_group = $1 and topic = $2 and partition_number = $3
+          for update
+        ), opened as (
+          insert into ${schema}.consumer_position as position
+            (consumer_group, topic, partition_number, "offset", generation, open_by)
+          values ($1, $2, $3, $4::bigint, $5, $6)
+          on conflict (consumer_group, topic, partition_number) do update
+            set open_by = excluded.open_by
+            where position.generation <= excluded.generation
+          returning 1
+        )
+        select before."offset", before.open_by as "openBy"
+        from before`,
+    ),
+    leave: prepare(
+      'leave-position',
+      (schema) => `
+        update ${schema}.consumer_position
+        set open_by = null
+        where consumer_group = $1 and open_by = $2 and (topic, partition_number) in (
+          select * from unnest($3::text[], $4::integer[])
+        )`,
+    ),
     totals: prepare(
       'totals',
       (schema) => `
@@ -105,6 +152,55 @@ export function advancePosition(
     tally.duplicatesSkipped,
     tally.skipped,
     tally.failed,
+  ])
+}
+
+/** Adds to the counts of a topic what was handled from the log, with the commit of the transaction. */
+export function addTally(
+  tx: Transaction,
+  statements: PositionStatements,
+  groupId: string,
+  topic: string,
+  tally: Tally,
+): void {
+  const { processed, duplicatesSkipped, skipped, failed } = tally
+  const values = [groupId, topic, processed, duplicatesSkipped, skipped, failed]
+  tx.queryLast(statements.addTally, values)
+}
+
+/** Where a partition stood when a member began to read it, and who had not left it. */
+export interface LeftPosition {
+  readonly offset: bigint
+  /** Null: whoever read it last left it in good order. */
+  readonly openBy: string | null
+}
+
+/** Notes that `member` reads the partition from now on. Undefined: nobody did before. */
+export async function openPosition(
+  queryable: Queryable,
+  statements: PositionStatements,
+  at: GroupPartition,
+  offset: bigint,
+  generation: number,
+  member: string,
+): Promise<LeftPosition | undefined> {
+  const values = [...keyOf(at), String(offset), generation, member]
+  return (await queryable.query<LeftPosition>(statements.open, values)).rows[0]
+}
+
+/** Notes that `member` left the partitions in good order: no handler of it is at work on them. */
+export async function leavePositions(
+  queryable: Queryable,
+  statements: PositionStatements,
+  groupId: string,
+  member: string,
+  partitions: readonly { readonly topic: string; readonly partition: number }[],
+): Promise<void> {
+  await queryable.query(statements.leave, [
+    groupId,
+    member,
+    partitions.map((each) => each.topic),
+    partitions.map((each) => each.partition),
   ])
 }
 

@@ -1,6 +1,7 @@
 import type { Queryable, Statement } from '@millrace/postgres'
 import type { Delivery } from '../delivery.ts'
 import type { Failure } from '../failure.ts'
+import { storedRecordOf } from '../stored-record.ts'
 import type { Prepare } from './names.ts'
 
 export interface FailureRow {
@@ -10,9 +11,13 @@ export interface FailureRow {
   readonly receivedAgoMs: number
   readonly delivery: Delivery
   readonly failure: Failure
-  /** Until the next attempt, ms; null when there is none: the row is FAILED, else RECEIVED. */
+  /** RECEIVED: there is a next attempt. SKIPPED: the failure does not matter. */
+  readonly status: 'RECEIVED' | 'FAILED' | 'SKIPPED'
+  /** Until the next attempt, ms; null when there is none. */
   readonly retryInMs: number | null
 }
+
+type StartedRow = Omit<FailureRow, 'failure' | 'status' | 'retryInMs'>
 
 /** Two statements of the life of an event that fails: the attempt that starts, and the one that failed. */
 export interface FailureStatements {
@@ -23,10 +28,10 @@ export interface FailureStatements {
 export function failureStatements(prepare: Prepare): FailureStatements {
   const columns = `
     event_id, consumer_group, service_name, topic, partition_number, "offset", event_type, event_key,
-    correlation_id, status, attempts, max_retries, received_at, payload, metadata`
+    correlation_id, status, attempts, max_retries, received_at, payload, metadata, record`
   const values = `
     $1::uuid, $2, $3, $4, $5::integer, $6::bigint, $7, $8, $9::uuid, $10, $11::smallint, $12::smallint,
-    clock_timestamp() - $13::float8 * interval '1 millisecond', $14, $15`
+    clock_timestamp() - $13::float8 * interval '1 millisecond', $14, $15, $16`
   const replaced = `
     topic = excluded.topic,
     partition_number = excluded.partition_number,
@@ -36,7 +41,8 @@ export function failureStatements(prepare: Prepare): FailureStatements {
     max_retries = excluded.max_retries,
     updated_at = clock_timestamp(),
     payload = excluded.payload,
-    metadata = excluded.metadata`
+    metadata = excluded.metadata,
+    record = excluded.record`
   return {
     start: prepare(
       'start-attempt',
@@ -44,7 +50,7 @@ export function failureStatements(prepare: Prepare): FailureStatements {
         insert into ${schema}.event_consumption_data as log (${columns})
         values (${values})
         on conflict (event_id, consumer_group) do update
-          set ${replaced}, next_retry_at = null
+          set ${replaced}, next_retry_at = null, lease_until = null, owner = null
           where log.status <> 'PROCESSED'`,
     ),
     fail: prepare(
@@ -54,7 +60,7 @@ export function failureStatements(prepare: Prepare): FailureStatements {
           ${columns}, error_class, error_fingerprint, error_message, error_stack_trace, next_retry_at
         )
         values (
-          ${values}, $16, $17, $18, $19, clock_timestamp() + $20::float8 * interval '1 millisecond'
+          ${values}, $17, $18, $19, $20, clock_timestamp() + $21::float8 * interval '1 millisecond'
         )
         on conflict (event_id, consumer_group) do update
           set ${replaced},
@@ -72,19 +78,19 @@ export function failureStatements(prepare: Prepare): FailureStatements {
 export async function startAttempt(
   queryable: Queryable,
   statements: FailureStatements,
-  row: Omit<FailureRow, 'failure' | 'retryInMs'>,
+  row: StartedRow,
 ): Promise<void> {
   await queryable.query(statements.start, valuesOf(row, 'PROCESSING'))
 }
 
-/** Writes the failed attempt: FAILED for good, or RECEIVED with the time of the next. */
+/** Writes the failed attempt, and what comes of it. */
 export async function recordFailure(
   queryable: Queryable,
   statements: FailureStatements,
   row: FailureRow,
 ): Promise<void> {
   await queryable.query(statements.fail, [
-    ...valuesOf(row, row.retryInMs === null ? 'FAILED' : 'RECEIVED'),
+    ...valuesOf(row, row.status),
     row.failure.errorClass,
     row.failure.fingerprint,
     row.failure.message,
@@ -93,10 +99,7 @@ export async function recordFailure(
   ])
 }
 
-function valuesOf(
-  row: Omit<FailureRow, 'failure' | 'retryInMs'>,
-  status: string,
-): readonly unknown[] {
+function valuesOf(row: StartedRow, status: string): readonly unknown[] {
   const { delivery } = row
   return [
     delivery.logId,
@@ -114,5 +117,6 @@ function valuesOf(
     row.receivedAgoMs,
     delivery.payload(),
     delivery.metadata(),
+    storedRecordOf(delivery.record),
   ]
 }

@@ -1,0 +1,424 @@
+import { faults, type Clock } from '@millrace/core'
+import type { ContractRegistry } from '@millrace/events'
+import type { Database, Transaction } from '@millrace/postgres'
+import { cutShort, payloadMissing } from './batch-faults.ts'
+import { labelsOf, type BatchJob } from './batch-job.ts'
+import { deliveryOf, type Delivery } from './delivery.ts'
+import type { FailedEvents } from './failed-events.ts'
+import { decodeFailure, failureOf, type Failure } from './failure.ts'
+import type { HandlerCall } from './handler-call.ts'
+import type { Counts, Instruments } from './instruments.ts'
+import type { OutageGate } from './outage-gate.ts'
+import type { LogPartitions } from './partitions.ts'
+import type { Patience } from './patience.ts'
+import { letKeyGo, settleKey, type GroupKey } from './sql/blocked-keys.ts'
+import {
+  claimNextOfKey,
+  lockDue,
+  recordDueFailed,
+  recordDueHandled,
+  releaseDue,
+  waitingBehind,
+  type DueEvent,
+  type HandledDue,
+  type Lease,
+} from './sql/due-events.ts'
+import { addTally } from './sql/position.ts'
+import { setAside } from './sql/set-aside.ts'
+import type { InboxStatements } from './statements.ts'
+import { metadataOf, recordOf } from './stored-record.ts'
+import type { HandlerEffects, ReceivedEvent } from './types.ts'
+
+export interface DueRunnerOptions {
+  readonly database: Database
+  readonly statements: InboxStatements
+  readonly serviceName: string
+  readonly groupId: string
+  readonly contracts: ContractRegistry
+  readonly partitions: LogPartitions
+  readonly call: HandlerCall
+  readonly effects: HandlerEffects
+  readonly maxAttempts: number
+  /** As `maxAttempts`, or what a policy grants beyond. */
+  readonly mostAttempts: number
+  readonly isOrdered: boolean
+  readonly holdsKeys: boolean
+  /** Most events of a key in one transaction. */
+  readonly maxBatchRecords: number
+  readonly lease: Lease
+  readonly patience: Patience
+  readonly failures: FailedEvents
+  readonly gate: OutageGate
+  readonly onCommitted: (events: readonly ReceivedEvent[]) => void
+  readonly onDue: (inMs: number) => void
+  readonly instruments: Instruments
+  readonly counts: Counts
+  readonly clock: Clock
+}
+
+/** A row of the log and what its record says. */
+interface Waiting {
+  readonly row: DueEvent
+  readonly delivery: Delivery
+}
+
+/** The next event of the key, taken in the same transaction that dealt with the one before; or none. */
+interface Next {
+  readonly next: DueEvent | undefined
+}
+
+type Step =
+  | ({ readonly kind: 'done' } & Next)
+  | { readonly kind: 'lost' }
+  | { readonly kind: 'ended' }
+
+/**
+ * Handles events from the log: the next attempt at one that failed, or what an operation made due, and then the events that are parked
+ * behind it, in order. Each is handled in one transaction with its row's new state, as events from the topic are. The row is locked meanwhile,
+ * so nobody else handles it however long it takes; its lease matters only when this process dies.
+ */
+export class DueRunner {
+  readonly #options: DueRunnerOptions
+
+  constructor(options: DueRunnerOptions) {
+    this.#options = options
+  }
+
+  /** Deals with a row that was taken, and goes on along its key. Gives back what it cannot get to. */
+  async run(claimed: DueEvent, signal: AbortSignal): Promise<void> {
+    const { gate, maxBatchRecords, effects, onDue } = this.#options
+    // What waits behind may be poison as well: few at first, and alone again after each failure.
+    let size = 1
+    for (let row: DueEvent | undefined = claimed; row;) {
+      const permit = gate.admit()
+      if (permit.kind === 'closed' || signal.aborted) {
+        const inMs = permit.kind === 'closed' ? permit.inMs : 0
+        await this.#release(row, inMs)
+        onDue(inMs)
+        return
+      }
+      const isAlone = effects === 'external' || permit.kind === 'probe'
+      try {
+        const step: Step | { readonly kind: 'alone' } = await this.#step(
+          row,
+          isAlone ? 1 : size,
+          signal,
+        )
+        if (step.kind === 'lost' || step.kind === 'ended') return
+        size = step.kind === 'alone' ? 1 : Math.min(size * 2, maxBatchRecords)
+        if (step.kind === 'done') row = step.next
+      } finally {
+        if (permit.kind === 'probe') gate.endProbe()
+      }
+    }
+  }
+
+  async #step(
+    row: DueEvent,
+    size: number,
+    signal: AbortSignal,
+  ): Promise<Step | { readonly kind: 'alone' }> {
+    const job = this.#jobOf(row, signal)
+    const delivery = await this.#read(row, job)
+    if (!delivery)
+      return this.#leave(job, row, failureOf(payloadMissing(row)), { status: 'FAILED' })
+    const head: Waiting = { row, delivery }
+    delivery.attempt = row.attempts
+    if (row.isRepeat && row.attempts > this.#options.mostAttempts) {
+      delivery.attempt--
+      return this.#failed(job, head, cutShort(delivery.attempt))
+    }
+    if (delivery.kind === 'undecodable') return this.#undecodable(job, head)
+    const state = { isHandling: false, count: 1 }
+    try {
+      return await this.#options.patience.persist(
+        job,
+        () => this.#transact({ ...job, deliveries: [delivery] }, head, size, state),
+        (error) => {
+          const isInfrastructure = !state.isHandling
+          state.isHandling = false
+          return isInfrastructure || this.#options.patience.isTransient(error)
+        },
+      )
+    } catch (error) {
+      if (signal.aborted) {
+        await this.#release(row, 0)
+        return { kind: 'ended' }
+      }
+      if (state.count > 1) return { kind: 'alone' }
+      return this.#failed(job, head, error)
+    }
+  }
+
+  /** Undefined: the row keeps no payload. */
+  async #read(row: DueEvent, job: BatchJob): Promise<Delivery | undefined> {
+    const { contracts, partitions, patience } = this.#options
+    const record = recordOf(row)
+    if (!record) return undefined
+    await patience.persist(job, () => partitions.load())
+    const receivedAt = row.receivedAt.getTime()
+    return deliveryOf(record, { contracts, receivedAt, hasDay: partitions.hasDay })
+  }
+
+  /** The transaction: lock the row, handle it and what waits behind, write the rows, take the key's next. */
+  async #transact(
+    job: BatchJob,
+    head: Waiting,
+    size: number,
+    state: { isHandling: boolean; count: number },
+  ): Promise<Step> {
+    const { database, statements, groupId, call, lease } = this.#options
+    state.isHandling = false
+    state.count = 1
+    let handlerMs = 0
+    let segment: readonly Waiting[] = []
+    const step = await database.transaction<Step>(async (tx) => {
+      if (!(await lockDue(tx, statements.due, head.row, lease.owner))) return { kind: 'lost' }
+      const becomes = becomesEvent(head)
+      if (becomes) await this.#refile(tx, head)
+      segment = becomes ? [head] : [head, ...(await this.#behind(tx, head, size - 1))]
+      state.count = segment.length
+      state.isHandling = true
+      const events = becomes ? [] : receivedOf(segment)
+      if (events.length > 0)
+        handlerMs = await call.run(tx, events, {
+          signal: job.signal,
+          attempt: head.row.attempts,
+          isReplay: false,
+          operationId: head.row.operationId,
+        })
+      await faults.at('inbox.due.afterHandler')
+      job.signal.throwIfAborted()
+      const rows = segment.map((each) => handledOf(each, becomes))
+      await recordDueHandled(
+        tx,
+        statements.due,
+        groupId,
+        rows,
+        handlerMs / Math.max(1, events.length),
+      )
+      const next = await this.#goOn(tx, head.row, segment.length - 1, false)
+      const processed = rows.filter((each) => each.status === 'PROCESSED').length
+      addTally(tx, statements.position, groupId, head.row.topic, {
+        processed,
+        skipped: rows.length - processed,
+        duplicatesSkipped: 0,
+        failed: 0,
+      })
+      return { kind: 'done', next }
+    })
+    await faults.at('inbox.due.afterCommit')
+    if (step.kind === 'done') this.#committed(job, segment, handlerMs)
+    return step
+  }
+
+  /** Events parked behind the head that can be handled with it. They cannot change meanwhile: only the head's owner touches them. */
+  async #behind(tx: Transaction, head: Waiting, count: number): Promise<readonly Waiting[]> {
+    const { statements, contracts, partitions } = this.#options
+    const key = this.#keyOf(head.row)
+    if (count === 0 || !key || head.delivery.kind !== 'event') return []
+    const rows = await waitingBehind(tx, statements.due, key, head.row.offset, count)
+    const behind: Waiting[] = []
+    for (const row of rows) {
+      const record = recordOf(row)
+      if (!record || row.status !== 'PARKED') break
+      const receivedAt = row.receivedAt.getTime()
+      const delivery = deliveryOf(record, { contracts, receivedAt, hasDay: partitions.hasDay })
+      if (delivery.kind !== 'event') break
+      delivery.attempt = 1
+      behind.push({ row, delivery })
+    }
+    return behind
+  }
+
+  /**
+   * After the last of the segment: the key's next event is taken, or the key is let go. Nothing where the key is kept shut.
+   * @param isHeld the head was given up, and keeps the key shut
+   */
+  async #goOn(
+    tx: Transaction,
+    head: DueEvent,
+    unparked: number,
+    isHeld: boolean,
+  ): Promise<DueEvent | undefined> {
+    const { statements, lease } = this.#options
+    const key = this.#keyOf(head)
+    if (!key) return undefined
+    const settling = { headId: head.id, unparked, isHeld }
+    const settled = await settleKey(tx, statements.blockedKeys, key, settling)
+    if (!settled || settled.isHeld) return undefined
+    const next = await claimNextOfKey(tx, statements.due, key, lease)
+    if (!next) await letKeyGo(tx, statements.blockedKeys, key)
+    return next
+  }
+
+  #committed(job: BatchJob, segment: readonly Waiting[], handlerMs: number): void {
+    const { counts, instruments, gate, onCommitted } = this.#options
+    const events = receivedOf(segment)
+    const skipped = segment.length - events.length
+    counts.skipped += skipped
+    if (skipped > 0) instruments.skipped.add(skipped, labelsOf(job))
+    if (events.length === 0) return
+    counts.processed += events.length
+    instruments.processed.add(events.length, labelsOf(job))
+    instruments.handlerSeconds.observe(handlerMs / 1_000, labelsOf(job))
+    gate.noteHandled(events.map(({ event, key }) => key ?? event.eventId))
+    onCommitted(events)
+  }
+
+  async #failed(job: BatchJob, head: Waiting, thrown: unknown): Promise<Step> {
+    const { failures, gate, patience, onDue } = this.#options
+    const { row, delivery } = head
+    const outcome = failures.judge(job, delivery, thrown)
+    switch (outcome.kind) {
+      case 'stop':
+        await this.#release(row, 0)
+        return { kind: 'ended' }
+      case 'outage': {
+        const inMs = gate.outage?.nextProbeInMs ?? 0
+        await this.#release(row, inMs)
+        onDue(inMs)
+        return { kind: 'ended' }
+      }
+      case 'retry': {
+        const { failure, inMs } = outcome
+        const step = await this.#leave(job, row, failure, { status: 'RECEIVED', retryInMs: inMs })
+        onDue(inMs)
+        return step
+      }
+      case 'give-up':
+        await failures.bury(job, patience, delivery, outcome.failure, delivery.attempt)
+        return this.#giveUp(job, head, outcome.failure)
+      case 'skip': {
+        const step = await this.#leave(job, row, outcome.failure, { status: 'SKIPPED' })
+        if (step.kind === 'done') failures.noteSkipped(job, delivery, outcome.failure)
+        return step
+      }
+    }
+  }
+
+  /** Still no event: FAILED again; its bytes lie in the dead letters already. */
+  async #undecodable(job: BatchJob, head: Waiting): Promise<Step> {
+    const { failures, patience } = this.#options
+    const { row, delivery } = head
+    const failure = decodeFailure(delivery.reason ?? '')
+    if (metadataOf(row)['deadLetter'] === undefined)
+      await failures.bury(job, patience, delivery, failure, row.attempts)
+    return this.#giveUp(job, head, failure)
+  }
+
+  async #giveUp(job: BatchJob, { row, delivery }: Waiting, failure: Failure): Promise<Step> {
+    const { deadLetter, attempt } = delivery
+    const metadata = deadLetter ? JSON.stringify({ ...metadataOf(row), deadLetter }) : row.metadata
+    const step = await this.#leave(job, row, failure, {
+      status: 'FAILED',
+      metadata,
+      attempts: attempt,
+    })
+    if (step.kind === 'done') this.#options.failures.noteGivenUp(job, delivery, failure)
+    return step
+  }
+
+  /** Writes the failed attempt; where it was the last, the key goes on or is held. */
+  async #leave(
+    job: BatchJob,
+    row: DueEvent,
+    failure: Failure,
+    left: {
+      readonly status: 'RECEIVED' | 'FAILED' | 'SKIPPED'
+      readonly retryInMs?: number
+      readonly metadata?: string | null
+      readonly attempts?: number
+    },
+  ): Promise<Step> {
+    const { database, statements, groupId, patience, maxAttempts, lease, holdsKeys } = this.#options
+    const { status } = left
+    const outcome = {
+      failure,
+      retryInMs: null,
+      maxRetries: maxAttempts - 1,
+      metadata: row.metadata,
+      attempts: row.attempts,
+      ...left,
+    }
+    return patience.persist(job, () =>
+      database.transaction<Step>(async (tx) => {
+        if (!(await recordDueFailed(tx, statements.due, row, lease.owner, outcome)))
+          return { kind: 'lost' }
+        if (status === 'RECEIVED') return { kind: 'ended' }
+        const next = await this.#goOn(tx, row, 0, status === 'FAILED' && holdsKeys)
+        addTally(tx, statements.position, groupId, row.topic, {
+          processed: 0,
+          duplicatesSkipped: 0,
+          skipped: status === 'SKIPPED' ? 1 : 0,
+          failed: status === 'FAILED' ? 1 : 0,
+        })
+        return { kind: 'done', next }
+      }),
+    )
+  }
+
+  async #refile(tx: Transaction, { row, delivery }: Waiting): Promise<void> {
+    const { statements, groupId, serviceName, maxAttempts, clock, onDue } = this.#options
+    const { topic, partition } = row
+    const receivedAgoMs = Math.max(0, clock.now() - row.receivedAt.getTime())
+    const rows = { groupId, serviceName, topic, partition, maxAttempts, receivedAgoMs }
+    await setAside(tx, statements.setAside, rows, [{ delivery, status: 'RECEIVED' }])
+    onDue(0)
+  }
+
+  /** Its attempt does not count. Should the database be away, the lease runs out instead. */
+  async #release(row: DueEvent, inMs: number): Promise<void> {
+    const { database, statements, lease } = this.#options
+    await releaseDue(database, statements.due, row, lease.owner, inMs).catch(() => {})
+  }
+
+  #keyOf(row: DueEvent): GroupKey | undefined {
+    if (!this.#options.isOrdered || row.eventKey === null) return undefined
+    return { groupId: row.groupId, topic: row.topic, key: row.eventKey }
+  }
+
+  #jobOf(row: DueEvent, signal: AbortSignal): BatchJob {
+    const { groupId, clock } = this.#options
+    return {
+      deliveries: [],
+      at: { groupId, topic: row.topic, partition: row.partition },
+      // Nothing of it is fenced by the group: the row's lock is what makes it ours.
+      generation: -1,
+      carefulBelow: 0n,
+      receivedMs: clock.monotonicMs(),
+      signal,
+      confirmOwnership: () => Promise.resolve(false),
+      onProgress: () => {},
+    }
+  }
+}
+
+/** A record that could not be read when it came, and can be now: it goes on under the event's own id, unless that one is known. */
+function becomesEvent({ row, delivery }: Waiting): boolean {
+  return (
+    delivery.kind === 'event' &&
+    delivery.logId !== row.id &&
+    metadataOf(row)['idDerivedFrom'] === 'position'
+  )
+}
+
+function handledOf({ row, delivery }: Waiting, becomes: boolean): HandledDue {
+  const isHandled = delivery.kind === 'event' && !becomes
+  return {
+    id: row.id,
+    status: isHandled ? 'PROCESSED' : 'SKIPPED',
+    eventType: delivery.eventType,
+    correlationId: delivery.correlationId,
+    metadata: becomes
+      ? JSON.stringify({ ...metadataOf(row), becameEvent: delivery.logId })
+      : row.metadata,
+  }
+}
+
+function receivedOf(segment: readonly Waiting[]): ReceivedEvent[] {
+  const events: ReceivedEvent[] = []
+  for (const { row, delivery } of segment)
+    if (delivery.received && !becomesEvent({ row, delivery })) events.push(delivery.received)
+  return events
+}
