@@ -1,5 +1,4 @@
-import { defineEvent } from '@millrace/events'
-import { Type } from 'typebox'
+import { defineEvent, UuidSchema } from '@millrace/events'
 
 /** What the pipeline test publishes: one more step of one thing. */
 export const topic = 'pipeline.steps'
@@ -11,5 +10,6 @@ export const stepTaken = defineEvent({
   topic,
   aggregateType: 'thing',
   description: 'A thing of the pipeline test went one step on.',
-  data: Type.Object({ key: Type.String() }),
+  /** Of the transaction. */
+  data: UuidSchema,
 })

@@ -75,6 +75,7 @@ export class PipelineWriters implements AsyncDisposable {
   #transaction(random: Random): Promise<readonly string[]> {
     const key = `k${randomInt(random, keyCount)}`
     const count = 1 + randomInt(random, maxEventsPerTransaction)
+    const transactionId = uuidv7()
     return this.#outbox.transaction(async (tx) => {
       const { rows } = await tx.query<{ readonly version: number }>(
         'insert into thing values ($1, $2) on conflict (key) do update set version = thing.version + $2 returning version',
@@ -87,8 +88,8 @@ export class PipelineWriters implements AsyncDisposable {
           source: 'pipeline',
           aggregateId: key,
           aggregateVersion: last - count + 1 + n,
-          data: { key },
-          context: { correlationId: uuidv7(), causationId: null },
+          data: transactionId,
+          context: { correlationId: transactionId, causationId: null },
         }),
       )
       for (const event of events) tx.publish(event, { topic, key })
