@@ -36,7 +36,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<StartedRunt
   await runtime.start()
   let admin: AdminServer | undefined
   try {
-    if (options.adminPort !== undefined) admin = await openAdmin(runtime, options.adminPort)
+    if (options.adminPort !== undefined) admin = await openAdmin(runtime, options)
   } catch (error) {
     await runtime.close()
     throw error
@@ -51,7 +51,10 @@ export async function startRuntime(options: RuntimeOptions): Promise<StartedRunt
 }
 
 /** Loaded when asked for: Node's HTTP server would cost every start memory and time. */
-async function openAdmin(runtime: BrokerRuntime, port: number): Promise<AdminServer> {
+async function openAdmin(
+  runtime: BrokerRuntime,
+  { adminPort: port = 0, adminHost: host = '127.0.0.1', adminToken: token }: RuntimeOptions,
+): Promise<AdminServer> {
   const admin = await import('./control/admin-server.ts')
-  return admin.AdminServer.open(runtime, port)
+  return admin.AdminServer.open(runtime, { port, host, token })
 }

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { MillraceError, toError, type LogFields, type Logger } from '@millrace/core'
 import { startInThread } from './broker.ts'
@@ -28,6 +29,8 @@ logs go to stderr as JSON lines. SIGTERM and SIGINT stop it in order.
   --from SNAPSHOT          start from a snapshot when DIRECTORY holds no data yet
   --security FILE          TLS, SASL, users and access rules from a JSON file; see the README
   --admin-port PORT        serve faults, waits and inspection as HTTP on 127.0.0.1; 0 takes any free port
+  --admin-host ADDRESS     address to serve them on; another than loopback only with a token
+  --admin-token-file FILE  what callers of the admin port must show, as Authorization: Bearer
   --fault JSON             set a fault before the first client connects; may be repeated. A kill is a real SIGKILL here:
                            --fault '{"match":{"api":"EndTxn"},"action":{"type":"kill","atWrite":2}}'
   --verbose                log debug lines too
@@ -93,6 +96,8 @@ function readArguments() {
       nodes: { type: 'string', default: '1' },
       from: { type: 'string' },
       'admin-port': { type: 'string' },
+      'admin-host': { type: 'string' },
+      'admin-token-file': { type: 'string' },
       security: { type: 'string' },
       fault: { type: 'string', multiple: true, default: [] },
       help: { type: 'boolean', default: false },
@@ -116,6 +121,8 @@ function parse(): BrokerOptions | undefined {
   const { from, security } = values
   const advertisedHost = values['advertised-host']
   const adminPort = values['admin-port']
+  const adminHost = values['admin-host']
+  const adminTokenFile = values['admin-token-file']
   return {
     dir: values.dir,
     nodes: Number(values.nodes),
@@ -123,6 +130,8 @@ function parse(): BrokerOptions | undefined {
     ...(from === undefined ? {} : { from }),
     ...(security === undefined ? {} : { security: readSecurityFile(security) }),
     ...(adminPort === undefined ? {} : { adminPort: Number(adminPort) }),
+    ...(adminHost === undefined ? {} : { adminHost }),
+    ...(adminTokenFile === undefined ? {} : { adminToken: readToken(adminTokenFile) }),
     ...(values.listener.length === 0
       ? { port: Number(values.port) }
       : { listeners: values.listener.map(parseListener) }),
@@ -156,6 +165,18 @@ function parseListener(text: string): ListenerOption {
   } catch (error) {
     throw badOption(
       `--listener ${text} cannot be opened: ${toError(error).message}. The broker was not started.`,
+      error,
+    )
+  }
+}
+
+/** From a file, since the process table is everybody's. */
+function readToken(file: string): string {
+  try {
+    return readFileSync(file, 'utf8').trim()
+  } catch (error) {
+    throw badOption(
+      `--admin-token-file ${file} cannot be read: ${toError(error).message}. The broker was not started.`,
       error,
     )
   }

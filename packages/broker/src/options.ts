@@ -71,8 +71,12 @@ export interface BrokerOptions {
   readonly from?: string
   /** Faults that are set before the first client can connect. */
   readonly faults?: readonly FaultRule[]
-  /** Port of the admin HTTP server on 127.0.0.1; 0 takes any free one. Default: none. Who reaches it may do everything. */
+  /** Port of the admin HTTP server; 0 takes any free one. Default: none. Who reaches it and has the token may do everything. */
   readonly adminPort?: number
+  /** Address of the admin server. Default 127.0.0.1; another than loopback only with `adminToken`, which crosses the network as it is. */
+  readonly adminHost?: string
+  /** What callers of the admin server must show, as `Authorization: Bearer <token>`; 16 characters or more. Default: nothing. */
+  readonly adminToken?: string
   /** How many of the newest requests are kept for `broker.requests()`. Default 1,000; 0 keeps none. */
   readonly requestJournalSize?: number
 }
@@ -142,6 +146,8 @@ function faultsOfControl({
   clock,
   nodes = 1,
   adminPort,
+  adminHost,
+  adminToken,
   requestJournalSize = 0,
   faults: rules = [],
 }: BrokerOptions): string[] {
@@ -155,6 +161,7 @@ function faultsOfControl({
     !(Number.isInteger(adminPort) && adminPort >= 0 && adminPort <= 65_535)
   )
     faults.push(`adminPort ${adminPort} is not a whole number from 0 to 65535`)
+  faults.push(...faultsOfAdmin(adminHost, adminToken))
   if (!Number.isInteger(requestJournalSize) || requestJournalSize < 0)
     faults.push(`requestJournalSize ${requestJournalSize} is not a whole number of 0 or more`)
   for (const rule of rules) {
@@ -165,4 +172,15 @@ function faultsOfControl({
     }
   }
   return faults
+}
+
+const MIN_TOKEN_LENGTH = 16
+
+function faultsOfAdmin(adminHost = '127.0.0.1', adminToken?: string): string[] {
+  const isLoopback = /^(127\.\d+\.\d+\.\d+|::1|localhost)$/.test(adminHost)
+  if (adminToken === undefined)
+    return isLoopback ? [] : [`adminHost ${adminHost} is not loopback and needs adminToken`]
+  return /^[\w.~+/=-]+$/.test(adminToken) && adminToken.length >= MIN_TOKEN_LENGTH
+    ? []
+    : [`adminToken is not ${MIN_TOKEN_LENGTH} or more letters, digits, or one of _.~+/=-`]
 }

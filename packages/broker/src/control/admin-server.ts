@@ -1,3 +1,4 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { MillraceError, toError } from '@millrace/core'
@@ -5,13 +6,18 @@ import { BrokerError } from '../errors.ts'
 import type { BrokerRuntime } from './broker-runtime.ts'
 import { operations, runOperation } from './operations.ts'
 
-const HOST = '127.0.0.1'
 const MAX_BODY_BYTES = 1024 * 1024
+
+export interface AdminOptions {
+  readonly port: number
+  readonly host: string
+  readonly token: string | undefined
+}
 
 /**
  * The broker's controls over HTTP on loopback: `POST /<operation>` with the input as JSON, answered with the output as JSON; `GET /` lists the
- * operations. An error is `{ code, message, details }`. There is no authentication: whoever may connect to this machine's loopback may do
- * everything, so it is off unless asked for. Requests of web pages are refused (they carry an `Origin`).
+ * operations. An error is `{ code, message, details }`. Without a token whoever may connect to this machine's loopback may do everything, so it
+ * is off unless asked for; beyond loopback it needs one. Requests of web pages are refused (they carry an `Origin`).
  */
 export class AdminServer {
   readonly port: number
@@ -23,16 +29,22 @@ export class AdminServer {
   }
 
   /** @throws BrokerError `MR_BROKER_LISTEN_FAILED` */
-  static async open(runtime: BrokerRuntime, port: number): Promise<AdminServer> {
-    const server = createServer((request, response) => void serve(runtime, request, response))
+  static async open(
+    runtime: BrokerRuntime,
+    { port, host, token }: AdminOptions,
+  ): Promise<AdminServer> {
+    const server = createServer((request, response) => {
+      if (isAllowed(request, token)) void serve(runtime, request, response)
+      else refuseStranger(response)
+    })
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject)
-      server.listen({ host: HOST, port }, resolve)
+      server.listen({ host, port }, resolve)
     }).catch((error: unknown) => {
       throw new BrokerError(
         'MR_BROKER_LISTEN_FAILED',
-        `The admin server cannot listen on ${HOST}:${port} (${(error as NodeJS.ErrnoException).code}). The broker was not started; free the port, or choose another (0 takes any free one).`,
-        { host: HOST, port },
+        `The admin server cannot listen on ${host}:${port} (${(error as NodeJS.ErrnoException).code}). The broker was not started; free the port, or choose another (0 takes any free one).`,
+        { host, port },
         { cause: error },
       )
     })
@@ -44,6 +56,21 @@ export class AdminServer {
     this.#server.closeAllConnections()
     await closed
   }
+}
+
+function isAllowed({ headers }: IncomingMessage, token: string | undefined): boolean {
+  if (token === undefined) return true
+  const digest = (text: string): Buffer => createHash('sha256').update(text).digest()
+  return timingSafeEqual(digest(headers.authorization ?? ''), digest(`Bearer ${token}`))
+}
+
+/** Before the body is read: a stranger gets no memory. */
+function refuseStranger(response: ServerResponse): void {
+  const message =
+    'The admin server needs its token, as "Authorization: Bearer …". Nothing was done.'
+  response.setHeader('www-authenticate', 'Bearer')
+  response.setHeader('connection', 'close')
+  send(response, 401, { code: 'MR_BROKER_BAD_CALL', message, details: {} })
 }
 
 async function serve(

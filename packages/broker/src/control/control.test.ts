@@ -389,6 +389,29 @@ test('requests: the ring keeps the newest, and none when it is off', async () =>
   }
 })
 
+test('admin: with a token nobody without it is heard, and beyond loopback one is needed', async () => {
+  const adminToken = 'a-token-of-20-letters'
+  await using at = await testBroker({ topics, adminPort: 0, adminToken, adminHost: '0.0.0.0' })
+  const url = `http://127.0.0.1:${at.broker.adminPort}/now`
+  for (const authorization of [undefined, adminToken, 'Bearer', `Bearer ${adminToken}x`]) {
+    const headers: Record<string, string> = authorization === undefined ? {} : { authorization }
+    const response = await fetch(url, { method: 'POST', headers, body: 'x'.repeat(100_000) })
+    assert.equal(response.status, 401)
+    assert.match(((await response.json()) as { message: string }).message, /needs its token/)
+  }
+  const headers = { authorization: `Bearer ${adminToken}` }
+  assert.equal((await fetch(url, { method: 'POST', headers })).status, 200)
+  for (const { options, says } of [
+    { options: { adminHost: '0.0.0.0' }, says: /0\.0\.0\.0 is not loopback and needs adminToken/ },
+    { options: { adminToken: 'short' }, says: /adminToken is not 16 or more/ },
+    { options: { adminToken: 'with a space and\n more' }, says: /adminToken is not/ },
+  ])
+    await assert.rejects(testBroker({ adminPort: 0, ...options }), {
+      code: 'MR_BROKER_BAD_OPTION',
+      message: says,
+    })
+})
+
 test('admin: operations over HTTP, with errors as JSON, and no web page let in', async () => {
   await using at = await testBroker({ topics, adminPort: 0, worker: true })
   const url = `http://127.0.0.1:${at.broker.adminPort}`
