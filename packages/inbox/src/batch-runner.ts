@@ -13,6 +13,7 @@ import type { FailedEvents } from './failed-events.ts'
 import { decodeFailure, type Failure } from './failure.ts'
 import type { HandlerCall } from './handler-call.ts'
 import type { Counts, Instruments } from './instruments.ts'
+import type { OneAtATime } from './one-at-a-time.ts'
 import type { OutageGate } from './outage-gate.ts'
 import type { Patience } from './patience.ts'
 import { sortDeliveries, type SortedDeliveries, type NextMove } from './sort-deliveries.ts'
@@ -42,6 +43,8 @@ export interface RunnerOptions {
   readonly patience: Patience
   readonly failures: FailedEvents
   readonly gate: OutageGate
+  /** For events that may have killed a process. */
+  readonly suspects: OneAtATime
   readonly onCommitted: (events: readonly ReceivedEvent[]) => void
   /** Told that an event of the log will be due. */
   readonly onDue: (inMs: number) => void
@@ -97,7 +100,7 @@ export class BatchRunner {
         segment = [first]
       }
       try {
-        const end = await this.#settle(job, segment)
+        const end = await this.#alone(job, segment)
         if (end.kind === 'later') return { kind: 'later', offset, inMs: end.inMs }
         if (end.kind === 'stopped') return { kind: 'stopped', offset }
         if (end.kind === 'split') segments.push(...end.segments.toReversed())
@@ -129,6 +132,13 @@ export class BatchRunner {
       if (known.has(delivery.logId)) continue
       await failures.bury(job, patience, delivery, decodeFailure(delivery.reason ?? ''), 1)
     }
+  }
+
+  /** A segment that begins with a record which may have killed a process waits until no other such is under way. */
+  #alone(job: BatchJob, segment: readonly Delivery[]): Promise<Settled> {
+    const isSuspect = (segment[0]?.record.offset ?? 0n) < job.carefulBelow
+    if (!isSuspect) return this.#settle(job, segment)
+    return this.#options.suspects.run(job.signal, () => this.#settle(job, segment))
   }
 
   async #settle(job: BatchJob, segment: readonly Delivery[]): Promise<Settled> {
@@ -164,7 +174,7 @@ export class BatchRunner {
         return { kind: 'split', segments: isolated(segment, move.index) }
       case 'start':
         await this.#start(job, first, move.attempt)
-        return { kind: 'split', segments: [segment] }
+        return this.#settle(job, segment)
       case 'exhausted':
         first.attempt = move.attempts
         return this.#failed(job, first, cutShort(move.attempts))

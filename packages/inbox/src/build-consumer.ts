@@ -1,4 +1,5 @@
 import { noopMeter, silentLogger, systemClock, uuidv7 } from '@millrace/core'
+import { quoteIdentifier } from '@millrace/postgres'
 import { BatchRunner } from './batch-runner.ts'
 import { boundsOf } from './consume-bounds.ts'
 import { KafkaInboxConsumer } from './consumer.ts'
@@ -11,6 +12,9 @@ import { HandlerCall } from './handler-call.ts'
 import { instrumentsOf, newCounts } from './instruments.ts'
 import { millraceKafka } from './kafka-client.ts'
 import { LagMonitor } from './lag-monitor.ts'
+import { OneAtATime } from './one-at-a-time.ts'
+import { OperationWorker } from './operations/operation-worker.ts'
+import { ReplayStep } from './operations/replay-step.ts'
 import { OutageGate } from './outage-gate.ts'
 import { PartitionLedger } from './partition-ledger.ts'
 import { Patience } from './patience.ts'
@@ -78,6 +82,7 @@ export function buildConsumer(
     holdsKeys: consume.order !== 'none' && consume.afterFailure === 'hold',
     failures,
     gate,
+    suspects: new OneAtATime(),
     lease: { owner: uuidv7(), leaseMs },
     onCommitted: guarded(consume.onCommitted ?? (() => {}), logger),
     onDue: (inMs: number) => due.wake(inMs),
@@ -91,6 +96,25 @@ export function buildConsumer(
     pollMs: bounds.duePollMs,
     runner: new DueRunner({ ...shared, patience: patience(() => {}) }),
   })
+  const operations = new OperationWorker({
+    ...shared,
+    schema: quoteIdentifier(inbox.schema ?? 'inbox'),
+    registration: {
+      group: groupId,
+      serviceName,
+      topics: consume.topics,
+      effects: shared.effects,
+      isShadow: false,
+    },
+    owner: shared.lease.owner,
+    replay: new ReplayStep({
+      ...shared,
+      recordHandled: statements.recordHandled,
+      isTransient: (error) => livePatience.isTransient(error),
+    }),
+    onDue: () => due.wake(0),
+    pollMs: bounds.duePollMs,
+  })
   const livePatience = patience((job, isWaiting) => consumer.setWaiting(job, isWaiting))
   const keepsPayload = inbox.payload !== 'onFailure'
   const consumer = new KafkaInboxConsumer({
@@ -100,6 +124,7 @@ export function buildConsumer(
     ledger: new PartitionLedger({ ...shared, position: statements.position }),
     runner: new BatchRunner({ ...shared, keepsPayload, patience: livePatience }),
     due,
+    operations,
     patience: livePatience,
     deadLetters,
     lag: new LagMonitor({

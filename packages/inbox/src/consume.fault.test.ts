@@ -6,9 +6,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { armFaults, eventually } from '@millrace/core/testing'
+import { armFaults } from '@millrace/core/testing'
 import { startPostgres, type EmbeddedPostgres } from '@millrace/embedded'
-import { book, dealtWith, deposit, openFixture } from '../test/fixture.ts'
+import type { EventEnvelope } from '@millrace/events'
+import { book, dealtWith, deposit, openFixture, type Fixture } from '../test/fixture.ts'
 
 async function temporaryDirectory(): Promise<{ readonly path: string } & AsyncDisposable> {
   const path = await mkdtemp(join(tmpdir(), 'millrace-inbox-'))
@@ -65,34 +66,87 @@ test('Postgres killed mid-batch and started again: all events once, nothing FAIL
   }
 })
 
-test('the process killed between handler and commit, and between commit and offsets: each effect once', async () => {
-  await using dir = await temporaryDirectory()
-  await using fixture = await openFixture()
-  const events = Array.from({ length: 100 }, (_, index) => deposit(index))
+interface Ledger extends AsyncDisposable {
+  readonly fixture: Fixture
+  /** Runs the process over all events, as after the loss of all offsets, and tells how it ended. */
+  run(env: Readonly<Record<string, string>>): Promise<NodeJS.Signals | number | null>
+}
+
+async function openLedger(events: readonly EventEnvelope[]): Promise<Ledger> {
+  const dir = await temporaryDirectory()
+  const fixture = await openFixture()
   const file = join(dir.path, 'events.json')
   await writeFile(file, JSON.stringify(events))
   const program = fileURLToPath(new URL('../test/ledger-process.ts', import.meta.url))
-  const run = async (faults: string): Promise<NodeJS.Signals | number | null> => {
-    const child = spawn(process.execPath, [program, fixture.url, file], {
-      env: { ...process.env, MILLRACE_FAULTS: faults },
-      stdio: ['ignore', 'inherit', 'inherit'],
-    })
-    const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null]
-    return signal ?? code
+  return {
+    fixture,
+    run: async (env) => {
+      const child = spawn(process.execPath, [program, fixture.url, file], {
+        env: { ...process.env, ...env },
+        stdio: ['ignore', 'inherit', 'inherit'],
+      })
+      const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null]
+      return signal ?? code
+    },
+    [Symbol.asyncDispose]: async () => {
+      await fixture[Symbol.asyncDispose]()
+      await dir[Symbol.asyncDispose]()
+    },
   }
-  // A pass of afterHandler is a batch with new events; the ones before it were done by the runs before.
-  assert.equal(await run('kill@inbox.consumer.afterHandler#1'), 'SIGKILL')
-  assert.equal((await fixture.effects()).length, 0)
-  assert.equal(await run('kill@inbox.consumer.afterCommit#1'), 'SIGKILL')
-  assert.equal((await fixture.effects()).length, 10)
-  assert.equal(await run('kill@inbox.consumer.afterHandler#4'), 'SIGKILL')
-  assert.equal(await run('kill@inbox.consumer.afterCommit#5'), 'SIGKILL')
-  assert.equal(await run(''), 0)
+}
+
+test('the process killed between handler and commit, and between commit and offsets: each effect once', async () => {
+  const events = Array.from({ length: 100 }, (_, index) => deposit(index))
+  await using ledger = await openLedger(events)
+  const { fixture } = ledger
+  const runs = [
+    { faults: 'kill@inbox.consumer.afterHandler#1', effects: 0 },
+    // After a death the first records are handled one by one, so this is one of them.
+    { faults: 'kill@inbox.consumer.afterCommit#1', effects: 1 },
+    { faults: 'kill@inbox.consumer.afterHandler#9' },
+    { faults: 'kill@inbox.consumer.afterCommit#14' },
+  ]
+  for (const run of runs) {
+    assert.equal(await ledger.run({ MILLRACE_FAULTS: run.faults }), 'SIGKILL', run.faults)
+    if (run.effects !== undefined)
+      assert.equal((await fixture.effects()).length, run.effects, run.faults)
+  }
+  assert.equal(await ledger.run({}), 0)
   const effects = await fixture.effects()
   assert.equal(effects.length, 100)
   assert.ok(effects.every((effect) => effect.count === 1))
-  await eventually('all rows there', async () => {
-    const rows = await fixture.inbox.listEvents({ status: 'PROCESSED', limit: 1_000 })
-    return rows.length === 100 && rows.every((row) => row.attempts === 1)
-  })
+  const rows = await fixture.inbox.listEvents({ status: 'PROCESSED', limit: 1_000 })
+  assert.equal(rows.length, 100)
+  // A death charges one event at most, of those that were counted before they were handled.
+  const attempts = rows.reduce((sum, row) => sum + row.attempts, 0)
+  assert.ok(attempts <= 100 + runs.length, `${attempts} attempts`)
+})
+
+test('an event that kills its process is given up after its attempts, and costs nobody else anything', async () => {
+  const events = Array.from({ length: 60 }, (_, index) => deposit(index))
+  const poison = events[34]
+  assert.ok(poison)
+  await using ledger = await openLedger(events)
+  const { fixture } = ledger
+  let deaths = 0
+  for (;;) {
+    const end = await ledger.run({ LEDGER_POISON: '34' })
+    if (end === 0) break
+    assert.equal(end, 'SIGKILL')
+    assert.ok(++deaths <= 4, 'one death in the batch, and three attempts')
+    assert.notEqual(await fixture.statusOf(poison.eventId), 'FAILED')
+  }
+  assert.equal(deaths, 4)
+  const row = await fixture.inbox.findEvent(poison.eventId)
+  assert.equal(row?.status, 'FAILED')
+  assert.equal(row?.attempts, 3)
+  assert.equal(row?.errorClass, 'MR_INBOX_ATTEMPT_CUT_SHORT')
+  const effects = await fixture.effects()
+  assert.equal(effects.length, 59)
+  assert.ok(effects.every((effect) => effect.count === 1))
+  // Whoever leaves in good order leaves no suspicion behind.
+  const open = await fixture.database.query(
+    'select 1 from consumer_position where open_by is not null',
+  )
+  assert.equal(open.rowCount, 0)
 })

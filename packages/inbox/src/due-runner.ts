@@ -8,6 +8,7 @@ import type { FailedEvents } from './failed-events.ts'
 import { decodeFailure, failureOf, type Failure } from './failure.ts'
 import type { HandlerCall } from './handler-call.ts'
 import type { Counts, Instruments } from './instruments.ts'
+import type { OneAtATime } from './one-at-a-time.ts'
 import type { OutageGate } from './outage-gate.ts'
 import type { LogPartitions } from './partitions.ts'
 import type { Patience } from './patience.ts'
@@ -49,6 +50,8 @@ export interface DueRunnerOptions {
   readonly patience: Patience
   readonly failures: FailedEvents
   readonly gate: OutageGate
+  /** For events that may have killed a process. */
+  readonly suspects: OneAtATime
   readonly onCommitted: (events: readonly ReceivedEvent[]) => void
   readonly onDue: (inMs: number) => void
   readonly instruments: Instruments
@@ -72,6 +75,9 @@ type Step =
   | { readonly kind: 'lost' }
   | { readonly kind: 'ended' }
 
+/** `alone`: what was handled with it failed, or itself; it is tried again alone. */
+type StepOrAlone = Step | { readonly kind: 'alone' }
+
 /**
  * Handles events from the log: the next attempt at one that failed, or what an operation made due, and then the events that are parked
  * behind it, in order. Each is handled in one transaction with its row's new state, as events from the topic are. The row is locked meanwhile,
@@ -86,7 +92,7 @@ export class DueRunner {
 
   /** Deals with a row that was taken, and goes on along its key. Gives back what it cannot get to. */
   async run(claimed: DueEvent, signal: AbortSignal): Promise<void> {
-    const { gate, maxBatchRecords, effects, onDue } = this.#options
+    const { gate, suspects, maxBatchRecords, effects, onDue } = this.#options
     // What waits behind may be poison as well: few at first, and alone again after each failure.
     let size = 1
     for (let row: DueEvent | undefined = claimed; row;) {
@@ -97,13 +103,13 @@ export class DueRunner {
         onDue(inMs)
         return
       }
-      const isAlone = effects === 'external' || permit.kind === 'probe'
+      // Whoever had it died, perhaps of it.
+      const isSuspect: boolean = row.isRepeat
+      const isAlone = isSuspect || effects === 'external' || permit.kind === 'probe'
+      const current: DueEvent = row
+      const work = (): Promise<StepOrAlone> => this.#step(current, isAlone ? 1 : size, signal)
       try {
-        const step: Step | { readonly kind: 'alone' } = await this.#step(
-          row,
-          isAlone ? 1 : size,
-          signal,
-        )
+        const step: StepOrAlone = isSuspect ? await suspects.run(signal, work) : await work()
         if (step.kind === 'lost' || step.kind === 'ended') return
         size = step.kind === 'alone' ? 1 : Math.min(size * 2, maxBatchRecords)
         if (step.kind === 'done') row = step.next
@@ -113,11 +119,7 @@ export class DueRunner {
     }
   }
 
-  async #step(
-    row: DueEvent,
-    size: number,
-    signal: AbortSignal,
-  ): Promise<Step | { readonly kind: 'alone' }> {
+  async #step(row: DueEvent, size: number, signal: AbortSignal): Promise<StepOrAlone> {
     const job = this.#jobOf(row, signal)
     const delivery = await this.#read(row, job)
     if (!delivery)

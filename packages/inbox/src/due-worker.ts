@@ -131,7 +131,8 @@ export class DueWorker {
     const work = runner
       .run(event, this.#cancel.signal)
       .catch(async (error: unknown) => {
-        logger.error('A waiting event could not be dealt with', { eventId: event.id, error })
+        if (!this.#cancel.signal.aborted)
+          logger.error('A waiting event could not be dealt with', { eventId: event.id, error })
         await releaseDue(database, statements.due, event, lease.owner, 1_000).catch(() => {})
       })
       .finally(() => {

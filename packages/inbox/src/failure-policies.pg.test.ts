@@ -1,0 +1,298 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { MillraceError } from '@millrace/core'
+import { eventually } from '@millrace/core/testing'
+import { book, dealtWith, deposit, openFixture } from '../test/fixture.ts'
+import { forEachEvent } from './inbox.ts'
+import type { BatchHandler } from './types.ts'
+
+class CardDeclined extends Error {
+  override readonly name = 'CardDeclined'
+}
+class FraudSuspected extends CardDeclined {
+  override readonly name: string = 'FraudSuspected'
+}
+class LedgerError extends MillraceError<'LEDGER_CLOSED'> {}
+
+/** Throws for amounts below zero what the table says, and books the others. */
+function throwing(faults: Readonly<Record<number, () => Error>>): BatchHandler {
+  return async (events, context) => {
+    for (const { event } of events) {
+      const fault = faults[(event.data as { readonly amount: number }).amount]
+      if (fault) throw fault()
+    }
+    await book(events, context)
+  }
+}
+
+test('policies: by class with subclasses and causes, by name or code, by test; the first that fits decides', async () => {
+  await using fixture = await openFixture()
+  const faults = {
+    [-1]: () => new FraudSuspected('stolen'),
+    [-2]: () => new Error('outer', { cause: new CardDeclined('no money') }),
+    [-3]: () => new LedgerError('LEDGER_CLOSED', false, 'closed'),
+    [-4]: () => new RangeError('odd'),
+    [-5]: () => new Error('plain'),
+  }
+  const events = Object.keys(faults).map((amount) => deposit(Number(amount)))
+  for (const [index, event] of events.entries()) fixture.send(event, 0, `k${index}`)
+  fixture.send(deposit(7), 0, 'fine')
+  const seen: unknown[] = []
+  const consumer = fixture.consume({
+    handler: throwing(faults),
+    maxAttempts: 2,
+    policies: [
+      { when: FraudSuspected, do: 'dead-letter' },
+      { when: CardDeclined, do: 'skip' },
+      { when: 'LEDGER_CLOSED', do: 'retry', attempts: 4, backoff: { baseMs: 1, maxMs: 2 } },
+      {
+        when: (error, { event, topic, attempt }) => {
+          if (error.name === 'RangeError') seen.push([event.eventType, topic, attempt])
+          return error.name === 'RangeError'
+        },
+        do: 'skip',
+      },
+    ],
+  })
+  await dealtWith(consumer, 6)
+  const rows = await Promise.all(events.map((event) => fixture.inbox.findEvent(event.eventId)))
+  assert.deepEqual(
+    rows.map((row) => [row?.status, row?.attempts, row?.errorClass]),
+    [
+      ['FAILED', 1, 'FraudSuspected'],
+      ['SKIPPED', 1, 'Error'],
+      ['FAILED', 4, 'LEDGER_CLOSED'],
+      ['SKIPPED', 1, 'RangeError'],
+      ['FAILED', 2, 'Error'],
+    ],
+  )
+  assert.deepEqual(seen, [['deposit_made', 'accounts', 1]])
+  assert.equal(fixture.kafka.records('accounts-dlq').length, 3)
+  const { processed, skipped, failed, failedAttempts } = consumer.stats()
+  assert.deepEqual([processed, skipped, failed, failedAttempts], [1, 2, 3, 9])
+  assert.deepEqual(await fixture.inbox.totals(), {
+    processed: 1,
+    duplicatesSkipped: 0,
+    skipped: 2,
+    failed: 3,
+  })
+})
+
+test('policy skip: the row tells why, its key goes on, and the event is not handled when it comes again', async () => {
+  await using fixture = await openFixture()
+  const event = deposit(-1)
+  for (const each of [event, deposit(2), event]) fixture.send(each)
+  const consumer = fixture.consume({
+    handler: throwing({ [-1]: () => new CardDeclined('no money') }),
+    policies: [{ when: CardDeclined, do: 'skip' }],
+  })
+  await dealtWith(consumer, 3)
+  const row = await fixture.inbox.findEvent(event.eventId)
+  assert.equal(row?.status, 'SKIPPED')
+  assert.equal(row?.errorMessage, 'no money')
+  assert.equal(consumer.stats().failedAttempts, 1)
+  assert.equal(consumer.stats().duplicatesSkipped, 1)
+  assert.equal((await fixture.effects()).length, 1)
+})
+
+test('policy pause: nothing is held against the event; the consumer tries it from time to time and goes on by itself', async () => {
+  await using fixture = await openFixture()
+  let isDown = true
+  const events = Array.from({ length: 30 }, (_, index) => deposit(index))
+  for (const [index, event] of events.entries()) fixture.send(event, index % 2, `k${index}`)
+  const consumer = fixture.consume({
+    handler: async (batch, context) => {
+      if (isDown) throw new CardDeclined('bank is closed')
+      await book(batch, context)
+    },
+    policies: [{ when: 'CardDeclined', do: 'pause' }],
+    outage: { probeBackoff: { baseMs: 20, maxMs: 40 } },
+  })
+  await eventually('several probes', () => (consumer.stats().outage?.probes ?? 0) >= 3)
+  assert.equal(consumer.stats().state, 'outage')
+  assert.equal(consumer.stats().outage?.errorClass, 'CardDeclined')
+  const rows = await fixture.database.query('select 1 from event_consumption_data')
+  assert.equal(rows.rowCount, 0)
+  isDown = false
+  await dealtWith(consumer, 30)
+  assert.equal(consumer.stats().state, 'running')
+  assert.equal(consumer.stats().outage, null)
+  const done = await fixture.inbox.listEvents({ limit: 100 })
+  assert.ok(done.every((row) => row.status === 'PROCESSED' && row.attempts === 1))
+})
+
+test('policy stop: the consumer leaves its group and says why; the event is unhandled and another may try', async () => {
+  await using fixture = await openFixture()
+  fixture.send(deposit(1))
+  fixture.send(deposit(-1))
+  const consumer = fixture.consume({
+    handler: throwing({ [-1]: () => new CardDeclined('wrong account') }),
+    policies: [{ when: CardDeclined, do: 'stop' }],
+  })
+  await eventually('stopped', () => consumer.stats().state === 'stopped')
+  assert.deepEqual(consumer.stats().stoppedBy, {
+    errorClass: 'CardDeclined',
+    message: 'wrong account',
+  })
+  await consumer.close()
+  assert.equal(fixture.kafka.group('ledger').members.size, 0)
+  assert.equal(fixture.kafka.records('accounts-dlq').length, 0)
+  await dealtWith(fixture.consume(), 1)
+  assert.equal((await fixture.effects()).length, 2)
+})
+
+test('outage: most keys fail alike, so the consumer pauses; nothing is parked or given up, and it goes on by itself', async () => {
+  await using fixture = await openFixture()
+  let isDown = true
+  const keys = 40
+  const events = Array.from({ length: 200 }, (_, index) => deposit(index))
+  for (const [index, event] of events.entries()) fixture.send(event, index % 2, `k${index % keys}`)
+  let calls = 0
+  const consumer = fixture.consume({
+    handler: async (batch, context) => {
+      calls++
+      if (isDown) throw new CardDeclined('bank is closed')
+      await book(batch, context)
+    },
+    retryBackoff: { baseMs: 200, maxMs: 200 },
+    maxAttempts: 50,
+    outage: { minKeys: 5, probeBackoff: { baseMs: 50, maxMs: 100 } },
+  })
+  await eventually('outage', () => consumer.stats().state === 'outage')
+  await eventually('probes', () => (consumer.stats().outage?.probes ?? 0) >= 5)
+  const found = await fixture.database.query<{ status: string; count: number }>(
+    'select status, count(*)::integer as count from event_consumption_data group by 1',
+  )
+  // The four whose failures were not yet an outage wait; nobody else is touched.
+  const waiting = found.rows.reduce((sum, row) => sum + row.count, 0)
+  assert.ok(waiting <= 5, JSON.stringify(found.rows))
+  assert.equal(consumer.stats().parked, 0)
+  assert.equal(consumer.stats().failed, 0)
+  const callsAtProbe = calls
+  await eventually('another probe', () => (consumer.stats().outage?.probes ?? 0) >= 7)
+  assert.ok(calls - callsAtProbe <= 4, 'one event at a time')
+  isDown = false
+  await dealtWith(consumer, 200)
+  const effects = await fixture.effects()
+  assert.equal(effects.length, 200)
+  assert.ok(effects.every((effect) => effect.count === 1))
+  assert.equal(fixture.kafka.records('accounts-dlq').length, 0)
+  const rows = await fixture.inbox.listEvents({ limit: 500 })
+  assert.ok(rows.every((row) => row.status === 'PROCESSED'))
+})
+
+test('outage: a share of keys that fail while others succeed is none', async () => {
+  await using fixture = await openFixture()
+  const events = Array.from({ length: 120 }, (_, index) => deposit(index))
+  for (const [index, event] of events.entries()) fixture.send(event, 0, `k${index}`)
+  const consumer = fixture.consume({
+    handler: forEachEvent(async ({ event }) => {
+      if ((event.data as { amount: number }).amount % 6 === 5) throw new CardDeclined('no money')
+    }),
+    maxAttempts: 1,
+    outage: { minKeys: 5 },
+    maxBatchRecords: 20,
+  })
+  await dealtWith(consumer, 120)
+  assert.equal(consumer.stats().failed, 20)
+})
+
+test('handlerTimeoutMs: the handler is told, its work is rolled back, and the slow event is found and given up', async () => {
+  await using fixture = await openFixture()
+  const slow = deposit(4)
+  const events = [deposit(1), deposit(2), slow, deposit(3)]
+  for (const [index, event] of events.entries()) fixture.send(event, 0, `k${index}`)
+  let told = 0
+  const consumer = fixture.consume({
+    handlerTimeoutMs: 400,
+    maxAttempts: 2,
+    handler: async (batch, context) => {
+      await book(batch, context)
+      if (!batch.some(({ event }) => event.eventId === slow.eventId)) return
+      await eventually('told', () => context.signal.aborted)
+      told++
+    },
+  })
+  await dealtWith(consumer, 4)
+  assert.ok(told >= 2)
+  assert.equal((await fixture.effects()).length, 3)
+  const row = await fixture.inbox.findEvent(slow.eventId)
+  assert.equal(row?.status, 'FAILED')
+  assert.equal(row?.errorClass, 'MR_INBOX_HANDLER_TIMEOUT')
+  assert.match(row?.errorMessage ?? '', /400 ms/)
+})
+
+test('a handler that ignores its signal cannot commit after its time', async () => {
+  await using fixture = await openFixture()
+  const release = Promise.withResolvers<void>()
+  const late: unknown[] = []
+  fixture.send(deposit(1))
+  const consumer = fixture.consume({
+    handlerTimeoutMs: 100,
+    maxAttempts: 1,
+    handler: async (batch, context) => {
+      await release.promise
+      await book(batch, context).catch((error: unknown) => late.push(error))
+    },
+  })
+  await dealtWith(consumer, 1)
+  release.resolve()
+  await eventually('the leftover was refused', () => late.length === 1)
+  assert.equal((late[0] as MillraceError).code, 'MR_POSTGRES_CLOSED')
+  assert.equal((await fixture.effects()).length, 0)
+})
+
+test('deadLetterTopic: names the topic, or none', async () => {
+  await using fixture = await openFixture()
+  fixture.send(deposit(1))
+  const handler: BatchHandler = () => Promise.reject(new Error('no'))
+  const named = fixture.consume({
+    handler,
+    maxAttempts: 1,
+    deadLetterTopic: (topic) => `dead.${topic}`,
+  })
+  await dealtWith(named, 1)
+  await named.close()
+  assert.equal(fixture.kafka.records('dead.accounts').length, 1)
+  fixture.send(deposit(2))
+  const none = fixture.consume({ handler, maxAttempts: 1, deadLetterTopic: () => null })
+  await dealtWith(none, 1)
+  assert.equal(none.stats().failed, 1)
+  assert.equal(fixture.kafka.records('accounts-dlq').length, 0)
+})
+
+test('maxParkedEvents: a partition whose keys wait too long waits itself, and goes on', async () => {
+  await using fixture = await openFixture()
+  for (let amount = 0; amount < 60; amount++) fixture.send(deposit(amount))
+  let isBroken = true
+  const consumer = fixture.consume({
+    maxBatchRecords: 5,
+    maxParkedEvents: 10,
+    maxAttempts: 100,
+    retryBackoff: { baseMs: 20, maxMs: 20 },
+    handler: async (batch, context) => {
+      if (isBroken) throw new Error('broken')
+      await book(batch, context)
+    },
+  })
+  await eventually('the partition waits', () => consumer.stats().pausedPartitions === 1)
+  const parked = consumer.stats().parked
+  assert.ok(parked >= 10 && parked < 15, `${parked} parked`)
+  isBroken = false
+  await dealtWith(consumer, 60)
+  assert.equal((await fixture.effects()).length, 60)
+})
+
+for (const bad of [
+  {
+    name: 'an attempt too many',
+    options: { policies: [{ when: 'x', do: 'retry' as const, attempts: 101 }] },
+  },
+  { name: 'a share of nothing', options: { outage: { share: 0 } } },
+  { name: 'a backoff that shrinks', options: { retryBackoff: { baseMs: 10, maxMs: 5 } } },
+  { name: 'a poll without pause', options: { duePollMs: 0 } },
+])
+  test(`options: ${bad.name} is refused`, async () => {
+    await using fixture = await openFixture()
+    assert.throws(() => fixture.consume(bad.options), { code: 'MR_INBOX_BAD_OPTION' })
+  })
