@@ -38,6 +38,7 @@ import {
 import { recordBatch, recordsOf, type BatchShape } from '../test/batches.ts'
 import {
   batchOf,
+  endlessNumber,
   malformedRecords,
   packedGarbage,
   recordOf,
@@ -341,6 +342,12 @@ for (const { name, records, codec = 0 } of packedGarbage)
     assert.equal(answer.errorCode, wireDifferences.packedGarbage[target.kind])
     assert.equal((await fetchFrom(topic, 0)).highWatermark, 0n)
   })
+
+test('produce: a number that never ends is refused', async () => {
+  const topic = await newTopic()
+  const answer = await produceParts(topic, { records: endlessNumber, count: 1 })
+  assert.equal(answer.errorCode, wireDifferences.endlessNumber[target.kind])
+})
 
 test('produce: a codec that there is not is refused', async () => {
   const topic = await newTopic()

@@ -20,6 +20,8 @@ export const wireDifferences = {
   /** Apache Kafka's parser throws what nobody catches. */
   unknownCodec: { millrace: INVALID_RECORD, apache: UNKNOWN_SERVER_ERROR },
   packedGarbage: { millrace: INVALID_RECORD, apache: UNKNOWN_SERVER_ERROR },
+  /** The same, of a varint. */
+  endlessNumber: { millrace: INVALID_RECORD, apache: UNKNOWN_SERVER_ERROR },
   /** Apache Kafka stores them as they are when they are not packed, and readers get offsets that belong to other records. */
   wrongOffsets: { millrace: INVALID_RECORD, apache: NONE },
   /** Before 1970. Apache Kafka takes it, and Java's consumer gives it to the application. */
