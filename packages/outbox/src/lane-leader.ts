@@ -129,7 +129,7 @@ export class LaneLeader {
   async #standStill(eventId: string): Promise<void> {
     const { database, sql, pollIntervalMs } = this.#context
     this.#onState('HALTED')
-    this.#lease.describe(`The lane is halted by event ${eventId}, which the broker refused.`)
+    await this.#lease.describe(`The lane is halted by event ${eventId}, which the broker refused.`)
     const tick = await sql.readTick(database, this.#slots)
     if (tick.hasDue) await this.#due.publish(blockedKeysOf(tick.blocked), eventId)
     if (this.#ledger.cursor.haltedBy !== null) await this.#wakeup.wait(pollIntervalMs, this.#ended)
@@ -145,7 +145,7 @@ export class LaneLeader {
     }
     if (!this.#isParkedFull) return
     this.#onState('HALTED')
-    this.#lease.describe(
+    await this.#lease.describe(
       `${maxParked} events are parked behind refused ones; the lane takes up no new ones.`,
     )
     if (!isFullBefore)

@@ -100,9 +100,11 @@ export class LaneLease {
     this.#lastError = error
   }
 
-  /** What the lane's row says from the next renewal on, without an outage. */
-  describe(state: string): void {
+  /** Says in the lane's row why nothing happens, though there is no outage. @throws OutboxError `MR_OUTBOX_RELAY_FENCED` */
+  async describe(state: string): Promise<void> {
+    if (this.#lastError === state) return
     this.#lastError = state
+    await this.renew()
   }
 
   fence(): OutboxError {
