@@ -13,7 +13,13 @@ function setOf(...names: readonly KafkaErrorName[]): ReadonlySet<number> {
 const coordinatorMoved = setOf('COORDINATOR_NOT_AVAILABLE', 'NOT_COORDINATOR')
 
 /** The member is no longer what it believes to be; it has to join again. */
-const membershipOver = setOf('ILLEGAL_GENERATION', 'UNKNOWN_MEMBER_ID', 'FENCED_INSTANCE_ID')
+const membershipOver = setOf(
+  'ILLEGAL_GENERATION',
+  'UNKNOWN_MEMBER_ID',
+  'FENCED_INSTANCE_ID',
+  'FENCED_MEMBER_EPOCH',
+  'STALE_MEMBER_EPOCH',
+)
 
 export const isPassing = (errorCode: number): boolean => kafkaErrorCode(errorCode).retriable
 export const isCoordinatorMoved = (errorCode: number): boolean => coordinatorMoved.has(errorCode)

@@ -127,6 +127,18 @@ export class Cluster {
     )
   }
 
+  /** Names of topics by their ids (KIP-516); those that do not exist, or not yet for this broker, are left out. @throws KafkaError */
+  async topicNames(ids: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    const { topics } = await this.requestAny(optionalWire.metadataById, {
+      topics: ids.map((topicId) => ({ topicId, name: null })),
+      allowAutoTopicCreation: false,
+    })
+    const names = new Map<string, string>()
+    for (const { topicId, name, errorCode } of topics)
+      if (name !== null && errorCode === code.NONE) names.set(topicId, name)
+    return names
+  }
+
   /** The brokers as they advertise themselves. @throws KafkaError */
   async brokers(): Promise<readonly ClusterBroker[]> {
     const { brokers } = await this.#metadata([])

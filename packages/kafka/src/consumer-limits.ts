@@ -11,6 +11,7 @@ const maxDrainMs = 3_000
 export interface ConsumerLimits {
   readonly isolationLevel: IsolationLevel
   readonly autoOffsetReset: OffsetAt
+  readonly groupProtocol: 'classic' | 'consumer'
   readonly assignors: readonly PartitionAssignor[]
   readonly sessionTimeoutMs: number
   readonly heartbeatIntervalMs: number
@@ -24,6 +25,7 @@ export interface ConsumerLimits {
 /** @throws KafkaError `MR_KAFKA_BAD_OPTION` */
 export function consumerLimits(options: ConsumerOptions): ConsumerLimits {
   checkGroup(options)
+  checkProtocol(options)
   const sessionTimeoutMs = integerOption('sessionTimeoutMs', options.sessionTimeoutMs, {
     min: 1_000,
     max: 1_800_000,
@@ -42,6 +44,7 @@ export function consumerLimits(options: ConsumerOptions): ConsumerLimits {
   return {
     isolationLevel: options.isolationLevel ?? 'read_committed',
     autoOffsetReset: options.autoOffsetReset ?? 'earliest',
+    groupProtocol: options.groupProtocol ?? 'classic',
     assignors: assignorsOf(options.assignors ?? ['range']),
     sessionTimeoutMs,
     heartbeatIntervalMs,
@@ -62,6 +65,20 @@ export function consumerLimits(options: ConsumerOptions): ConsumerLimits {
       default: 500,
     }),
   }
+}
+
+/** Options that belong to the other protocol would be ignored in silence. */
+function checkProtocol(options: ConsumerOptions): void {
+  const { groupProtocol = 'classic', serverAssignor } = options
+  if (groupProtocol !== 'classic' && groupProtocol !== 'consumer')
+    throw badOption('groupProtocol', groupProtocol, "must be 'classic' or 'consumer'")
+  if (groupProtocol === 'classic') {
+    if (serverAssignor === undefined) return
+    throw badOption('serverAssignor', serverAssignor, "needs groupProtocol 'consumer'")
+  }
+  for (const name of ['assignors', 'sessionTimeoutMs', 'heartbeatIntervalMs'] as const)
+    if (options[name] !== undefined)
+      throw badOption(name, options[name], "is the broker's to say with groupProtocol 'consumer'")
 }
 
 function checkGroup({ groupId, topics }: ConsumerOptions): void {

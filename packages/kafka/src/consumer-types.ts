@@ -83,6 +83,14 @@ export interface ConsumerOptions extends KafkaOptions {
   /** Default 'read_committed'. */
   readonly isolationLevel?: 'read_committed' | 'read_uncommitted'
   /**
+   * Who deals partitions out. 'classic', the default: a member, with everybody waiting for everybody (JoinGroup). 'consumer': the broker (KIP-848),
+   * so that a rebalance takes only what moves, and nobody waits for who is slow; Apache Kafka offers it since 4.0. Sessions,
+   * heartbeats and assignors are then the broker's settings, and may not be given here.
+   */
+  readonly groupProtocol?: 'classic' | 'consumer'
+  /** With groupProtocol 'consumer': the broker's assignor, such as 'uniform' or 'range'. Default: the broker's, which is 'uniform'. */
+  readonly serverAssignor?: string
+  /**
    * How partitions are dealt out, the one liked best first; the group takes one that all its members know. Default `['range']`.
    * Where every one of them is cooperative (`['cooperative-sticky']`), a rebalance takes only what moves, and the rest is read on.
    * To move a running group there, restart all members with `['cooperative-sticky', 'range']` first, then without 'range'.

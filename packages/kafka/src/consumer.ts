@@ -29,6 +29,7 @@ import { listOffsets, offsetsAtTimes, type OffsetAt } from './offsets.ts'
 import { partitionKey } from './partition-key.ts'
 import { badOption } from './options.ts'
 import { OwnedPartitions } from './owned-partitions.ts'
+import { ReconciledMembership } from './reconciled-membership.ts'
 import { retrying } from './retrying.ts'
 import { StartingOffsets } from './starting-offsets.ts'
 import { Subscribed } from './subscribed.ts'
@@ -52,7 +53,7 @@ class KafkaConsumer implements Consumer {
   /** `undefined` without a group id. */
   readonly #coordinator: GroupCoordinator | undefined
   /** `undefined` where partitions are chosen by `assign`. */
-  readonly #membership: GroupMembership | undefined
+  readonly #membership: GroupMembership | ReconciledMembership | undefined
   readonly #consumed: Counter
   /** The loops that wait for something new: records, a failure, the end. */
   readonly #waiting = new Set<Wakeup>()
@@ -237,24 +238,27 @@ class KafkaConsumer implements Consumer {
     this.#cluster.close()
   }
 
-  #membershipOf(coordinator: GroupCoordinator): GroupMembership | undefined {
-    const { topics, meter } = this.#options
+  #membershipOf(coordinator: GroupCoordinator): GroupMembership | ReconciledMembership | undefined {
+    const { topics, meter, serverAssignor } = this.#options
     if (topics === undefined) return undefined
     const { sessionTimeoutMs, heartbeatIntervalMs, rebalanceTimeoutMs } = this.#limits
-    return new GroupMembership(this.#cluster, coordinator, {
+    const options = {
       subscribed: new Subscribed(this.#cluster, topics),
-      assignors: this.#limits.assignors,
-      sessionTimeoutMs,
-      heartbeatIntervalMs,
       rebalanceTimeoutMs,
       maxPollIntervalMs: this.#limits.maxPollIntervalMs,
       meter,
       owned: () => this.#owned.all,
       heldSinceMs: () => this.#owned.heldSinceMs,
-      onAssigned: (partitions, generationId) => this.#assigned(partitions, generationId),
-      onRevoked: (isLost) => this.#owned.giveUp(() => this.#owned.all, isLost),
-      onFailure: (error) => this.#fail(error),
-    })
+      onAssigned: (partitions: readonly TopicPartition[], generationId: number) =>
+        this.#assigned(partitions, generationId),
+      onRevoked: (isLost: boolean) => this.#owned.giveUp(() => this.#owned.all, isLost),
+      onFailure: (error: Error) => this.#fail(error),
+    }
+    if (this.#limits.groupProtocol === 'consumer')
+      return new ReconciledMembership(this.#cluster, coordinator, { ...options, serverAssignor })
+    const { assignors } = this.#limits
+    const classic = { assignors, sessionTimeoutMs, heartbeatIntervalMs }
+    return new GroupMembership(this.#cluster, coordinator, { ...options, ...classic })
   }
 
   /** The share of a new generation. What is kept goes on as it is. */

@@ -1,5 +1,7 @@
 /** The requests of one group to its coordinator, wherever that is at the moment. State: only where it was last found. */
 import type {
+  ConsumerGroupHeartbeatRequestInput,
+  ConsumerGroupHeartbeatResponse,
   HeartbeatResponse,
   JoinGroupRequestInput,
   JoinGroupResponse,
@@ -42,6 +44,11 @@ export class GroupCoordinator {
     this.#cluster = cluster
     this.groupId = groupId
     this.instanceId = instanceId
+  }
+
+  /** False where it would have to be looked for. */
+  get isFound(): boolean {
+    return this.#node !== undefined
   }
 
   /** After a fault, or an answer that says so: the group may have moved to another broker. */
@@ -114,12 +121,31 @@ export class GroupCoordinator {
     )
   }
 
-  /** @throws KafkaError `MR_KAFKA_FENCED` when the generation is over */
+  /**
+   * The heartbeat of the new protocol (KIP-848), by which a member joins, lives and leaves too.
+   * @throws KafkaError for faults on the way; the answer's error code is the caller's
+   */
+  async memberHeartbeat(
+    member: Omit<ConsumerGroupHeartbeatRequestInput, 'groupId' | 'instanceId'>,
+    timeoutMs: number,
+  ): Promise<ConsumerGroupHeartbeatResponse> {
+    const node = await this.#find()
+    const pinned = optionalWire.consumerGroupHeartbeat
+    if (!(await this.#cluster.serves(node, 'group', pinned))) throw noNewProtocol(this.groupId)
+    const names = { groupId: this.groupId, instanceId: this.instanceId }
+    return this.#cluster.request(node, 'group', pinned, { ...member, ...names }, timeoutMs)
+  }
+
+  /**
+   * @param pinned the version that takes a member's epoch, for a member that has one
+   * @throws KafkaError `MR_KAFKA_FENCED` when the generation is over
+   */
   async commit(
     { memberId, generationId }: Membership,
     offsets: readonly OffsetToCommit[],
+    pinned: typeof wire.offsetCommit = wire.offsetCommit,
   ): Promise<void> {
-    const answer = await this.#cluster.request(await this.#find(), 'group', wire.offsetCommit, {
+    const answer = await this.#cluster.request(await this.#find(), 'group', pinned, {
       groupId: this.groupId,
       generationIdOrMemberEpoch: generationId,
       memberId,
@@ -193,6 +219,15 @@ export class GroupCoordinator {
       groupId,
     })
   }
+}
+
+/** @throws nothing: makes the error */
+export function noNewProtocol(groupId: string): KafkaError {
+  return new KafkaError(
+    'MR_KAFKA_UNSUPPORTED_BROKER',
+    `The cluster does not offer groupProtocol 'consumer' (KIP-848), which group "${groupId}" asks for: Apache Kafka does since 4.0, with group.version 1. Use groupProtocol 'classic' until then.`,
+    { groupId },
+  )
 }
 
 export function generationOver(groupId: string, errorCode?: number): KafkaError {

@@ -32,11 +32,15 @@ import { isWorthTelling } from './retrying.ts'
 import type { Subscribed } from './subscribed.ts'
 import type { TopicPartition } from './types.ts'
 
-export interface GroupOptions {
-  readonly subscribed: Subscribed
+export interface GroupOptions extends MembershipOptions {
   readonly assignors: readonly PartitionAssignor[]
   readonly sessionTimeoutMs: number
   readonly heartbeatIntervalMs: number
+}
+
+/** What a membership of either protocol needs. */
+export interface MembershipOptions {
+  readonly subscribed: Subscribed
   readonly rebalanceTimeoutMs: number
   /** Longest that a loop may hold a batch before the member leaves; `undefined` is no limit. */
   readonly maxPollIntervalMs: number | undefined

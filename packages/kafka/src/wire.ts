@@ -10,6 +10,7 @@ import {
   addOffsetsToTxnApi,
   addPartitionsToTxnApi,
   apiVersionsApi,
+  consumerGroupHeartbeatApi,
   createPartitionsApi,
   createTopicsApi,
   deleteGroupsApi,
@@ -76,6 +77,7 @@ export const wire = {
  * What only some callers send. Administration: before the new group protocol and topic ids. Transactions in their first version (KIP-98, KIP-447): AddPartitionsToTxn 3 (4 is for brokers),
  * AddOffsetsToTxn 3, EndTxn 3, TxnOffsetCommit 3. In their second (KIP-890), where the cluster has finalized `transaction.version` 2:
  * Produce 12 and TxnOffsetCommit 5 add what they write to the transaction, EndTxn 5 gives the epoch of the next one.
+ * The new group protocol (KIP-848): its heartbeat with a member id of the client's making, offsets by member epoch, topics by id.
  * JoinGroup 9 and LeaveGroup 5, of Kafka 3.2, say why (KIP-800), and let a static member that leads come back as leader (KIP-814).
  */
 export const optionalWire = {
@@ -99,4 +101,7 @@ export const optionalWire = {
   txnOffsetCommitInTransaction: pin(txnOffsetCommitApi, 5),
   joinGroupWithReason: pin(joinGroupApi, 9),
   leaveGroupWithReason: pin(leaveGroupApi, 5),
+  consumerGroupHeartbeat: pin(consumerGroupHeartbeatApi, 1),
+  offsetCommitInEpoch: pin(offsetCommitApi, 9),
+  metadataById: pin(metadataApi, 12),
 } as const

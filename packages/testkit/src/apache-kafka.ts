@@ -228,6 +228,11 @@ function serverProperties(
     'share.coordinator.state.topic.replication.factor': '1',
     'share.coordinator.state.topic.min.isr': '1',
     'group.initial.rebalance.delay.ms': '0',
+    // Members of the new group protocol (KIP-848) have the broker's times: short ones, as `kafka-backends.ts` gives the embedded broker.
+    'group.consumer.min.heartbeat.interval.ms': '100',
+    'group.consumer.heartbeat.interval.ms': '200',
+    'group.consumer.min.session.timeout.ms': '1000',
+    'group.consumer.session.timeout.ms': '10000',
     // Nothing but tests: shorter sessions, so that a killed broker is not held back by its own old registration.
     'broker.session.timeout.ms': '3000',
     'broker.heartbeat.interval.ms': '500',

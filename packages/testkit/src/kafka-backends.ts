@@ -86,7 +86,8 @@ class EmbeddedBroker implements RunningKafka {
 
   async restart(): Promise<void> {
     await this.shutDown()
-    this.#process = await startBrokerProcess({ dir: this.#directory, port: this.#port })
+    const args = ['--consumer-heartbeat', '200', '--consumer-session', '10000']
+    this.#process = await startBrokerProcess({ dir: this.#directory, port: this.#port, args })
   }
 
   async kill(): Promise<void> {
