@@ -9,7 +9,7 @@ import {
 } from 'pg'
 import { toPostgresError } from './errors.ts'
 import { parseDatabaseUrl } from './url.ts'
-import type { QueryResult, Statement } from './types.ts'
+import type { Database, QueryResult, Statement } from './types.ts'
 
 /** Object ids of built-in types, fixed for ever (pg_type.dat). */
 const oids: Record<'int8' | 'int8Array' | 'textArray' | 'date' | 'dateArray', number> = {
@@ -42,6 +42,8 @@ export interface ConnectionOptions {
   readonly connectTimeoutMs: number
   /** 0 is none. */
   readonly statementTimeoutMs: number
+  /** `false` for a connection that copies: the driver has no COPY in a pipeline. */
+  readonly isPipelined?: boolean
 }
 
 /**
@@ -69,7 +71,7 @@ export function clientConfig(options: ConnectionOptions): ClientConfig {
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
     options: serverKeepalives,
-    pipeline: true,
+    pipeline: options.isPipelined ?? true,
     types: ourTypes,
     ...(options.statementTimeoutMs > 0 && {
       statement_timeout: options.statementTimeoutMs,
@@ -131,4 +133,26 @@ export async function endWithin(client: Client, timeoutMs: number): Promise<void
   const giveUp = systemClock.setTimer(timeoutMs, () => client.connection.stream.destroy())
   await client.end().catch(() => {})
   giveUp.cancel()
+}
+
+/** How a database makes connections outside its pool. @internal */
+export const sessionOf: unique symbol = Symbol('millrace.postgres.session')
+
+/** A connection of its own without limits of time, able to COPY, for work that holds an advisory lock. @throws PostgresError */
+export function openSession(database: Database, applicationName: string): Promise<Connection> {
+  const source = database as Partial<SessionSource>
+  return (
+    source[sessionOf]?.(applicationName) ??
+    connect({
+      url: database.url,
+      applicationName,
+      connectTimeoutMs: 10_000,
+      statementTimeoutMs: 0,
+      isPipelined: false,
+    })
+  )
+}
+
+export interface SessionSource {
+  [sessionOf](applicationName: string): Promise<Connection>
 }

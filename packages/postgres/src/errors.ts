@@ -26,6 +26,14 @@ export const postgresErrors = {
   MR_POSTGRES_BAD_URL: { retryable: false },
   /** The migrations of the code and those of the database disagree. */
   MR_POSTGRES_MIGRATION_MISMATCH: { retryable: false },
+  /** An archived day's file is not what was written. Nothing was changed. */
+  MR_POSTGRES_ARCHIVE_CORRUPT: { retryable: false },
+  /** There is no archive of a day, or its file is gone. */
+  MR_POSTGRES_ARCHIVE_MISSING: { retryable: false },
+  /** A file of the archive could not be read or written: disk full, no rights. No row was dropped. */
+  MR_POSTGRES_ARCHIVE_FAILED: { retryable: true },
+  /** An option is missing or out of bounds. */
+  MR_POSTGRES_BAD_OPTION: { retryable: false },
   /** A migration file is not named or written as it must be. */
   MR_POSTGRES_MIGRATION_INVALID: { retryable: false },
 } as const

@@ -1,3 +1,14 @@
+export type { DayTable } from './day-partitions/catalog.ts'
+export {
+  createDayLog,
+  type ArchiveOptions,
+  type ArchiveReport,
+  type DayLog,
+  type DayLogOptions,
+  type TableOfDay,
+} from './day-partitions/day-log.ts'
+export type { DayRange } from './day-partitions/days.ts'
+export type { ArchivedDay, ArchivedDayState } from './day-partitions/manifest.ts'
 export { openDatabase } from './database.ts'
 export { ensureDatabase } from './ensure-database.ts'
 export {
