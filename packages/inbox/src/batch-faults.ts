@@ -28,7 +28,7 @@ export function fenced(job: BatchJob): InboxError {
   )
 }
 
-export function concurrentDuplicate(job: BatchJob, count: number): InboxError {
+export function concurrentDuplicate(job: Pick<BatchJob, 'at'>, count: number): InboxError {
   return new InboxError(
     'MR_INBOX_CONCURRENT_DUPLICATE',
     `${count} events of topic "${job.at.topic}" were handled by another transaction of group "${job.at.groupId}" meanwhile; the batch was rolled back and is tried again without them.`,

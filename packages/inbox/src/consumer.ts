@@ -11,6 +11,7 @@ import type { Counts } from './instruments.ts'
 import type { LagMonitor } from './lag-monitor.ts'
 import { keyOf, OffsetCommitter } from './offset-committer.ts'
 import type { OutageGate } from './outage-gate.ts'
+import type { OperationWorker } from './operations/operation-worker.ts'
 import type { LogPartitions } from './partitions.ts'
 import type { Patience } from './patience.ts'
 import type { PartitionLedger } from './partition-ledger.ts'
@@ -35,6 +36,7 @@ export interface InboxConsumerOptions {
   readonly ledger: PartitionLedger
   readonly runner: BatchRunner
   readonly due: DueWorker
+  readonly operations: OperationWorker
   readonly gate: OutageGate
   readonly patience: Patience
   readonly counts: Counts
@@ -102,6 +104,7 @@ export class KafkaInboxConsumer implements InboxConsumer {
     if (this.#closing.signal.aborted) return
     this.#running ??= this.#run()
     this.#options.due.start()
+    this.#options.operations.start()
     this.#options.lag.start()
   }
 
@@ -180,10 +183,11 @@ export class KafkaInboxConsumer implements InboxConsumer {
 
   async #close(): Promise<void> {
     this.#closing.abort()
-    const { due, ledger } = this.#options
+    const { due, operations, ledger } = this.#options
     const [drained] = await Promise.all([
       Promise.all(this.#inFlight.values().map((each) => this.#drain(each))),
       due.close(),
+      operations.close(),
     ])
     if (this.#session) await this.#commitLast(this.#session)
     if (drained.every(Boolean)) await ledger.leaveAll()

@@ -16,6 +16,27 @@ export type {
   FailureGroupsFilter,
   GroupBacklog,
 } from './log-types.ts'
+export { createOperations } from './operations/operations.ts'
+export type {
+  Act,
+  AuditLine,
+  EditRequest,
+  EventEdit,
+  Operation,
+  OperationItem,
+  OperationItemState,
+  OperationPlan,
+  OperationProgress,
+  OperationRequest,
+  Operations,
+  OperationSample,
+  OperationsOptions,
+  OperationState,
+  RedriveFilter,
+  RedriveRequest,
+  Refusal,
+  ReplayRequest,
+} from './operations/types.ts'
 export type {
   BatchHandler,
   ConsumeOptions,

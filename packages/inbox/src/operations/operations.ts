@@ -1,0 +1,305 @@
+import { uuidv7 } from '@millrace/core'
+import { quoteIdentifier, type Database, type Queryable } from '@millrace/postgres'
+import { InboxError } from '../errors.ts'
+import { idsOf } from '../log-filter.ts'
+import { prepareFor } from '../sql/names.ts'
+import {
+  badOperation,
+  checkAct,
+  checkId,
+  checkLimit,
+  checkRate,
+  checkRequest,
+  checkText,
+  defaultRatePerSecond,
+} from './check-request.ts'
+import { actMoves } from './operation-moves.ts'
+import { makePlan, type MadePlan } from './plan.ts'
+import { candidatesOf } from './sql/candidates.ts'
+import { insertEdit } from './sql/edits.ts'
+import { insertItems } from './sql/look.ts'
+import { cancelItems, confirmOperation, moveOperation, setOperationRate } from './sql/moves.ts'
+import {
+  dropOldPlans,
+  insertOperation,
+  listItems,
+  listItemsOfEvent,
+  listOperations,
+  readAudit,
+  readEdits,
+  readOperation,
+  writeAudit,
+  type OperationRow,
+} from './sql/operation-rows.ts'
+import { parseStored, requestOf } from './stored-request.ts'
+import type {
+  Act,
+  AuditLine,
+  EventEdit,
+  Operation,
+  OperationItem,
+  OperationRequest,
+  Operations,
+  OperationsOptions,
+} from './types.ts'
+
+const defaultPlanTtlMs = 15 * 60_000
+
+/**
+ * Operators' acts on the events of a service: re-drive, replay, edit.
+ * @throws InboxError `MR_INBOX_BAD_OPTION`
+ */
+export function createOperations(options: OperationsOptions): Operations {
+  const schema = options.schema ?? 'inbox'
+  prepareFor(schema)
+  const planTtlMs = options.planTtlMs ?? defaultPlanTtlMs
+  if (!(planTtlMs >= 1_000 && planTtlMs <= 86_400_000))
+    throw new InboxError(
+      'MR_INBOX_BAD_OPTION',
+      `planTtlMs is ${planTtlMs}; it must be from 1,000 to 86,400,000 ms. Nothing was started.`,
+      { planTtlMs },
+    )
+  return new PostgresOperations(options.database, quoteIdentifier(schema), planTtlMs)
+}
+
+class PostgresOperations implements Operations {
+  readonly #database: Database
+  readonly #schema: string
+  readonly #planTtlMs: number
+
+  constructor(database: Database, schema: string, planTtlMs: number) {
+    this.#database = database
+    this.#schema = schema
+    this.#planTtlMs = planTtlMs
+  }
+
+  async plan(request: OperationRequest, planned?: { readonly by: string }): Promise<Operation> {
+    const checked = checkRequest(request)
+    const by = planned?.by ?? 'unknown'
+    checkText('by', by, 200)
+    const id = uuidv7()
+    return this.#database.transaction(
+      async (tx) => {
+        const cutOff = await cutOffOf(tx, checked)
+        const plan = await makePlan(tx, this.#schema, checked, cutOff)
+        await dropOldPlans(tx, this.#schema)
+        await insertOperation(tx, this.#schema, {
+          id,
+          kind: checked.kind,
+          group: checked.group,
+          request: JSON.stringify(checked),
+          plan: JSON.stringify(plan),
+          ratePerSecond: rateOf(checked),
+          by,
+          ttlMs: this.#planTtlMs,
+        })
+        await this.#audit(tx, id, { by, reason: null }, 'plan', { count: plan.count })
+        return this.#read(tx, id)
+      },
+      { isolation: 'repeatable read' },
+    )
+  }
+
+  async confirm(id: string, act: Act): Promise<Operation> {
+    checkAct(act)
+    return this.#database.transaction(async (tx) => {
+      const row = await this.#lock(tx, id)
+      if (row.isExpired) throw expired(row)
+      checkMove(row, 'confirm')
+      const request = requestOf(row.request)
+      const planned = parseStored(row.plan) as MadePlan
+      const now = await makePlan(tx, this.#schema, request, planned.cutOff)
+      const final = [...planned.refusals, ...now.refusals].find((refusal) => refusal.isFinal)
+      if (final) throw refused(row, final.explanation)
+      if (planned.count === 0) throw refused(row, 'There is no event it would touch.')
+      const candidates = candidatesOf(this.#schema, request, planned.cutOff)
+      const count = await insertItems(tx, this.#schema, row.id, candidates)
+      if (count > planned.count) throw stale(row, planned.count, count)
+      if (request.kind === 'edit') {
+        const revision = (planned.editRevision ?? 0) + 1
+        const edit = { request, operationId: row.id, revision, ...act }
+        if (!(await insertEdit(tx, this.#schema, edit))) throw alreadyEdited(request.eventId)
+      }
+      await confirmOperation(tx, this.#schema, row.id, count, act)
+      await this.#audit(tx, row.id, act, 'confirm', { count, planned: planned.count })
+      return this.#read(tx, row.id)
+    })
+  }
+
+  async get(id: string): Promise<Operation | undefined> {
+    const row = await readOperation(this.#database, this.#schema, checkId(id))
+    return row && toOperation(row)
+  }
+
+  async list(filter: Parameters<Operations['list']>[0] = {}): Promise<readonly Operation[]> {
+    const rows = await listOperations(this.#database, this.#schema, {
+      group: filter.group ?? null,
+      states: filter.states ?? null,
+      limit: checkLimit(filter.limit ?? 50, 500),
+      before: filter.before === undefined ? null : checkId(filter.before),
+    })
+    return rows.map(toOperation)
+  }
+
+  async items(
+    id: string,
+    filter: Parameters<Operations['items']>[1] = {},
+  ): Promise<readonly OperationItem[]> {
+    const after = filter.after ?? 0
+    if (!Number.isInteger(after) || after < 0 || after >= 2 ** 31)
+      throw badOperation('after', 'a position')
+    return listItems(this.#database, this.#schema, {
+      operationId: checkId(id),
+      states: filter.states ?? null,
+      limit: checkLimit(filter.limit ?? 100, 1_000),
+      after,
+    })
+  }
+
+  async itemsOfEvent(eventId: string): Promise<readonly OperationItem[]> {
+    return listItemsOfEvent(this.#database, this.#schema, idsOf(eventId))
+  }
+
+  async audit(id: string): Promise<readonly AuditLine[]> {
+    return readAudit(this.#database, this.#schema, checkId(id))
+  }
+
+  async edits(eventId: string, group: string): Promise<readonly EventEdit[]> {
+    return readEdits(this.#database, this.#schema, idsOf(eventId), group)
+  }
+
+  async pause(id: string, act: Act): Promise<Operation> {
+    return this.#move(id, act, 'pause')
+  }
+
+  async resume(id: string, act: Act): Promise<Operation> {
+    return this.#move(id, act, 'resume')
+  }
+
+  async cancel(id: string, act: Act): Promise<Operation> {
+    return this.#move(id, act, 'cancel')
+  }
+
+  async setRate(id: string, ratePerSecond: number, act: Act): Promise<Operation> {
+    checkAct(act)
+    checkRate(ratePerSecond)
+    return this.#database.transaction(async (tx) => {
+      const row = await this.#lock(tx, id)
+      if (row.state === 'DONE' || row.state === 'CANCELLED') throw wrongState(row, 'setRate')
+      await setOperationRate(tx, this.#schema, row.id, ratePerSecond)
+      const change = { before: row.ratePerSecond, after: ratePerSecond }
+      await this.#audit(tx, row.id, act, 'rate', change)
+      return this.#read(tx, row.id)
+    })
+  }
+
+  async #move(id: string, act: Act, action: 'pause' | 'resume' | 'cancel'): Promise<Operation> {
+    checkAct(act)
+    return this.#database.transaction(async (tx) => {
+      const row = await this.#lock(tx, id)
+      checkMove(row, action)
+      if (action === 'cancel') await cancelItems(tx, this.#schema, row.id, row.group)
+      await moveOperation(tx, this.#schema, row.id, actMoves[action].to)
+      await this.#audit(tx, row.id, act, action, { from: row.state })
+      return this.#read(tx, row.id)
+    })
+  }
+
+  async #lock(tx: Queryable, id: string): Promise<OperationRow> {
+    const row = await readOperation(tx, this.#schema, checkId(id), true)
+    if (row) return row
+    throw new InboxError(
+      'MR_INBOX_OPERATION_UNKNOWN',
+      `There is no operation ${id}. Plans that nobody confirmed are dropped after a week.`,
+      { id },
+    )
+  }
+
+  async #read(on: Queryable, id: string): Promise<Operation> {
+    const row = await readOperation(on, this.#schema, id)
+    if (!row) throw new InboxError('MR_INBOX_OPERATION_UNKNOWN', `Operation ${id} is gone.`, { id })
+    return toOperation(row)
+  }
+
+  #audit(
+    tx: Queryable,
+    operationId: string,
+    act: { readonly by: string; readonly reason: string | null },
+    action: AuditLine['action'],
+    details: Readonly<Record<string, unknown>>,
+  ): Promise<void> {
+    return writeAudit(tx, this.#schema, { operationId, ...act, action, details })
+  }
+}
+
+/** By the database's clock, which stamps the failures; up to the next whole ms, since a `Date` holds no less. */
+async function cutOffOf(on: Queryable, request: OperationRequest): Promise<Date | null> {
+  if (request.kind !== 'redrive' || !request.filter) return null
+  if (request.cutOff) return request.cutOff
+  const found = await on.query<{ readonly now: Date }>('select clock_timestamp() as now')
+  return new Date((found.rows[0]?.now.getTime() ?? 0) + 1)
+}
+
+function rateOf(request: OperationRequest): number {
+  if (request.kind === 'edit') return 1
+  return request.ratePerSecond ?? defaultRatePerSecond
+}
+
+function toOperation(row: OperationRow): Operation {
+  const { total, waiting, released, done, failed, skipped, cancelled, isExpired, ...rest } = row
+  const { editRevision: _editRevision, ...plan } = parseStored(row.plan) as MadePlan
+  const isGoing = row.state === 'RUNNING' || row.state === 'CONFIRMED'
+  const timeLeftMs = isGoing ? ((waiting + released) / row.ratePerSecond) * 1_000 : null
+  return {
+    ...rest,
+    state: isExpired ? 'EXPIRED' : row.state,
+    request: requestOf(row.request),
+    plan,
+    progress: { total, waiting, released, done, failed, skipped, cancelled, timeLeftMs },
+  }
+}
+
+function checkMove(row: OperationRow, action: keyof typeof actMoves): void {
+  const from: readonly string[] = actMoves[action].from
+  if (!from.includes(row.state)) throw wrongState(row, action)
+}
+
+function wrongState(row: OperationRow, action: string): InboxError {
+  return new InboxError(
+    'MR_INBOX_OPERATION_STATE',
+    `Operation ${row.id} is ${row.state}; ${action} cannot be done in this state. It was left as it is.`,
+    { id: row.id, state: row.state, action },
+  )
+}
+
+function expired(row: OperationRow): InboxError {
+  return new InboxError(
+    'MR_INBOX_PLAN_EXPIRED',
+    `The plan ${row.id} could be confirmed until ${row.expiresAt.toISOString()}; nothing was changed. Plan anew and confirm sooner.`,
+    { id: row.id, expiresAt: row.expiresAt },
+  )
+}
+
+function stale(row: OperationRow, planned: number, found: number): InboxError {
+  return new InboxError(
+    'MR_INBOX_PLAN_STALE',
+    `The plan ${row.id} was made for ${planned} events, there are ${found} now; nothing was changed. Plan anew.`,
+    { id: row.id, planned, found },
+  )
+}
+
+function refused(row: OperationRow, explanation: string): InboxError {
+  return new InboxError(
+    'MR_INBOX_PLAN_REFUSED',
+    `The plan ${row.id} cannot be confirmed; nothing was changed. ${explanation}`,
+    { id: row.id },
+  )
+}
+
+function alreadyEdited(eventId: string): InboxError {
+  return new InboxError(
+    'MR_INBOX_ALREADY_EDITED',
+    `Event ${eventId} was edited by somebody else, or mended, after this edit was planned; nothing was changed. Look at it and plan anew.`,
+    { eventId },
+  )
+}
