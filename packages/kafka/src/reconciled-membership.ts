@@ -322,17 +322,17 @@ export class ReconciledMembership {
     const done = new AbortController()
     const working = work.finally(() => done.abort())
     working.catch(() => {}) // Awaited below, after a heartbeat that may be under way: until then nobody listens.
-    let setback: unknown
-    while (!done.signal.aborted && setback === undefined) {
+    const setbacks: unknown[] = []
+    while (!done.signal.aborted && setbacks.length === 0) {
       await this.#wakeup.wait(this.#intervalMs, done.signal)
       if (done.signal.aborted) break
       await this.#heartbeat(false).catch((error: unknown) => {
-        if (!isRetryable(error)) setback = error
+        if (!isRetryable(error)) setbacks.push(error)
         this.#saysAll = true
       })
     }
     await working
-    if (setback !== undefined) throw setback
+    if (setbacks.length > 0) throw setbacks[0]
   }
 
   /** Somebody else may own the partitions already. */
