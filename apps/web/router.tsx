@@ -74,9 +74,34 @@ const threadRoute = createRoute({
   ),
 })
 
+const eventLogRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: '/log',
+  // q: any id, or text. The others as the API has them; range: 15m, 1h, 24h, 7d, all.
+  validateSearch: searchOf('q', 'status', 'service', 'topic', 'type', 'group', 'range'),
+  component: lazyRouteComponent(
+    () => import('./features/event-log/event-log-page.tsx'),
+    'EventLogPage',
+  ),
+})
+
+const journeyRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: '/journeys/$id',
+  // view: story (none), sequence, timeline. event: the event whose payload is open.
+  validateSearch: searchOf('view', 'event'),
+  component: lazyRouteComponent(() => import('./features/journey/journey-page.tsx'), 'JourneyPage'),
+})
+
 /** All addresses of the app. */
 export const router = createRouter({
-  routeTree: rootRoute.addChildren([overviewRoute, discussionsRoute, threadRoute]),
+  routeTree: rootRoute.addChildren([
+    overviewRoute,
+    eventLogRoute,
+    journeyRoute,
+    discussionsRoute,
+    threadRoute,
+  ]),
   defaultPreload: 'intent',
   scrollRestoration: true,
   parseSearch,

@@ -77,7 +77,7 @@ test(
     await page.getByText('40 of 300 rows').waitFor()
     await page.locator('.topbar').getByText('Starting').waitFor()
     api.start = []
-    await page.getByRole('heading', { name: '4 of 5 ready' }).waitFor()
+    await page.getByRole('heading', { name: '5 of 6 ready' }).waitFor()
     await page.getByText('replaying its log').first().waitFor()
     api.parts['broker'] = { state: 'up' }
     await page.locator('.start-progress').waitFor({ state: 'hidden' })

@@ -5,6 +5,7 @@ export const partNames = [
   'gateway',
   'discussions',
   'discussion-analytics',
+  'tracking',
   'postgres',
   'broker',
 ] as const

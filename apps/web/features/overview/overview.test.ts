@@ -55,6 +55,7 @@ test('overview: unknown figures stay null, unreported parts are not called ready
       'gateway ready',
       'discussions degraded',
       'discussion-analytics unknown',
+      'tracking unknown',
       'postgres unknown',
       'broker down',
     ],

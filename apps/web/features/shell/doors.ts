@@ -1,5 +1,11 @@
 /** The two doors of the app and the pages behind them. A new page is a line here and a route in `router.tsx`. */
 export const doors = [
-  { name: 'Console', pages: [{ to: '/', label: 'Overview', keys: 'g o' }] },
+  {
+    name: 'Console',
+    pages: [
+      { to: '/', label: 'Overview', keys: 'g o' },
+      { to: '/log', label: 'Event log', keys: 'g e' },
+    ],
+  },
   { name: 'Workspace', pages: [{ to: '/discussions', label: 'Discussions', keys: 'g d' }] },
 ] as const

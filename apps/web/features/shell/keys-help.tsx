@@ -9,6 +9,7 @@ import { Dialog } from '../../ui/dialog.tsx'
 const keys: readonly (readonly [readonly string[], string])[] = [
   [['?'], 'this help'],
   [['g', 'o'], 'go to the Overview'],
+  [['g', 'e'], 'go to the Event log'],
   [['g', 'd'], 'go to Discussions'],
   [['/'], 'filter'],
   [['j'], 'next row'],
@@ -16,7 +17,7 @@ const keys: readonly (readonly [readonly string[], string])[] = [
   [['Enter'], 'open the row'],
   [['c'], 'new thread, or a comment on the open one'],
   [['u'], 'up vote on the open thread, or take it back'],
-  [['l'], 'show waiting live updates'],
+  [['l'], 'show waiting live updates; in the Event log, live on and off'],
   [['Esc'], 'close'],
 ]
 

@@ -17,6 +17,7 @@ export function Shell() {
   useKeys({
     '?': () => setIsHelpOpen(true),
     'g o': () => void navigate({ to: '/' }),
+    'g e': () => void navigate({ to: '/log' }),
     'g d': () => void navigate({ to: '/discussions' }),
   })
   return (
