@@ -1,3 +1,4 @@
+export { childEventId } from './child-event-id.ts'
 export { cloudEventHeaders } from './cloud-events.ts'
 export {
   ContractRegistry,
@@ -7,6 +8,6 @@ export {
   type Upcaster,
 } from './contract.ts'
 export { createEvent, type CausationContext, type NewEvent } from './create-event.ts'
-export { decodeEvent, type DecodeResult } from './decode.ts'
+export { decodeEvent, decodeRecord, type DecodeResult, type RecordFacts } from './decode.ts'
 export { EnvelopeSchema, UuidSchema, type EventEnvelope } from './envelope.ts'
 export { EventsError, eventsErrors } from './errors.ts'

@@ -76,7 +76,12 @@ export function buildConsumer(
     serviceName,
     contracts,
     partitions,
-    call: new HandlerCall({ handler: consume.handler, timeoutMs: bounds.handlerTimeoutMs, clock }),
+    call: new HandlerCall({
+      handler: consume.handler,
+      timeoutMs: bounds.handlerTimeoutMs,
+      ...(inbox.tracer && { tracing: { tracer: inbox.tracer, groupId } }),
+      clock,
+    }),
     effects: consume.effects ?? 'none',
     isOrdered: consume.order !== 'none',
     holdsKeys: consume.order !== 'none' && consume.afterFailure === 'hold',

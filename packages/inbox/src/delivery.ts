@@ -1,5 +1,5 @@
-import { isUuid } from '@millrace/core'
-import { decodeEvent, type ContractRegistry, type EventEnvelope } from '@millrace/events'
+import { isUuid, uuidTimeMs } from '@millrace/core'
+import { decodeRecord, type ContractRegistry, type EventEnvelope } from '@millrace/events'
 import type { ConsumerRecord } from '@millrace/kafka'
 import { storableText } from './failure.ts'
 import { logIdOf, positionIdOf } from './log-id.ts'
@@ -38,13 +38,23 @@ export interface DeliveryContext {
   readonly hasDay: (day: number) => boolean
 }
 
+/** How far an event may lie in the future before its producer's clock is called wrong, ms. */
+const clockToleranceMs = 5_000
+
 /** Reads a record. Never throws. */
 export function deliveryOf(record: ConsumerRecord, context: DeliveryContext): Delivery {
-  const decoded = decodeEvent(record.value, context.contracts)
   const key = record.key === null ? null : storableText(record.key.toString('utf8'), maxKeyLength)
+  const { result: decoded, idDerivedFrom } = decodeRecord(record.value, context.contracts, {
+    header: (name) => headerOf(record, name),
+    key,
+    timestampMs: record.timestampMs,
+    positionId: () => positionIdOf(record, record.timestampMs, context.receivedAt),
+  })
   if (decoded.kind === 'undecodable') return undecodable(record, key, decoded.reason, context)
   const { event } = decoded
   const logId = logIdOf(event.eventId, context.receivedAt, context.hasDay)
+  const aheadMs = Math.max(uuidTimeMs(event.eventId), record.timestampMs) - context.receivedAt
+  const isDerived = idDerivedFrom !== null || logId.isDerived
   return new ReadDelivery({
     kind: decoded.kind,
     record,
@@ -54,9 +64,17 @@ export function deliveryOf(record: ConsumerRecord, context: DeliveryContext): De
     correlationId: event.correlationId,
     received: decoded.kind === 'event' ? receivedOf(event, record, key, context.receivedAt) : null,
     reason: null,
-    notes: logId.isDerived ? { idDerivedFrom: event.eventId } : {},
+    notes:
+      isDerived || aheadMs > clockToleranceMs
+        ? {
+            ...(isDerived && { idDerivedFrom: idDerivedFrom ?? event.eventId }),
+            ...(aheadMs > clockToleranceMs && { clockSkewMs: Math.round(aheadMs) }),
+          }
+        : noNotes,
   })
 }
+
+const noNotes = {}
 
 function undecodable(
   record: ConsumerRecord,
@@ -89,8 +107,8 @@ function receivedOf(
   key: string | null,
   receivedAt: number,
 ): ReceivedEvent {
-  const { topic, partition, offset } = record
-  return { event, topic, partition, offset, key, receivedAt }
+  const { topic, partition, offset, headers } = record
+  return { event, topic, partition, offset, key, headers, receivedAt }
 }
 
 function headerOf(record: ConsumerRecord, name: string): string | null {
@@ -135,6 +153,7 @@ class ReadDelivery implements Delivery {
   }
 
   metadata(): string | null {
+    if (this.#notes === noNotes && !this.deadLetter) return null
     const notes = { ...this.#notes, ...(this.deadLetter && { deadLetter: this.deadLetter }) }
     return Object.keys(notes).length === 0 ? null : JSON.stringify(notes)
   }

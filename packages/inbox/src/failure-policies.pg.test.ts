@@ -7,7 +7,7 @@ import { forEachEvent } from './inbox.ts'
 import type { BatchHandler } from './types.ts'
 
 class CardDeclined extends Error {
-  override readonly name = 'CardDeclined'
+  override readonly name: string = 'CardDeclined'
 }
 class FraudSuspected extends CardDeclined {
   override readonly name: string = 'FraudSuspected'

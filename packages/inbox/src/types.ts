@@ -1,16 +1,18 @@
-import type { Clock, Logger, Meter } from '@millrace/core'
-import type { ContractRegistry, EventEnvelope } from '@millrace/events'
+import type { Clock, Logger, Meter, Tracer } from '@millrace/core'
+import type { CausationContext, ContractRegistry, EventEnvelope } from '@millrace/events'
 import type {
   Admin,
   Consumer,
   ConsumerBatch,
   ConsumerOptions,
+  ConsumerRecord,
   KafkaOptions,
   PartitionLag,
   Producer,
   ProducerOptions,
 } from '@millrace/kafka'
 import type { Database, Transaction } from '@millrace/postgres'
+import type { InboxShadow, ShadowOptions } from './operations/shadow-types.ts'
 
 export interface InboxOptions {
   readonly database: Database
@@ -26,6 +28,8 @@ export interface InboxOptions {
   readonly payload?: 'always' | 'onFailure'
   readonly logger?: Logger
   readonly meter?: Meter
+  /** One span per event handled, below the one that the producer sent along. Default: none. */
+  readonly tracer?: Tracer
   readonly clock?: Clock
 }
 
@@ -37,6 +41,7 @@ export interface ReceivedEvent<Data = unknown> {
   readonly offset: bigint
   /** The record's key as text; null for none. */
   readonly key: string | null
+  readonly headers: ConsumerRecord['headers']
   /** When the record was received, ms since the epoch. */
   readonly receivedAt: number
 }
@@ -52,6 +57,11 @@ export interface HandlerContext {
   readonly isReplay: boolean
   /** The operation (re-drive, edit, replay) that feeds the events in; null for what comes from the topic. */
   readonly operationId: string | null
+  /**
+   * What the events that this one causes inherit: its correlation id, itself as the cause, and the trace. For `createEvent({ context })` and the
+   * `traceparent` of `publish`; take `childEventId` for their ids, so that a repeat makes the same events again.
+   */
+  readonly causeOf: (received: ReceivedEvent) => CausationContext
 }
 
 /**
@@ -327,6 +337,11 @@ export interface Inbox {
   migrate(): Promise<void>
   /** @throws InboxError `MR_INBOX_BAD_OPTION` */
   consume(options: ConsumeOptions): InboxConsumer
+  /**
+   * A handler for this inbox's group that sees replays only: its group must have no consumer.
+   * @throws InboxError `MR_INBOX_BAD_OPTION`
+   */
+  shadow(options: ShadowOptions): InboxShadow
   /** The row of one event for this inbox's group, by the event's own id. */
   findEvent(eventId: string): Promise<ConsumptionLogRow | undefined>
   totals(): Promise<GroupTotals>
