@@ -30,7 +30,7 @@ const parsers = new Map<number, (text: string) => unknown>([
   [oids.dateArray, parseTextArray],
 ])
 
-const ourTypes: CustomTypesConfig = {
+export const ourTypes: CustomTypesConfig = {
   getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
     (format !== 'binary' && parsers.get(oid)) ||
     types.getTypeParser(oid, format)) as typeof types.getTypeParser,
@@ -105,8 +105,12 @@ export interface Connection extends AsyncDisposable {
 }
 
 /** @throws PostgresError */
-export async function connect(options: ConnectionOptions): Promise<Connection> {
-  const client = new Client(clientConfig(options))
+export function connect(options: ConnectionOptions): Promise<Connection> {
+  return connectClient(new Client(clientConfig(options)))
+}
+
+/** Connects a client that nobody uses yet. @throws PostgresError */
+export async function connectClient(client: Client): Promise<Connection> {
   // Without a listener a broken connection would end the process; whoever waits for an answer gets the error.
   client.on('error', () => {})
   try {
@@ -119,7 +123,9 @@ export async function connect(options: ConnectionOptions): Promise<Connection> {
     client,
     async query(statement, values) {
       try {
-        return toResult(await client.query(toQueryConfig(statement, values)))
+        return toResult(
+          await client.query({ ...toQueryConfig(statement, values), types: ourTypes }),
+        )
       } catch (error) {
         throw toPostgresError(error)
       }

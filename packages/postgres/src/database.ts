@@ -1,10 +1,25 @@
 import { silentLogger, toError, type Logger } from '@millrace/core'
-import { Pool, type PoolClient } from 'pg'
-import { clientConfig, toQueryConfig, toResult, type ConnectionOptions } from './connection.ts'
+import { Pool } from 'pg'
+import {
+  clientConfig,
+  connect,
+  sessionOf,
+  toQueryConfig,
+  toResult,
+  type Connection,
+  type ConnectionOptions,
+} from './connection.ts'
 import { breaksConnection, PostgresError, toPostgresError } from './errors.ts'
 import { listenOn } from './listen.ts'
 import { observePool } from './metrics.ts'
-import { PooledTransaction, type TransactionClient } from './transaction.ts'
+import {
+  adaptClient,
+  connectLikePool,
+  urlOfPool,
+  type ForeignPool,
+  type PooledClient,
+} from './foreign-pool.ts'
+import { PooledTransaction } from './transaction.ts'
 import type {
   Database,
   DatabaseOptions,
@@ -24,36 +39,80 @@ const idleTimeoutMs = 60_000
  * @throws PostgresError `MR_POSTGRES_BAD_URL`
  */
 export function openDatabase(options: DatabaseOptions): Database {
-  return new PooledDatabase(options)
+  const logger = options.logger ?? silentLogger
+  const connection: ConnectionOptions = {
+    url: options.url,
+    applicationName: options.applicationName,
+    connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
+    statementTimeoutMs: options.statementTimeoutMs ?? 30_000,
+  }
+  const pool = new Pool({
+    ...clientConfig(connection),
+    max: options.maxConnections ?? 10,
+    idleTimeoutMillis: idleTimeoutMs,
+  })
+  // An idle connection broke: the pool has dropped it already, and the next caller gets a new one.
+  pool.on('error', (error) => logger.warn('An idle Postgres connection broke', { error }))
+  observePool(options.meter, pool, options.applicationName)
+  return new PooledDatabase(
+    pool,
+    (session = {}) => connect({ ...connection, ...session }),
+    options.url,
+    logger,
+  )
 }
+
+/**
+ * A pool of `pg` (node-postgres) that belongs to somebody else, as a database of ours: transactions and statements run on its connections,
+ * with our types (bigint as `bigint`). `close()` ends what we opened and leaves the pool open. Listening, migrations and archives make
+ * connections of their own from the pool's settings.
+ */
+export function databaseOfPool(
+  pool: ForeignPool,
+  options: { readonly logger?: Logger } = {},
+): Database {
+  return new PooledDatabase(
+    {
+      connect: async () => adaptClient(await pool.connect()),
+      end: async () => {},
+    },
+    (session = {}) => connectLikePool(pool, session),
+    urlOfPool(pool),
+    options.logger ?? silentLogger,
+  )
+}
+
+/** What we need of a pool. */
+interface ClientPool {
+  connect(): Promise<PooledClient>
+  end(): Promise<void>
+}
+
+type OpenConnection = (
+  session?: Partial<
+    Pick<ConnectionOptions, 'applicationName' | 'isPipelined' | 'statementTimeoutMs'>
+  >,
+) => Promise<Connection>
 
 class PooledDatabase implements Database {
   readonly url: string
-  readonly #pool: Pool
-  readonly #connection: ConnectionOptions
+  readonly #pool: ClientPool
+  /** Makes a connection outside the pool. */
+  readonly #connect: OpenConnection
   readonly #logger: Logger
   readonly #listeners = new Set<Listener>()
   #closed: Promise<void> | undefined
 
-  constructor(options: DatabaseOptions) {
-    this.url = options.url
-    this.#logger = options.logger ?? silentLogger
-    this.#connection = {
-      url: options.url,
-      applicationName: options.applicationName,
-      connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
-      statementTimeoutMs: options.statementTimeoutMs ?? 30_000,
-    }
-    this.#pool = new Pool({
-      ...clientConfig(this.#connection),
-      max: options.maxConnections ?? 10,
-      idleTimeoutMillis: idleTimeoutMs,
-    })
-    // An idle connection broke: the pool has dropped it already, and the next caller gets a new one.
-    this.#pool.on('error', (error) =>
-      this.#logger.warn('An idle Postgres connection broke', { error }),
-    )
-    observePool(options.meter, this.#pool, options.applicationName)
+  constructor(pool: ClientPool, connect: OpenConnection, url: string, logger: Logger) {
+    this.#pool = pool
+    this.#connect = connect
+    this.url = url
+    this.#logger = logger
+  }
+
+  [sessionOf](applicationName: string): Promise<Connection> {
+    this.#checkOpen()
+    return this.#connect({ applicationName, isPipelined: false, statementTimeoutMs: 0 })
   }
 
   async query<Row extends object>(
@@ -102,7 +161,7 @@ class PooledDatabase implements Database {
     options: ListenOptions = {},
   ): Promise<Listener> {
     this.#checkOpen()
-    const listener = await listenOn(this.#connection, channel, onNotify, options, this.#logger)
+    const listener = await listenOn(() => this.#connect(), channel, onNotify, options, this.#logger)
     const tracked: Listener = {
       close: async () => {
         this.#listeners.delete(tracked)
@@ -128,7 +187,7 @@ class PooledDatabase implements Database {
     await this.#pool.end()
   }
 
-  async #acquire(): Promise<PoolClient & TransactionClient> {
+  async #acquire(): Promise<PooledClient> {
     this.#checkOpen()
     try {
       return await this.#pool.connect()

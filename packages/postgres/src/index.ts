@@ -9,7 +9,7 @@ export {
 } from './day-partitions/day-log.ts'
 export type { DayRange } from './day-partitions/days.ts'
 export type { ArchivedDay, ArchivedDayState } from './day-partitions/manifest.ts'
-export { openDatabase } from './database.ts'
+export { databaseOfPool, openDatabase } from './database.ts'
 export { ensureDatabase } from './ensure-database.ts'
 export {
   isTransientPostgresError,
@@ -17,6 +17,7 @@ export {
   postgresErrors,
   type PostgresErrorCode,
 } from './errors.ts'
+export type { ForeignPool } from './foreign-pool.ts'
 export { migrate, type MigrateOptions } from './migrate.ts'
 export type {
   Database,

@@ -1,5 +1,5 @@
 import { backoffMs, systemClock, Wakeup, type Logger } from '@millrace/core'
-import { connect, type Connection, type ConnectionOptions } from './connection.ts'
+import type { Connection } from './connection.ts'
 import type { Listener, ListenOptions } from './types.ts'
 import { quoteIdentifier } from './url.ts'
 
@@ -10,13 +10,13 @@ const heartbeatMs = 15_000
  * Listens until closed. Returns after the first attempt to connect, whether it succeeded or not; `onConnected` says when it did.
  */
 export async function listenOn(
-  options: ConnectionOptions,
+  open: () => Promise<Connection>,
   channel: string,
   onNotify: (payload: string) => void,
   listenOptions: ListenOptions,
   logger: Logger,
 ): Promise<Listener> {
-  const listening = new ListenLoop(options, channel, onNotify, listenOptions, logger)
+  const listening = new ListenLoop(open, channel, onNotify, listenOptions, logger)
   const { promise: firstAttempt, resolve } = Promise.withResolvers<void>()
   const ended = listening.run(resolve)
   await firstAttempt
@@ -30,7 +30,7 @@ export async function listenOn(
 
 /** Owns one connection at a time: connect, listen, wait for its end, and again with backoff. */
 class ListenLoop {
-  readonly #options: ConnectionOptions
+  readonly #open: () => Promise<Connection>
   readonly #channel: string
   readonly #onNotify: (payload: string) => void
   readonly #listenOptions: ListenOptions
@@ -40,13 +40,13 @@ class ListenLoop {
   #failures = 0
 
   constructor(
-    options: ConnectionOptions,
+    open: () => Promise<Connection>,
     channel: string,
     onNotify: (payload: string) => void,
     listenOptions: ListenOptions,
     logger: Logger,
   ) {
-    this.#options = options
+    this.#open = open
     this.#channel = channel
     this.#onNotify = onNotify
     this.#listenOptions = listenOptions
@@ -61,7 +61,7 @@ class ListenLoop {
   async run(onAttempt: () => void): Promise<void> {
     while (!this.#abort.signal.aborted) {
       try {
-        await using connection = await connect(this.#options)
+        await using connection = await this.#open()
         await this.#listen(connection, onAttempt)
       } catch (error) {
         this.#logger.warn('Listening for notifications failed, connecting again', {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import { connect, type Connection } from './connection.ts'
+import { openSession, type Connection } from './connection.ts'
 import { PostgresError } from './errors.ts'
 import type { Database } from './types.ts'
 import { quoteIdentifier } from './url.ts'
@@ -46,12 +46,7 @@ export async function migrate(
   options: MigrateOptions,
 ): Promise<{ readonly applied: number }> {
   const migrations = await readMigrations(options.directory)
-  await using connection = await connect({
-    url: database.url,
-    applicationName: `millrace-migrate-${options.name}`,
-    connectTimeoutMs: 10_000,
-    statementTimeoutMs: 0,
-  })
+  await using connection = await openSession(database, `millrace-migrate-${options.name}`)
   const schema = options.schema ?? 'public'
   if (
     pendingOf(migrations, await readApplied(connection, schema, options.name), options).length === 0

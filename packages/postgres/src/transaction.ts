@@ -1,4 +1,4 @@
-import type { Client, QueryConfig, QueryResult as DriverResult } from 'pg'
+import type { QueryConfig, QueryResult as DriverResult } from 'pg'
 import { toQueryConfig, toResult } from './connection.ts'
 import { breaksConnection, PostgresError, toPostgresError } from './errors.ts'
 import type { QueryResult, Statement, Transaction, TransactionOptions } from './types.ts'
@@ -11,7 +11,13 @@ function isAftermath(error: unknown): boolean {
 }
 
 /** What a transaction needs of the driver's client, pooled or not. */
-export type TransactionClient = Pick<Client, 'query' | 'connection'>
+export interface TransactionClient {
+  query(statement: string | QueryConfig): Promise<DriverResult>
+  /** What is written while it is corked leaves together. */
+  readonly connection: {
+    readonly stream: { readonly writableCorked: number; cork(): void; uncork(): void }
+  }
+}
 
 /** The `begin` for these options, as one text so that it stays one round trip. */
 export function beginText(options: TransactionOptions): string {
