@@ -59,6 +59,22 @@ export class AssignedPartition implements TopicPartition {
     return !this.isOver && ticket === this.#jumps
   }
 
+  /** So many bytes have arrived and are read in a moment: fetching may go on behind them already. */
+  expect(nextOffset: number, arrivedBytes: number): void {
+    this.fetchOffset = nextOffset
+    this.bufferedBytes += arrivedBytes
+  }
+
+  /** Ends what `expect` began: what is kept of the bytes counts by itself. */
+  hasRead(arrivedBytes: number): void {
+    this.bufferedBytes -= arrivedBytes
+  }
+
+  /** The fetch under way asks for something else than what comes next: its answer is not accepted. */
+  disownFetch(): void {
+    this.#jumps++
+  }
+
   /** Takes what a fetch brought. */
   fill({ runs, nextOffset }: FetchedRecords, highWatermark: bigint): void {
     this.fetchOffset = nextOffset

@@ -1,11 +1,13 @@
 /** Turns the bytes of a Fetch answer into records: whole batches, checked, without markers and aborted transactions. */
 import {
+  batchCodec,
   batchLastOffset,
   batchProducerId,
   isBatchControl,
   isBatchTransactional,
   nextBatch,
   RecordColumns,
+  wholeBatchBytes,
 } from '@millrace/protocol'
 
 export interface AbortedTransaction {
@@ -65,6 +67,23 @@ export function fetchedRecords(
     }
   }
   return { runs, nextOffset }
+}
+
+/**
+ * Where reading goes on behind the whole batches of an answer, by their headers alone: nothing is checked yet, and `fetchedRecords` has the
+ * last word. `undefined` where one is compressed, or makes no sense.
+ */
+export function endOfPlainBatches(bytes: Buffer, fromOffset: number): number | undefined {
+  let nextOffset = fromOffset
+  try {
+    for (let at = 0, size; (size = wholeBatchBytes(bytes, at)) > 0; at += size) {
+      if (batchCodec(bytes, at) !== 0) return undefined
+      nextOffset = Math.max(nextOffset, batchLastOffset(bytes, at) + 1)
+    }
+  } catch {
+    return undefined // `fetchedRecords` says what is wrong.
+  }
+  return Number.isSafeInteger(nextOffset) ? nextOffset : undefined
 }
 
 /** After what was read last nothing was found up to `nextOffset`: whoever has read that run is there. */

@@ -10,7 +10,7 @@ import { brokerError, code, isPassing } from './broker-error.ts'
 import type { Cluster } from './cluster.ts'
 import { isRetryable, KafkaError } from './errors.ts'
 import { FetchSession, type SessionRow } from './fetch-session.ts'
-import { fetchedRecords } from './fetched-records.ts'
+import { endOfPlainBatches, fetchedRecords } from './fetched-records.ts'
 import type { LeaderMetadata } from './leader-metadata.ts'
 import { isolation, type IsolationLevel } from './offsets.ts'
 import { partitionKey } from './partition-key.ts'
@@ -20,8 +20,11 @@ import { wire } from './wire.ts'
 /** Most bytes of one partition in one answer; a larger first batch comes whole all the same. */
 const partitionMaxBytes = 1_048_576
 const answerMaxBytes = 10_485_760
-/** A partition with as much waiting to be handled is not fetched; it is asked for again as soon as it has less. */
-const partitionBufferBytes = 1_048_576
+/**
+ * A partition with as much waiting to be handled is not fetched; it is asked for again as soon as it has less. Twice what an answer
+ * brings, so that the next one is on its way while this one is read.
+ */
+const partitionBufferBytes = 2_097_152
 /** The same for all partitions together. */
 const totalBufferBytes = 67_108_864
 /** Longest wait of a Fetch that leaves out a partition for its full buffer: it must soon be able to ask for it again. */
@@ -55,7 +58,16 @@ interface Asked extends SessionRow {
   readonly fetchOffset: number
 }
 
-type PartitionAnswer = ResponseOf<typeof fetchApi>['responses'][number]['partitions'][number]
+type FetchAnswer = ResponseOf<typeof fetchApi>
+type PartitionAnswer = FetchAnswer['responses'][number]['partitions'][number]
+
+/** Records that have arrived and are not looked at yet. */
+interface Arrived {
+  readonly ask: Asked
+  readonly answer: PartitionAnswer
+  /** Where the next Fetch goes on, by the headers of the batches. */
+  readonly expectedOffset: number
+}
 
 export class Fetcher {
   readonly #cluster: Cluster
@@ -134,8 +146,23 @@ export class Fetcher {
     this.#cluster.interrupt(leader, 'fetch')
   }
 
+  /** One round with a leader. The next one is begun before the records are looked at, so that the broker works meanwhile. */
   async #exchange(leader: number, asks: readonly Asked[], waitMs: number): Promise<void> {
     this.#underWay.set(leader, { asks, waitMs })
+    const answer = await this.#ask(leader, asks, waitMs)
+    this.#underWay.delete(leader)
+    this.#interrupted.delete(leader)
+    const arrived = answer ? this.#take(leader, asks, answer.responses) : []
+    this.pump()
+    if (this.#read(leader, arrived)) this.pump()
+  }
+
+  /** `undefined` when there is no answer to go on with: what that asks for is done. */
+  async #ask(
+    leader: number,
+    asks: readonly Asked[],
+    waitMs: number,
+  ): Promise<FetchAnswer | undefined> {
     const session = this.#sessionWith(leader)
     const { sessionId, sessionEpoch, rows, forgotten } = session.next(asks)
     try {
@@ -157,17 +184,15 @@ export class Fetcher {
       )
       if (answer.errorCode === code.NONE) {
         session.answered(answer.sessionId)
-        if (this.#take(leader, asks, answer.responses)) this.#resting.delete(leader)
-      } else if (!session.refused(answer.errorCode)) throw brokerError('Fetching', answer.errorCode)
-      else this.#cluster.logger.debug('fetch session begins anew', { nodeId: leader, sessionId })
+        return answer
+      }
+      if (!session.refused(answer.errorCode)) throw brokerError('Fetching', answer.errorCode)
+      this.#cluster.logger.debug('fetch session begins anew', { nodeId: leader, sessionId })
     } catch (error) {
       session.lost()
       this.#failed(leader, asks, error)
-    } finally {
-      this.#underWay.delete(leader)
-      this.#interrupted.delete(leader)
-      this.pump()
     }
+    return undefined
   }
 
   #sessionWith(leader: number): FetchSession {
@@ -197,42 +222,79 @@ export class Fetcher {
     this.#cluster.logger.warn(message, { nodeId: leader, attempt: attempts, error })
   }
 
-  /** False when something in the answer asks for a rest before the next. */
+  /**
+   * Sorts an answer out: faults are dealt with, and partitions go on behind what has arrived.
+   * @returns what is still to be read
+   */
   #take(
     leader: number,
     asks: readonly Asked[],
-    responses: ResponseOf<typeof fetchApi>['responses'],
-  ): boolean {
+    responses: FetchAnswer['responses'],
+  ): readonly Arrived[] {
     const askOf = new Map(asks.map((ask) => [partitionKey(ask), ask]))
+    const arrived: Arrived[] = []
     const faults: Error[] = []
     for (const { topic, partitions } of responses)
       for (const answer of partitions) {
-        const ask = askOf.get(partitionKey({ topic, partition: answer.partitionIndex }))
+        const key = partitionKey({ topic, partition: answer.partitionIndex })
+        const ask = askOf.get(key)
+        askOf.delete(key)
         if (!ask?.owner.accepts(ask.ticket)) continue // Revoked or moved while the answer was under way.
         const fault =
           answer.errorCode === code.NONE
-            ? this.#fill(ask, answer)
+            ? this.#arrive(ask, answer, arrived)
             : this.#partitionFailed(ask.owner, answer.errorCode)
         if (fault) faults.push(fault)
       }
     if (faults[0]) this.#rest(leader, faults[0])
-    return faults.length === 0
+    else this.#resting.delete(leader)
+    return arrived
   }
 
-  #fill({ owner: partition, fetchOffset }: Asked, answer: PartitionAnswer): Error | undefined {
-    const bytes = answer.records
-    if (bytes === null || bytes.length === 0) {
-      partition.highWatermark = answer.highWatermark
+  /** Where the records end can be told of plain batches only: compressed ones may unpack to more than is taken at once, so they are read now. */
+  #arrive(ask: Asked, answer: PartitionAnswer, arrived: Arrived[]): Error | undefined {
+    const { owner, fetchOffset } = ask
+    const { records, highWatermark } = answer
+    if (records === null || records.length === 0) {
+      owner.highWatermark = highWatermark
       return undefined
     }
+    const expectedOffset = endOfPlainBatches(records, fetchOffset)
+    if (expectedOffset === undefined) return this.#fill(ask, answer)
+    owner.expect(expectedOffset, records.length)
+    arrived.push({ ask, answer, expectedOffset })
+    return undefined
+  }
+
+  /** @returns true when something goes on elsewhere than expected */
+  #read(leader: number, arrived: readonly Arrived[]): boolean {
+    let isElsewhere = false
+    for (const { ask, answer, expectedOffset } of arrived) {
+      const { owner, fetchOffset, ticket } = ask
+      if (!owner.accepts(ticket)) continue
+      owner.hasRead(answer.records?.length ?? 0)
+      const fault = this.#fill(ask, answer)
+      if (fault) {
+        this.#rest(leader, fault)
+        owner.fetchOffset = fetchOffset
+      }
+      if (owner.fetchOffset === expectedOffset) continue
+      owner.disownFetch()
+      isElsewhere = true
+    }
+    return isElsewhere
+  }
+
+  #fill({ owner, fetchOffset }: Asked, answer: PartitionAnswer): Error | undefined {
     try {
-      const aborted = answer.abortedTransactions
-      const fetched = fetchedRecords(bytes, fetchOffset, aborted, unpackedMaxBytes)
-      partition.fill(fetched, answer.highWatermark)
+      const { abortedTransactions, highWatermark } = answer
+      const bytes = answer.records as Buffer
+      const fetched = fetchedRecords(bytes, fetchOffset, abortedTransactions, unpackedMaxBytes)
+      owner.fill(fetched, highWatermark)
       if (fetched.runs.length > 0) this.#options.onRecords()
       return undefined
     } catch (error) {
-      return this.#corrupt(partition, fetchOffset, error)
+      return this.#corrupt(owner, fetchOffset, error)
     }
   }
 

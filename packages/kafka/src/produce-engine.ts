@@ -28,6 +28,9 @@ const acksNumbers: ReadonlyMap<unknown, -1 | 0 | 1> = new Map<unknown, -1 | 0 | 
   [0, 0],
 ])
 
+/** A request takes batches of several partitions up to as much, where a batch is not larger by itself: Kafka's `max.request.size`. */
+const minRequestSizeBytes = 1_048_576
+
 export class ProduceEngine {
   readonly cluster: Cluster
   readonly #metadata: LeaderMetadata
@@ -79,7 +82,7 @@ export class ProduceEngine {
       {
         codec,
         acks,
-        requestSizeBytes: batchSizeBytes,
+        requestSizeBytes: Math.max(batchSizeBytes, minRequestSizeBytes),
         maxInFlight,
         lingerMs,
         meter: options.meter,
