@@ -3,6 +3,8 @@ import { migrate } from '@millrace/postgres'
 import { buildConsumer } from './build-consumer.ts'
 import { inBounds } from './consume-bounds.ts'
 import { undatedIdOf } from './log-id.ts'
+import { buildShadow } from './operations/build-shadow.ts'
+import type { InboxShadow, ShadowOptions } from './operations/shadow-types.ts'
 import { LogPartitions } from './partitions.ts'
 import { listEvents, listEventsStatement, type ListFilter } from './sql/list-events.ts'
 import { readTotals } from './sql/position.ts'
@@ -63,6 +65,10 @@ class PostgresInbox implements Inbox {
 
   consume(consume: ConsumeOptions): InboxConsumer {
     return buildConsumer(this.#options, this.#statements, this.#partitions, consume)
+  }
+
+  shadow(options: ShadowOptions): InboxShadow {
+    return buildShadow(this.#options, this.#statements, this.#partitions, options)
   }
 
   async findEvent(eventId: string): Promise<ConsumptionLogRow | undefined> {

@@ -16,6 +16,7 @@ export type {
   FailureGroupsFilter,
   GroupBacklog,
 } from './log-types.ts'
+export type { InboxShadow, ShadowOptions } from './operations/shadow-types.ts'
 export { createOperations } from './operations/operations.ts'
 export type {
   Act,

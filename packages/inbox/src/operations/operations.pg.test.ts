@@ -538,6 +538,66 @@ for (const effects of [
     assert.equal((await fixture.effects())[0]?.count, 2)
   })
 
+test('replay: a shadow group gets the events of another one, each once, with rows of its own', async () => {
+  await using fixture = await openFixture()
+  const operations = operationsOf(fixture)
+  const { createInbox } = await import('../inbox.ts')
+  const { contracts } = await import('../../test/fixture.ts')
+  const events = Array.from({ length: 6 }, (_, index) => deposit(index))
+  for (const event of events) fixture.send(event)
+  fixture.kafka.append('accounts', { key: 'a1', value: 'no event', partition: 0 })
+  await dealtWith(fixture.consume(fast), 7)
+  const before = await fixture.database.query(
+    'select * from event_consumption_data order by event_id',
+  )
+  const sums: number[] = []
+  const shadowInbox = createInbox({
+    database: fixture.database,
+    serviceName: 'bank',
+    groupId: 'ledger-v2',
+    contracts,
+    schema: 'public',
+  })
+  await using shadow = shadowInbox.shadow({
+    pollMs: 20,
+    handler: (batch, { isReplay }) => {
+      assert.equal(isReplay, true)
+      sums.push(...batch.map(({ event }) => amountOf(event)))
+      return Promise.resolve()
+    },
+  })
+  shadow.start()
+  const range = { from: new Date(Date.now() - 60_000), to: new Date(Date.now() + 60_000) }
+  const request = {
+    kind: 'replay',
+    group: 'ledger-v2',
+    sourceGroup: 'ledger',
+    topic: 'accounts',
+    ...range,
+    ratePerSecond: 1_000,
+  } as const
+  const planned = await eventually('the shadow is known', async () => {
+    const operation = await operations.plan(request)
+    return operation.plan.effects === 'none' && operation
+  })
+  assert.equal(planned.plan.count, 7)
+  await operations.confirm(planned.id, act)
+  const done = await ended(operations, planned.id)
+  assert.deepEqual([done.progress.done, done.progress.skipped], [6, 1])
+  assert.deepEqual(sums, [0, 1, 2, 3, 4, 5])
+  const after = await fixture.database.query(
+    `select * from event_consumption_data where consumer_group = 'ledger' order by event_id`,
+  )
+  assert.deepEqual(after.rows, before.rows)
+  assert.equal((await shadowInbox.findEvent(events[0]?.eventId ?? ''))?.status, 'PROCESSED')
+  const again = await operations.plan(request)
+  assert.deepEqual(
+    again.plan.refusals.map((refusal) => [refusal.code, refusal.count]),
+    [['already-processed', 6]],
+  )
+  assert.equal(again.plan.count, 1)
+})
+
 test('operations: requests that cannot be meant are refused by name', async () => {
   await using fixture = await openFixture()
   const operations = operationsOf(fixture)

@@ -1,3 +1,4 @@
+import { faults } from '@millrace/core'
 import type { Transaction } from '@millrace/postgres'
 import {
   addCounts,
@@ -63,6 +64,7 @@ export async function redriveStep(
       failed: endedOf('FAILED'),
       skipped: endedOf('SKIPPED') + shut,
     })
+  await faults.at('inbox.redrive.beforeCommit')
   return { head, begun: items.length, ended: settledCount + ended.length }
 }
 

@@ -1,3 +1,4 @@
+import { faults } from '@millrace/core'
 import type { ContractRegistry } from '@millrace/events'
 import type { Database, Statement, Transaction } from '@millrace/postgres'
 import { concurrentDuplicate, isConcurrentDuplicate } from '../batch-faults.ts'
@@ -132,6 +133,7 @@ export class ReplayStep {
       await database.transaction((tx) =>
         this.#transact(tx, held, context, turns, skipped, signal, progress),
       )
+      await faults.at('inbox.replay.afterCommit')
       return true
     } catch (error) {
       if (error instanceof TurnedAway) return false
@@ -172,6 +174,7 @@ export class ReplayStep {
       runMs: shareMs,
     }))
     const wasReleased = effects === 'external' && turns.length > 0
+    await faults.at('inbox.replay.afterHandler')
     await this.#end(tx, held, context, [...done, ...skipped], wasReleased ? turns.length : 0)
   }
 
