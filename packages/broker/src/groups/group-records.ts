@@ -53,7 +53,7 @@ export interface ConsumerMemberRecord {
   readonly clientHost: string
   readonly rebalanceTimeoutMs: number
   readonly topicNames: readonly string[]
-  readonly topicRegex: string | null
+  readonly topicRegex: string
   readonly assignor: string | null
   readonly epoch: number
   readonly previousEpoch: number

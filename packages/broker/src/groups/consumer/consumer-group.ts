@@ -268,7 +268,7 @@ export class ConsumerGroup {
     const { instanceId, rackId, clientId, clientHost, rebalanceTimeoutMs, assignor } = request
     const facts = { instanceId, rackId, clientId, clientHost, rebalanceTimeoutMs, assignor }
     // It reads nothing yet: what it asks for is news, and calls for a new assignment.
-    const member = newMember(request.memberId, { ...facts, topicNames: [], topicRegex: null })
+    const member = newMember(request.memberId, { ...facts, topicNames: [], topicRegex: '' })
     return { member, target: noPartitions, replaces: undefined }
   }
 
@@ -293,7 +293,7 @@ export class ConsumerGroup {
   /** Takes in what the member says, makes a new target where one is due, and takes the member a step towards its own. */
   #advance({ member, target, replaces }: Found, request: HeartbeatRequest): HeartbeatAnswer {
     const told = withNews(member, request)
-    if (told.topicRegex && told.topicRegex !== member.topicRegex) {
+    if (told.topicRegex !== '' && told.topicRegex !== member.topicRegex) {
       const fault = this.#faultOfRegex(told.topicRegex)
       if (fault !== undefined) return fault
     }
@@ -329,8 +329,7 @@ export class ConsumerGroup {
 
   #updateEpoch(member: ConsumerMember, told: ConsumerMember, { maySee }: HeartbeatRequest): void {
     const hasOtherTopics =
-      !areSameNames(member.topicNames, told.topicNames) ||
-      (member.topicRegex ?? '') !== (told.topicRegex ?? '')
+      !areSameNames(member.topicNames, told.topicNames) || member.topicRegex !== told.topicRegex
     const isNew = this.#epoch === 0 || hasOtherTopics
     if (!isNew && !this.#subscriptions.isOutdated) return
     this.#subscriptions.resolve(this.#members, maySee)

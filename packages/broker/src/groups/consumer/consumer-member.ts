@@ -32,8 +32,8 @@ export interface MemberFacts {
   readonly clientHost: string
   readonly rebalanceTimeoutMs: number
   readonly topicNames: readonly string[]
-  /** Null or empty: none. */
-  readonly topicRegex: string | null
+  /** Empty: none. */
+  readonly topicRegex: string
   readonly assignor: string | null
 }
 

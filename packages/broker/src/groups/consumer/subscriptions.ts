@@ -45,7 +45,7 @@ export class Subscriptions {
   /** Resolves the members' patterns anew: those not known yet, and all of them after a change of the catalog. */
   resolve(members: Iterable<ConsumerMember>, maySee: (topic: string) => boolean): void {
     const wanted = new Set<string>()
-    for (const { topicRegex } of members) if (topicRegex) wanted.add(topicRegex)
+    for (const { topicRegex } of members) if (topicRegex !== '') wanted.add(topicRegex)
     for (const text of this.#patterns.keys()) if (!wanted.has(text)) this.#patterns.delete(text)
     for (const text of wanted) {
       const known = this.#patterns.get(text)
@@ -65,7 +65,7 @@ export class Subscriptions {
   }
 
   namesOf({ topicNames, topicRegex }: ConsumerMember): ReadonlySet<string> {
-    return new Set([...topicNames, ...(this.#patterns.get(topicRegex ?? '')?.topics ?? [])])
+    return new Set([...topicNames, ...(this.#patterns.get(topicRegex)?.topics ?? [])])
   }
 
   /** What an assignor needs; topics that do not exist are left out. */
