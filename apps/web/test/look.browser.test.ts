@@ -8,6 +8,10 @@ const skip = browserMissing()
 
 const pages = [
   { name: 'Overview', path: '/', ready: '.strip' },
+  { name: 'Event log', path: '/log', ready: '.event-table' },
+  { name: 'a journey', path: '/journeys/qc-q12', ready: '.story' },
+  { name: 'a journey as a timeline', path: '/journeys/qc-q12?view=timeline', ready: '.hops' },
+  { name: 'a journey as a sequence', path: '/journeys/qc-q12?view=sequence', ready: '.arrow' },
   { name: 'Discussions', path: '/discussions?course=qc/quantum-gate', ready: '.thread-list' },
   { name: 'a thread', path: '/discussions/qc-q12', ready: '.engagement-score' },
 ]

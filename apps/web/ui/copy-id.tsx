@@ -1,8 +1,8 @@
 import { useState } from 'react'
 import { shortId } from '../lib/format.ts'
 
-/** A middle-cut id; a click copies the whole. */
-export function CopyId(props: { readonly id: string }) {
+/** A middle-cut id, or another label for it; a click copies the whole. */
+export function CopyId(props: { readonly id: string; readonly label?: string }) {
   const [isCopied, setIsCopied] = useState(false)
   const copy = (): void => {
     navigator.clipboard?.writeText(props.id).then(
@@ -19,7 +19,7 @@ export function CopyId(props: { readonly id: string }) {
       onClick={copy}
       onBlur={() => setIsCopied(false)}
     >
-      {isCopied ? 'copied' : shortId(props.id)}
+      {isCopied ? 'copied' : (props.label ?? shortId(props.id))}
     </button>
   )
 }

@@ -22,6 +22,7 @@ import { registerCounts } from './routes/counts.ts'
 import { registerEvents } from './routes/events.ts'
 import { registerFailures } from './routes/failures.ts'
 import { registerJourneys } from './routes/journeys.ts'
+import { registerOperations } from './routes/operations.ts'
 import { parseSourceTable } from './sources/source-table.ts'
 import { TrackedLogs } from './sources/tracked-logs.ts'
 
@@ -105,6 +106,7 @@ export const trackingService = defineService({
     registerJourneys(routes)
     registerCounts(routes, now)
     registerFailures(routes, now)
+    registerOperations(routes)
     registerAlerts(routes)
   },
 })

@@ -121,6 +121,12 @@ export async function consume(
   const processedAt = row.processedAt === undefined ? receivedAt : row.processedAt
   await ensureDay(database, event.eventId)
   await database.query(
+    `insert into inbox.consumption_group (consumer_group, service_name, topics, effects, is_shadow, seen_at)
+     values ($1, $2, '{order-events}', 'none', false, clock_timestamp())
+     on conflict do nothing`,
+    [row.group ?? name, name],
+  )
+  await database.query(
     `insert into inbox.event_consumption_data (event_id, consumer_group, service_name, topic, partition_number, "offset", event_type,
        event_key, correlation_id, status, attempts, max_retries, received_at, processed_at, processing_time_ms, updated_at,
        error_class, error_message, error_fingerprint, error_stack_trace, payload)

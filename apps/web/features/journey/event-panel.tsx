@@ -77,7 +77,7 @@ function Facts(props: { readonly event: JourneyStep }) {
               <Link to="/journeys/$id" params={{ id }} className="mono" title={id}>
                 {id.length > 40 ? `${id.slice(0, 39)}…` : id}
               </Link>{' '}
-              <CopyId id={id} />
+              <CopyId id={id} label="copy" />
             </dd>
           </div>
         ),

@@ -41,7 +41,7 @@ export class Source {
   readonly #entry: SourceEntry
   readonly #options: SourceOptions
   /** Every transaction of it is read-only, whatever the role may do. */
-  readonly #reading: Database
+  readonly reading: Database
   #writing: Database | undefined
   #logs: SourceLogs | undefined
 
@@ -49,25 +49,25 @@ export class Source {
     this.service = entry.service
     this.#entry = entry
     this.#options = options
-    this.#reading = this.#open(readOnlyUrl(entry.url), 'tracking', options.maxConnections)
+    this.reading = this.#open(readOnlyUrl(entry.url), 'tracking', options.maxConnections)
   }
 
   /** @throws PostgresError */
   async logs(): Promise<SourceLogs> {
     if (this.#logs) return this.#logs
-    const schemas = await findLogSchemas(this.#reading)
+    const schemas = await findLogSchemas(this.reading)
     const logs: SourceLogs = {
       productions: schemas.production.map((schema) => ({
         key: `${this.service}/p/${schema}`,
         service: this.service,
         schema,
-        log: createProductionLog({ database: this.#reading, schema }),
+        log: createProductionLog({ database: this.reading, schema }),
       })),
       consumptions: schemas.consumption.map((schema) => ({
         key: `${this.service}/c/${schema}`,
         service: this.service,
         schema,
-        log: createConsumptionLog({ database: this.#reading, schema }),
+        log: createConsumptionLog({ database: this.reading, schema }),
       })),
     }
     // A service that has not made its tables yet will: look again next time.
@@ -82,7 +82,7 @@ export class Source {
   }
 
   async close(): Promise<void> {
-    await this.#reading.close()
+    await this.reading.close()
     await this.#writing?.close()
   }
 

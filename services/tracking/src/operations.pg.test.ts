@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { test } from 'node:test'
+import { consume, makeService, startTracking, write } from '../test/tracked-services.ts'
+
+interface WireOperation {
+  readonly id: string
+  readonly service: string
+  readonly state: string
+  readonly plan: { readonly count: number; readonly refusals: readonly { readonly code: string }[] }
+}
+
+test('operations: planned, confirmed with reason and name, listed, cancelled; each in the database of its service', async () => {
+  await using shop = await makeService('shop')
+  await using bank = await makeService('bank')
+  await using tracking = await startTracking([shop, bank])
+  const error = { class: 'RangeError', message: 'no such account', fingerprint: 'f1' }
+  for (let index = 0; index < 3; index++)
+    await consume(bank, await write(shop), { status: 'FAILED', error })
+
+  const body = { service: 'bank', kind: 'redrive', group: 'bank', filter: { fingerprint: 'f1' } }
+  const planned = await tracking.post<WireOperation>('/operations', body)
+  assert.equal(planned.httpStatus, 201, planned.detail)
+  assert.deepEqual([planned.state, planned.plan.count, planned.service], ['PLANNED', 3, 'bank'])
+
+  const withoutReason = await tracking.post(`/operations/${planned.id}/confirm`, {})
+  assert.equal(withoutReason.httpStatus, 400)
+  const confirmed = await tracking.post<WireOperation>(`/operations/${planned.id}/confirm`, {
+    reason: 'the account is back',
+  })
+  assert.deepEqual([confirmed.httpStatus, confirmed.state], [200, 'CONFIRMED'])
+  const again = await tracking.post(`/operations/${planned.id}/confirm`, { reason: 'again' })
+  assert.deepEqual([again.httpStatus, again.code], [409, 'MR_TRACKING_OPERATION_REFUSED'])
+
+  const one = await tracking.get<{
+    audit: { by: string; action: string; reason: string | null }[]
+  }>(`/operations/${planned.id}`)
+  assert.deepEqual(
+    one.audit.map((line) => [line.action, line.by, line.reason]),
+    [
+      ['plan', 'ada', null],
+      ['confirm', 'ada', 'the account is back'],
+    ],
+  )
+  const items = await tracking.get<{ items: { state: string }[] }>(
+    `/operations/${planned.id}/items`,
+  )
+  assert.equal(items.items.length, 3)
+  const slower = await tracking.post<{ ratePerSecond: number; httpStatus: number }>(
+    `/operations/${planned.id}/rate`,
+    { reason: 'gently', ratePerSecond: 2 },
+  )
+  assert.equal(slower.ratePerSecond, 2)
+  const cancelled = await tracking.post<WireOperation>(`/operations/${planned.id}/cancel`, {
+    reason: 'not today',
+  })
+  assert.equal(cancelled.state, 'CANCELLED')
+  const list = await tracking.get<{ items: WireOperation[] }>('/operations?state=cancelled')
+  assert.deepEqual(
+    list.items.map((each) => each.id),
+    [planned.id],
+  )
+})
+
+test('operations: bad ones are 400, unknown ones 404', async () => {
+  await using shop = await makeService('shop')
+  await using tracking = await startTracking([shop])
+  const base = { service: 'shop', kind: 'redrive', group: 'shop' }
+  for (const { body, status } of [
+    { body: base, status: 400 },
+    { body: { ...base, service: 'nobody', eventIds: [randomUUID()] }, status: 404 },
+    { body: { ...base, kind: 'replay' }, status: 400 },
+    { body: { ...base, kind: 'edit', eventId: randomUUID() }, status: 400 },
+    { body: { ...base, kind: 'burn' }, status: 400 },
+    { body: { ...base, eventIds: ['forged'] }, status: 400 },
+    { body: { ...base, eventIds: [randomUUID()], ratePerSecond: 0 }, status: 400 },
+  ]) {
+    const answer = await tracking.post('/operations', body)
+    assert.equal(answer.httpStatus, status, JSON.stringify([body, answer]))
+  }
+  for (const act of ['confirm', 'pause', 'resume', 'cancel']) {
+    const answer = await tracking.post(`/operations/${randomUUID()}/${act}`, { reason: 'x' })
+    assert.deepEqual([answer.httpStatus, answer.code], [404, 'MR_TRACKING_OPERATION_NOT_FOUND'])
+  }
+  assert.equal((await tracking.get('/operations?state=LOST')).httpStatus, 400)
+})
