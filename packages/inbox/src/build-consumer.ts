@@ -22,9 +22,6 @@ import type { LogPartitions } from './partitions.ts'
 import type { InboxStatements } from './statements.ts'
 import type { ConsumeOptions, InboxConsumer, InboxOptions, ReceivedEvent } from './types.ts'
 
-/** How long a row taken from the log is out of reach when its process dies. While it is handled its lock holds it, however long. */
-const leaseMs = 30_000
-
 /**
  * Puts a consumer together out of its parts.
  * @throws InboxError `MR_INBOX_BAD_OPTION`
@@ -88,7 +85,7 @@ export function buildConsumer(
     failures,
     gate,
     suspects: new OneAtATime(),
-    lease: { owner: uuidv7(), leaseMs },
+    lease: { owner: uuidv7(), leaseMs: bounds.dueLeaseMs },
     onCommitted: guarded(consume.onCommitted ?? (() => {}), logger),
     onDue: (inMs: number) => due.wake(inMs),
     instruments,

@@ -14,6 +14,7 @@ export interface ConsumeBounds {
   readonly retryBackoff: Backoff
   readonly handlerTimeoutMs: number
   readonly duePollMs: number
+  readonly dueLeaseMs: number
   readonly maxParkedEvents: number
   readonly drainTimeoutMs: number
   readonly lagIntervalMs: number
@@ -60,6 +61,7 @@ export function boundsOf(consume: ConsumeOptions): ConsumeBounds {
     ),
     handlerTimeoutMs: inBounds('handlerTimeoutMs', consume.handlerTimeoutMs ?? 300_000, 0, day),
     duePollMs: inBounds('duePollMs', consume.duePollMs ?? 1_000, 10, 60_000),
+    dueLeaseMs: inBounds('dueLeaseMs', consume.dueLeaseMs ?? 30_000, 500, 600_000),
     maxParkedEvents: inBounds('maxParkedEvents', consume.maxParkedEvents ?? 100_000, 1, 10_000_000),
     drainTimeoutMs: inBounds('drainTimeoutMs', consume.drainTimeoutMs ?? 5_000, 0, 3_600_000),
     lagIntervalMs: inBounds('lagIntervalMs', consume.lagIntervalMs ?? 3_000, 10, 3_600_000),

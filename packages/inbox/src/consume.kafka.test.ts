@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { uuidv7 } from '@millrace/core'
+import { systemClock, uuidv7 } from '@millrace/core'
 import { eventually } from '@millrace/core/testing'
 import { startBroker, type Broker } from '@millrace/broker'
 import {
@@ -166,6 +166,30 @@ test('broker: on a topic written in transactions the lag reaches 0, and aborted 
   await eventually('all committed ones are handled', () => consumer.stats().processed === 3)
   await eventually('lag 0', () => consumer.stats().lagRecords === 0)
   assert.equal((await fixture.effects()).length, 3)
+})
+
+test('broker: a handler longer than the session timeout keeps its partitions: heartbeats go on meanwhile', async () => {
+  await using fixture = await openFixture()
+  const at = await setUp()
+  const sessionTimeoutMs = 6_000
+  let calls = 0
+  await using consumer = consumerOf(fixture, at, {
+    consumer: { maxWaitMs: 100, heartbeatIntervalMs: 500, sessionTimeoutMs },
+    handler: async (batch, context) => {
+      calls++
+      await systemClock.sleep(sessionTimeoutMs + 2_000, context.signal)
+      await book(batch, context)
+    },
+  })
+  consumer.start()
+  await using producer = await createProducer(at.kafka)
+  const value = JSON.stringify(deposit(1))
+  await producer.send([{ topic: at.topic, partition: 0, key: null, value }])
+  await eventually('being handled', () => calls === 1, { timeoutMs: 30_000 })
+  await eventually('done', () => consumer.stats().processed === 1, { timeoutMs: 60_000 })
+  assert.equal(calls, 1)
+  assert.equal(consumer.stats().assignedPartitions, 3)
+  await eventually('lag 0', () => consumer.stats().lagRecords === 0)
 })
 
 test('broker: with maxConcurrentPartitions 1 one batch is handled at a time', async () => {

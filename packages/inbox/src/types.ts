@@ -166,6 +166,11 @@ export interface ConsumeOptions {
   readonly maxConcurrentRetries?: number
   /** How often the log is asked for events that became due elsewhere, ms, 10 to 60,000. Default 1,000. */
   readonly duePollMs?: number
+  /**
+   * How long waiting events that a process had taken when it died are out of reach, ms, 500 to 600,000. Default 30,000. While one is handled its
+   * row's lock holds it, however long that takes.
+   */
+  readonly dueLeaseMs?: number
   /** Most events of a partition that may be parked, and (a hundredth of it) most keys: beyond it the partition waits. Default 100,000. */
   readonly maxParkedEvents?: number
   /** `false` for none: then every event is retried and given up by itself. */
