@@ -30,6 +30,8 @@ export const inboxErrors = {
   MR_INBOX_PLAN_REFUSED: { retryable: false },
   /** Somebody else edited the event after this edit was planned; nothing was changed. */
   MR_INBOX_ALREADY_EDITED: { retryable: false },
+  /** The answer to a request with an Idempotency-Key is larger than what is kept; roll back. */
+  MR_INBOX_RESPONSE_TOO_LARGE: { retryable: false },
 } as const
 
 export class InboxError extends MillraceError<keyof typeof inboxErrors> {

@@ -1,6 +1,14 @@
 export { deadLetterTopicFor } from './dead-letters.ts'
 export { InboxError, inboxErrors } from './errors.ts'
 export { createInbox, forEachEvent } from './inbox.ts'
+export {
+  createHttpIdempotency,
+  type HttpIdempotency,
+  type HttpIdempotencyOptions,
+  type IdempotencyClaim,
+  type IdempotentRequest,
+  type KeptResponse,
+} from './http-idempotency/http-idempotency.ts'
 export { createConsumptionLog } from './log-reader.ts'
 export type {
   ConsumedEvent,
