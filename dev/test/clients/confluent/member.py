@@ -1,5 +1,5 @@
-"""One cooperative-sticky member of a group shared with other clients: tells its partitions and what it reads, a line each, until its
-standard input ends. Usage: member.py HOST:PORT TOPIC GROUP"""
+"""One member of a group shared with other clients, cooperative-sticky or of the new protocol (KIP-848): tells its partitions and what it
+reads, a line each, until its standard input ends. Usage: member.py HOST:PORT TOPIC GROUP [classic|consumer]"""
 
 import sys
 import threading
@@ -7,18 +7,26 @@ import threading
 from confluent_kafka import Consumer, KafkaException
 
 address, topic, group = sys.argv[1:4]
+protocol = sys.argv[4] if len(sys.argv) > 4 else "classic"
 stopping = threading.Event()
 threading.Thread(target=lambda: (sys.stdin.read(), stopping.set()), daemon=True).start()
 
+of_protocol = {
+    "classic": {
+        "partition.assignment.strategy": "cooperative-sticky",
+        "session.timeout.ms": 10_000,
+        "heartbeat.interval.ms": 500,
+    },
+    # Sessions, heartbeats and assignors are the broker's.
+    "consumer": {"group.protocol": "consumer"},
+}
 consumer = Consumer(
     {
         "bootstrap.servers": address,
         "group.id": group,
-        "partition.assignment.strategy": "cooperative-sticky",
         "auto.offset.reset": "earliest",
         "enable.auto.commit": False,
-        "session.timeout.ms": 10_000,
-        "heartbeat.interval.ms": 500,
+        **of_protocol[protocol],
     }
 )
 
@@ -52,6 +60,6 @@ while not stopping.is_set():
     try:
         consumer.commit(message=message, asynchronous=False)
     except KafkaException as error:
-        if error.args[0].name() not in ("REBALANCE_IN_PROGRESS", "ILLEGAL_GENERATION"):
+        if error.args[0].name() not in ("REBALANCE_IN_PROGRESS", "ILLEGAL_GENERATION", "STALE_MEMBER_EPOCH"):
             raise
 consumer.close()
