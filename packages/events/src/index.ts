@@ -1,5 +1,10 @@
 export { childEventId } from './child-event-id.ts'
-export { cloudEventHeaders } from './cloud-events.ts'
+export {
+  cloudEventHeaderNames,
+  cloudEventHeaders,
+  cloudEventHeaderValues,
+  type CloudEventAttributes,
+} from './cloud-events.ts'
 export {
   ContractRegistry,
   defineEvent,

@@ -8,7 +8,7 @@ import {
   RecordColumns,
   type RecordBatchBuilder,
   type RecordBytes,
-  type RecordHeaderInput,
+  type RecordHeadersInput,
 } from '@millrace/protocol'
 import type { KafkaError } from './errors.ts'
 import type { SendCall } from './send-call.ts'
@@ -74,7 +74,7 @@ export class OutgoingBatch {
     index: number,
     key: RecordBytes,
     value: RecordBytes,
-    headers: readonly RecordHeaderInput[],
+    headers: RecordHeadersInput,
     timestampMs: number,
   ): void {
     const at = this.recordCount * 2

@@ -2,7 +2,7 @@
  * The lanes of all partitions and the memory of their batches: records are encoded into them when `send` is called, and wait here.
  * Bounded by what `ProduceRouter` lets in; what a batch held is free again when it ends.
  */
-import { RecordBatchBuilder, type RecordBytes, type RecordHeaderInput } from '@millrace/protocol'
+import { RecordBatchBuilder, type RecordBytes, type RecordHeadersInput } from '@millrace/protocol'
 import { OutgoingBatch } from './outgoing-batch.ts'
 import { PartitionLane } from './partition-lane.ts'
 import type { SendCall } from './send-call.ts'
@@ -38,7 +38,7 @@ export class ProduceAccumulator {
     index: number,
     key: RecordBytes,
     value: RecordBytes,
-    headers: readonly RecordHeaderInput[],
+    headers: RecordHeadersInput,
     timestampMs: number,
   ): void {
     const lane = this.#laneOf(topic, partition)
@@ -100,12 +100,13 @@ export class ProduceAccumulator {
     batch: OutgoingBatch,
     key: RecordBytes,
     value: RecordBytes,
-    headers: readonly RecordHeaderInput[],
+    headers: RecordHeadersInput,
   ): boolean {
     const roomBytes = this.#batchSizeBytes - batch.sizeBytes
     // A text has at most three bytes per unit of its length; counting them exactly is for the end of a batch only.
-    const cheapBound = 64 + 3 * (lengthOf(key) + lengthOf(value))
-    if (headers.length === 0 && cheapBound <= roomBytes) return true
+    const cheapBound = 64 + 3 * (lengthOf(key) + lengthOf(value)) + headers.length
+    const isCheap = headers.length === 0 || headers instanceof Uint8Array
+    if (isCheap && cheapBound <= roomBytes) return true
     return RecordBatchBuilder.boundBytes(key, value, headers) <= roomBytes
   }
 }

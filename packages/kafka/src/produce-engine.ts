@@ -104,7 +104,7 @@ export class ProduceEngine {
 
   async sendColumns(columns: ProducerColumns): Promise<SentColumns> {
     const { values } = columns
-    for (const name of ['keys', 'partitions', 'timestampsMs'] as const) {
+    for (const name of ['keys', 'partitions', 'timestampsMs', 'encodedHeaders'] as const) {
       const column = columns[name]
       if (typeof column === 'object' && column.length !== values.length)
         throw badOption(name, column.length, `must have ${values.length} entries, as values has`)

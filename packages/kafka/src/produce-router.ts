@@ -2,7 +2,7 @@
  * Decides the partition of each record and hands it to the accumulator, in the order of the calls. A call waits here while it cannot be
  * placed; then nothing of it has been sent.
  */
-import { partitionForKey, type RecordBytes } from '@millrace/protocol'
+import { partitionForKey, type EncodedHeaders, type RecordBytes } from '@millrace/protocol'
 import { brokerError, code, errorName } from './broker-error.ts'
 import { KafkaError } from './errors.ts'
 import type { LeaderMetadata } from './leader-metadata.ts'
@@ -139,7 +139,7 @@ export class ProduceRouter {
   }
 
   #placeColumns(columns: ProducerColumns, call: SendCall): void {
-    const { topic, values, keys, partitions, timestampsMs, headers } = columns
+    const { topic, values, keys, partitions, timestampsMs, headers, encodedHeaders } = columns
     const count = this.#countOf(topic, 0)
     const keyless = this.#sticky.choose(topic, count)
     const nowMs = timestampsMs === undefined ? this.#now() : 0
@@ -160,7 +160,8 @@ export class ProduceRouter {
           : typeof timestampsMs === 'number'
             ? timestampsMs
             : (timestampsMs[index] as number)
-      this.#append(topic, count, partition, call, index, key, value, headers, timestampMs)
+      const ownHeaders = encodedHeaders === undefined ? headers : encodedHeaders[index]
+      this.#append(topic, count, partition, call, index, key, value, ownHeaders, timestampMs)
     }
     this.#sticky.used(topic, keylessBytes)
   }
@@ -173,7 +174,7 @@ export class ProduceRouter {
     index: number,
     key: RecordBytes,
     value: RecordBytes,
-    headers: ProducerRecord['headers'],
+    headers: ProducerRecord['headers'] | EncodedHeaders,
     timestampMs: number,
   ): void {
     if (!Number.isInteger(partition) || partition < 0 || partition >= count)

@@ -1,4 +1,5 @@
 import type { Clock, Logger, Meter } from '@millrace/core'
+import type { EncodedHeaders } from '@millrace/protocol'
 
 /** Where a broker listens. */
 export interface BrokerAddress {
@@ -104,6 +105,8 @@ export interface ProducerColumns {
   readonly timestampsMs?: number | ArrayLike<number>
   /** The same for all records. */
   readonly headers?: readonly RecordHeader[]
+  /** One set per record, made by a {@link HeaderTemplate}; instead of `headers`. */
+  readonly encodedHeaders?: readonly EncodedHeaders[]
 }
 
 /** Where the broker put the records of a {@link ProducerColumns}, by their place there. */

@@ -8,7 +8,8 @@ import {
 import { findPlaces } from './find-places.ts'
 import type { LanePublisher } from './lane-publisher.ts'
 import type { OutboxMetrics } from './metrics.ts'
-import { isRefusal, toRecord, type Places } from './send-chunk.ts'
+import { isRefusal, type Places } from './send-chunk.ts'
+import { sendColumns } from './send-columns.ts'
 import type { PendingEvent } from './sql/read-set.ts'
 
 /** A relay that stops in the middle of a transaction holds readers up until another takes over, or for this long. */
@@ -70,18 +71,17 @@ export class ExactlyOncePublisher implements LanePublisher {
     if (!producer) throw new TypeError('takeOver comes before publish')
     try {
       await producer.begin()
-      const sending = producer.send(events.map(toRecord))
+      const sending = sendColumns(producer, events)
+      // Awaited below; a fault point may lie between.
+      sending.catch(() => {})
       const marking = producer.sendOffsets(
         [{ topic: first.topic, partition: 0, offset: batchNo }],
         { groupId: this.#transactionalId },
       )
+      marking.catch(() => {})
       await faults.at('outbox.relay.duringPublish')
-      const rows = await sending
+      const places = await sending
       await marking
-      const places = {
-        partitions: rows.map((row) => row.partition),
-        offsets: rows.map((row) => Number(row.offset)),
-      }
       this.#last = { batchNo, places }
       await faults.at('outbox.relay.beforeCommit')
       await producer.commit()

@@ -1,5 +1,6 @@
-import type { Producer } from '@millrace/kafka'
+import type { ColumnarProducer, Producer } from '@millrace/kafka'
 import { toRecord, type Places } from './send-chunk.ts'
+import { sendColumns } from './send-columns.ts'
 import type { PendingEvent } from './sql/read-set.ts'
 
 /** What a lane's leader sends through, one batch at a time. It belongs to one leadership. */
@@ -32,6 +33,7 @@ export class AtLeastOncePublisher implements LanePublisher {
 
   async publish(events: readonly PendingEvent[]): Promise<Places> {
     const producer = await this.#producerOf()
+    if (hasColumns(producer)) return sendColumns(producer, events)
     const rows = await producer.send(events.map(toRecord))
     return {
       partitions: rows.map((row) => row.partition),
@@ -41,4 +43,8 @@ export class AtLeastOncePublisher implements LanePublisher {
 
   /** The producer is its owner's. */
   async close(): Promise<void> {}
+}
+
+function hasColumns(producer: Producer): producer is ColumnarProducer {
+  return 'sendColumns' in producer
 }

@@ -1,5 +1,5 @@
 import { MillraceError, uuidTimeMs } from '@millrace/core'
-import { cloudEventHeaders } from '@millrace/events'
+import { cloudEventHeaders, type CloudEventAttributes } from '@millrace/events'
 import type { ProducerRecord } from '@millrace/kafka'
 import type { BlockedKey } from './sql/issues.ts'
 import type { PendingEvent } from './sql/read-set.ts'
@@ -123,24 +123,19 @@ export function toRecord(event: PendingEvent): ProducerRecord {
     topic: event.topic,
     key: event.eventKey,
     value: event.payload,
-    headers: cloudEventHeaders(
-      {
-        eventId: event.eventId,
-        eventType: event.eventType,
-        source: event.serviceName,
-        aggregateType: event.aggregateType,
-        aggregateId: event.aggregateId,
-        timestamp: new Date(Math.round(event.occurredAtMs)).toISOString(),
-        correlationId: event.correlationId,
-        // The headers say nothing of these.
-        version: 1,
-        causationId: null,
-        aggregateVersion: null,
-        metadata: {},
-        data: null,
-      },
-      event.traceparent ?? undefined,
-    ),
+    headers: cloudEventHeaders(attributesOf(event), event.traceparent),
     timestampMs: uuidTimeMs(event.eventId),
+  }
+}
+
+export function attributesOf(event: PendingEvent): CloudEventAttributes {
+  return {
+    eventId: event.eventId,
+    eventType: event.eventType,
+    source: event.serviceName,
+    aggregateType: event.aggregateType,
+    aggregateId: event.aggregateId,
+    timestamp: new Date(Math.round(event.occurredAtMs)).toISOString(),
+    correlationId: event.correlationId,
   }
 }

@@ -59,11 +59,13 @@ export {
   type CompressionName,
 } from './records/compression.ts'
 export { crc32c } from './records/crc32c.ts'
+export { HeaderTemplate, type EncodedHeaders } from './records/header-template.ts'
 export {
   RecordBatchBuilder,
   type BatchOptions,
   type RecordBytes,
   type RecordHeaderInput,
+  type RecordHeadersInput,
 } from './records/record-batch-builder.ts'
 export { RecordColumns, type RecordHeaderView } from './records/record-columns.ts'
 export {

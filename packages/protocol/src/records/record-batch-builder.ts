@@ -8,11 +8,13 @@ import {
 } from './batch-header.ts'
 import { compress } from './compression.ts'
 import { crc32c } from './crc32c.ts'
+import type { EncodedHeaders } from './header-template.ts'
 import { putVarint, putVarlong, varintBytes, varlongBytes } from './varint.ts'
 
 /** Text is written as UTF-8. */
 export type RecordBytes = string | Uint8Array | null
 export type RecordHeaderInput = readonly [name: string, value: RecordBytes]
+export type RecordHeadersInput = readonly RecordHeaderInput[] | EncodedHeaders
 
 export interface BatchOptions {
   /** Codec number, see `compressionCodecs`; none by default. */
@@ -65,7 +67,7 @@ export class RecordBatchBuilder {
   add(
     key: RecordBytes,
     value: RecordBytes,
-    headers: readonly RecordHeaderInput[],
+    headers: RecordHeadersInput,
     timestampMs: number,
   ): number {
     if (!(timestampMs >= -1 && timestampMs <= maxTimestampMs)) refuseTimestamp(timestampMs)
@@ -91,12 +93,8 @@ export class RecordBatchBuilder {
     at = putVarint(buffer, at, this.#count)
     at = putBytes(buffer, at, key, keyLength)
     at = putBytes(buffer, at, value, valueLength)
-    at = putVarint(buffer, at, headers.length)
-    for (const [name, content] of headers) {
-      at = putBytes(buffer, at, name, lengthOf(name))
-      at = putBytes(buffer, at, content, lengthOf(content))
-    }
-    this.#position = at
+    this.#position = putHeaders(buffer, at, headers)
+    at = this.#position
     this.#count++
     if (time > this.#maxTimestamp) this.#maxTimestamp = time
     return at
@@ -105,11 +103,7 @@ export class RecordBatchBuilder {
   /**
    * Bytes that a record would add at most.
    */
-  static boundBytes(
-    key: RecordBytes,
-    value: RecordBytes,
-    headers: readonly RecordHeaderInput[],
-  ): number {
+  static boundBytes(key: RecordBytes, value: RecordBytes, headers: RecordHeadersInput): number {
     // Attributes 1, timestamp 8, and 5 each for the record's length, offset, key length and value length.
     return 29 + Math.max(0, lengthOf(key)) + Math.max(0, lengthOf(value)) + headersBytes(headers)
   }
@@ -169,7 +163,8 @@ function lengthOf(bytes: RecordBytes): number {
   return bytes === null ? -1 : typeof bytes === 'string' ? Buffer.byteLength(bytes) : bytes.length
 }
 
-function headersBytes(headers: readonly RecordHeaderInput[]): number {
+function headersBytes(headers: RecordHeadersInput): number {
+  if (headers instanceof Uint8Array) return headers.length
   let total = varintBytes(headers.length)
   for (const [name, value] of headers) {
     const nameLength = lengthOf(name)
@@ -178,6 +173,19 @@ function headersBytes(headers: readonly RecordHeaderInput[]): number {
       varintBytes(nameLength) + nameLength + varintBytes(valueLength) + Math.max(0, valueLength)
   }
   return total
+}
+
+function putHeaders(target: Buffer, from: number, headers: RecordHeadersInput): number {
+  if (headers instanceof Uint8Array) {
+    target.set(headers, from)
+    return from + headers.length
+  }
+  let at = putVarint(target, from, headers.length)
+  for (const [name, content] of headers) {
+    at = putBytes(target, at, name, lengthOf(name))
+    at = putBytes(target, at, content, lengthOf(content))
+  }
+  return at
 }
 
 function putBytes(target: Buffer, at: number, bytes: RecordBytes, length: number): number {
