@@ -70,7 +70,10 @@ test('event log: a refused event is published again, from its row', { skip }, as
   await using house = await openHouse('/log?status=FAILED')
   const { page, api } = house
   await page.getByRole('button', { name: 'Publish again' }).click()
-  // It is FAILED no more, so it leaves this view.
+  await page.getByText('sent again').waitFor()
+  // It is FAILED no more, so it leaves this view; but not from under the pointer.
+  assert.equal(await page.getByRole('link', { name: 'comment_edited' }).count(), 1)
+  await page.mouse.move(5, 5)
   await page.getByRole('link', { name: 'comment_edited' }).waitFor({ state: 'detached' })
   assert.equal(api.tracking.retried.length, 1)
 })

@@ -4,7 +4,7 @@ import { useRef, useState } from 'react'
 import { clockTime, count, exactTime } from '../../lib/format.ts'
 import { moveRow, useKeys } from '../../lib/keys.ts'
 import { asProblem } from '../../lib/problem.ts'
-import { useHeldValue, useHold } from '../../lib/use-held.ts'
+import { useHold } from '../../lib/use-held.ts'
 import { useTitle } from '../../lib/use-title.ts'
 import { Button } from '../../ui/button.tsx'
 import { Chip } from '../../ui/chip.tsx'
@@ -16,6 +16,7 @@ import { FilterBar } from './filter-bar.tsx'
 import { toCsv } from './mappers.ts'
 import { type EventPage, foundAsWords, type LogSearch, ranges, type TrackedEvent } from './model.ts'
 import { UnreachableNotice } from './unreachable-notice.tsx'
+import { useHeldEvents } from './use-held-events.ts'
 import './event-log.css'
 
 /** Time from one look at the newest events to the next, ms. */
@@ -32,8 +33,11 @@ export function EventLogPage() {
   const hold = useHold()
   const events = useEvents(search, isLive)
   const pages = events.data?.pages
-  const latest = pages?.flatMap((page) => page.items)
-  const { shown, isPaused, release } = useHeldValue(latest, hold.isHeld && pages?.length === 1)
+  const { shown, newCount, release } = useHeldEvents({
+    pages,
+    search: events.isPlaceholderData ? '' : JSON.stringify(search),
+    isHeld: hold.isHeld && pages?.length === 1,
+  })
   const range = ranges.find((each) => each.value === search.range) ?? ranges[0]
   const backlog = useQuery({
     queryKey: ['event-log', 'backlog'],
@@ -52,9 +56,8 @@ export function EventLogPage() {
     '/': () => field.current?.focus(),
     j: () => moveRow(1),
     k: () => moveRow(-1),
-    l: () => (isPaused ? release() : setIsLive(!isLive)),
+    l: () => (newCount > 0 ? release() : setIsLive(!isLive)),
   })
-  const newCount = countNew(latest ?? [], shown ?? [])
   return (
     <div className="page">
       <header className="page-head">
@@ -65,7 +68,7 @@ export function EventLogPage() {
           </p>
         </div>
         <div className="actions">
-          {isPaused && newCount > 0 && (
+          {newCount > 0 && (
             <button type="button" className="chip" data-tone="attention" onClick={release}>
               Paused, show {count(newCount, 'new event')}
             </button>
@@ -143,11 +146,6 @@ function useEvents(search: LogSearch, isLive: boolean) {
     refetchInterval: (query) =>
       isLive && (query.state.data?.pages.length ?? 1) === 1 ? liveMs : false,
   })
-}
-
-function countNew(latest: readonly TrackedEvent[], shown: readonly TrackedEvent[]): number {
-  const known = new Set(shown.map((event) => event.eventId))
-  return latest.filter((event) => !known.has(event.eventId)).length
 }
 
 function FoundAsLine(props: { readonly page: EventPage | undefined; readonly text: string }) {

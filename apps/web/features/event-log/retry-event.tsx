@@ -1,6 +1,7 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { asProblem } from '../../lib/problem.ts'
 import { Button } from '../../ui/button.tsx'
+import { Chip } from '../../ui/chip.tsx'
 import { retryEvent } from './api.ts'
 
 /** Publishes a refused event again; what was parked behind it follows. */
@@ -14,6 +15,7 @@ export function RetryEvent(props: { readonly eventId: string }) {
         client.invalidateQueries({ queryKey: ['journey'] }),
       ]),
   })
+  if (retry.isSuccess) return <Chip tone="busy">sent again</Chip>
   return (
     <span className="retry">
       <Button icon="turn" disabled={retry.isPending} onClick={() => retry.mutate()}>
