@@ -10,16 +10,17 @@ export function CopyId(props: { readonly id: string; readonly label?: string }) 
       () => setIsCopied(false),
     )
   }
+  const text = isCopied ? 'copied' : (props.label ?? shortId(props.id))
   return (
     <button
       type="button"
       className="copy-id mono"
       title={`${props.id} (click to copy)`}
-      aria-label={`Copy id ${props.id}`}
+      aria-label={`${text}, copy id ${props.id}`}
       onClick={copy}
       onBlur={() => setIsCopied(false)}
     >
-      {isCopied ? 'copied' : (props.label ?? shortId(props.id))}
+      {text}
     </button>
   )
 }
