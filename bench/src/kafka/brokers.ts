@@ -2,10 +2,9 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { startBrokerProcess, type BrokerProcess } from '@millrace/embedded'
-import { startApacheKafka } from '@millrace/testkit'
+import { freePorts, startApacheKafka } from '@millrace/testkit'
 import { waitUntilAnswered } from './broker-probe.ts'
 import { processUsage, type ProcessUsage } from './measured-process.ts'
 import type { Peer, Peers } from './peers.ts'
@@ -99,7 +98,7 @@ export async function startApache(): Promise<BenchBroker> {
 
 async function startKfake(program: string, folder: string): Promise<BenchBroker> {
   const dir = await mkdtemp(join(folder, 'kfake-'))
-  const port = await freePort()
+  const [port = 0] = await freePorts(1)
   let child: ChildProcess
   const start = async (): Promise<void> => {
     child = spawn(program, ['-port', String(port), '-dir', dir], { stdio: 'ignore' })
@@ -129,13 +128,4 @@ async function startKfake(program: string, folder: string): Promise<BenchBroker>
       await rm(dir, { recursive: true, force: true })
     },
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }

@@ -11,7 +11,7 @@ import { BrokerProcess } from '../test/broker-process.ts'
 import { recordBatch } from '../test/batches.ts'
 import { WireClient } from '../test/wire-client.ts'
 
-const program = fileURLToPath(new URL('main.ts', import.meta.url))
+const program = fileURLToPath(new URL('main.mjs', import.meta.url))
 
 function run(...args: string[]) {
   return spawnSync(process.execPath, [program, ...args], { encoding: 'utf8', timeout: 60_000 })

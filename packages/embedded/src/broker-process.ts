@@ -82,7 +82,7 @@ export async function startBrokerProcess(options: BrokerProcessOptions): Promise
 
 /** The broker's command stands beside its entry; a package may start its own program, not import it. */
 function brokerProgram(): string {
-  return join(dirname(createRequire(import.meta.url).resolve('@millrace/broker')), 'main.ts')
+  return join(dirname(createRequire(import.meta.url).resolve('@millrace/broker')), 'main.mjs')
 }
 
 /** The port of the ready line; undefined when the process ended or time ran out first. */

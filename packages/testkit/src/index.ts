@@ -7,6 +7,7 @@ export {
 } from './apache-kafka.ts'
 export { makeCertificates, type Certificate, type TestCertificates } from './certificates.ts'
 export { startFaultProxy, type Direction, type FaultProxy, type Flow } from './fault-proxy.ts'
+export { freePorts } from './free-ports.ts'
 export {
   kafkaBackends,
   startEmbeddedBroker,
