@@ -20,6 +20,14 @@ export {
   type ServerSentEvent,
 } from './event-stream.ts'
 export type { ServiceApp } from './http-app.ts'
+export {
+  keepableAnswer,
+  keyedRequestOf,
+  keyProblem,
+  sendKept,
+  type KeptAnswer,
+  type KeyedRequest,
+} from './idempotency.ts'
 export { createLogger, type LoggerOptions } from './logger.ts'
 export {
   problemCodes,

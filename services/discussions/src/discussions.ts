@@ -24,11 +24,19 @@ export async function write<Resource>(
   act: (tx: Queryable) => Promise<Outcome>,
   read: (tx: Queryable) => Promise<Resource>,
 ): Promise<Written<Resource>> {
-  return outbox.transaction(async (tx) => {
-    const [outcome, resource] = await Promise.all([act(tx), read(tx)])
-    if ('refusal' in outcome) throw problemOfRefusal(outcome.refusal)
-    return { eventId: outcome.fact && publish(tx, outcome.fact, context), resource }
-  })
+  return outbox.transaction((tx) => writeIn(tx, context, act, read))
+}
+
+/** As `write`, in a transaction of the caller. */
+export async function writeIn<Resource>(
+  tx: OutboxTransaction,
+  context: CausationContext,
+  act: (tx: Queryable) => Promise<Outcome>,
+  read: (tx: Queryable) => Promise<Resource>,
+): Promise<Written<Resource>> {
+  const [outcome, resource] = await Promise.all([act(tx), read(tx)])
+  if ('refusal' in outcome) throw problemOfRefusal(outcome.refusal)
+  return { eventId: outcome.fact && publish(tx, outcome.fact, context), resource }
 }
 
 /**

@@ -1,5 +1,6 @@
 import { discussionEvents, servicePorts } from '@millrace/contracts'
 import { ContractRegistry } from '@millrace/events'
+import { createHttpIdempotency } from '@millrace/inbox'
 import { createOutbox } from '@millrace/outbox'
 import {
   ensureDatabase,
@@ -49,6 +50,7 @@ export const discussionsService = defineService({
       meter,
       clock,
     })
+    const keys = createHttpIdempotency({ database, schema: 'public', clock })
     const publishing = config.kafkaEnabled
       ? new Publishing({
           brokers: config.kafkaBrokers,
@@ -63,6 +65,7 @@ export const discussionsService = defineService({
     onStart(async () => {
       await makeDatabase(database)
       await outbox.migrate()
+      await keys.migrate()
       await migrate(database, { directory: migrations, name: serviceName })
     }, 'database')
     if (publishing) {
@@ -74,7 +77,7 @@ export const discussionsService = defineService({
     }
     addReadiness('database', async () => (await database.query('select 1')).rowCount === 1)
 
-    const routes = { app, database, outbox }
+    const routes = { app, database, outbox, keys }
     registerThreads(routes)
     registerComments(routes)
     registerVotes(routes)

@@ -4,6 +4,7 @@ import { Type } from 'typebox'
 import { addComment, deleteComment, editComment } from '../acts/comment-acts.ts'
 import { write } from '../discussions.ts'
 import { readComment } from '../sql/read-comments.ts'
+import { answerOnce } from './answer-once.ts'
 import { basePath, type RouteContext } from './context.ts'
 import {
   CommentChangeBody,
@@ -17,7 +18,8 @@ import { commentToWire, found, refuseBlank, tellEvent } from './wire.ts'
 const tags = ['comments']
 const commentsPath = `${basePath}/threads/:threadId/comments`
 
-export function registerComments({ app, outbox }: RouteContext): void {
+export function registerComments(context: RouteContext): void {
+  const { app, outbox } = context
   app.post(
     commentsPath,
     {
@@ -43,14 +45,14 @@ export function registerComments({ app, outbox }: RouteContext): void {
         content,
         createdAt: null,
       }
-      const { eventId, resource } = await write(
-        outbox,
-        causationOf(request),
+      return answerOnce(
+        context,
+        request,
+        reply,
         (tx) => addComment(tx, comment),
         (tx) => readComment(tx, comment.id, authorId),
+        (row) => ({ status: 201, body: commentToWire(found(row)) }),
       )
-      tellEvent(reply, eventId)
-      return reply.code(201).send(commentToWire(found(resource)))
     },
   )
 

@@ -8,6 +8,7 @@ import { problemOfRefusal } from '../errors.ts'
 import { listThreads } from '../sql/list-threads.ts'
 import { readComments } from '../sql/read-comments.ts'
 import { readThread } from '../sql/read-thread.ts'
+import { answerOnce } from './answer-once.ts'
 import { basePath, type RouteContext } from './context.ts'
 import {
   ListQuery,
@@ -99,7 +100,8 @@ function registerReading({ app, database, outbox }: RouteContext): void {
   )
 }
 
-function registerWriting({ app, outbox }: RouteContext): void {
+function registerWriting(context: RouteContext): void {
+  const { app, outbox } = context
   app.post(
     `${basePath}/threads`,
     {
@@ -115,17 +117,18 @@ function registerWriting({ app, outbox }: RouteContext): void {
       refuseBlank({ courseId, title, content })
       const authorId = userOf(request)
       const thread = { id: uuidv7(), courseId, authorId, title, content, createdAt: null }
-      const { eventId, resource } = await write(
-        outbox,
-        causationOf(request),
+      return answerOnce(
+        context,
+        request,
+        reply,
         (tx) => createThread(tx, thread),
         (tx) => readThread(tx, thread.id, authorId),
+        (row) => ({
+          status: 201,
+          headers: { location: `${basePath}/threads/${thread.id}` },
+          body: threadToWire(found(row)),
+        }),
       )
-      tellEvent(reply, eventId)
-      return reply
-        .code(201)
-        .header('location', `${basePath}/threads/${thread.id}`)
-        .send(threadToWire(found(resource)))
     },
   )
 

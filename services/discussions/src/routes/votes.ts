@@ -1,15 +1,14 @@
 import { uuidv7 } from '@millrace/core'
 import type { Queryable } from '@millrace/postgres'
-import { causationOf, userOf, type FastifyReply, type FastifyRequest } from '@millrace/runtime'
-import type { Static } from 'typebox'
+import { userOf, type FastifyReply, type FastifyRequest } from '@millrace/runtime'
 import { castVote, withdrawVote } from '../acts/vote-acts.ts'
-import { write } from '../discussions.ts'
 import type { Outcome } from '../domain/fact.ts'
 import { readComment, type CommentRow } from '../sql/read-comments.ts'
 import { readThread, type ThreadRow } from '../sql/read-thread.ts'
+import { answerOnce } from './answer-once.ts'
 import { basePath, type RouteContext } from './context.ts'
 import { CommentParams, ThreadParams, VoteBody, VotesSchema } from './schemas.ts'
-import { found, tellEvent } from './wire.ts'
+import { found } from './wire.ts'
 
 const tags = ['votes']
 
@@ -19,29 +18,33 @@ interface Post {
   readonly commentId?: string
 }
 
-export function registerVotes({ app, outbox }: RouteContext): void {
+export function registerVotes(context: RouteContext): void {
+  const { app } = context
   /** Both kinds of posts share everything but where they stand. */
   const voteOn = async (
     request: FastifyRequest,
     reply: FastifyReply,
     post: Post,
     act: (tx: Queryable, postId: string, voterId: string) => Promise<Outcome>,
-  ): Promise<Static<typeof VotesSchema>> => {
+  ): Promise<void> => {
     const { threadId, commentId } = post
     const postId = commentId ?? threadId
     const voterId = userOf(request)
-    const { eventId, resource } = await write(
-      outbox,
-      causationOf(request),
+    return answerOnce(
+      context,
+      request,
+      reply,
       (tx) => act(tx, postId, voterId),
       (tx): Promise<ThreadRow | CommentRow | undefined> =>
         commentId === undefined
           ? readThread(tx, threadId, voterId)
           : readComment(tx, commentId, voterId),
+      (row) => {
+        const { upvotes, downvotes, acceptCount, favoriteCount, myVote } = found(row)
+        const counts = { upvotes, downvotes, acceptCount, favoriteCount, myVote }
+        return { status: 200, body: { postId, threadId, ...counts } }
+      },
     )
-    tellEvent(reply, eventId)
-    const { upvotes, downvotes, acceptCount, favoriteCount, myVote } = found(resource)
-    return { postId, threadId, upvotes, downvotes, acceptCount, favoriteCount, myVote }
   }
   const cast = (request: FastifyRequest, reply: FastifyReply, post: Post, value: 1 | -1) =>
     voteOn(request, reply, post, (tx, postId, voterId) =>
