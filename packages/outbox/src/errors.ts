@@ -10,6 +10,8 @@ export const outboxErrors = {
   MR_OUTBOX_EVENT_TOO_LARGE: { retryable: false },
   /** `publish` came after the work of its transaction was over. Nothing was written. */
   MR_OUTBOX_TRANSACTION_OVER: { retryable: false },
+  /** An event's id belongs to a day that is archived: restore it first. Nothing was written. */
+  MR_OUTBOX_DAY_ARCHIVED: { retryable: false },
   /** A filter of the log has a value it cannot have. Nothing was read. */
   MR_OUTBOX_BAD_FILTER: { retryable: false },
   /** The schema holds no outbox: `migrate()` did not run. */

@@ -43,7 +43,7 @@ export interface EventRules {
   readonly maxRetries: number
 }
 
-/** Partitions reach further than this to both sides, so an id within it always has one. */
+/** Partitions reach further than this to both sides, so an id within it always has one. Older days are made when needed (outbox-days.ts). */
 const maxIdDistanceMs = 86_400_000
 const topicPattern = /^[a-zA-Z0-9._-]{1,249}$/
 const traceparentPattern = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/
@@ -125,7 +125,8 @@ function checkId(event: EventEnvelope, nowMs: number): void {
   if (!isUuid(event.eventId) || (version !== '7' && version !== '8'))
     throw invalid(event, 'its eventId must be a UUIDv7 (or a UUIDv8 made by derivedUuid)')
   const distanceMs = uuidTimeMs(event.eventId) - nowMs
-  if (Math.abs(distanceMs) > maxIdDistanceMs)
+  // A derived id has the time of its cause, which may have waited for long.
+  if (distanceMs > maxIdDistanceMs || (distanceMs < -maxIdDistanceMs && version === '7'))
     throw invalid(
       event,
       `the time inside its eventId is ${Math.round(distanceMs / 3_600_000)} hours off this machine's clock, more than a day; day partitions and deduplication rely on it. Make the id at the moment of writing and put other times into "timestamp"`,

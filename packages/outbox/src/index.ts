@@ -1,6 +1,14 @@
 export { OutboxError, outboxErrors } from './errors.ts'
 export { type PublishOptions } from './event-row.ts'
-export { createOutbox, type Outbox, type OutboxOptions, type OutboxTransaction } from './outbox.ts'
+export { type OutboxTransaction } from './buffered-transaction.ts'
+export {
+  createOutbox,
+  type EventToPublish,
+  type Outbox,
+  type OutboxOptions,
+  type PublishTarget,
+} from './outbox.ts'
+export { type ArchiveRunner, type ArchiveSchedule } from './outbox-days.ts'
 export { type ProductionFilter } from './log-filter.ts'
 export {
   createProductionLog,

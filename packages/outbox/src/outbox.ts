@@ -1,16 +1,22 @@
 import { silentLogger, systemClock, type Clock, type Logger, type Meter } from '@millrace/core'
 import type { ContractRegistry, EventEnvelope } from '@millrace/events'
 import {
+  databaseOfPool,
   migrate,
   PostgresError,
+  type ArchivedDay,
+  type ArchiveOptions,
+  type ArchiveReport,
   type Database,
-  type Transaction,
+  type ForeignPool,
   type TransactionOptions,
 } from '@millrace/postgres'
+import { BufferedTransaction, type OutboxTransaction } from './buffered-transaction.ts'
 import { OutboxError } from './errors.ts'
 import { toEventRow, type EventRules, type NewEventRow, type PublishOptions } from './event-row.ts'
 import { createMetrics, type OutboxMetrics } from './metrics.ts'
 import { Notifier } from './notifier.ts'
+import { OutboxDays, type ArchiveRunner, type ArchiveSchedule } from './outbox-days.ts'
 import { PartitionKeeper } from './partition-keeper.ts'
 import { LaneRelay, type Relay, type RelayOptions } from './relay.ts'
 import { slotCount } from './slot.ts'
@@ -21,8 +27,10 @@ import { createStatements, type Statements } from './statements.ts'
 import { gaugeStats } from './stats-gauges.ts'
 
 export interface OutboxOptions {
-  /** The service's own database, whose business rows the events belong to. */
-  readonly database: Database
+  /** The service's own database, whose business rows the events belong to. Either this or `pool`. */
+  readonly database?: Database
+  /** The same as a `Pool` of `pg` that the application has already; it stays the application's to close. */
+  readonly pool?: ForeignPool
   /** Stored with every event. */
   readonly serviceName: string
   /** Where the tables live. Default 'outbox'. */
@@ -40,14 +48,16 @@ export interface OutboxOptions {
   readonly clock?: Clock
 }
 
-/** A business transaction that can publish. */
-export interface OutboxTransaction extends Transaction {
-  /**
-   * Keeps the event for the end of the transaction, where all events are written together with the commit, in the order of the calls.
-   * They exist exactly if the transaction commits.
-   * @throws OutboxError `MR_OUTBOX_INVALID_EVENT`, `MR_OUTBOX_EVENT_TOO_LARGE`, `MR_OUTBOX_TRANSACTION_OVER`; at once, with nothing written
-   */
-  publish(event: EventEnvelope, options: PublishOptions): void
+/** An event and where it goes. */
+export interface EventToPublish extends PublishOptions {
+  readonly event: EventEnvelope
+}
+
+/** A transaction that somebody opened: one of ours, or a client of `pg` between `begin` and `commit`. */
+export interface PublishTarget {
+  query(statement: { name: string; text: string }, values: unknown[]): Promise<unknown>
+  /** Where there is one, the events leave together with the commit. */
+  queryLast?(statement: { name: string; text: string }, values: unknown[]): void
 }
 
 /** Events that commit with the rows they tell of, and reach Kafka afterwards: at least once, in order per topic and key. */
@@ -65,6 +75,14 @@ export interface Outbox {
   ): Promise<T>
   /** A relay in this process; call `start()`. Transactions of this outbox wake it without a round trip. */
   createRelay(options: RelayOptions): Relay
+  /**
+   * Writes events inside a transaction that somebody else opened, such as an inbox handler's; they exist exactly if it commits. Call it after
+   * everything the events tell of was locked or checked. Relays look after the next poll (250 ms) or `wake()`.
+   * @throws OutboxError as `OutboxTransaction.publish`, `MR_OUTBOX_DAY_ARCHIVED`; nothing was written then
+   */
+  publishIn(tx: PublishTarget, events: readonly EventToPublish[]): Promise<void>
+  /** Tells relays that there are new events, after the commit of a transaction that `publishIn` was used in. */
+  wake(): void
   /** A few ms; see `OutboxStats`. @throws PostgresError */
   stats(): Promise<OutboxStats>
   findEvent(eventId: string): Promise<ProducedEvent | undefined>
@@ -74,6 +92,17 @@ export interface Outbox {
    * Sends a FAILED event again. When it gets through, what was parked behind it follows in order. False when it has not failed.
    */
   retryEvent(eventId: string): Promise<boolean>
+  /**
+   * Moves whole days older than `hotDays` into compressed files and drops them; days with an event that is not published, failed or parked
+   * stay. Any number of processes may call it; writers never wait. @throws PostgresError, see `DayLog`
+   */
+  archive(options: ArchiveOptions): Promise<ArchiveReport>
+  /** `archive` now and every hour, until closed. */
+  startArchive(options: ArchiveSchedule): ArchiveRunner
+  /** Brings an archived day (`YYYY-MM-DD`, UTC) back into the log; false when it is there already. @throws PostgresError, see `DayLog` */
+  restore(day: string, options?: { readonly directory?: string }): Promise<boolean>
+  /** What was archived, with file, row count and sha-256; oldest day first. */
+  archivedDays(): Promise<readonly ArchivedDay[]>
 }
 
 /** @throws OutboxError `MR_OUTBOX_BAD_OPTION` */
@@ -93,12 +122,14 @@ class PostgresOutbox implements Outbox {
   readonly #logger: Logger
   readonly #metrics: OutboxMetrics
   readonly #partitions: PartitionKeeper
+  readonly #days: OutboxDays
   readonly #notifier: Notifier
   /** Relays of this process that may be woken directly. */
   readonly #relays = new Set<Relay>()
 
   constructor(options: OutboxOptions) {
-    const { database, serviceName } = options
+    const { serviceName } = options
+    const database = databaseFrom(options)
     this.#clock = options.clock ?? systemClock
     this.#logger = options.logger ?? silentLogger
     this.#laneCount = options.laneCount ?? 1
@@ -115,12 +146,14 @@ class PostgresOutbox implements Outbox {
     this.#metrics = createMetrics(options.meter)
     if (options.meter) gaugeStats(options.meter, () => this.stats(), this.#clock, this.#logger)
     this.#partitions = new PartitionKeeper(database, this.#names, this.#clock, this.#logger)
+    this.#days = new OutboxDays(database, this.#names, this.#clock, this.#logger)
     this.#notifier = new Notifier(database, this.#names, this.#clock, this.#logger)
   }
 
   async migrate(): Promise<void> {
     const { schema } = this.#names
     await migrate(this.#database, { directory: migrations, name: 'outbox', schema })
+    await this.#days.migrate()
     await this.#partitions.ensure()
     const laneCount = await this.#sql.createLanes(this.#database, this.#laneCount)
     if (laneCount !== this.#laneCount)
@@ -140,7 +173,10 @@ class PostgresOutbox implements Outbox {
       const value = await this.#database.transaction(async (tx) => {
         const buffered = new BufferedTransaction(tx, rows, this.#rules, this.#clock)
         const value = await work(buffered).finally(() => buffered.seal())
-        if (rows.length > 0) this.#sql.insertEvents(tx, rows)
+        const days = this.#days.ensureFor(rows)
+        if (days) await days
+        for (const [statement, values] of this.#sql.insertEvents(rows))
+          tx.queryLast(statement, values)
         return value
       }, options)
       if (rows.length > 0) this.#wake(rows)
@@ -149,7 +185,7 @@ class PostgresOutbox implements Outbox {
       // It may have been committed; a look costs nothing.
       if (error instanceof PostgresError && error.code === 'MR_POSTGRES_COMMIT_UNKNOWN')
         this.#wake([])
-      throw error
+      throw rows.length > 0 ? await this.#days.explain(error, rows) : error
     }
   }
 
@@ -171,6 +207,24 @@ class PostgresOutbox implements Outbox {
     return relay
   }
 
+  async publishIn(tx: PublishTarget, events: readonly EventToPublish[]): Promise<void> {
+    const nowMs = this.#clock.now()
+    const rows = events.map(({ event, ...options }) =>
+      toEventRow(event, options, this.#rules, nowMs),
+    )
+    await this.#partitions.beforeWrite()
+    await this.#days.ensureFor(rows)
+    for (const [statement, values] of this.#sql.insertEvents(rows)) {
+      if (tx.queryLast) tx.queryLast(statement, values)
+      else await tx.query(statement, values)
+    }
+    this.#metrics.created(rows)
+  }
+
+  wake(): void {
+    this.#wake([])
+  }
+
   stats(): Promise<OutboxStats> {
     return this.#sql.readStats(this.#database)
   }
@@ -189,6 +243,22 @@ class PostgresOutbox implements Outbox {
     return due.length > 0
   }
 
+  archive(options: ArchiveOptions): Promise<ArchiveReport> {
+    return this.#days.archive(options)
+  }
+
+  startArchive(options: ArchiveSchedule): ArchiveRunner {
+    return this.#days.schedule(options)
+  }
+
+  restore(day: string, options?: { readonly directory?: string }): Promise<boolean> {
+    return this.#days.restore(day, options)
+  }
+
+  archivedDays(): Promise<readonly ArchivedDay[]> {
+    return this.#days.archivedDays()
+  }
+
   /** A relay of this process that leads every lane is all that need know. */
   #wake(rows: readonly NewEventRow[]): void {
     this.#metrics.created(rows)
@@ -201,38 +271,15 @@ class PostgresOutbox implements Outbox {
   }
 }
 
-class BufferedTransaction implements OutboxTransaction {
-  readonly #tx: Transaction
-  readonly #rows: NewEventRow[]
-  readonly #rules: EventRules
-  readonly #clock: Clock
-  readonly query: Transaction['query']
-  readonly queryLast: Transaction['queryLast']
-  #isOver = false
-
-  constructor(tx: Transaction, rows: NewEventRow[], rules: EventRules, clock: Clock) {
-    this.#tx = tx
-    this.#rows = rows
-    this.#rules = rules
-    this.#clock = clock
-    this.query = (statement, values) => this.#tx.query(statement, values)
-    this.queryLast = (statement, values) => this.#tx.queryLast(statement, values)
-  }
-
-  publish(event: EventEnvelope, options: PublishOptions): void {
-    if (this.#isOver) {
-      throw new OutboxError(
-        'MR_OUTBOX_TRANSACTION_OVER',
-        `Event ${event.eventId} was published after its transaction was over; it was not written. Publish inside the work of the transaction and await everything there.`,
-        { eventId: event.eventId },
-      )
-    }
-    this.#rows.push(toEventRow(event, options, this.#rules, this.#clock.now()))
-  }
-
-  seal(): void {
-    this.#isOver = true
-  }
+function databaseFrom(options: OutboxOptions): Database {
+  const { database, pool } = options
+  if (database && !pool) return database
+  if (pool && !database)
+    return databaseOfPool(pool, options.logger ? { logger: options.logger } : {})
+  throw new OutboxError(
+    'MR_OUTBOX_BAD_OPTION',
+    'createOutbox needs either database (of @millrace/postgres) or pool (of pg).',
+  )
 }
 
 function checkOptions(serviceName: string, laneCount: number): void {

@@ -1,5 +1,11 @@
 import { createHash } from 'node:crypto'
-import { quoteIdentifier, type Statement } from '@millrace/postgres'
+import { quoteIdentifier } from '@millrace/postgres'
+
+/** Prepared once per connection. */
+export interface NamedStatement {
+  readonly name: string
+  readonly text: string
+}
 
 /** Where this outbox lives, and how its statements and channel are named. */
 export interface SqlNames {
@@ -9,7 +15,7 @@ export interface SqlNames {
   /** LISTEN channel that wakes relays. */
   readonly channel: string
   /** A statement prepared once per connection; `what` is unique within this package. */
-  statement(what: string, text: string): Statement
+  statement(what: string, text: string): NamedStatement
 }
 
 export function sqlNames(schema: string): SqlNames {

@@ -62,7 +62,9 @@ for (const settings of [{}, { pipeline: true }, { max: 1 }])
         { code: 'MR_POSTGRES_ROLLED_BACK' },
       )
       await assert.rejects(
-        database.transaction(async (tx) => void tx.queryLast('insert into note values (1)')),
+        database.transaction(async (tx) => {
+          tx.queryLast('insert into note values (1)')
+        }),
         { code: 'MR_POSTGRES_CONSTRAINT' },
       )
       const plain = await pool.query('select id from note order by id')
