@@ -4,7 +4,6 @@ import { buildConsumer } from './build-consumer.ts'
 import { inBounds } from './consume-bounds.ts'
 import { undatedIdOf } from './log-id.ts'
 import { buildShadow } from './operations/build-shadow.ts'
-import type { InboxShadow, ShadowOptions } from './operations/shadow-types.ts'
 import { LogPartitions } from './partitions.ts'
 import { listEvents, listEventsStatement, type ListFilter } from './sql/list-events.ts'
 import { readTotals } from './sql/position.ts'
@@ -18,8 +17,10 @@ import type {
   Inbox,
   InboxConsumer,
   InboxOptions,
+  InboxShadow,
   ListEventsOptions,
   ReceivedEvent,
+  ShadowOptions,
 } from './types.ts'
 
 /**

@@ -24,7 +24,6 @@ export type {
   FailureGroupsFilter,
   GroupBacklog,
 } from './log-types.ts'
-export type { InboxShadow, ShadowOptions } from './operations/shadow-types.ts'
 export { createOperations } from './operations/operations.ts'
 export type {
   Act,
@@ -61,9 +60,11 @@ export type {
   InboxConsumerState,
   InboxConsumerStats,
   InboxOptions,
+  InboxShadow,
   KafkaClient,
   ListEventsOptions,
   OutageDetection,
   OutageState,
   ReceivedEvent,
+  ShadowOptions,
 } from './types.ts'

@@ -4,10 +4,9 @@ import { inBounds } from '../consume-bounds.ts'
 import { HandlerCall } from '../handler-call.ts'
 import type { LogPartitions } from '../partitions.ts'
 import type { InboxStatements } from '../statements.ts'
-import type { InboxOptions } from '../types.ts'
+import type { InboxOptions, InboxShadow, ShadowOptions } from '../types.ts'
 import { OperationWorker } from './operation-worker.ts'
 import { ReplayStep } from './replay-step.ts'
-import type { InboxShadow, ShadowOptions } from './shadow-types.ts'
 
 const day = 86_400_000
 
