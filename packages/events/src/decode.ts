@@ -12,36 +12,6 @@ export type DecodeResult =
 const envelopeValidator = Compile(EnvelopeSchema)
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 
-/** What {@link decodeRecord} looks at besides the value. */
-export type RecordFacts = Omit<ForeignRecord, 'json'>
-
-/**
- * As {@link decodeEvent}, for topics that others write to as well: what is not in our envelope is read as an event from elsewhere where it can
- * be (see `adoptForeign`). `idDerivedFrom` says what an id comes from that is not the event's own. Never throws.
- */
-export function decodeRecord(
-  value: Uint8Array | null,
-  contracts: ContractRegistry,
-  facts: RecordFacts,
-): { readonly result: DecodeResult; readonly idDerivedFrom: string | null } {
-  if (value === null) return { result: decodeEvent(value, contracts), idDerivedFrom: null }
-  const parsed = parseJson(value)
-  if (typeof parsed === 'string')
-    return { result: { kind: 'undecodable', reason: parsed }, idDerivedFrom: null }
-  if (envelopeValidator.Check(parsed.json))
-    return { result: upcast(parsed.json, contracts), idDerivedFrom: null }
-  const foreign = adoptForeign({ ...facts, json: parsed.json })
-  if (!foreign) return { result: notAnEnvelope(parsed.json), idDerivedFrom: null }
-  const { envelope, idDerivedFrom } = foreign
-  const contract = contracts.get(String(envelope['eventType']))
-  const named =
-    contract && envelope['aggregateType'] === 'unknown'
-      ? { ...envelope, aggregateType: contract.aggregateType }
-      : envelope
-  if (!envelopeValidator.Check(named)) return { result: notAnEnvelope(named), idDerivedFrom }
-  return { result: upcast(named, contracts), idDerivedFrom }
-}
-
 /** Reads a record's value: UTF-8, JSON, envelope, upcast to the contract's version, `data` against its schema. Never throws. */
 export function decodeEvent(value: Uint8Array | null, contracts: ContractRegistry): DecodeResult {
   if (value === null) return { kind: 'undecodable', reason: 'the record has no value (tombstone)' }
@@ -49,6 +19,34 @@ export function decodeEvent(value: Uint8Array | null, contracts: ContractRegistr
   if (typeof parsed === 'string') return { kind: 'undecodable', reason: parsed }
   if (!envelopeValidator.Check(parsed.json)) return notAnEnvelope(parsed.json)
   return upcast(parsed.json, contracts)
+}
+
+/** What {@link decodeForeign} looks at besides the value. */
+export type RecordFacts = Omit<ForeignRecord, 'json'>
+
+/**
+ * Reads what {@link decodeEvent} could not as an event from elsewhere (see `adoptForeign`), on topics that others write to as well.
+ * `idDerivedFrom` says what an id comes from that is not the event's own. Never throws.
+ */
+export function decodeForeign(
+  value: Uint8Array | null,
+  contracts: ContractRegistry,
+  facts: RecordFacts,
+): { readonly result: DecodeResult; readonly idDerivedFrom: string | null } {
+  const parsed = value === null ? '' : parseJson(value)
+  const foreign =
+    typeof parsed === 'string' || envelopeValidator.Check(parsed.json)
+      ? undefined
+      : adoptForeign({ ...facts, json: parsed.json })
+  if (!foreign) return { result: decodeEvent(value, contracts), idDerivedFrom: null }
+  const { envelope, idDerivedFrom } = foreign
+  const contract = contracts.get(String(envelope['eventType']))
+  const named =
+    contract && envelope['aggregateType'] === 'unknown'
+      ? { ...envelope, aggregateType: contract.aggregateType }
+      : envelope
+  const result = envelopeValidator.Check(named) ? upcast(named, contracts) : notAnEnvelope(named)
+  return { result, idDerivedFrom }
 }
 
 function notAnEnvelope(json: unknown): DecodeResult {

@@ -15,7 +15,7 @@ import {
 import { Type } from 'typebox'
 import { childEventId } from './child-event-id.ts'
 import { ContractRegistry, defineEvent } from './contract.ts'
-import { decodeRecord, type RecordFacts } from './decode.ts'
+import { decodeForeign, type RecordFacts } from './decode.ts'
 
 const contracts = new ContractRegistry([
   defineEvent({
@@ -34,8 +34,8 @@ function read(
   json: unknown,
   headers: Readonly<Record<string, string>> = {},
   more: Partial<RecordFacts> = {},
-): ReturnType<typeof decodeRecord> {
-  return decodeRecord(Buffer.from(JSON.stringify(json)), contracts, {
+): ReturnType<typeof decodeForeign> {
+  return decodeForeign(Buffer.from(JSON.stringify(json)), contracts, {
     header: (name) => headers[name] ?? null,
     key: 'k1',
     timestampMs: 1_763_000_000_000,

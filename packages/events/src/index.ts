@@ -13,6 +13,6 @@ export {
   type Upcaster,
 } from './contract.ts'
 export { createEvent, type CausationContext, type NewEvent } from './create-event.ts'
-export { decodeEvent, decodeRecord, type DecodeResult, type RecordFacts } from './decode.ts'
+export { decodeEvent, decodeForeign, type DecodeResult, type RecordFacts } from './decode.ts'
 export { EnvelopeSchema, UuidSchema, type EventEnvelope } from './envelope.ts'
 export { EventsError, eventsErrors } from './errors.ts'

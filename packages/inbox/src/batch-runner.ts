@@ -454,7 +454,7 @@ export class BatchRunner {
     const events = receivedOf(taken)
     const [oldest] = events
     if (!oldest) return
-    gate.noteHandled(events.map(({ event, key }) => key ?? event.eventId))
+    gate.noteHandled(events)
     instruments.processed.add(processed, labels)
     instruments.handlerSeconds.observe(handlerMs / 1_000, labels)
     const ageMs = Math.max(0, clock.now() - uuidTimeMs(oldest.event.eventId))

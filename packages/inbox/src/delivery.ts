@@ -1,8 +1,14 @@
-import { isUuid, uuidTimeMs } from '@millrace/core'
-import { decodeRecord, type ContractRegistry, type EventEnvelope } from '@millrace/events'
+import { isUuid, uuidLowerBound, uuidTimeMs } from '@millrace/core'
+import {
+  decodeEvent,
+  decodeForeign,
+  type ContractRegistry,
+  type DecodeResult,
+  type EventEnvelope,
+} from '@millrace/events'
 import type { ConsumerRecord } from '@millrace/kafka'
 import { storableText } from './failure.ts'
-import { logIdOf, positionIdOf } from './log-id.ts'
+import { logIdOf, positionIdOf, type LogId } from './log-id.ts'
 import type { ReceivedEvent } from './types.ts'
 
 const maxKeyLength = 1_000
@@ -43,36 +49,74 @@ const clockToleranceMs = 5_000
 
 /** Reads a record. Never throws. */
 export function deliveryOf(record: ConsumerRecord, context: DeliveryContext): Delivery {
+  const decoded = decodeEvent(record.value, context.contracts)
   const key = record.key === null ? null : storableText(record.key.toString('utf8'), maxKeyLength)
-  const { result: decoded, idDerivedFrom } = decodeRecord(record.value, context.contracts, {
+  if (decoded.kind === 'undecodable') return foreignOf(record, key, context)
+  return readable(record, key, decoded, null, context)
+}
+
+/** What is no event of ours may be one from elsewhere. */
+function foreignOf(record: ConsumerRecord, key: string | null, context: DeliveryContext): Delivery {
+  const { result, idDerivedFrom } = decodeForeign(record.value, context.contracts, {
     header: (name) => headerOf(record, name),
     key,
     timestampMs: record.timestampMs,
     positionId: () => positionIdOf(record, record.timestampMs, context.receivedAt),
   })
-  if (decoded.kind === 'undecodable') return undecodable(record, key, decoded.reason, context)
-  const { event } = decoded
+  if (result.kind === 'undecodable') return undecodable(record, key, result.reason, context)
+  return readable(record, key, result, idDerivedFrom, context)
+}
+
+function readable(
+  record: ConsumerRecord,
+  key: string | null,
+  { kind, event }: Exclude<DecodeResult, { readonly kind: 'undecodable' }>,
+  idDerivedFrom: string | null,
+  context: DeliveryContext,
+): Delivery {
   const logId = logIdOf(event.eventId, context.receivedAt, context.hasDay)
-  const aheadMs = Math.max(uuidTimeMs(event.eventId), record.timestampMs) - context.receivedAt
-  const isDerived = idDerivedFrom !== null || logId.isDerived
   return new ReadDelivery({
-    kind: decoded.kind,
+    kind,
     record,
     key,
     logId: logId.id,
     eventType: storableText(event.eventType, 100),
     correlationId: event.correlationId,
-    received: decoded.kind === 'event' ? receivedOf(event, record, key, context.receivedAt) : null,
+    received: kind === 'event' ? receivedOf(event, record, key, context.receivedAt) : null,
     reason: null,
-    notes:
-      isDerived || aheadMs > clockToleranceMs
-        ? {
-            ...(isDerived && { idDerivedFrom: idDerivedFrom ?? event.eventId }),
-            ...(aheadMs > clockToleranceMs && { clockSkewMs: Math.round(aheadMs) }),
-          }
-        : noNotes,
+    notes: notesOf(
+      record,
+      logId,
+      idDerivedFrom ?? (logId.isDerived ? event.eventId : null),
+      context,
+    ),
   })
 }
+
+function notesOf(
+  record: ConsumerRecord,
+  logId: LogId,
+  idDerivedFrom: string | null,
+  context: DeliveryContext,
+): Fields['notes'] {
+  const latestMs = context.receivedAt + clockToleranceMs
+  const isAhead = record.timestampMs > latestMs || logId.id > latestId(latestMs)
+  if (idDerivedFrom === null && !isAhead) return noNotes
+  const idMs = uuidTimeMs(logId.id)
+  const aheadMs = Math.max(idMs, record.timestampMs) - context.receivedAt
+  return {
+    ...(idDerivedFrom !== null && { idDerivedFrom }),
+    ...(isAhead && { clockSkewMs: Math.round(aheadMs) }),
+  }
+}
+
+/** Ids sort by their time, so that none has to be read: the first id after this time, kept for the records of one batch. */
+function latestId(timeMs: number): string {
+  if (timeMs !== latest.timeMs) latest = { timeMs, id: uuidLowerBound(timeMs + 1) }
+  return latest.id
+}
+
+let latest = { timeMs: -1, id: '' }
 
 const noNotes = {}
 

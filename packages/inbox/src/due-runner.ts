@@ -264,7 +264,7 @@ export class DueRunner {
     counts.processed += events.length
     instruments.processed.add(events.length, labelsOf(job))
     instruments.handlerSeconds.observe(handlerMs / 1_000, labelsOf(job))
-    gate.noteHandled(events.map(({ event, key }) => key ?? event.eventId))
+    gate.noteHandled(events)
     onCommitted(events)
   }
 

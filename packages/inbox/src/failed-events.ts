@@ -60,7 +60,7 @@ export class FailedEvents {
       gate.trip(failure.errorClass)
       return { kind: 'outage' }
     }
-    if (delivery.received && gate.noteFailed(delivery.key ?? delivery.logId, failure.errorClass))
+    if (delivery.received && gate.noteFailed(delivery.received, failure.errorClass))
       return { kind: 'outage' }
     if (decision.kind === 'retry') return { kind: 'retry', failure, inMs: decision.inMs }
     return { kind: decision.kind === 'skip' ? 'skip' : 'give-up', failure }

@@ -103,8 +103,8 @@ test('members of a group killed at random while events fail, park and are taken 
           timeoutMs: 60_000,
         },
       )
-      await systemClock.sleep(randomInt(random, 0, 1_500))
-      await members.replace(randomInt(random, 0, 2))
+      await systemClock.sleep(randomInt(random, 1_500))
+      await members.replace(randomInt(random, 3))
     }
     const hopeless = Math.floor(total / 101)
     await eventually('all applied', async () => (await applied()) === total - hopeless, {

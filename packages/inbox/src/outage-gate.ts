@@ -1,10 +1,10 @@
 import { backoffMs, type BackoffOptions, type Clock, type Gauge, type Logger } from '@millrace/core'
-import type { OutageState } from './types.ts'
+import type { OutageState, ReceivedEvent } from './types.ts'
 
 /** Keys the window remembers; the oldest make room. */
 const maxKeys = 2_000
-/** Keys handled lately that count as well when the first failure comes. */
-const maxRecentKeys = 200
+/** Events handled lately whose keys count as well when the first failure comes. */
+const maxRecentEvents = 200
 
 export interface OutageGateOptions {
   /** Failing keys it takes at least, however few keys there are. */
@@ -45,7 +45,8 @@ export class OutageGate {
     string,
     { readonly errorClass: string | null; readonly atMs: number }
   >()
-  #recentKeys: readonly string[] = []
+  readonly #recent: (readonly ReceivedEvent[])[] = []
+  #recentCount = 0
   #lastFailureMs = -Infinity
   #outage: Outage | undefined
 
@@ -74,26 +75,29 @@ export class OutageGate {
     return { kind: 'probe' }
   }
 
-  /** Events of these keys took effect. */
-  noteHandled(keys: readonly string[]): void {
-    if (keys.length === 0) return
-    this.#recentKeys =
-      keys.length >= maxRecentKeys
-        ? keys.slice(-maxRecentKeys)
-        : [...this.#recentKeys.slice(keys.length - maxRecentKeys), ...keys]
+  /** These events took effect. Keeps the last ones at hand, and looks at their keys only while something fails. */
+  noteHandled(events: readonly ReceivedEvent[]): void {
+    if (events.length === 0) return
+    this.#recent.push(events)
+    this.#recentCount += events.length
+    for (let first = this.#recent[0]; first; first = this.#recent[0]) {
+      if (this.#recentCount - first.length < maxRecentEvents) break
+      this.#recentCount -= first.length
+      this.#recent.shift()
+    }
     if (this.#outage) this.#end('an event was handled')
-    if (!this.#isArmed()) return
-    for (const key of keys) this.#remember(key, null)
+    if (this.#isArmed()) for (const event of events) this.#remember(keyOf(event), null)
   }
 
   /** An attempt failed. True: there is an outage, and the event is not to blame; nothing may be recorded against it. */
-  noteFailed(key: string, errorClass: string): boolean {
+  noteFailed(event: ReceivedEvent, errorClass: string): boolean {
     if (!this.#isArmed()) {
       this.#window.clear()
-      for (const each of this.#recentKeys) this.#remember(each, null)
+      for (const event of this.#recent.flat().slice(-maxRecentEvents))
+        this.#remember(keyOf(event), null)
     }
     this.#lastFailureMs = this.#options.clock.monotonicMs()
-    this.#remember(key, errorClass)
+    this.#remember(keyOf(event), errorClass)
     if (this.#outage) {
       if (this.#outage.errorClass === errorClass) {
         this.#postpone(this.#outage)
@@ -179,4 +183,9 @@ export class OutageGate {
     }
     return failing >= minKeys && failing >= share * keys
   }
+}
+
+/** Events without a key stand for themselves. */
+function keyOf({ key, event }: ReceivedEvent): string {
+  return key ?? event.eventId
 }
