@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { silentLogger } from '@millrace/core'
 import { SimulatedClock } from '@millrace/core/testing'
+import * as fc from 'fast-check'
 import { errorCodes } from '@millrace/protocol'
 import { MemoryDisk } from '../../../test/memory-disk.ts'
 import { BrokerState } from '../../broker-state.ts'
@@ -485,3 +486,88 @@ test('consumer group: a full disk does not stop a group', async () => {
   bench.restart()
   assert.equal(codeOf(b.beat()), errorCodes.UNKNOWN_MEMBER_ID, 'the crash has forgotten it')
 })
+
+/** One step of the simulation below; `who` picks a member. */
+const steps = fc.array(
+  fc.record({
+    what: fc.constantFrom(
+      'join',
+      'join',
+      'beat',
+      'beat',
+      'beat',
+      'beat',
+      'settle',
+      'settle',
+      'lostAnswer',
+      'leave',
+      'die',
+      'crash',
+      'compact',
+      'grow',
+    ),
+    who: fc.nat(5),
+  }),
+  { minLength: 5, maxLength: 80 },
+)
+
+test('consumer group: whatever happens, no partition has two owners, and the group comes to rest with all dealt out', async () => {
+  await fc.assert(
+    fc.asyncProperty(steps, fc.constantFrom('uniform', 'range'), async (all, assignor) => {
+      const bench = new Bench()
+      await bench.topic('t', 5)
+      let partitions = 5
+      let made = 0
+      const live: Client[] = []
+      const expectOneOwner = (): void => {
+        const owned = live.flatMap((each) => [...(each.owned.values().next().value ?? [])])
+        assert.equal(new Set(owned).size, owned.length, `two own one of ${owned.join()}`)
+      }
+      for (const { what, who } of all) {
+        const client = live[who % Math.max(live.length, 1)]
+        if (what === 'join') live.push(bench.client(`m${made++}`, { assignor }))
+        else if (what === 'grow') {
+          partitions++
+          await bench.state.topics.addPartitions(bench.state.topics.byName('t')!, partitions)
+        } else if (what === 'crash') bench.restart()
+        else if (what === 'compact') bench.state.journal.compact()
+        else if (client === undefined) continue
+        else if (what === 'beat') assert.equal(client.beat().errorCode, 0)
+        else if (what === 'settle') client.settle()
+        else if (what === 'lostAnswer') {
+          // The broker acts on it and the member never hears of it: it says everything again.
+          const { epoch, wanted } = client
+          client.beat()
+          Object.assign(client, { epoch, wanted })
+          if (epoch > 0)
+            assert.equal(
+              client.beat({ topicNames: ['t'], rebalanceTimeoutMs: 60_000 }).errorCode,
+              0,
+            )
+        } else {
+          live.splice(live.indexOf(client), 1)
+          if (what === 'leave' && client.epoch > 0) client.beat({ memberEpoch: -1 })
+          else await outlast(bench, live)
+        }
+        expectOneOwner()
+      }
+      if (live.length === 0) return
+      bench.rest(...live)
+      expectOneOwner()
+      const owned = live.flatMap((each) => [...(each.owned.values().next().value ?? [])])
+      assert.equal(owned.length, partitions)
+      if (assignor === 'range') return
+      const sizes = live.map((each) => [...(each.owned.values().next().value ?? [])].length)
+      assert.ok(Math.max(...sizes) - Math.min(...sizes) <= 1, sizes.join())
+    }),
+    { numRuns: 150 },
+  )
+})
+
+/** Lets a session run out while the others go on. */
+async function outlast(bench: Bench, live: readonly Client[]): Promise<void> {
+  for (let part = 0; part < 3; part++) {
+    await bench.clock.advance(sessionTimeoutMs / 2)
+    for (const client of live) assert.equal(client.beat().errorCode, 0)
+  }
+}
