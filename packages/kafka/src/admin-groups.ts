@@ -31,6 +31,54 @@ export async function describeGroups(
 
 async function describeGroup(cluster: Cluster, groupId: string): Promise<GroupDescription> {
   const coordinator = await cluster.coordinatorOf(groupId)
+  const pinned = optionalWire.consumerGroupDescribe
+  const isOffered = await cluster.serves(coordinator, 'data', pinned)
+  const found = isOffered ? await describeConsumerGroup(cluster, coordinator, groupId) : undefined
+  return found ?? describeClassicGroup(cluster, coordinator, groupId)
+}
+
+/** One of the new protocol (KIP-848); `undefined` where it is none, or the feature is switched off. */
+async function describeConsumerGroup(
+  cluster: Cluster,
+  coordinator: number,
+  groupId: string,
+): Promise<GroupDescription | undefined> {
+  const { groups } = await cluster.request(
+    coordinator,
+    'data',
+    optionalWire.consumerGroupDescribe,
+    { groupIds: [groupId], includeAuthorizedOperations: false },
+  )
+  const [group] = groups
+  if (
+    !group ||
+    group.errorCode === code.GROUP_ID_NOT_FOUND ||
+    group.errorCode === code.UNSUPPORTED_VERSION
+  )
+    return undefined
+  expectNone(`Describing group "${groupId}"`, group.errorCode, { groupId })
+  return {
+    groupId,
+    protocolType: 'consumer',
+    state: group.groupState,
+    protocol: group.assignorName,
+    members: group.members.map(({ memberId, instanceId, clientId, clientHost, assignment }) => ({
+      memberId,
+      instanceId,
+      clientId,
+      host: clientHost,
+      assignment: assignment.topicPartitions.flatMap(({ topicName: topic, partitions }) =>
+        partitions.map((partition) => ({ topic, partition })),
+      ),
+    })),
+  }
+}
+
+async function describeClassicGroup(
+  cluster: Cluster,
+  coordinator: number,
+  groupId: string,
+): Promise<GroupDescription> {
   const answer = await cluster.request(coordinator, 'data', optionalWire.describeGroups, {
     groups: [groupId],
     includeAuthorizedOperations: false,

@@ -42,6 +42,16 @@ const faults: readonly FaultRule[] = [
     probability: 0.03,
   },
   { match: { api: 'Metadata' }, action: { type: 'delay', ms: 30 }, probability: 0.2 },
+  {
+    match: { api: 'ConsumerGroupHeartbeat' },
+    action: { type: 'disconnect', when: 'after' },
+    probability: 0.1,
+  },
+  {
+    match: { api: 'ConsumerGroupHeartbeat' },
+    action: { type: 'error', error: 'COORDINATOR_LOAD_IN_PROGRESS' },
+    probability: 0.1,
+  },
 ]
 
 /** One change of the cluster: a leader, a coordinator or a node goes elsewhere. */
@@ -60,13 +70,19 @@ async function disturb(broker: Broker, random: Random, down: Set<number>): Promi
   else await broker.moveLeader('t', randomInt(random, PARTITIONS), node)
 }
 
-for (const seed of [1, 2])
-  test(`failover: leaders, coordinators and nodes move, answers get lost: every record once and in order (seed ${seed})`, async () => {
+for (const [groupProtocol, seed] of [
+  ['classic', 1],
+  ['classic', 2],
+  ['consumer', 1],
+  ['consumer', 2],
+] as const)
+  test(`failover (${groupProtocol}): leaders, coordinators and nodes move, answers get lost: every record once and in order (seed ${seed})`, async () => {
     const dir = await mkdtemp(join(tmpdir(), 'millrace-kafka-failover-'))
     const broker = await startBroker({
       dir,
       nodes: 3,
       worker: false,
+      consumerHeartbeatIntervalMs: 100,
       topics: [{ name: 't', partitions: PARTITIONS }],
       faults: faults.map((rule) => ({ ...rule, seed })),
     })
@@ -75,7 +91,12 @@ for (const seed of [1, 2])
       clientId: 'f',
     }
     const producer = await createProducer(kafka)
-    const consumer = await createConsumer({ ...kafka, groupId: 'g', topics: ['t'] })
+    const consumer = await createConsumer({
+      ...kafka,
+      groupId: 'g',
+      groupProtocol,
+      topics: ['t'],
+    })
     const read = new Map<string, number>()
     const reading = (async () => {
       for await (const batch of consumer) {

@@ -106,6 +106,12 @@ for (const backend of await kafkaBackends())
       await second.close()
       await eventually('the first has all again', () => first.assignment().length === 4, patience)
       assert.deepEqual(calls, ['+4', '-2', '+0', '+2'])
+      await using admin = await createAdmin(options)
+      const [described] = await admin.describeGroups([groupId])
+      assert.deepEqual(
+        [described?.state, described?.protocol, described?.members[0]?.assignment.length],
+        ['Stable', 'uniform', 4],
+      )
       await first.close()
       await Promise.all([...loops, reading])
     })

@@ -10,6 +10,7 @@ import {
   addOffsetsToTxnApi,
   addPartitionsToTxnApi,
   apiVersionsApi,
+  consumerGroupDescribeApi,
   consumerGroupHeartbeatApi,
   createPartitionsApi,
   createTopicsApi,
@@ -102,6 +103,7 @@ export const optionalWire = {
   joinGroupWithReason: pin(joinGroupApi, 9),
   leaveGroupWithReason: pin(leaveGroupApi, 5),
   consumerGroupHeartbeat: pin(consumerGroupHeartbeatApi, 1),
+  consumerGroupDescribe: pin(consumerGroupDescribeApi, 0),
   offsetCommitInEpoch: pin(offsetCommitApi, 9),
   metadataById: pin(metadataApi, 12),
 } as const
