@@ -12,6 +12,7 @@ import { waitUntilAnswered, waitUntilServed } from './broker-probe.ts'
 import { brokersOf, type BenchBroker, type BrokerName, type StartBroker } from './brokers.ts'
 import { maxPollRecords, recordSizes, warmPercentiles, type RecordSize } from './client-cases.ts'
 import type { ConsumeResult, LatencyResult, ProduceResult } from './clients/client-job.ts'
+import type { Compacted, CompactJob } from './compact-in-process.ts'
 import { runMeasured, type Program } from './measured-process.ts'
 import { writePayloads } from './payloads.ts'
 import type { Peer } from './peers.ts'
@@ -22,6 +23,7 @@ const partitions = 4
 const batching = { batchSizeBytes: 16_384, lingerMs: 5 } as const
 const startTimeoutMs = 120_000
 const settleMs = 2_000
+const compactionTimeoutMs = 600_000
 
 const names = {
   start: 'start broker process',
@@ -29,6 +31,7 @@ const names = {
   manyPartitions: 'start broker, 1,000 partitions idle',
   inProcess: 'start broker in process',
   recovery: 'recovery broker after kill -9',
+  compaction: 'compaction broker in process',
   transactions: 'produce broker, transactions',
   afterLoad: 'consume broker, memory after load',
 } as const
@@ -196,6 +199,32 @@ export class InProcessCase implements BenchCase {
     const { results } = this.#run
     results.add(names.inProcess, 'millrace', 'start', 'ms', result.importMs + result.firstMs)
     results.add(names.inProcess, 'millrace', 'start again', 'ms', result.nextMs)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+}
+
+/** Ours alone, whose compaction runs in the thread that answers clients: how long that stands still. */
+export class CompactionCase implements BenchCase {
+  static readonly names: readonly string[] = [names.compaction]
+  readonly #run: BenchRun
+
+  constructor(run: BenchRun) {
+    this.#run = run
+  }
+
+  async round(): Promise<void> {
+    const { results, sizes, say } = this.#run
+    say(`  ${names.compaction}`)
+    const file = new URL('./compact-in-process.ts', import.meta.url).pathname
+    const program = { command: process.execPath, args: [file] }
+    const job: CompactJob = { job: 'compact', megabytes: sizes.recoveryMegabytes }
+    const { result } = await runMeasured<Compacted>(program, job, compactionTimeoutMs)
+    const { megabytesBefore, seconds, p99Ms, maxMs, maxCpuMs } = result
+    results.add(names.compaction, 'millrace', 'bandwidth', 'MB/s', megabytesBefore / seconds)
+    results.add(names.compaction, 'millrace', 'p99', 'ms', p99Ms)
+    results.add(names.compaction, 'millrace', 'max', 'ms', maxMs)
+    results.add(names.compaction, 'millrace', 'cpu', 'ms at most in a turn', maxCpuMs)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}

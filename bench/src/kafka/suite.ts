@@ -3,7 +3,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Results, type ResultRow, type SuiteRun } from '../result.ts'
 import { inOrder, type BenchCase, type BenchRun, type Sizes } from './bench-run.ts'
-import { BrokerLoadCase, InProcessCase, ManyPartitionsCase, RecoveryCase } from './broker-cases.ts'
+import {
+  BrokerLoadCase,
+  CompactionCase,
+  InProcessCase,
+  ManyPartitionsCase,
+  RecoveryCase,
+} from './broker-cases.ts'
 import { startApache, type BenchBroker } from './brokers.ts'
 import { CheckCase, ConsumeCase, LatencyCase, ProduceCase, recordSizes } from './client-cases.ts'
 import { findPeers } from './peers.ts'
@@ -63,6 +69,7 @@ const brokerPlans: readonly CasePlan[] = [
   { names: BrokerLoadCase.names, prepare: async (run) => new BrokerLoadCase(run) },
   { names: InProcessCase.names, prepare: async (run) => new InProcessCase(run) },
   { names: ManyPartitionsCase.names, prepare: async (run) => new ManyPartitionsCase(run) },
+  { names: CompactionCase.names, prepare: async (run) => new CompactionCase(run) },
   { names: RecoveryCase.names, prepare: (run) => RecoveryCase.prepare(run) },
 ]
 

@@ -80,8 +80,8 @@ async function pending(limit: number): Promise<readonly PendingRow[]> {
 async function mark(ids: readonly string[], status: string): Promise<void> {
   await pool.query({
     name: 'mark',
-    text: 'update event_production_log set status = $2, updated_at = now(), published_at = case $2 when $3 then now() end where id = any($1::bigint[])',
-    values: [ids, status, 'PUBLISHED'],
+    text: `update event_production_log set status = $2::text, updated_at = now(), published_at = case $2::text when 'PUBLISHED' then now() end where id = any($1::bigint[])`,
+    values: [ids, status],
   })
 }
 
@@ -113,6 +113,10 @@ serveChild({
     })
     await producer.metadata({ topics: [topic] })
     relaying = relay(way, producer)
+    relaying.catch((error: unknown) => {
+      console.error(error)
+      process.exit(1)
+    })
   },
   stopRelay: async () => {
     stopping.abort()

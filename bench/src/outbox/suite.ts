@@ -56,7 +56,7 @@ const steadyPerSecond = 20_000
 const steadyPerTransaction = 50
 const latencyPerSecond = 200
 const warmUpSeconds = 5
-const drainTimeoutMs = 600_000
+const drainTimeoutMs = 180_000
 const writers = 8
 
 /**
@@ -253,6 +253,7 @@ class OutboxRun {
     const startedAtMs = performance.timeOrigin + performance.now()
     const seconds = await this.#until(stage, count, startedAtMs)
     this.#add('drain', 'throughput', 'events/s', count / seconds)
+    await this.#addUsage('drain', stage, before, count)
     await stage.relay.call('stopRelay')
     this.#add(
       'drain',
@@ -260,7 +261,6 @@ class OutboxRun {
       'B/event',
       ((await walBytes(stage.database)) - written) / count,
     )
-    await this.#addUsage('drain', stage, before, count)
   }
 
   async #pace(stage: Stage, caseName: string, pace: Pace): Promise<void> {
