@@ -238,7 +238,7 @@ function traceRequests(app: ServiceApp, tracer: Tracer): void {
         'http.request.method': request.method,
         'http.route': route,
         'url.path': request.raw.url?.split('?', 1)[0] ?? '/',
-        'mr.correlation_id': contextOf(request).correlationId,
+        'millrace.correlation_id': contextOf(request).correlationId,
       },
     })
     continueTrace(request, span.traceparent)
