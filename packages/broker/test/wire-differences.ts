@@ -3,6 +3,7 @@ import type { Difference } from './wire-target.ts'
 
 const {
   INVALID_RECORD,
+  INVALID_REQUEST,
   INVALID_TIMESTAMP,
   NONE,
   UNKNOWN_SERVER_ERROR,
@@ -26,4 +27,8 @@ export const wireDifferences = {
   wrongOffsets: { millrace: INVALID_RECORD, apache: NONE },
   /** Before 1970. Apache Kafka takes it, and Java's consumer gives it to the application. */
   negativeTime: { millrace: INVALID_TIMESTAMP, apache: NONE },
+  /** A rule must name one thing. Apache Kafka throws what nobody catches. */
+  aclOfAny: { millrace: INVALID_REQUEST, apache: UNKNOWN_SERVER_ERROR },
+  /** It would fit no client. */
+  aclWithoutHost: { millrace: INVALID_REQUEST, apache: NONE },
 } as const satisfies Readonly<Record<string, Difference<unknown>>>

@@ -103,7 +103,18 @@ export const rulesOfCluster: readonly AccessRule[] = [
   rule(describeUserScramCredentialsApi, (request, access) =>
     access.mayOnCluster(DESCRIBE)
       ? { request }
-      : { answer: { errorCode, errorMessage, results: [] } },
+      : {
+          answer: {
+            errorCode,
+            errorMessage,
+            results: (request.users ?? []).map(({ name }) => ({
+              user: name,
+              errorCode,
+              errorMessage,
+              credentialInfos: [],
+            })),
+          },
+        },
   ),
   rule(alterUserScramCredentialsApi, (request, access) => {
     if (access.mayOnCluster(ALTER)) return { request }
