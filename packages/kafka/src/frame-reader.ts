@@ -1,5 +1,5 @@
 /**
- * Cuts what a broker sends into frames, each in one buffer of its own. The socket reads into the memory that `room` names: into a small
+ * Cuts what a broker sends into frames, each in memory of its own. The socket reads into the memory that `room` names: into a small
  * buffer while a frame's size is not known, then straight into the frame's own, so the bytes of a large answer are neither copied nor
  * allocated twice.
  */
@@ -58,7 +58,7 @@ export class FrameReader {
     while (end - at >= sizeBytes) {
       const size = checkedSize(scratch.readInt32BE(at))
       at += sizeBytes
-      const frame = Buffer.allocUnsafeSlow(size)
+      const frame = Buffer.allocUnsafe(size) // Small ones share Node's pool.
       const present = scratch.copy(frame, 0, at, Math.min(end, at + size))
       at += present
       if (present < size) {

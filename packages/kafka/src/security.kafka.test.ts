@@ -143,7 +143,10 @@ for (const backend of backends)
       const endMs = systemClock.monotonicMs() + 8_000 // Beyond two sessions of 3 s.
       let sent = 0
       while (systemClock.monotonicMs() < endMs) {
-        await producer.send([{ topic, key: null, value: String(sent++) }])
+        const calls = Array.from({ length: 5 }, () =>
+          producer.send([{ topic, key: null, value: String(sent++) }]),
+        )
+        await Promise.all(calls)
         await systemClock.sleep(5)
       }
       const [stored] = await readAll(options, topic)
