@@ -19,20 +19,34 @@ export interface TrackedService extends AsyncDisposable {
 /** A database with both logs, in the schemas that real services use. */
 export async function makeService(name: string): Promise<TrackedService> {
   const home = await testDatabase()
-  const database = openDatabase({ url: home.url, applicationName: name, maxConnections: 3 })
-  const outbox = createOutbox({ database, serviceName: name, schema: 'public' })
+  const service = openService(name, home.url)
+  const { database, outbox } = service
   await outbox.migrate()
   const contracts = new ContractRegistry([])
   await createInbox({ database, serviceName: name, groupId: name, contracts }).migrate()
   return {
-    name,
-    url: home.url,
-    database,
-    outbox,
+    ...service,
     async [Symbol.asyncDispose]() {
       await database.close()
       await home[Symbol.asyncDispose]()
     },
+  }
+}
+
+/** A service whose database is there already; disposing closes it. */
+export function openService(name: string, url: string): TrackedService {
+  const database = openDatabase({
+    url,
+    applicationName: name,
+    maxConnections: 3,
+    statementTimeoutMs: 600_000,
+  })
+  return {
+    name,
+    url,
+    database,
+    outbox: createOutbox({ database, serviceName: name, schema: 'public' }),
+    [Symbol.asyncDispose]: () => database.close(),
   }
 }
 

@@ -1,3 +1,4 @@
+import { Link } from '@tanstack/react-router'
 import { clockTime, duration } from '../../lib/format.ts'
 import { Chip } from '../../ui/chip.tsx'
 import { CopyId } from '../../ui/copy-id.tsx'
@@ -29,6 +30,9 @@ export function EventWalk(props: { readonly eventId: string }) {
       <div className="walk-head">
         <WalkState walk={walk} />
         <span className="eyebrow">
+          <Link to="/journeys/$id" params={{ id: props.eventId }}>
+            Journey
+          </Link>{' '}
           event <CopyId id={props.eventId} />
           {act?.correlationId != null && (
             <>
