@@ -1,10 +1,18 @@
 import { isUuid } from '@millrace/core'
-import { migrate } from '@millrace/postgres'
+import { migrate, type ArchivedDay, type ArchiveReport } from '@millrace/postgres'
+import type {
+  InboxArchiveOptions,
+  InboxArchiveRunner,
+  InboxArchiveSchedule,
+} from './archive-types.ts'
 import { buildConsumer } from './build-consumer.ts'
 import { inBounds } from './consume-bounds.ts'
+import { InboxDays } from './inbox-days.ts'
 import { undatedIdOf } from './log-id.ts'
 import { buildShadow } from './operations/build-shadow.ts'
 import { LogPartitions } from './partitions.ts'
+import { letKeyGo, listBlockedKeys, releaseKey } from './sql/blocked-keys.ts'
+import { wakeKey } from './sql/due-events.ts'
 import { listEvents, listEventsStatement, type ListFilter } from './sql/list-events.ts'
 import { readTotals } from './sql/position.ts'
 import { statementsOf, type InboxStatements } from './statements.ts'
@@ -48,12 +56,14 @@ class PostgresInbox implements Inbox {
   readonly #schema: string
   readonly #statements: InboxStatements
   readonly #partitions: LogPartitions
+  readonly #days: InboxDays
 
   constructor(options: InboxOptions) {
     this.#options = options
     this.#schema = options.schema ?? 'inbox'
     this.#statements = statementsOf(this.#schema)
     this.#partitions = new LogPartitions(options.database, this.#schema)
+    this.#days = new InboxDays(options.database, this.#schema, options.logger, options.clock)
   }
 
   async migrate(): Promise<void> {
@@ -62,6 +72,7 @@ class PostgresInbox implements Inbox {
       schema: this.#schema,
       directory: new URL('../migrations/', import.meta.url),
     })
+    await this.#days.migrate()
   }
 
   consume(consume: ConsumeOptions): InboxConsumer {
@@ -72,6 +83,22 @@ class PostgresInbox implements Inbox {
     return buildShadow(this.#options, this.#statements, this.#partitions, options)
   }
 
+  archive(options: InboxArchiveOptions): Promise<ArchiveReport> {
+    return this.#days.archive(options)
+  }
+
+  scheduleArchive(options: InboxArchiveSchedule): InboxArchiveRunner {
+    return this.#days.schedule(options)
+  }
+
+  restoreDay(day: string, options?: { readonly directory?: string }): Promise<boolean> {
+    return this.#days.restore(day, options)
+  }
+
+  archivedDays(): Promise<readonly ArchivedDay[]> {
+    return this.#days.archivedDays()
+  }
+
   async findEvent(eventId: string): Promise<ConsumptionLogRow | undefined> {
     const [row] = await this.listEvents({ eventId, limit: 1 })
     return row
@@ -80,6 +107,24 @@ class PostgresInbox implements Inbox {
   totals(): Promise<GroupTotals> {
     const { database, groupId } = this.#options
     return readTotals(database, this.#statements.position, groupId)
+  }
+
+  async waitingKeys(limit = 100): Promise<readonly WaitingKey[]> {
+    const { database, groupId } = this.#options
+    inBounds('limit', limit, 1, 1_000)
+    return listBlockedKeys(database, this.#statements.blockedKeys, groupId, limit)
+  }
+
+  releaseKey(topic: string, key: string): Promise<boolean> {
+    const { database, groupId } = this.#options
+    const { blockedKeys, due } = this.#statements
+    const at = { groupId, topic, key }
+    return database.transaction(async (tx) => {
+      if (!(await releaseKey(tx, blockedKeys, at))) return false
+      await wakeKey(tx, due, at)
+      await letKeyGo(tx, blockedKeys, at)
+      return true
+    })
   }
 
   async listEvents(options: ListEventsOptions = {}): Promise<readonly ConsumptionLogRow[]> {

@@ -1,5 +1,10 @@
 export { deadLetterTopicFor } from './dead-letters.ts'
 export { InboxError, inboxErrors } from './errors.ts'
+export type {
+  InboxArchiveOptions,
+  InboxArchiveRunner,
+  InboxArchiveSchedule,
+} from './archive-types.ts'
 export { createInbox, forEachEvent } from './inbox.ts'
 export {
   createHttpIdempotency,

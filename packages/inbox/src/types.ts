@@ -11,7 +11,12 @@ import type {
   Producer,
   ProducerOptions,
 } from '@millrace/kafka'
-import type { Database, Transaction } from '@millrace/postgres'
+import type { ArchivedDay, ArchiveReport, Database, Transaction } from '@millrace/postgres'
+import type {
+  InboxArchiveOptions,
+  InboxArchiveRunner,
+  InboxArchiveSchedule,
+} from './archive-types.ts'
 
 export interface InboxOptions {
   readonly database: Database
@@ -327,6 +332,17 @@ export interface ListEventsOptions {
   readonly limit?: number
 }
 
+/** A key whose events wait behind one that failed. */
+export interface WaitingKey {
+  readonly topic: string
+  readonly key: string
+  /** Events parked behind the first. */
+  readonly parkedCount: number
+  /** The event that was given up and holds the key shut (`afterFailure: 'hold'`); null while the first is tried again. */
+  readonly heldBy: string | null
+  readonly since: Date
+}
+
 /** Counts of a whole group since its beginning, over all members and restarts; kept with the positions. */
 export interface GroupTotals {
   readonly processed: number
@@ -371,9 +387,26 @@ export interface Inbox {
    * @throws InboxError `MR_INBOX_BAD_OPTION`
    */
   shadow(options: ShadowOptions): InboxShadow
+  /**
+   * Moves days of the log into files that are old enough and hold nothing that failed, is parked or waits. Any number of processes may do so.
+   * @throws InboxError `MR_INBOX_BAD_OPTION`; PostgresError, for a file `MR_POSTGRES_ARCHIVE_FAILED`; no row is dropped then
+   */
+  archive(options: InboxArchiveOptions): Promise<ArchiveReport>
+  /** Archives now and then again and again. @throws InboxError `MR_INBOX_BAD_OPTION` */
+  scheduleArchive(options: InboxArchiveSchedule): InboxArchiveRunner
+  /** Brings an archived day back, `YYYY-MM-DD`; false when it is back already. @throws PostgresError `MR_POSTGRES_ARCHIVE_…` */
+  restoreDay(day: string, options?: { readonly directory?: string }): Promise<boolean>
+  archivedDays(): Promise<readonly ArchivedDay[]>
   /** The row of one event for this inbox's group, by the event's own id. */
   findEvent(eventId: string): Promise<ConsumptionLogRow | undefined>
   totals(): Promise<GroupTotals>
+  /** Keys of this inbox's group whose events wait, those blocked the longest first; at most `limit`, 1 to 1,000, default 100. */
+  waitingKeys(limit?: number): Promise<readonly WaitingKey[]>
+  /**
+   * Lets a key that is held shut go on with its parked events, past the one that was given up. Mending that one (a re-drive) does so too.
+   * @returns false when no event holds the key
+   */
+  releaseKey(topic: string, key: string): Promise<boolean>
   /** Newest first. */
   listEvents(options?: ListEventsOptions): Promise<readonly ConsumptionLogRow[]>
 }
