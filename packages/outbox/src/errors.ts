@@ -18,6 +18,8 @@ export const outboxErrors = {
   MR_OUTBOX_NOT_INSTALLED: { retryable: false },
   /** Another relay took the lane over. This one stops at once; what it had sent and not marked is sent again by the other. */
   MR_OUTBOX_RELAY_FENCED: { retryable: true },
+  /** The number of lanes cannot change while a relay leads one, or a chunk is in doubt. */
+  MR_OUTBOX_LANES_IN_USE: { retryable: true },
   /** Relays ended, again and again, while they were sending this event; it is taken for the cause and FAILED. */
   MR_OUTBOX_ATTEMPTS_INTERRUPTED: { retryable: false },
   /** The relay or outbox was closed. */

@@ -21,7 +21,9 @@ import { assertGapless, readCommitted } from '../test/read-topic.ts'
 const program = fileURLToPath(new URL('../test/exact-relay-process.ts', import.meta.url))
 const isLong = process.env['MILLRACE_TEST_LONG'] !== undefined
 const total = isLong ? 1_000_000 : 20_000
+const disturbances = isLong ? 200 : 10
 const writers = 8
+const maxAhead = total / 5
 const keysPerWriter = 125
 const topic = 'chaos'
 const patience = { timeoutMs: 120_000 }
@@ -45,6 +47,7 @@ for (const backend of await kafkaBackends()) {
       })
     const relays: ChildProcess[] = []
     const stop = new AbortController()
+    const progress: Progress = { published: 0 }
     try {
       {
         await using admin = await createAdmin({ brokers: kafka.brokers, clientId: 'test' })
@@ -53,16 +56,25 @@ for (const backend of await kafkaBackends()) {
       await outbox.migrate()
       relays.push(start(), start())
       const writing = Array.from({ length: writers }, (_, writer) =>
-        write(database, outbox, writer, seed, stop.signal),
+        write(database, outbox, writer, seed, progress, stop.signal),
       )
-      const done = Promise.all(writing).finally(() => stop.abort())
       const counts = { kill: 0, stop: 0, postgres: 0, broker: 0 }
-      while (!stop.signal.aborted) {
-        await systemClock.sleep(200 + randomInt(random, 1_500))
+      let bag: (keyof typeof counts)[] = []
+      for (let count = 1; count <= disturbances; count++) {
+        const reached = Math.floor((total * count) / (disturbances + 1))
+        await eventually(
+          `${reached} are published`,
+          async () => {
+            progress.published = Number((await outbox.stats()).publishedTotal)
+            return progress.published >= reached
+          },
+          patience,
+        )
+        // Each of them in every five, in any order.
+        if (bag.length === 0) bag = ['kill', 'kill', 'stop', 'postgres', 'broker']
         const index = randomInt(random, 2)
         const relay = relays[index] as ChildProcess
-        const kind =
-          (['kill', 'kill', 'stop', 'postgres', 'broker'] as const)[randomInt(random, 5)] ?? 'kill'
+        const [kind = 'kill'] = bag.splice(randomInt(random, bag.length), 1)
         counts[kind]++
         if (kind === 'stop') {
           relay.kill('SIGSTOP')
@@ -81,7 +93,8 @@ for (const backend of await kafkaBackends()) {
           await kafka.restart()
         }
       }
-      await done
+      progress.published = Infinity
+      await Promise.all(writing)
       await eventually(
         'nothing is pending',
         async () => (await outbox.stats()).pending === 0,
@@ -102,17 +115,29 @@ for (const backend of await kafkaBackends()) {
   })
 }
 
+interface Progress {
+  published: number
+}
+
 /** Writes its share in transactions of 1 to 20 events of one key. What an unanswered commit did, it asks the database. */
 async function write(
   database: Database,
   outbox: Outbox,
   writer: number,
   seed: number,
+  progress: Progress,
   stopped: AbortSignal,
 ): Promise<void> {
   const random = seededRandom(seed + 1 + writer)
   const versions = new Map<string, number>()
   for (let written = 0; written < total / writers && !stopped.aborted;) {
+    // Not far ahead of the relays, so that every fault finds writers at work.
+    const ahead = written * writers
+    await eventually(
+      'relays follow',
+      () => ahead < progress.published + maxAhead || stopped.aborted,
+      patience,
+    )
     const key = `w${writer}-k${randomInt(random, keysPerWriter)}`
     const version = versions.get(key) ?? 0
     const events = Array.from({ length: 1 + randomInt(random, 20) }, (_, index) =>

@@ -3,6 +3,7 @@ import { OutboxError } from './errors.ts'
 import { LaneLeader, type LeaderContext } from './lane-leader.ts'
 import { LaneLease } from './lane-lease.ts'
 import type { LanePublisher } from './lane-publisher.ts'
+import type { LaneShare } from './lane-share.ts'
 import type { LaneState } from './metrics.ts'
 import type { LaneRow } from './sql/lane-lease.ts'
 
@@ -11,6 +12,7 @@ export interface RunnerContext extends LeaderContext {
   readonly owner: string
   readonly leaseMs: number
   readonly closeTimeoutMs: number
+  readonly share: LaneShare
   /** The name towards Kafka that a lane gets if it has none yet. */
   transactionalIdOf(lane: number): string
   /** One for each time that a lane is led. */
@@ -73,8 +75,8 @@ export class LaneRunner {
     while (!this.#closing.signal.aborted) {
       const startedMs = clock.monotonicMs()
       try {
-        const row = await this.#acquire()
-        if (row) await this.#lead(row, startedMs)
+        const row = await this.#context.share.attempt(this.lane, () => this.#acquire())
+        if (row) await this.#lead(row, startedMs).finally(() => this.#context.share.drop(this.lane))
         else await this.#wakeup.wait(standbyPollMs, this.#closing.signal)
         failures = 0
       } catch (error) {
@@ -116,13 +118,14 @@ export class LaneRunner {
       askedAtMs,
     )
     const publisher = this.#context.openPublisher(row.transactionalId)
+    const ending = AbortSignal.any([this.#closing.signal, this.#context.share.signalOf(lane)])
     const leader = new LaneLeader(
       this.#context,
       row,
       lease,
       publisher,
       this.#wakeup,
-      this.#closing.signal,
+      ending,
       (state) => this.#setState(state),
     )
     logger.info('The relay leads a lane', { lane, epoch, state: row.state })
@@ -134,7 +137,7 @@ export class LaneRunner {
       this.#setState('STANDBY')
       // Before the lane is given away, so that nothing of ours is open when the next leader begins.
       await publisher.close()
-      if (this.#closing.signal.aborted) await this.#release(epoch)
+      if (ending.aborted) await this.#release(epoch)
     }
   }
 
@@ -157,7 +160,7 @@ export class LaneRunner {
   }
 
   #report(error: Error, failures: number): void {
-    if (this.#closing.signal.aborted && isAbortError(error)) return
+    if (isAbortError(error)) return
     const { logger } = this.#context
     const fields = { lane: this.lane, failures, error }
     if (error instanceof OutboxError && error.code === 'MR_OUTBOX_RELAY_FENCED')

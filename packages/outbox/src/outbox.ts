@@ -73,6 +73,13 @@ export interface Outbox {
     work: (tx: OutboxTransaction) => Promise<T>,
     options?: TransactionOptions,
   ): Promise<T>
+  /**
+   * Changes how many lanes there are, 1 to 16. Close every relay first, and start them again afterwards; events wait meanwhile, and keep
+   * their order. Quick: only pending rows are touched.
+   * @throws OutboxError `MR_OUTBOX_LANES_IN_USE` while a relay leads a lane, or one that was killed has left a chunk in doubt: start and
+   * close a relay then; `MR_OUTBOX_BAD_OPTION`
+   */
+  setLaneCount(laneCount: number): Promise<void>
   /** A relay in this process; call `start()`. Transactions of this outbox wake it without a round trip. */
   createRelay(options: RelayOptions): Relay
   /**
@@ -189,6 +196,22 @@ class PostgresOutbox implements Outbox {
     }
   }
 
+  async setLaneCount(laneCount: number): Promise<void> {
+    checkLaneCount(laneCount)
+    try {
+      const pending = await this.#sql.recutLanes(this.#database, laneCount)
+      this.#logger.info('The lanes of the outbox were cut anew', { laneCount, pending })
+    } catch (error) {
+      if (!(error instanceof PostgresError) || error.sqlState !== '55006') throw error
+      throw new OutboxError(
+        'MR_OUTBOX_LANES_IN_USE',
+        `The lanes cannot be changed to ${laneCount}: ${error.message}. Close all relays; where one was killed or is halted, start one, let it come to rest, and close it.`,
+        { laneCount },
+        { cause: error },
+      )
+    }
+  }
+
   createRelay(options: RelayOptions): Relay {
     const relay = new LaneRelay(
       {
@@ -289,6 +312,10 @@ function checkOptions(serviceName: string, laneCount: number): void {
       `serviceName "${serviceName}" must be 1 to 100 letters, digits, dots, dashes or underscores.`,
       { serviceName },
     )
+  checkLaneCount(laneCount)
+}
+
+function checkLaneCount(laneCount: number): void {
   if (!Number.isInteger(laneCount) || laneCount < 1 || laneCount > slotCount)
     throw new OutboxError(
       'MR_OUTBOX_BAD_OPTION',

@@ -8,12 +8,14 @@ import {
   type Clock,
   type Logger,
   type Random,
+  type Timer,
 } from '@millrace/core'
 import { createProducer, type Producer, type ProducerOptions } from '@millrace/kafka'
 import type { Database, Listener } from '@millrace/postgres'
 import { OutboxError } from './errors.ts'
 import { ExactlyOncePublisher } from './exactly-once-publisher.ts'
 import { AtLeastOncePublisher, type LanePublisher } from './lane-publisher.ts'
+import { LaneShare } from './lane-share.ts'
 import { LaneRunner, type RunnerContext } from './lane-runner.ts'
 import type { OutboxMetrics } from './metrics.ts'
 import type { FailurePolicy } from './send-chunk.ts'
@@ -97,6 +99,9 @@ export class LaneRelay implements Relay {
   readonly #context: RelayContext
   readonly #runnerContext: RunnerContext
   readonly #closing = new AbortController()
+  readonly #share = new LaneShare()
+  #presence: Timer | undefined
+  #announcing: Promise<unknown> = Promise.resolve()
   #runners: readonly LaneRunner[] = []
   #started: Promise<void> | undefined
   #closed: Promise<void> | undefined
@@ -113,6 +118,7 @@ export class LaneRelay implements Relay {
       logger: context.logger,
       metrics: context.metrics,
       ...this.#connect(options),
+      share: this.#share,
       onFailure: options.onFailure ?? 'park-key',
       retryBackoff: options.retryBackoff ?? { baseMs: 1_000, maxMs: 60_000 },
       maxParked: bounded('maxParked', options.maxParked ?? 10_000, 1, 1_000_000),
@@ -190,6 +196,7 @@ export class LaneRelay implements Relay {
     const lanes = await this.#untilDone('read its lanes', () => this.#readLanes())
     if (!lanes) return
     this.#runners = lanes.map((lane) => new LaneRunner(this.#runnerContext, lane))
+    if (lanes.length > 1) await this.#announce()
     for (const runner of this.#runners) runner.start()
     this.#listener = await this.#untilDone('listen for new events', () =>
       this.#runnerContext.database.listen(this.#context.names.channel, () => this.poke(), {
@@ -197,6 +204,32 @@ export class LaneRelay implements Relay {
       }),
     )
     this.#context.partitions.keep(this.#closing.signal)
+  }
+
+  /** Says that this relay is there and learns its part of the lanes, again and again. With a single lane there is nothing to share. */
+  async #announce(): Promise<void> {
+    const { database, sql, owner, leaseMs, clock } = this.#runnerContext
+    if (this.#closing.signal.aborted) return
+    try {
+      const relayCount = await sql.announceRelay(database, owner, leaseMs)
+      this.#share.divide(this.#runners.length, relayCount)
+    } catch (error) {
+      this.#context.logger.debug('A relay could not announce itself', { error: toError(error) })
+    }
+    if (this.#closing.signal.aborted) return
+    this.#presence = clock.setTimer(leaseMs / 3, () => {
+      this.#announcing = this.#announce()
+    })
+  }
+
+  async #retire(): Promise<void> {
+    this.#presence?.cancel()
+    await this.#announcing
+    const { database, sql, owner } = this.#runnerContext
+    if (this.#runners.length > 1)
+      await sql.retireRelay(database, owner).catch((error: unknown) => {
+        this.#context.logger.debug('A relay could not sign off', { error: toError(error) })
+      })
   }
 
   async #readLanes(): Promise<readonly number[]> {
@@ -233,6 +266,8 @@ export class LaneRelay implements Relay {
     this.#closing.abort()
     await this.#started
     await this.#listener?.close()
+    // First, so that the others may take what is released next.
+    await this.#retire()
     await Promise.all(this.#runners.map((runner) => runner.close()))
     await (await this.#producer)?.close()
     this.#context.onClosed(this)

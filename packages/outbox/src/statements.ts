@@ -24,6 +24,7 @@ import {
 import { openSetCursor, readPayloads, readSet } from './sql/read-set.ts'
 import { readStats } from './sql/read-stats.ts'
 import { readTick } from './sql/read-tick.ts'
+import { announceRelay, recutLanes, retireRelay } from './sql/relay-presence.ts'
 import { retryEvents } from './sql/retry-events.ts'
 import type { SqlNames } from './sql-names.ts'
 
@@ -32,6 +33,7 @@ export function createStatements(names: SqlNames) {
   return {
     acquireLane: acquireLane(names),
     advanceLane: advanceLane(names),
+    announceRelay: announceRelay(names),
     blockKeys: blockKeys(names),
     claimDue: claimDue(names),
     clearIssues: clearIssues(names),
@@ -48,11 +50,13 @@ export function createStatements(names: SqlNames) {
     readSet: readSet(names),
     readStats: readStats(names),
     readTick: readTick(names),
-    releaseDue: releaseDue(names),
     rebuildCursor: rebuildCursor(names),
+    recutLanes: recutLanes(names),
+    releaseDue: releaseDue(names),
     releaseLane: releaseLane(names),
     renewLane: renewLane(names),
     resumeKeys: resumeKeys(names),
+    retireRelay: retireRelay(names),
     retryEvents: retryEvents(names),
     writeIssues: writeIssues(names),
   }
