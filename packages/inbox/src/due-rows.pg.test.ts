@@ -216,3 +216,56 @@ test('afterFailure hold: the key stays shut behind the event that was given up, 
   assert.deepEqual(some.committed, [5, 1, 2, 3, 4])
   assert.deepEqual(await blockedKeys(fixture), [])
 })
+
+test('releaseKey: a key that is held shut goes on past the event that was given up', async () => {
+  await using fixture = await openFixture()
+  const events = [deposit(1), deposit(2), deposit(3)]
+  for (const event of events) fixture.send(event)
+  const some = fragile(1)
+  const consumer = fixture.consume({ ...some, afterFailure: 'hold', maxAttempts: 1 })
+  await eventually('parked', () => consumer.stats().parked === 2)
+  const [waiting, ...more] = await fixture.inbox.waitingKeys()
+  assert.deepEqual(more, [])
+  assert.deepEqual(
+    { ...waiting, since: undefined },
+    { topic: 'accounts', key: 'a1', parkedCount: 2, heldBy: events[0]?.eventId, since: undefined },
+  )
+  assert.equal(await fixture.inbox.releaseKey('accounts', 'other'), false)
+  assert.equal(await fixture.inbox.releaseKey('accounts', 'a1'), true)
+  assert.equal(await fixture.inbox.releaseKey('accounts', 'a1'), false)
+  await dealtWith(consumer, 3)
+  assert.deepEqual(some.committed, [2, 3])
+  assert.deepEqual(await fixture.inbox.waitingKeys(), [])
+})
+
+test('a key that was left standing with nobody at work on it is found and goes on', async () => {
+  await using fixture = await openFixture()
+  for (const amount of [1, 2, 3]) fixture.send(deposit(amount))
+  const some = fragile(1)
+  const first = fixture.consume({ ...some, retryBackoff: longWait })
+  await eventually('parked', () => first.stats().parked === 2)
+  await first.close()
+  // Somebody takes the head out of the log by hand.
+  await fixture.database.query(`delete from event_consumption_data where status = 'RECEIVED'`)
+  const second = fixture.consume(some)
+  await dealtWith(second, 2)
+  assert.deepEqual(some.committed, [2, 3])
+  assert.deepEqual(await blockedKeys(fixture), [])
+})
+
+test('an event that comes again and again while it fails is one row, and costs no memory', async () => {
+  await using fixture = await openFixture()
+  const poison = deposit(1)
+  const repeats = 3_000
+  for (let repeat = 0; repeat < repeats; repeat++) fixture.send(poison, repeat % 2)
+  const some = fragile(1)
+  const consumer = fixture.consume({ ...some, maxAttempts: 2 })
+  await dealtWith(consumer, repeats)
+  const rows = await fixture.database.query('select 1 from event_consumption_data')
+  assert.equal(rows.rowCount, 1)
+  const { failed, duplicatesSkipped } = consumer.stats()
+  assert.ok(failed < 100, `given up ${failed} times`)
+  assert.ok(failed + duplicatesSkipped >= repeats)
+  assert.equal(fixture.kafka.records('accounts-dlq').length, failed)
+  assert.deepEqual(await fixture.inbox.waitingKeys(), [])
+})

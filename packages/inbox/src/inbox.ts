@@ -29,6 +29,7 @@ import type {
   ListEventsOptions,
   ReceivedEvent,
   ShadowOptions,
+  WaitingKey,
 } from './types.ts'
 
 /**

@@ -72,4 +72,5 @@ export type {
   OutageState,
   ReceivedEvent,
   ShadowOptions,
+  WaitingKey,
 } from './types.ts'

@@ -1,6 +1,7 @@
 import type { Queryable, Statement } from '@millrace/postgres'
 import type { Prepare } from './names.ts'
 import type { GroupPartition } from './position.ts'
+import type { WaitingKey } from '../types.ts'
 
 /** One key of a topic, as one group reads it. */
 export interface GroupKey {
@@ -26,6 +27,8 @@ export interface BlockedKeyStatements {
   readonly park: Statement
   readonly settle: Statement
   readonly letGo: Statement
+  readonly list: Statement
+  readonly release: Statement
 }
 
 export function blockedKeyStatements(prepare: Prepare): BlockedKeyStatements {
@@ -78,6 +81,23 @@ export function blockedKeyStatements(prepare: Prepare): BlockedKeyStatements {
               and hashtextextended(waiting.event_key, 0) = hashtextextended($3, 0)
               and waiting.status in ('RECEIVED', 'PROCESSING', 'PARKED')
           )`,
+    ),
+    list: prepare(
+      'list-blocked-keys',
+      (schema) => `
+        select topic, event_key as key, parked_count::float8 as "parkedCount", held_by::text as "heldBy", since
+        from ${schema}.consumption_blocked_key
+        where consumer_group = $1
+        order by since
+        limit $2`,
+    ),
+    release: prepare(
+      'release-key',
+      (schema) => `
+        update ${schema}.consumption_blocked_key
+        set held_by = null
+        where consumer_group = $1 and topic = $2 and key_hash = hashtextextended($3, 0)
+          and held_by is not null`,
     ),
   }
 }
@@ -148,6 +168,25 @@ export async function settleKey(
   ])
   const [row] = found.rows
   return row && { isHeld: row.heldBy !== null }
+}
+
+/** The group's keys that events wait for, those blocked the longest first. */
+export async function listBlockedKeys(
+  queryable: Queryable,
+  statements: BlockedKeyStatements,
+  groupId: string,
+  limit: number,
+): Promise<readonly WaitingKey[]> {
+  return (await queryable.query<WaitingKey>(statements.list, [groupId, limit])).rows
+}
+
+/** The event that was given up holds the key shut no more; locks its row. False when none did. */
+export async function releaseKey(
+  queryable: Queryable,
+  statements: BlockedKeyStatements,
+  at: GroupKey,
+): Promise<boolean> {
+  return (await queryable.query(statements.release, valuesOf(at))).rowCount === 1
 }
 
 /** Unblocks the key when no event of it waits any more. */
