@@ -16,3 +16,4 @@ export { createEvent, type CausationContext, type NewEvent } from './create-even
 export { decodeEvent, decodeForeign, type DecodeResult, type RecordFacts } from './decode.ts'
 export { EnvelopeSchema, UuidSchema, type EventEnvelope } from './envelope.ts'
 export { EventsError, eventsErrors } from './errors.ts'
+export { hasSecrets, maskSecrets } from './mask-secrets.ts'
