@@ -56,6 +56,7 @@ for (const { name, change } of [
     const offsets = await admin.endOffsets('orders')
     assert.deepEqual(
       offsets.map(({ offset }) => offset),
-      [1n],
+      [2n],
+      'the record, and the marker of its transaction',
     )
   })
