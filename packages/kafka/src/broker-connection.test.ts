@@ -292,6 +292,14 @@ describe('connection: opening', () => {
     await rejectsWith(open(server), 'MR_KAFKA_UNREACHABLE', /ECONNREFUSED/)
   })
 
+  test('a name that stands for several addresses leads to the one that answers', async () => {
+    // On most machines ::1 is one of them, where nobody listens: Node then tries the other on a handle that it makes anew.
+    await using broker = await startScriptedBroker(({ answer }) => answer(metadataAnswer))
+    const connection = await open({ host: 'localhost', port: broker.port })
+    assert.equal((await askMetadata(connection)).topics.length, 50)
+    connection.close()
+  })
+
   test('a server that takes the connection and says nothing is given up in time', async () => {
     const clock = new SimulatedClock()
     let isAsked = false
@@ -429,6 +437,13 @@ describe('connection: TLS', { skip }, () => {
     const connection = await open(broker, { tls: { ca } })
     const answers = await Promise.all(Array.from({ length: 200 }, () => askMetadata(connection)))
     for (const { topics } of answers) assert.equal(topics.length, 50)
+    connection.close()
+  })
+
+  test('a certificate is checked against the name that was asked for', async () => {
+    await using broker = await serve(own)
+    const connection = await open({ host: 'localhost', port: broker.port }, { tls: { ca } })
+    assert.equal((await askMetadata(connection)).topics.length, 50)
     connection.close()
   })
 
