@@ -148,7 +148,7 @@ function consumedSentences(event: TrackedEvent, row: Consumption): readonly Sent
     waits.brokerMs === null
       ? ''
       : waits.brokerMs === 0
-        ? ' before its receipt was noted'
+        ? ', even before the relay had noted the receipt'
         : ` ${duration(waits.brokerMs)} later`
   const who = event.production?.service === group ? `${group} itself` : group
   const received = plain(row.receivedAtMs, `${who} received it${after}.`)

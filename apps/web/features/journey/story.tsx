@@ -1,4 +1,5 @@
 import { Link } from '@tanstack/react-router'
+import { useEffect, useRef } from 'react'
 import { clockTime, exactTime } from '../../lib/format.ts'
 import { Icon } from '../../ui/icon.tsx'
 import { toneIcons } from '../../ui/tone.ts'
@@ -12,8 +13,13 @@ export function Story(props: {
   readonly opened: string | null
   readonly onOpen: (eventId: string) => void
 }) {
+  const list = useRef<HTMLOListElement | null>(null)
+  // Who came by an event's id is shown that one, however long the story.
+  useEffect(() => {
+    list.current?.querySelector('[data-open=true]')?.scrollIntoView({ block: 'nearest' })
+  }, [])
   return (
-    <ol className="story">
+    <ol className="story" ref={list}>
       {props.journey.steps.map((step) => (
         <StoryEvent
           key={step.eventId}

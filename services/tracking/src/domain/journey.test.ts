@@ -4,6 +4,7 @@ import * as fc from 'fast-check'
 import type { ConsumedEvent } from '@millrace/inbox'
 import type { LoggedEvent } from '@millrace/outbox'
 import { causeTree, journeyState } from './journey.ts'
+import { relatedTo } from './related-events.ts'
 import type { TrackedEvent } from './tracked-event.ts'
 import { waitsOf } from './waits.ts'
 
@@ -135,3 +136,26 @@ for (const { status, consumptionStatus, state } of [
     }
     assert.equal(journeyState([tracked]), state)
   })
+
+test('related: what tells of the thing, what led to it, what came of it; not the rest of the request', () => {
+  const about = (id: string, cause: string | null, aggregateId: string): TrackedEvent => ({
+    ...event(id, cause, 0),
+    production: {
+      source: 'shop',
+      row: produced({ eventId: id, causationId: cause, aggregateId }),
+    },
+  })
+  const events = [
+    about('import', null, 'file-1'),
+    about('mine', 'import', 'order-1'),
+    about('letter', 'mine', 'mail-1'),
+    about('stamp', 'letter', 'mail-1'),
+    about('other', 'import', 'order-2'),
+    about('circle', 'circle', 'order-1'),
+  ]
+  assert.deepEqual(
+    relatedTo('order-1', events).map((each) => each.eventId),
+    ['import', 'mine', 'letter', 'stamp', 'circle'],
+  )
+  assert.deepEqual(relatedTo('nobody', events), [])
+})

@@ -1,6 +1,7 @@
 import type { Clock, Logger } from '@millrace/core'
 import { createProductionLog } from '@millrace/outbox'
 import { correlationOf } from '../domain/journey.ts'
+import { relatedTo } from '../domain/related-events.ts'
 import type { SearchCursor } from '../domain/search-cursor.ts'
 import {
   joinLogs,
@@ -173,7 +174,7 @@ export class TrackedLogs {
     return { ...found, kind: 'event', correlationIds: [correlationId] }
   }
 
-  /** The events of an aggregate, or of a key, and all that came of the same requests. */
+  /** The events of an aggregate, or of a key, what led to them, and what came of them. */
   async #ofBusinessId(id: string): Promise<FoundJourney | undefined> {
     const limit = maxJourneyEvents
     const { answers, unreachable } = await this.ask((logs) =>
@@ -191,8 +192,9 @@ export class TrackedLogs {
     const all = [...new Set(newestFirst.map((row) => row.correlationId))]
     const correlationIds = all.slice(0, maxCorrelations)
     const found = await this.#ofCorrelations(correlationIds)
+    const events = relatedTo(id, found.events)
     return {
-      events: found.events,
+      events,
       unreachable: unreachable.length > 0 ? unreachable : found.unreachable,
       kind: 'business',
       correlationIds,
