@@ -33,6 +33,8 @@ export const limits = {
   offsetMetadataBytes: 4096,
   /** Partitions of one topic, and of the broker. */
   partitionsPerTopic: 10_000,
+  /** Partitions on one page of DescribeTopicPartitions [max.request.partition.size.limit]. */
+  describedPartitions: 2_000,
   partitions: 100_000,
   topicNameLength: 249,
   groupIdBytes: 32_767,

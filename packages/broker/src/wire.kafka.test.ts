@@ -14,6 +14,7 @@ import {
   describeConfigsApi,
   describeGroupsApi,
   describeLogDirsApi,
+  describeTopicPartitionsApi,
   errorCodes,
   fetchApi,
   findCoordinatorApi,
@@ -899,6 +900,62 @@ for (const version of versionsOf(describeLogDirsApi, [1, 4])) {
     })
     assert.ok(Number(results[0]!.topics[0]!.partitions[0]!.partitionSize) > 1_000)
   })
+}
+
+test('describe topic partitions: page by page, with unknown topics and from a cursor (KIP-966)', async () => {
+  const [a, b] = [await newTopic({ partitions: 3 }), await newTopic({ partitions: 2 })].toSorted()
+  const sizes = new Map([
+    [a!, (await topicPartitions(a!)).length],
+    [b!, (await topicPartitions(b!)).length],
+  ])
+  const none = `nowhere-${uuidv7()}`
+  const page = async (
+    cursor: { topicName: string; partitionIndex: number } | null,
+    limit = 2000,
+  ) => {
+    const topics = [{ name: b! }, { name: none }, { name: a! }, { name: a! }]
+    const request = { topics, responsePartitionLimit: limit, cursor }
+    const { topics: answers, nextCursor } = await client.call(
+      describeTopicPartitionsApi,
+      0,
+      request,
+    )
+    const found = answers.map(({ name, errorCode, partitions }) => [
+      name,
+      errorCode,
+      partitions.map(({ partitionIndex }) => partitionIndex),
+    ])
+    return { found, nextCursor, answers }
+  }
+  const upTo = (topic: string, from = 0) =>
+    Array.from({ length: sizes.get(topic)! }, (_, index) => index).slice(from)
+  const missing = [none, errorCodes.UNKNOWN_TOPIC_OR_PARTITION, []]
+  const inOrder = (rows: unknown[][]) =>
+    rows.toSorted((one, other) => (String(one[0]) < String(other[0]) ? -1 : 1))
+  const all = await page(null)
+  assert.deepEqual(all.found, inOrder([[a, 0, upTo(a!)], [b, 0, upTo(b!)], missing]))
+  assert.equal(all.nextCursor, null)
+  const described = all.answers.find(({ name }) => name === a)!
+  assert.equal(described.topicId, await topicIdOf(a!))
+  const [leader] = described.partitions
+  assert.deepEqual(
+    [leader!.errorCode, leader!.replicaNodes, leader!.isrNodes, leader!.offlineReplicas],
+    [0, [leader!.leaderId], [leader!.leaderId], []],
+  )
+  const first = await page(null, 2)
+  const seen = first.found.flatMap(([, , indexes]) => indexes as number[])
+  assert.equal(seen.length, 2)
+  const second = await page(first.nextCursor)
+  assert.equal(second.nextCursor, null)
+  const rest = second.found.flatMap(([, , indexes]) => indexes as number[])
+  assert.equal(seen.length + rest.length, 5, 'nothing twice, nothing left out')
+  const bad = await page({ topicName: a!, partitionIndex: -1 })
+  assert.ok(bad.found.every(([, code]) => code === errorCodes.INVALID_REQUEST))
+})
+
+async function topicPartitions(name: string) {
+  const { topics } = await client.call(metadataApi, 12, { topics: [{ name, topicId: zeroUuid }] })
+  return topics[0]!.partitions
 }
 
 for (const version of versionsOf(describeClusterApi, [0, 2])) {

@@ -28,7 +28,7 @@ async function handleMetadata(
   const { broker, version, nodes } = context
   const wantsAll = request.topics === null || (version === 0 && request.topics.length === 0)
   const topics: TopicAnswer[] = []
-  if (wantsAll) for (const topic of broker.topics.all) topics.push(describe(topic, context))
+  if (wantsAll) for (const topic of broker.topics.all) topics.push(describeTopic(topic, context))
   else for (const wanted of request.topics ?? []) topics.push(await find(wanted, request, context))
   return {
     brokers: nodes().map(({ id, host, port }) => ({ nodeId: id, host, port })),
@@ -48,18 +48,19 @@ async function find(
     const topic = topics.byId(topicId)
     return topic === undefined
       ? unknown(null, topicId, errorCodes.UNKNOWN_TOPIC_ID)
-      : describe(topic, context)
+      : describeTopic(topic, context)
   }
   const topic = topics.byName(name)
-  if (topic !== undefined) return describe(topic, context)
+  if (topic !== undefined) return describeTopic(topic, context)
   if (!autoCreateTopics || !request.allowAutoTopicCreation)
     return unknown(name, zeroUuid, errorCodes.UNKNOWN_TOPIC_OR_PARTITION)
   const fault = topics.faultOfNew(name, defaultPartitions, new Map())
   if (fault !== undefined) return unknown(name, zeroUuid, fault.errorCode)
-  return describe(await topics.create(name, defaultPartitions, new Map()), context)
+  return describeTopic(await topics.create(name, defaultPartitions, new Map()), context)
 }
 
-function describe(topic: Topic, { broker }: RequestContext): TopicAnswer {
+/** A topic with the leader of each partition. */
+export function describeTopic(topic: Topic, { broker }: RequestContext): TopicAnswer {
   const { allNodes, liveNodes } = broker.cluster
   const offlineReplicas = allNodes.filter((node) => !broker.cluster.isUp(node))
   return {

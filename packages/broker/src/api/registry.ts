@@ -43,6 +43,7 @@ import { describeTransactions } from './65-describe-transactions.ts'
 import { listTransactions } from './66-list-transactions.ts'
 import { consumerGroupHeartbeat } from './68-consumer-group-heartbeat.ts'
 import { consumerGroupDescribe } from './69-consumer-group-describe.ts'
+import { describeTopicPartitions } from './75-describe-topic-partitions.ts'
 import type { ServedApi } from './served-api.ts'
 
 /**
@@ -96,5 +97,6 @@ export const servedApis: ReadonlyMap<number, ServedApi> = new Map(
     listTransactions,
     consumerGroupHeartbeat,
     consumerGroupDescribe,
+    describeTopicPartitions,
   ].map((served) => [served.api.key, served]),
 )

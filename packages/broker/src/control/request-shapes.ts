@@ -114,6 +114,13 @@ export const requestShapes: ReadonlyMap<number, RequestShape> = new Map<number, 
       refusal: perRow('topics', 'topics', ({ name, topicId }: Row) => ({ name, topicId })),
     },
   ],
+  [
+    75,
+    {
+      topics: names,
+      refusal: perRow('topics', 'topics', ({ name }: Row) => ({ name, partitions: [] })),
+    },
+  ],
   [8, { partitions: sameNames('partitionIndex'), groups: groupId, needsCoordinator: 'group' }],
   [
     9,

@@ -19,6 +19,7 @@ import {
   describeGroupsApi,
   describeLogDirsApi,
   describeProducersApi,
+  describeTopicPartitionsApi,
   describeTransactionsApi,
   describeUserScramCredentialsApi,
   endTxnApi,
@@ -331,6 +332,7 @@ const denials: readonly Denial[] = [
     },
     TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
   ),
+  denial(describeTopicPartitionsApi, 0, { topics: [{ name: 'mine' }] }, TOPIC_AUTHORIZATION_FAILED),
   denial(
     describeProducersApi,
     0,
@@ -431,6 +433,11 @@ test('authorization: lists hold only what may be seen', async () => {
       ['mine'],
     )
   }
+  const paged = await anna.call(describeTopicPartitionsApi, 0, { topics: [] })
+  assert.deepEqual(
+    paged.topics.map(({ name }) => name),
+    ['mine'],
+  )
   const groups = await anna.call(listGroupsApi, 4, { statesFilter: [] })
   assert.deepEqual([groups.errorCode, groups.groups], [0, []])
   const open = { stateFilters: [], producerIdFilters: [] }

@@ -100,6 +100,25 @@ export const rulesOfTopics: readonly AccessRule[] = [
     }
   }),
 
+  rule(describeTopicPartitionsApi, (request, access, { broker }) => {
+    const isAll = request.topics.length === 0
+    const wanted = isAll ? [...broker.topics.all].map(({ name }) => ({ name })) : request.topics
+    const { allowed, denied } = split(wanted, ({ name }) => access.may(DESCRIBE, TOPIC, name))
+    const refused = (isAll ? [] : denied).map(({ name }) => ({
+      errorCode: TOPIC_AUTHORIZATION_FAILED,
+      name,
+      topicId: zeroUuid,
+      isInternal: false,
+      partitions: [],
+    }))
+    // An empty list would mean all.
+    if (allowed.length === 0) return { answer: { topics: refused, nextCursor: null } }
+    return {
+      request: { ...request, topics: allowed },
+      mend: (answer) => ({ ...answer, topics: [...answer.topics, ...refused] }),
+    }
+  }),
+
   rule(metadataApi, (request, access, { version, broker }) => {
     const mayDescribe = (name: string): boolean => access.may(DESCRIBE, TOPIC, name)
     const { topics } = request
