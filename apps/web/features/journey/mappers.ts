@@ -312,7 +312,8 @@ export function arrowsOf(journey: Journey): readonly Arrow[] {
         to: row.group,
         label:
           row.status === 'PROCESSED' ? duration(row.processingTimeMs) : row.status.toLowerCase(),
-        atMs: row.receivedAtMs,
+        // It is on its topic before anybody takes it, whatever the clocks say.
+        atMs: Math.max(row.receivedAtMs, written[0]?.atMs ?? 0),
         tone:
           row.status === 'PROCESSED'
             ? 'good'

@@ -1,4 +1,4 @@
-import type { ContractRegistry } from '@millrace/events'
+import { maskSecrets, type ContractRegistry } from '@millrace/events'
 import type { TrackedEvent } from './tracked-event.ts'
 
 /** A payload as people may see it. */
@@ -34,6 +34,6 @@ export function payloadsOf(event: TrackedEvent, contracts: ContractRegistry): Ev
 }
 
 function shown(payload: string, eventType: string, contracts: ContractRegistry): ShownPayload {
-  const text = payload
+  const text = maskSecrets(contracts.get(eventType), payload)
   return { text, isMasked: text !== payload, sizeBytes: Buffer.byteLength(payload) }
 }
