@@ -7,8 +7,10 @@ import {
   type ConsumerBatch,
   type TransactionalProducer,
 } from '@millrace/kafka'
+import { membershipOf } from './group-readers.ts'
 
-const [address = '', groupId = '', from = '', to = '', name = ''] = process.argv.slice(2)
+const [address = '', groupId = '', from = '', to = '', name = '', protocol = ''] =
+  process.argv.slice(2)
 const options = { brokers: [address], clientId: name }
 
 function openProducer(): Promise<TransactionalProducer> {
@@ -40,8 +42,7 @@ const consumer = await createConsumer({
   ...options,
   groupId,
   topics: [from],
-  sessionTimeoutMs: 6_000,
-  heartbeatIntervalMs: 300,
+  ...membershipOf(protocol),
   maxBatchRecords: 50,
 })
 process.once('SIGTERM', () => void consumer.close())

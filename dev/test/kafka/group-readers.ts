@@ -5,6 +5,7 @@ import {
   createConsumer,
   KafkaError,
   type Consumer,
+  type ConsumerOptions,
   type KafkaOptions,
   type TopicPartitionOffset,
 } from '@millrace/kafka'
@@ -16,15 +17,22 @@ export class GroupReaders {
   readonly seen = new Map<string, number>()
   readonly #options: KafkaOptions
   readonly #topic: string
+  readonly #groupProtocol: 'classic' | 'consumer'
   readonly #members: { readonly consumer: Consumer; readonly running: Promise<void> }[] = []
   /** Highest offset whose commit was acknowledged, by partition. */
   readonly #acknowledged = new Map<number, bigint>()
   commits = 0
 
-  constructor(options: KafkaOptions, topic: string, groupId: string) {
+  constructor(
+    options: KafkaOptions,
+    topic: string,
+    groupId: string,
+    groupProtocol: 'classic' | 'consumer',
+  ) {
     this.#options = options
     this.#topic = topic
     this.groupId = groupId
+    this.#groupProtocol = groupProtocol
   }
 
   async join(): Promise<void> {
@@ -32,8 +40,7 @@ export class GroupReaders {
       ...this.#options,
       groupId: this.groupId,
       topics: [this.#topic],
-      sessionTimeoutMs: 6_000,
-      heartbeatIntervalMs: 200,
+      ...membershipOf(this.#groupProtocol),
       maxBatchRecords: 100,
     })
     this.#members.push({ consumer, running: this.#read(consumer) })
@@ -107,3 +114,13 @@ export class GroupReaders {
     return false
   }
 }
+
+/** Sessions of 6 s: those of the new protocol (KIP-848) are the broker's, see `brokerSessions`. */
+export function membershipOf(groupProtocol: string): Partial<ConsumerOptions> {
+  return groupProtocol === 'consumer'
+    ? { groupProtocol }
+    : { groupProtocol: 'classic', sessionTimeoutMs: 6_000, heartbeatIntervalMs: 200 }
+}
+
+/** The same for the broker's command line. */
+export const brokerSessions = ['--consumer-session', '6000', '--consumer-heartbeat', '200']

@@ -5,7 +5,7 @@ import { eventually } from '@millrace/core/testing'
 import { createConsumer, createProducer, type KafkaOptions } from '@millrace/kafka'
 import { rounds } from '../spine/rounds.ts'
 import { BrokerUnderFire } from './broker-under-fire.ts'
-import { GroupReaders } from './group-readers.ts'
+import { brokerSessions, GroupReaders } from './group-readers.ts'
 import { ProducedHistory, textOf } from './produced-history.ts'
 import { TransactionalWriter } from './transactional-writers.ts'
 import { recordsOf, writeIdempotently, type WriterContext } from './writers.ts'
@@ -22,6 +22,7 @@ for (const fsync of ['os', 'group'] as const)
     await using broker = await BrokerUnderFire.start([
       '--fsync',
       fsync,
+      ...brokerSessions,
       '--create',
       `${topic}:${partitions}`,
     ])
@@ -45,7 +46,9 @@ for (const fsync of ['os', 'group'] as const)
       writeIdempotently('b', context()),
       ...transactional.map((writer) => writer.run()),
     ]
-    const groups = ['one', 'two'].map((name) => new GroupReaders(options, topic, name))
+    const groups = (['classic', 'consumer'] as const).map(
+      (protocol) => new GroupReaders(options, topic, `of-${protocol}`, protocol),
+    )
     for (const group of groups) {
       cleanup.defer(() => group.close())
       for (let member = 0; member < 2; member++) await group.join()
