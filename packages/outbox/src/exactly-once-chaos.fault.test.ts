@@ -102,6 +102,13 @@ for (const backend of await kafkaBackends()) {
       )
       t.diagnostic(JSON.stringify(counts))
       await check(database, kafka.brokers)
+    } catch (error) {
+      t.diagnostic(
+        JSON.stringify(await outbox.stats().catch(String), (_, value: unknown) =>
+          typeof value === 'bigint' ? String(value) : value,
+        ),
+      )
+      throw error
     } finally {
       stop.abort()
       for (const relay of relays) {
@@ -150,6 +157,7 @@ async function write(
       versions.set(key, version + events.length)
       written += events.length
     } catch {
+      if (stopped.aborted) return
       const stored = await eventually('the server', () => storedVersion(database, key), patience)
       versions.set(key, Number(stored))
       written += Number(stored) - version
