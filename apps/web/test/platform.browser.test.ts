@@ -47,7 +47,7 @@ async function readyUrl(child: ChildProcess): Promise<string> {
 }
 
 test(
-  'the real platform: an event is followed, a vote and a comment reach the aggregate',
+  'the real platform: an event is followed, its journey read, a vote and a comment reach the aggregate',
   { skip },
   async () => {
     await using platform = await startPlatform()
@@ -58,6 +58,15 @@ test(
     await page.getByRole('button', { name: 'Open a new thread' }).click()
     await page.getByText(/^Arrived in/).waitFor()
     await page.locator('[data-edge="relay-topic"][data-moving="true"]').waitFor()
+
+    await page.getByRole('link', { name: 'Journey' }).click()
+    await page.getByText('All done').waitFor()
+    await page.getByText(/^discussion-analytics handled it/).waitFor()
+    await page.getByText('Byte for byte what was written.').waitFor()
+
+    await page.keyboard.press('g')
+    await page.keyboard.press('e')
+    await page.getByRole('link', { name: 'thread_created' }).first().waitFor()
 
     await page.keyboard.press('g')
     await page.keyboard.press('d')

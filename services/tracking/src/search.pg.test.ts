@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
+import { createServer, type AddressInfo, type Socket } from 'node:net'
 import { after, before, suite, test } from 'node:test'
 import type { EventEnvelope } from '@millrace/events'
 import {
@@ -240,6 +241,29 @@ test('a database that is away is named, and the others answer; when none answers
   await using alone = await startTracking([gone], { sourceTimeoutMs: 2_000 })
   const answer = await alone.get('/events')
   assert.deepEqual([answer.httpStatus, answer.code], [503, 'MR_TRACKING_SOURCES_DOWN'])
+})
+
+test('a database that takes the connection and never answers holds nobody up longer than the limit', async () => {
+  await using shop = await makeService('shop')
+  await write(shop)
+  const sockets = new Set<Socket>()
+  const silent = createServer((socket) => void sockets.add(socket))
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
+  const { port } = silent.address() as AddressInfo
+  const hung = { name: 'hung', url: `postgres://nobody@127.0.0.1:${port}/hung` }
+  {
+    await using tracking = await startTracking([hung, shop], { sourceTimeoutMs: 1_000 })
+    const beginMs = performance.now()
+    const page = await tracking.get<Page>('/events')
+    assert.deepEqual([page.httpStatus, page.items.length], [200, 1])
+    assert.deepEqual(
+      page.unreachable.map((each) => each.service),
+      ['hung'],
+    )
+    assert.ok(performance.now() - beginMs < 10_000)
+    for (const socket of sockets) socket.destroy()
+  }
+  silent.close()
 })
 
 test('nothing of a search can write: its connections are read-only', async () => {
