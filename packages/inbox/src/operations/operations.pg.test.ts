@@ -7,6 +7,7 @@ import { book, dealtWith, deposit, openFixture, type Fixture } from '../../test/
 import { createConsumptionLog } from '../log-reader.ts'
 import type { BatchHandler, ConsumeOptions, HandlerEffects } from '../types.ts'
 import { createOperations } from './operations.ts'
+import { redriveStep } from './redrive-step.ts'
 import type { Operation, Operations } from './types.ts'
 
 const act = { by: 'ann', reason: 'the bank is back' }
@@ -596,6 +597,42 @@ test('replay: a shadow group gets the events of another one, each once, with row
     [['already-processed', 6]],
   )
   assert.equal(again.plan.count, 1)
+})
+
+test('two consumers of a group share its operations; one that lost an operation writes nothing more', async () => {
+  await using fixture = await openFixture()
+  const operations = operationsOf(fixture)
+  const state = switchable()
+  const events = Array.from({ length: 30 }, (_, index) => deposit(index, { account: `a${index}` }))
+  for (const event of events) fixture.send(event, Number(amountOf(event) % 2), event.aggregateId)
+  fixture.consume({ ...fast, handler: state.handler })
+  fixture.consume({ ...fast, handler: state.handler })
+  await failed(fixture, 30)
+  state.fails = () => false
+  const ids = await Promise.all(
+    [0, 1, 2].map(async (part) => {
+      const eventIds = events.filter((_, index) => index % 3 === part).map((event) => event.eventId)
+      const planned = await operations.plan({
+        kind: 'redrive',
+        group: 'ledger',
+        eventIds,
+        ratePerSecond: 1_000,
+      })
+      return (await operations.confirm(planned.id, act)).id
+    }),
+  )
+  for (const id of ids) assert.equal((await ended(operations, id)).progress.done, 10)
+  assert.deepEqual(new Set((await fixture.effects()).map((effect) => effect.count)), new Set([1]))
+
+  // A leftover names an epoch that is over.
+  const held = { id: ids[0] ?? '', kind: 'redrive', request: '{}', epoch: 0 } as const
+  const context = { schema: 'public', group: 'ledger', leaseMs: 1_000 }
+  const before = await operations.get(held.id)
+  const stepped = await fixture.database.transaction((tx) =>
+    redriveStep(tx, context, held, () => 10),
+  )
+  assert.equal(stepped, undefined)
+  assert.deepEqual(await operations.get(held.id), before)
 })
 
 test('operations: requests that cannot be meant are refused by name', async () => {
