@@ -4,6 +4,7 @@ import {
   kafkaBackends,
   startApacheKafka,
   startFaultProxy,
+  type FaultProxy,
   type RunningKafka,
 } from '@millrace/testkit'
 import { createTopic, uniqueName } from '../test/fixtures.ts'
@@ -15,6 +16,7 @@ import {
   type KafkaOptions,
   type ProducerRecord,
   type TransactionalProducer,
+  type TransactionalProducerOptions,
 } from './index.ts'
 
 const produceKey = 0
@@ -179,15 +181,22 @@ for (const backend of backends)
       await assert.rejects(producer.begin(), { code: 'MR_KAFKA_CLOSED' })
     })
 
-    test('answers lost to Produce and to EndTxn: every transaction is there once', async () => {
-      const topic = await createTopic(options, 2)
-      await using proxy = await startFaultProxy(kafka.port)
-      await using producer = await createTransactionalProducer({
+    const proxied = (
+      proxy: FaultProxy,
+      more: Partial<TransactionalProducerOptions> = {},
+    ): Promise<TransactionalProducer> =>
+      createTransactionalProducer({
         ...options,
         brokers: [proxy.address],
         mapAddress: () => proxy,
         transactionalId: uniqueName('txn'),
+        ...more,
       })
+
+    test('answers lost to Produce and to EndTxn: every transaction is there once', async () => {
+      const topic = await createTopic(options, 2)
+      await using proxy = await startFaultProxy(kafka.port)
+      await using producer = await proxied(proxy)
       for (let number = 0; number < 6; number++) {
         await producer.begin()
         if (number % 3 === 1) proxy.cutAnswersTo(produceKey, 1)
@@ -206,11 +215,7 @@ for (const backend of backends)
     test('a commit that nobody answers is told as unknown, and settles when it is called again', async () => {
       const topic = await createTopic(options, 1)
       await using proxy = await startFaultProxy(kafka.port)
-      await using producer = await createTransactionalProducer({
-        ...options,
-        brokers: [proxy.address],
-        mapAddress: () => proxy,
-        transactionalId: uniqueName('txn'),
+      await using producer = await proxied(proxy, {
         requestTimeoutMs: 3_000,
       })
       await producer.begin()
@@ -257,11 +262,7 @@ for (const backend of backends)
     test('records given up unanswered fail the transaction; nothing of it is seen and the next one is whole', async () => {
       const topic = await createTopic(options, 1)
       await using proxy = await startFaultProxy(kafka.port)
-      await using producer = await createTransactionalProducer({
-        ...options,
-        brokers: [proxy.address],
-        mapAddress: () => proxy,
-        transactionalId: uniqueName('txn'),
+      await using producer = await proxied(proxy, {
         deliveryTimeoutMs: 1_500,
       })
       await producer.begin()
