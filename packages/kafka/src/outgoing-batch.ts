@@ -26,14 +26,14 @@ export interface BatchStamp {
   readonly transactional: boolean
 }
 
-const startRecords = 16
+const minStartRecords = 16
 
 export class OutgoingBatch {
   readonly #builder: RecordBatchBuilder
   /** The calls that its records belong to; one that comes back after another stands here twice. */
   readonly #calls: SendCall[] = []
   /** Per record: its place in `#calls`, and its place in the call. */
-  #owners = new Int32Array(startRecords * 2)
+  #owners: Int32Array<ArrayBuffer>
   /** On the monotonic clock: when its first record was added. */
   readonly createdAtMs: number
   /** Takes no more records. */
@@ -53,9 +53,13 @@ export class OutgoingBatch {
   /** What is to be done once nothing of the partition is under way. */
   verdict: (() => void) | undefined
 
-  /** @param builder empty; it is the batch's until `release` */
-  constructor(builder: RecordBatchBuilder, createdAtMs: number) {
+  /**
+   * @param builder empty; it is the batch's until `release`
+   * @param expectedRecords what is made room for; more may come
+   */
+  constructor(builder: RecordBatchBuilder, createdAtMs: number, expectedRecords = minStartRecords) {
     this.#builder = builder
+    this.#owners = new Int32Array(Math.max(minStartRecords, expectedRecords) * 2)
     this.createdAtMs = createdAtMs
   }
 

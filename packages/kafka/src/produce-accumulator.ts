@@ -9,6 +9,9 @@ import type { SendCall } from './send-call.ts'
 
 /** Builders kept for the next batches; each keeps the memory of its largest batch. */
 const maxFreeBuilders = 16
+const minBuilderBytes = 16_384
+/** A batch that is a few bytes longer than the one before is not to double its memory. */
+const builderSlackBytes = 1_024
 
 export class ProduceAccumulator {
   readonly #batchSizeBytes: number
@@ -18,6 +21,9 @@ export class ProduceAccumulator {
   /** Lanes with something to send, in the order of their turns. */
   readonly ready = new Set<PartitionLane>()
   #bufferedBytes = 0
+  /** Of the batch that ended last: the next will be much the same, and is made room for at once. */
+  #lastRecordCount = 0
+  #lastSizeBytes = minBuilderBytes
 
   /** @param nowMs the monotonic clock */
   constructor(batchSizeBytes: number, nowMs: () => number) {
@@ -60,7 +66,8 @@ export class ProduceAccumulator {
 
   /** An empty batch, of memory that an earlier one has used. */
   newBatch(): OutgoingBatch {
-    return new OutgoingBatch(this.#free.pop() ?? new RecordBatchBuilder(), this.#nowMs())
+    const builder = this.#free.pop() ?? new RecordBatchBuilder(this.#lastSizeBytes)
+    return new OutgoingBatch(builder, this.#nowMs(), this.#lastRecordCount)
   }
 
   /** A batch that was made of parts of another counts from now on. */
@@ -72,6 +79,9 @@ export class ProduceAccumulator {
   /** The batch has ended. */
   release(batch: OutgoingBatch): void {
     this.#bufferedBytes -= batch.sizeBytes
+    this.#lastRecordCount = batch.recordCount
+    const usualBytes = Math.min(batch.sizeBytes, this.#batchSizeBytes) + builderSlackBytes
+    this.#lastSizeBytes = Math.max(minBuilderBytes, usualBytes)
     const builder = batch.release()
     if (this.#free.length < maxFreeBuilders) this.#free.push(builder)
   }
