@@ -5,6 +5,8 @@ import {
   addPartitionsToTxnApi,
   alterClientQuotasApi,
   alterUserScramCredentialsApi,
+  consumerGroupDescribeApi,
+  consumerGroupHeartbeatApi,
   createAclsApi,
   createPartitionsApi,
   createTopicsApi,
@@ -46,7 +48,7 @@ import {
   type Api,
   type RequestInputOf,
 } from '@millrace/protocol'
-import { systemClock } from '@millrace/core'
+import { systemClock, uuidv7 } from '@millrace/core'
 import { eventually } from '@millrace/core/testing'
 import { recordBatch } from '../../test/batches.ts'
 import { testBroker } from '../../test/broker.ts'
@@ -235,6 +237,25 @@ const denials: readonly Denial[] = [
     GROUP_AUTHORIZATION_FAILED,
   ),
   denial(describeGroupsApi, 5, { groups: ['g'] }, GROUP_AUTHORIZATION_FAILED),
+  denial(
+    consumerGroupHeartbeatApi,
+    1,
+    {
+      groupId: 'g',
+      memberId: 'm',
+      memberEpoch: 0,
+      rebalanceTimeoutMs: 1_000,
+      subscribedTopicNames: [],
+      topicPartitions: [],
+    },
+    GROUP_AUTHORIZATION_FAILED,
+  ),
+  denial(
+    consumerGroupDescribeApi,
+    1,
+    { groupIds: ['g'], includeAuthorizedOperations: false },
+    GROUP_AUTHORIZATION_FAILED,
+  ),
   denial(deleteGroupsApi, 2, { groupsNames: ['g'] }, GROUP_AUTHORIZATION_FAILED),
   denial(offsetDeleteApi, 0, { groupId: 'g', topics: [] }, GROUP_AUTHORIZATION_FAILED),
   denial(
@@ -515,6 +536,72 @@ test('authorization: what is allowed of a request is done, the rest is refused b
     topics.map(({ name, errorCode }) => [name, errorCode]),
     [['theirs', TOPIC_AUTHORIZATION_FAILED]],
   )
+})
+
+test('authorization: a consumer group reads, finds by pattern and tells only topics that its member may see', async () => {
+  await using target = await guardedTarget([
+    annaMay('DESCRIBE', 'TOPIC', 'mine'),
+    annaMay('READ', 'GROUP', 'kip848', { patternType: 'PREFIXED' }),
+  ])
+  await using anna = await target.as('anna')
+  const groupId = `kip848-${systemClock.now()}`
+  const joining = { groupId, memberEpoch: 0, rebalanceTimeoutMs: 1_000, topicPartitions: [] }
+  const denied = await anna.call(consumerGroupHeartbeatApi, 1, {
+    ...joining,
+    memberId: uuidv7(),
+    subscribedTopicNames: ['mine', 'theirs'],
+  })
+  assert.equal(denied.errorCode, TOPIC_AUTHORIZATION_FAILED)
+  await using admin = await target.as('admin')
+  await eventually('there is a coordinator', async () => {
+    const { errorCode } = await admin.call(findCoordinatorApi, 3, { key: groupId, keyType: 0 })
+    return errorCode === 0
+  })
+  const memberId = uuidv7()
+  let epoch = 0
+  await eventually(
+    'the pattern is resolved',
+    async () => {
+      const { errorCode, memberEpoch, assignment } = await anna.call(consumerGroupHeartbeatApi, 1, {
+        ...(epoch === 0
+          ? { ...joining, subscribedTopicRegex: '(mine|theirs)' }
+          : { groupId, memberEpoch: epoch }),
+        memberId,
+      })
+      if (errorCode === errorCodes.COORDINATOR_LOAD_IN_PROGRESS) return false
+      assert.equal(errorCode, 0)
+      epoch = memberEpoch
+      const topics = assignment?.topicPartitions ?? []
+      assert.ok(topics.length <= 1, 'never theirs')
+      return topics.length === 1
+    },
+    { timeoutMs: 60_000 },
+  )
+  const describe = async (who: 'anna' | 'admin') => {
+    await using client = await target.as(who)
+    const { groups } = await client.call(consumerGroupDescribeApi, 1, {
+      groupIds: [groupId],
+      includeAuthorizedOperations: false,
+    })
+    return groups[0]!.errorCode
+  }
+  assert.equal(await describe('anna'), 0)
+  const other = await admin.call(consumerGroupHeartbeatApi, 1, {
+    ...joining,
+    memberId: uuidv7(),
+    subscribedTopicNames: ['theirs'],
+  })
+  assert.equal(other.errorCode, 0)
+  await eventually('it has theirs', async () => {
+    const { groups } = await admin.call(consumerGroupDescribeApi, 1, {
+      groupIds: [groupId],
+      includeAuthorizedOperations: false,
+    })
+    return groups[0]!.members.some(({ targetAssignment }) =>
+      targetAssignment.topicPartitions.some(({ topicName }) => topicName === 'theirs'),
+    )
+  })
+  assert.equal(await describe('anna'), TOPIC_AUTHORIZATION_FAILED)
 })
 
 test('authorization: a denied acks=0 produce closes the connection', async () => {
