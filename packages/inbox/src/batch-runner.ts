@@ -7,6 +7,7 @@ import {
   isConcurrentDuplicate,
   isFenced,
 } from './batch-faults.ts'
+import { blamedEvent } from './blame.ts'
 import { labelsOf, type BatchEnd, type BatchJob } from './batch-job.ts'
 import type { Delivery } from './delivery.ts'
 import type { FailedEvents } from './failed-events.ts'
@@ -162,7 +163,7 @@ export class BatchRunner {
       )
     } catch (error) {
       if (job.signal.aborted || isFenced(error)) throw error
-      if (segment.length > 1) return { kind: 'split', segments: halvesOf(segment) }
+      if (segment.length > 1) return { kind: 'split', segments: partedBy(error, segment) }
       return this.#failed(job, first, error)
     }
     switch (move.kind) {
@@ -496,6 +497,13 @@ function tallyOf(taken: readonly Delivery[], duplicatesSkipped: number): Tally {
 
 function nextOffsetOf(segment: readonly Delivery[]): bigint {
   return (segment.at(-1)?.record.offset ?? -1n) + 1n
+}
+
+/** Around the event that the error was blamed on, or else two halves. */
+function partedBy(error: unknown, segment: readonly Delivery[]): readonly (readonly Delivery[])[] {
+  const event = blamedEvent(error)
+  const index = event ? segment.findIndex((each) => each.received === event) : -1
+  return index < 0 ? halvesOf(segment) : isolated(segment, index)
 }
 
 function halvesOf(segment: readonly Delivery[]): readonly (readonly Delivery[])[] {

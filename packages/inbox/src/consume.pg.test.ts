@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { derivedUuid, uuidv7 } from '@millrace/core'
+import { derivedUuid, systemClock, uuidv7 } from '@millrace/core'
 import { eventually } from '@millrace/core/testing'
 import { PostgresError } from '@millrace/postgres'
 import { book, dealtWith, deposit, openFixture } from '../test/fixture.ts'
@@ -482,6 +482,34 @@ test('close lets the current batch end and commits its offset', async () => {
   assert.equal((await fixture.effects()).length, 1)
   assert.equal(fixture.kafka.committed('ledger', 'accounts'), 1n)
   assert.equal(consumer.stats().state, 'closed')
+})
+
+test('a batch that closing cuts short is not committed as idle while others still end', async () => {
+  await using fixture = await openFixture()
+  fixture.send(deposit(1), 0)
+  fixture.send(deposit(2), 1)
+  const started = new Set<number>()
+  let aborted = 0
+  const consumer = fixture.consume({
+    lagIntervalMs: 10,
+    drainTimeoutMs: 200,
+    handler: async (batch, context) => {
+      const partition = batch[0]?.partition ?? -1
+      started.add(partition)
+      await eventually('abort', () => context.signal.aborted)
+      aborted++
+      // One ends at once, the other keeps the consumer from closing for many looks at the lag.
+      if (partition === 1) await systemClock.sleep(1_000)
+      context.signal.throwIfAborted()
+    },
+  })
+  await eventually('both under way', () => started.size === 2)
+  await consumer.close()
+  assert.equal(aborted, 2)
+  assert.equal(fixture.kafka.committed('ledger', 'accounts', 0) ?? 0n, 0n)
+  const other = fixture.consume()
+  await dealtWith(other, 2)
+  assert.equal(other.stats().processed, 2)
 })
 
 test('a newer generation fences a leftover; a group that counts anew is let in', async () => {

@@ -121,7 +121,9 @@ export class KafkaInboxConsumer implements InboxConsumer {
   stop(failure: Failure): void {
     this.#stoppedBy ??= failure
     // Not awaited: what asks for it is a batch under way, which has to end first.
-    void this.close()
+    this.close().catch((error: unknown) => {
+      this.#options.logger.error('The stopped consumer could not be closed', { error })
+    })
   }
 
   /** @internal Told by the runner. */
@@ -139,7 +141,8 @@ export class KafkaInboxConsumer implements InboxConsumer {
    */
   commitIdle(lags: readonly PartitionLag[]): void {
     const session = this.#session
-    if (!session) return
+    // Of a batch that was given up when we closed, the position is ahead of what is done, for good.
+    if (!session || this.#closing.signal.aborted) return
     const owned = new Set(session.consumer.assignment().map(keyOf))
     for (const { topic, partition, committedOffset, lagRecords } of lags) {
       const key = keyOf({ topic, partition })

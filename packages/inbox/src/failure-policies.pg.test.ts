@@ -78,6 +78,26 @@ test('policies: by class with subclasses and causes, by name or code, by test; t
   })
 })
 
+test('blame: a batch is parted around the event that failed, without looking for it', async () => {
+  await using fixture = await openFixture()
+  for (let amount = 0; amount < 64; amount++) fixture.send(deposit(amount), 0, `k${amount}`)
+  const sizes: number[] = []
+  let isFailing = true
+  const each = forEachEvent(async ({ event }) => {
+    if (isFailing && (event.data as { amount: number }).amount === 40) throw new Error('no')
+  })
+  const consumer = fixture.consume({
+    handler: async (events, context) => {
+      sizes.push(events.length)
+      await each(events, context)
+    },
+    retryBackoff: { baseMs: 60_000, maxMs: 60_000 },
+  })
+  await dealtWith(consumer, 63)
+  isFailing = false
+  assert.deepEqual(sizes, [64, 40, 1, 23])
+})
+
 test('policy skip: the row tells why, its key goes on, and the event is not handled when it comes again', async () => {
   await using fixture = await openFixture()
   const event = deposit(-1)

@@ -5,6 +5,7 @@ import type {
   InboxArchiveRunner,
   InboxArchiveSchedule,
 } from './archive-types.ts'
+import { blame } from './blame.ts'
 import { buildConsumer } from './build-consumer.ts'
 import { inBounds } from './consume-bounds.ts'
 import { InboxDays } from './inbox-days.ts'
@@ -47,7 +48,11 @@ export function forEachEvent(
   return async (events, context) => {
     for (const event of events) {
       context.signal.throwIfAborted()
-      await handle(event, context)
+      try {
+        await handle(event, context)
+      } catch (error) {
+        throw blame(event, error)
+      }
     }
   }
 }

@@ -1,3 +1,4 @@
+export { blame } from './blame.ts'
 export { deadLetterTopicFor } from './dead-letters.ts'
 export { InboxError, inboxErrors } from './errors.ts'
 export type {

@@ -70,7 +70,8 @@ export interface HandlerContext {
 
 /**
  * Handles new events of one partition in their order. May run again for the same events after a rollback: effects outside `tx`
- * need `effects: 'idempotent'` or `'external'`. What it throws rolls back; the batch is halved until the failing event stands alone.
+ * need `effects: 'idempotent'` or `'external'`. What it throws rolls back; the batch is halved until the failing
+ * event stands alone, or parted around the event that the error was blamed on (see `blame`).
  */
 export type BatchHandler = (
   events: readonly ReceivedEvent[],

@@ -127,7 +127,8 @@ export async function blockKeys(
   heldBy: string | null = null,
 ): Promise<void> {
   if (keys.length === 0) return
-  await queryable.query(statements.block, [at.groupId, at.topic, at.partition, keys, heldBy])
+  const sorted = keys.toSorted()
+  await queryable.query(statements.block, [at.groupId, at.topic, at.partition, sorted, heldBy])
 }
 
 /** Locks the keys until the end of the transaction and counts what is parked on them. Returns those that are still blocked. */
@@ -137,7 +138,7 @@ export async function parkOnKeys(
   at: GroupPartition,
   parked: ReadonlyMap<string, number>,
 ): Promise<ReadonlySet<string>> {
-  // One order for all, or two transactions could wait for each other.
+  // One order for all, as in `blockKeys`, or two transactions could wait for each other.
   const keys = [...parked.keys()].toSorted()
   const found = await queryable.query<{ readonly key: string }>(statements.park, [
     at.groupId,
