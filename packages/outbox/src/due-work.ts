@@ -1,3 +1,4 @@
+import { faults } from '@millrace/core'
 import { firstBytes, planDue } from './due-events.ts'
 import { interrupted } from './errors.ts'
 import type { LaneLedger, LedgerContext } from './lane-ledger.ts'
@@ -90,6 +91,7 @@ export class DueWork {
       const eventIds = events.map((event) => event.eventId)
       batchNo = await this.#ledger.claimDue(eventIds)
       const refusal = await this.#sender.sendBatch(events, batchNo, outcome)
+      await faults.at('outbox.relay.afterPublish')
       if (refusal?.event) refuse(refusal.event, refusal.error, onFailure, blocked, outcome)
       else if (refusal) {
         this.#limit = Math.max(1, due.indexOf(events[refusal.cutAt] as DueEvent))

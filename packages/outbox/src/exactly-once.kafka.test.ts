@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { armFaults, eventually } from '@millrace/core/testing'
 import { createAdmin } from '@millrace/kafka'
+import { OutboxError } from '@millrace/outbox'
 import { kafkaBackends, type RunningKafka } from '@millrace/testkit'
 import { outboxFixture, testEvent, type OutboxFixture } from '../test/fixture.ts'
 import { assertGapless, readCommitted } from '../test/read-topic.ts'
@@ -109,5 +110,95 @@ for (const backend of await kafkaBackends()) {
         }
       })
     }
+
+    test('a record that the broker finds too large fails alone; its key parks, and follows in order when it is mended', async () => {
+      await using fixture = await outboxFixture({ maxEventBytes: 2_000_000, maxRetries: 1 })
+      const { outbox } = fixture
+      const topic = await newTopic()
+      await using relay = outbox.createRelay({ ...relayOptions(topic), pollIntervalMs: 20 })
+      relay.start()
+      const large = testEvent('a', 2, { data: { text: 'x'.repeat(1_500_000) } })
+      const others = [testEvent('a', 1), testEvent('b', 1), testEvent('b', 2)]
+      const parked = [testEvent('a', 3), testEvent('a', 4)]
+      await outbox.transaction(async (tx) => {
+        for (const event of [others[0], others[1], large, ...parked, others[2]])
+          if (event) tx.publish(event, { topic, key: event.aggregateId })
+      })
+      await eventually(
+        'each has its end',
+        async () => {
+          const stats = await outbox.stats()
+          return stats.publishedTotal === 3n && stats.failed === 1 && stats.parked === 2
+        },
+        { timeoutMs: 30_000 },
+      )
+      assert.match((await outbox.findEvent(large.eventId))?.errorMessage ?? '', /TOO_LARGE/)
+      await assertExact(
+        fixture,
+        topic,
+        others.map((event) => event.eventId),
+      )
+      await using admin = await createAdmin({ brokers: kafka.brokers, clientId: 'test' })
+      const limit = { name: 'max.message.bytes', value: '3000000' }
+      await admin.alterConfigs({ type: 'topic', name: topic }, [limit])
+      await outbox.retryEvent(large.eventId)
+      await published(fixture, 6)
+      const ids = [...others, large, ...parked].map((event) => event.eventId)
+      await assertExact(fixture, topic, ids)
+    })
+
+    for (const point of ['duringPublish', 'beforeCommit', 'afterPublish'])
+      test(`delayed events whose relay ends ${point} come once`, async () => {
+        await using fixture = await outboxFixture()
+        const { outbox } = fixture
+        const topic = await newTopic()
+        const events = Array.from({ length: 20 }, (_, index) => testEvent(`key-${index}`, 1))
+        const notBefore = new Date()
+        await outbox.transaction(async (tx) => {
+          for (const event of events)
+            tx.publish(event, { topic, key: event.aggregateId, notBefore })
+        })
+        let passes = 0
+        const disarm = armFaults((passed) => {
+          if (passed !== `outbox.relay.${point}` || ++passes > 2) return
+          // Ends the leader, as a crash does; anything else would be an outage.
+          throw new OutboxError('MR_OUTBOX_CLOSED', `ended ${point}`)
+        })
+        try {
+          await using relay = outbox.createRelay({ ...relayOptions(topic), pollIntervalMs: 20 })
+          relay.start()
+          await published(fixture, 20)
+          await assertExact(
+            fixture,
+            topic,
+            events.map((event) => event.eventId),
+          )
+          assert.ok(passes > 1)
+        } finally {
+          disarm()
+        }
+      })
+
+    test('a SIGKILL of the broker in the middle of transactions loses nothing and repeats nothing', async () => {
+      await using fixture = await outboxFixture()
+      const topic = await newTopic()
+      await using relay = fixture.outbox.createRelay(relayOptions(topic))
+      relay.start()
+      const ids: string[] = []
+      for (let round = 0; round < 3; round++) {
+        ids.push(...(await publish(fixture, topic, 100, ids.length)))
+        await eventually(
+          'some are through',
+          async () => {
+            return (await fixture.outbox.stats()).publishedTotal >= BigInt(round * 100 + 20)
+          },
+          { timeoutMs: 60_000 },
+        )
+        await kafka.kill()
+        await kafka.restart()
+      }
+      await published(fixture, 300)
+      await assertExact(fixture, topic, ids)
+    })
   })
 }
