@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { assertAccessible } from './fixture/accessibility.ts'
 import { browserMissing } from './fixture/browser.ts'
 import { openHouse } from './fixture/house.ts'
 
@@ -100,6 +101,30 @@ test(
     // What was there stays, with its age.
     await page.getByText(/Shown: what came/).waitFor()
     assert.ok((await page.locator('.event-table tbody tr').count()) > 5)
+  },
+)
+
+test(
+  'event log: a raised alert is shown in words, with its journey, until it is over',
+  { skip },
+  async () => {
+    await using house = await openHouse('/log', {}, (api) => {
+      api.tracking.alerts.push({
+        alertId: 'pending-count:discussions',
+        service: 'discussions',
+        isRaised: true,
+        message: '1200 events of discussions wait for the relay.',
+        raisedAt: new Date().toISOString(),
+        correlationId: api.tracking.events[0]?.['correlationId'],
+      })
+    })
+    const { page, api } = house
+    await page.getByRole('heading', { name: 'One alert raised' }).waitFor()
+    await page.getByText('1200 events of discussions wait for the relay.').waitFor()
+    await page.getByRole('link', { name: 'journey of the alert' }).waitFor()
+    await assertAccessible(page)
+    Object.assign(api.tracking.alerts[0] as object, { isRaised: false })
+    await page.getByRole('heading', { name: 'One alert raised' }).waitFor({ state: 'detached' })
   },
 )
 

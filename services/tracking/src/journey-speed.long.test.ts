@@ -18,8 +18,8 @@ import {
   type TrackedService,
 } from '../test/tracked-services.ts'
 
-/** Rows in each log of each service. */
-const rowCount = 1_000_000
+/** Rows in each log of each service; fewer for a look at how it is done. */
+const rowCount = Number(process.env['MILLRACE_JOURNEY_ROWS'] ?? 1_000_000)
 const serviceCount = 8
 const eventCount = 50
 /** The goal: issue "event tracking", journeys. */

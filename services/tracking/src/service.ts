@@ -100,7 +100,7 @@ export const trackingService = defineService({
     onClose(() => monitor.close())
     addReadiness('database', async () => (await database.query('select 1')).rowCount === 1)
 
-    const routes = { app, logs, contracts, database }
+    const routes = { app, logs, contracts, database, logger }
     const now = (): number => clock.now()
     registerEvents(routes)
     registerJourneys(routes)

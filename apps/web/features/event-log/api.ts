@@ -1,6 +1,6 @@
 import { request } from '../../lib/http.ts'
-import { meaningsOf, queryOf, toBacklog, toCounts, toEventPage } from './mappers.ts'
-import type { Backlog, Counts, EventPage, FoundAs, LogSearch } from './model.ts'
+import { meaningsOf, queryOf, toAlerts, toBacklog, toCounts, toEventPage } from './mappers.ts'
+import type { Alert, Backlog, Counts, EventPage, FoundAs, LogSearch } from './model.ts'
 
 const base = '/api/tracking'
 
@@ -55,6 +55,12 @@ export async function getCounts(rangeMs: number | null, signal?: AbortSignal): P
 export async function getBacklog(signal?: AbortSignal): Promise<Backlog> {
   const { body } = await request(`${base}/backlog`, { signal })
   return toBacklog(body)
+}
+
+/** Raised ones first. */
+export async function getAlerts(signal?: AbortSignal): Promise<readonly Alert[]> {
+  const { body } = await request(`${base}/alerts?limit=20`, { signal })
+  return toAlerts(body)
 }
 
 /** Publishes a FAILED event again. */

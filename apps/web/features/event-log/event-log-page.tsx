@@ -9,6 +9,7 @@ import { useTitle } from '../../lib/use-title.ts'
 import { Button } from '../../ui/button.tsx'
 import { Chip } from '../../ui/chip.tsx'
 import { EmptyState, ProblemNotice, Skeleton } from '../../ui/states.tsx'
+import { AlertsNotice } from './alerts-notice.tsx'
 import { getBacklog, getCounts, type PageParam, searchEvents } from './api.ts'
 import { EventTable } from './event-table.tsx'
 import { LogFigures } from './figures.tsx'
@@ -85,6 +86,7 @@ export function EventLogPage() {
           </Button>
         </div>
       </header>
+      <AlertsNotice />
       <LogFigures
         backlog={backlog.data}
         counts={counts.data}

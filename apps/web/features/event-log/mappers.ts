@@ -3,6 +3,7 @@ import {
   consumptionStates,
   productionStates,
   ranges,
+  type Alert,
   type Backlog,
   type Consumption,
   type ConsumptionStatus,
@@ -162,6 +163,17 @@ export function toBacklog(body: unknown): Backlog {
     services: services.map((each) => each.service),
     unreachable: wire.list('unreachable', readUnreachable),
   }
+}
+
+export function toAlerts(body: unknown): readonly Alert[] {
+  return new WireReader(body, 'alerts').list('items', (wire) => ({
+    alertId: wire.text('alertId'),
+    service: wire.text('service'),
+    isRaised: wire.flag('isRaised'),
+    message: wire.text('message'),
+    raisedAtMs: wire.time('raisedAt'),
+    correlationId: wire.text('correlationId'),
+  }))
 }
 
 function sum(numbers: readonly number[]): number {

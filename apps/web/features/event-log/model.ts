@@ -161,6 +161,16 @@ export interface Backlog {
   readonly unreachable: readonly Unreachable[]
 }
 
+/** A figure that crossed its threshold. */
+export interface Alert {
+  readonly alertId: string
+  readonly service: string
+  readonly isRaised: boolean
+  readonly message: string
+  readonly raisedAtMs: number
+  readonly correlationId: string
+}
+
 /** What the address says of the search; everything but `event` and `range` is sent as it is. */
 export interface LogSearch {
   readonly q?: string

@@ -6,9 +6,9 @@ export function UnreachableNotice(props: { readonly unreachable: readonly Unreac
   if (props.unreachable.length === 0) return null
   return (
     <div className="notice" data-tone="attention" role="status">
-      <h3>
+      <h2>
         <Icon name="alert" /> Not everything could be asked
-      </h3>
+      </h2>
       <ul>
         {props.unreachable.map(({ service, reason }) => (
           <li key={service}>

@@ -1,3 +1,4 @@
+import type { Logger } from '@millrace/core'
 import type { ContractRegistry } from '@millrace/events'
 import type { Database } from '@millrace/postgres'
 import type { ServiceApp } from '@millrace/runtime'
@@ -10,6 +11,7 @@ export interface RouteContext {
   readonly contracts: ContractRegistry
   /** This service's own, with the alerts. */
   readonly database: Database
+  readonly logger: Logger
 }
 
 export const basePath = '/api/tracking'

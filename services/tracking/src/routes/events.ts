@@ -1,5 +1,5 @@
 import { isUuid } from '@millrace/core'
-import { ProblemSchema } from '@millrace/runtime'
+import { ProblemSchema, userOf } from '@millrace/runtime'
 import { Type } from 'typebox'
 import { encodeCursor } from '../domain/search-cursor.ts'
 import { payloadsOf } from '../domain/payloads.ts'
@@ -12,7 +12,7 @@ import { eventToWire } from './wire.ts'
 const tags = ['events']
 
 /** Events over all services, both sides joined. */
-export function registerEvents({ app, logs, contracts }: RouteContext): void {
+export function registerEvents({ app, logs, contracts, logger }: RouteContext): void {
   app.get(
     `${basePath}/events`,
     {
@@ -78,6 +78,7 @@ export function registerEvents({ app, logs, contracts }: RouteContext): void {
       },
     },
     async (request) => {
+      const by = userOf(request)
       const { eventId } = request.params
       const found = isUuid(eventId) ? await logs.find([eventId]) : { events: [], unreachable: [] }
       const production = found.events[0]?.production
@@ -88,6 +89,7 @@ export function registerEvents({ app, logs, contracts }: RouteContext): void {
           'MR_TRACKING_EVENT_NOT_FAILED',
           `Event ${eventId} is ${production.row.status}; only FAILED events are published again. Nothing was changed.`,
         )
+      logger.info('event sent again on request', { eventId, by, service: source })
       return { eventId, database: source }
     },
   )
