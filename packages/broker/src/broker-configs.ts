@@ -58,6 +58,8 @@ export interface BrokerFacts {
   readonly directory: string
   readonly autoCreateTopics: boolean
   readonly defaultPartitions: number
+  readonly consumerSessionTimeoutMs: number
+  readonly consumerHeartbeatIntervalMs: number
 }
 
 export interface BrokerConfigsOptions {
@@ -96,6 +98,19 @@ function fixedRows(broker: BrokerFacts): readonly BrokerConfigRow[] {
     row('group.min.session.timeout.ms', INT, limits.minSessionTimeoutMs, 'Shortest session.'),
     row('group.max.session.timeout.ms', INT, limits.maxSessionTimeoutMs, 'Longest session.'),
     row('group.max.size', INT, limits.groupMembers, 'Members of a group.'),
+    row(
+      'group.consumer.session.timeout.ms',
+      INT,
+      broker.consumerSessionTimeoutMs,
+      'Of members of groups of the new protocol.',
+    ),
+    row(
+      'group.consumer.heartbeat.interval.ms',
+      INT,
+      broker.consumerHeartbeatIntervalMs,
+      'How often those are told to heartbeat.',
+    ),
+    row('group.consumer.max.size', INT, limits.groupMembers, 'Members of such a group.'),
     row('producer.id.expiration.ms', INT, limits.producerExpirationMs, 'Of idle producers.'),
     row('delete.topic.enable', BOOLEAN, true, 'Whether topics can be deleted.'),
   ]

@@ -59,6 +59,8 @@ export class BrokerState {
   readonly fsync: FsyncMode
   readonly autoCreateTopics: boolean
   readonly defaultPartitions: number
+  readonly consumerSessionTimeoutMs: number
+  readonly consumerHeartbeatIntervalMs: number
   readonly clock: Clock
   readonly disk: Disk
   readonly logger: Logger
@@ -84,6 +86,8 @@ export class BrokerState {
     this.fsync = options.fsync ?? 'os'
     this.autoCreateTopics = options.autoCreateTopics ?? true
     this.defaultPartitions = options.defaultPartitions ?? 1
+    this.consumerSessionTimeoutMs = options.consumerSessionTimeoutMs ?? 45_000
+    this.consumerHeartbeatIntervalMs = options.consumerHeartbeatIntervalMs ?? 1_000
     this.clock = options.clock ?? systemClock
     this.disk = options.disk ?? systemDisk
     this.logger = options.logger ?? silentLogger
@@ -109,8 +113,8 @@ export class BrokerState {
       logger: this.logger,
       initialRebalanceDelayMs: options.initialRebalanceDelayMs ?? 0,
       topics: this.topics,
-      consumerSessionTimeoutMs: options.consumerSessionTimeoutMs ?? 45_000,
-      consumerHeartbeatIntervalMs: options.consumerHeartbeatIntervalMs ?? 1_000,
+      consumerSessionTimeoutMs: this.consumerSessionTimeoutMs,
+      consumerHeartbeatIntervalMs: this.consumerHeartbeatIntervalMs,
       journal,
     })
     this.cluster = new Cluster({

@@ -38,13 +38,12 @@ export class MemberTable implements Iterable<ConsumerMember> {
   }
 
   put(member: ConsumerMember, target: PartitionSets): void {
-    this.#release(this.#byId.get(member.id))
-    for (const partitions of [member.assigned, member.revoking])
-      for (const [topicId, partition] of eachPartition(partitions)) {
-        const taken = key(topicId, partition)
-        assert(!this.#taken.has(taken), `Partition ${taken} would have two owners`)
-        this.#taken.add(taken)
-      }
+    const before = this.#byId.get(member.id)
+    // Most heartbeats change neither.
+    if (before?.assigned !== member.assigned || before.revoking !== member.revoking) {
+      this.#release(before)
+      this.#take(member)
+    }
     this.#byId.set(member.id, member)
     this.#targets.set(member.id, target)
     if (member.instanceId !== null) this.#idByInstance.set(member.instanceId, member.id)
@@ -64,6 +63,15 @@ export class MemberTable implements Iterable<ConsumerMember> {
 
   clear(): void {
     for (const member of this.#byId.values()) this.remove(member)
+  }
+
+  #take(member: ConsumerMember): void {
+    for (const partitions of [member.assigned, member.revoking])
+      for (const [topicId, partition] of eachPartition(partitions)) {
+        const taken = key(topicId, partition)
+        assert(!this.#taken.has(taken), `Partition ${taken} would have two owners`)
+        this.#taken.add(taken)
+      }
   }
 
   #release(member: ConsumerMember | undefined): void {
