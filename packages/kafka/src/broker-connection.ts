@@ -22,9 +22,18 @@ import {
 } from '@millrace/protocol'
 import { expectNone } from './broker-error.ts'
 import { BrokerSocket } from './broker-socket.ts'
+import {
+  faultOfOpening,
+  isOfAnswer,
+  lost,
+  notAnAnswer,
+  timedOut,
+  unreadable,
+  unsupported,
+} from './connection-faults.ts'
 import { KafkaError } from './errors.ts'
 import { authenticate } from './sasl.ts'
-import { connectFault, tlsConnectionOptions, type Security } from './security.ts'
+import { tlsConnectionOptions, type Security } from './security.ts'
 import type { BrokerAddress } from './types.ts'
 import { wire, type Pinned } from './wire.ts'
 
@@ -46,9 +55,6 @@ interface Waiting {
   readonly resolve: (answer: Message<Fields>) => void
   readonly reject: (error: Error) => void
 }
-
-/** What came was no answer to what was asked. */
-type Unreadable = 'frame' | 'answer'
 
 /** SaslAuthenticate 2 and Kafka 2.5 came together. */
 const saslWire = {
@@ -101,7 +107,7 @@ export class BrokerConnection {
       return connection
     } catch (error) {
       connection.close()
-      throw connectFault(error, address, options.security) ?? connection.#unreachable(error)
+      throw faultOfOpening(error, address, options.security)
     }
   }
 
@@ -130,7 +136,7 @@ export class BrokerConnection {
     input: MessageInput<Request>,
     timeoutMs: number,
   ): Promise<Message<Response>> {
-    if (!this.serves(pinned)) throw this.#unsupported([pinned])
+    if (!this.serves(pinned)) throw unsupported(this.#address, [pinned])
     if (this.#isRenewalDue) await this.#renewed()
     return this.#exchange(pinned, input, timeoutMs)
   }
@@ -152,11 +158,13 @@ export class BrokerConnection {
     try {
       await new Promise<void>((resolve, reject) => {
         timer = this.#options.clock.setTimer(timeoutMs, () => {
-          reject(this.#timedOut(name, timeoutMs))
+          reject(timedOut(this.#address, name, timeoutMs))
           this.close()
         })
         // Also called when the connection ends first, with the reason.
-        socket.write(chunks, (error) => (error ? reject(this.#lost(name)) : resolve()))
+        socket.write(chunks, (error) =>
+          error ? reject(lost(this.#address, name, this.#fault)) : resolve(),
+        )
       })
     } finally {
       timer?.cancel()
@@ -224,7 +232,7 @@ export class BrokerConnection {
         pinned,
         correlationId: this.#correlationId,
         timer: this.#options.clock.setTimer(timeoutMs, () => {
-          reject(this.#timedOut(name, timeoutMs))
+          reject(timedOut(this.#address, name, timeoutMs))
           this.close()
         }),
         resolve: resolve as (answer: Message<Fields>) => void,
@@ -262,16 +270,16 @@ export class BrokerConnection {
   /** A frame has come. What is thrown here ends the connection. */
   #answered(frame: Buffer): void {
     const waiting = this.#waiting[0]
-    if (!waiting) throw this.#unreadable('frame', 'nothing that was asked')
+    if (!waiting) throw notAnAnswer(this.#address, 'nothing that was asked')
     const { api, version } = waiting.pinned
     const reader = new ByteReader(frame)
     let answer: Message<Fields>
     try {
       const correlationId = readResponseHeader(reader, api.responseHeaderVersion(version))
-      if (correlationId !== waiting.correlationId) throw this.#unreadable('frame', api.name)
+      if (correlationId !== waiting.correlationId) throw notAnAnswer(this.#address, api.name)
       answer = api.response.read(reader, version)
     } catch (error) {
-      throw error instanceof KafkaError ? error : this.#unreadable('answer', api.name, error)
+      throw error instanceof KafkaError ? error : unreadable(this.#address, api.name, error)
     }
     this.#waiting.shift()
     waiting.timer.cancel()
@@ -283,7 +291,11 @@ export class BrokerConnection {
     this.#fault ??= fault
     for (const [index, { pinned, timer, reject }] of this.#waiting.splice(0).entries()) {
       timer.cancel()
-      reject(index === 0 && isOfAnswer(fault) ? fault : this.#lost(pinned.api.name))
+      reject(
+        index === 0 && isOfAnswer(fault)
+          ? fault
+          : lost(this.#address, pinned.api.name, this.#fault),
+      )
     }
   }
 
@@ -294,7 +306,7 @@ export class BrokerConnection {
 
   #openSocket(name: string): BrokerSocket {
     if (this.#socket?.isOpen) return this.#socket
-    throw this.#lost(name)
+    throw lost(this.#address, name, this.#fault)
   }
 
   async #checkVersions(): Promise<void> {
@@ -309,84 +321,6 @@ export class BrokerConnection {
     )
     expectNone('Asking for the API versions', answer.errorCode, { ...this.#address })
     const missing = Object.values(wire).filter((pinned) => !this.serves(pinned))
-    if (missing.length > 0) throw this.#unsupported(missing)
+    if (missing.length > 0) throw unsupported(this.#address, missing)
   }
-
-  get #where(): string {
-    return `${this.#address.host}:${this.#address.port}`
-  }
-
-  /** A fault on the way to an open connection: nothing that was asked for has reached the broker. */
-  #unreachable(error: unknown): KafkaError {
-    const isOfLink =
-      !(error instanceof KafkaError) ||
-      error.code === 'MR_KAFKA_CONNECTION_LOST' ||
-      error.code === 'MR_KAFKA_REQUEST_TIMEOUT'
-    if (!isOfLink) return error
-    const hint = this.#options.security.tls
-      ? 'that the port is one with TLS'
-      : 'that the port is one without TLS'
-    return new KafkaError(
-      'MR_KAFKA_UNREACHABLE',
-      `No connection to the broker at ${this.#where} (${reasonOf(error)}). Check the address, that the broker runs, and ${hint}.`,
-      { ...this.#address },
-      { cause: error },
-    )
-  }
-
-  #unsupported(missing: readonly Pinned<Fields, Fields>[]): KafkaError {
-    const names = missing.map(({ api, version }) => `${api.name} v${version}`)
-    return new KafkaError(
-      'MR_KAFKA_UNSUPPORTED_BROKER',
-      `The broker at ${this.#where} does not serve ${names.join(', ')}. Apache Kafka 2.8 to 4.x does.`,
-      { ...this.#address, missing: names },
-    )
-  }
-
-  #timedOut(name: string, timeoutMs: number): KafkaError {
-    return new KafkaError(
-      'MR_KAFKA_REQUEST_TIMEOUT',
-      `The broker at ${this.#where} did not answer ${name} in ${timeoutMs} ms; the connection was dropped and the outcome is unknown.`,
-      { ...this.#address, request: name, timeoutMs },
-    )
-  }
-
-  #unreadable(what: Unreadable, name: string, cause?: unknown): KafkaError {
-    const said =
-      what === 'answer'
-        ? `The answer of ${this.#where} to ${name} cannot be read`
-        : `What ${this.#where} sent is no answer to ${name}`
-    return new KafkaError(
-      'MR_KAFKA_CORRUPT_DATA',
-      `${said}; the connection was dropped.`,
-      { ...this.#address, ...(what === 'answer' && { request: name }) },
-      { cause },
-    )
-  }
-
-  #lost(name: string): KafkaError {
-    return new KafkaError(
-      'MR_KAFKA_CONNECTION_LOST',
-      `The connection to ${this.#where} ended during ${name}; the outcome is unknown.`,
-      { ...this.#address, request: name },
-      { cause: this.#fault },
-    )
-  }
-}
-
-/** Not the bytes as such but one answer is unreadable. */
-function isOfAnswer(fault: Error | undefined): fault is KafkaError {
-  return (
-    fault instanceof KafkaError &&
-    fault.code === 'MR_KAFKA_CORRUPT_DATA' &&
-    fault.details['request'] !== undefined
-  )
-}
-
-/** What the innermost error says: a connection that was tried at several addresses says nothing itself. */
-function reasonOf(error: unknown): string {
-  const { message, cause } = toError(error)
-  if (cause !== undefined) return reasonOf(cause)
-  const first: unknown = error instanceof AggregateError ? error.errors[0] : undefined
-  return first === undefined ? message.replace(/\.$/, '') : reasonOf(first)
 }
