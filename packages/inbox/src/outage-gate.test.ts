@@ -21,7 +21,7 @@ function open(minKeys = 3, share = 0.5): Opened {
     windowMs: 1_000,
     probeBackoff: { baseMs: 100, maxMs: 400 },
     groupId: 'g',
-    gauge: { set } as Gauge,
+    gauge: { set },
     logger: silentLogger,
     clock,
   })

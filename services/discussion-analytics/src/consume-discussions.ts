@@ -1,6 +1,6 @@
 import { ContractRegistry, type EventEnvelope } from '@millrace/events'
 import { discussionEvents, discussionEventsTopic } from '@millrace/contracts'
-import { backoffMs, type Clock, type Logger, type Meter } from '@millrace/core'
+import { backoffMs, type Clock, type Logger, type Meter, type Tracer } from '@millrace/core'
 import { createInbox, type BatchHandler, type Inbox, type InboxConsumer } from '@millrace/inbox'
 import { createAdmin, type KafkaOptions } from '@millrace/kafka'
 import type { Database } from '@millrace/postgres'
@@ -16,6 +16,7 @@ export interface DiscussionInboxOptions {
   readonly database: Database
   readonly logger: Logger
   readonly meter: Meter
+  readonly tracer?: Tracer
   readonly clock: Clock
 }
 

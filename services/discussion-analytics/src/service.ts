@@ -23,7 +23,18 @@ export const discussionAnalyticsService = defineService({
     'Figures of the discussions: views, comments, votes, participants and engagement per thread, and the top threads per course. Fed by events, so a moment behind.',
   port: servicePorts['discussion-analytics'],
   config: analyticsConfig,
-  setup({ app, config, logger, meter, clock, addReadiness, addReadinessParts, onStart, onClose }) {
+  setup({
+    app,
+    config,
+    logger,
+    meter,
+    tracer,
+    clock,
+    addReadiness,
+    addReadinessParts,
+    onStart,
+    onClose,
+  }) {
     const weights = weightsOf(config)
     const database = openDatabase({
       url: config.databaseUrl,
@@ -31,7 +42,7 @@ export const discussionAnalyticsService = defineService({
       logger,
       meter,
     })
-    const inbox = createDiscussionInbox({ database, logger, meter, clock })
+    const inbox = createDiscussionInbox({ database, logger, meter, tracer, clock })
     const live = new LiveAggregates({
       database,
       weights,
@@ -61,7 +72,10 @@ export const discussionAnalyticsService = defineService({
     addReadiness('database', async () => void (await database.query('select 1')))
     if (consumer) {
       addReadiness('consumer', () => {
-        const { state } = consumer.stats()
+        const { state, outage, stoppedBy } = consumer.stats()
+        if (outage) return `the consumer pauses: most keys fail with ${outage.errorClass}`
+        if (stoppedBy)
+          return `the consumer was stopped by ${stoppedBy.errorClass}: ${stoppedBy.message}`
         return state === 'running' || `the consumer is ${state}`
       })
     } else addReadinessParts(() => Promise.resolve([switchedOff]))

@@ -32,6 +32,10 @@ const StatsSchema = Type.Object({
     pausedPartitions: Type.Integer(),
     failedAttempts: Type.Integer(),
     transientRetries: Type.Integer(),
+    parked: Type.Integer({ description: 'Events that waited behind a failed one of their thread' }),
+    outage: Type.Union([Type.String(), Type.Null()], {
+      description: 'What most threads fail with while the consumer pauses for it',
+    }),
   }),
   streams: Type.Integer({ description: 'Event streams open at this instance' }),
 })
@@ -70,6 +74,8 @@ export function registerStatsRoute(
           pausedPartitions: stats?.pausedPartitions ?? 0,
           failedAttempts: stats?.failedAttempts ?? 0,
           transientRetries: stats?.transientRetries ?? 0,
+          parked: stats?.parked ?? 0,
+          outage: stats?.outage?.errorClass ?? null,
         },
         streams: live.streamCount,
       }
