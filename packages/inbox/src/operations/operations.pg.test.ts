@@ -274,6 +274,53 @@ test('re-drive: a key that is held shut by a failed event goes on in order once 
   )
 })
 
+test('re-drive: a skipped event, and one that nobody tries any more although its row says so, by name', async () => {
+  await using fixture = await openFixture()
+  const operations = operationsOf(fixture)
+  const state = switchable()
+  state.fails = (event) => amountOf(event) === 1
+  const { eventId: skipped } = deposit(1)
+  const { eventId: stuck } = deposit(2)
+  for (const [index, eventId] of [skipped, stuck].entries())
+    fixture.send(deposit(index + 1, { eventId, account: `a${index}` }), 0, `a${index}`)
+  const consumer = fixture.consume({
+    ...fast,
+    handler: state.handler,
+    policies: [{ when: RangeError, do: 'skip' }],
+  })
+  await dealtWith(consumer, 2)
+  await fixture.database.query('delete from effect')
+  const update = (age: string): Promise<unknown> =>
+    fixture.database.query(
+      `update event_consumption_data
+       set status = 'PROCESSING', processed_at = null, updated_at = clock_timestamp() - $2::interval
+       where event_id = $1`,
+      [stuck, age],
+    )
+  await update('1 minute')
+  const request = {
+    kind: 'redrive',
+    group: 'ledger',
+    eventIds: [skipped, stuck],
+    ratePerSecond: 100,
+  } as const
+  const early = await operations.plan(request)
+  assert.deepEqual(
+    early.plan.refusals.map((refusal) => [refusal.code, refusal.sampleEventIds]),
+    [['being-tried', [stuck]]],
+  )
+  await update('2 hours')
+  state.fails = () => false
+  const planned = await operations.plan(request)
+  assert.deepEqual([planned.plan.count, planned.plan.refusals], [2, []])
+  await operations.confirm(planned.id, act)
+  assert.equal((await ended(operations, planned.id)).progress.done, 2)
+  assert.deepEqual(
+    (await fixture.effects()).map((effect) => effect.count),
+    [1, 1],
+  )
+})
+
 test('plan: what failed after the cut-off is left out; a plan that is too old, or made for less, is not carried out', async () => {
   await using fixture = await openFixture()
   const operations = operationsOf(fixture)
@@ -604,7 +651,7 @@ test('two consumers of a group share its operations; one that lost an operation 
   const operations = operationsOf(fixture)
   const state = switchable()
   const events = Array.from({ length: 30 }, (_, index) => deposit(index, { account: `a${index}` }))
-  for (const event of events) fixture.send(event, Number(amountOf(event) % 2), event.aggregateId)
+  for (const event of events) fixture.send(event, amountOf(event) % 2, event.aggregateId)
   fixture.consume({ ...fast, handler: state.handler })
   fixture.consume({ ...fast, handler: state.handler })
   await failed(fixture, 30)

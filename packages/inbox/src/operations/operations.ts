@@ -20,7 +20,6 @@ import { insertEdit } from './sql/edits.ts'
 import { insertItems } from './sql/look.ts'
 import { cancelItems, confirmOperation, moveOperation, setOperationRate } from './sql/moves.ts'
 import {
-  dropOldPlans,
   insertOperation,
   listItems,
   listItemsOfEvent,
@@ -28,6 +27,7 @@ import {
   readAudit,
   readEdits,
   readOperation,
+  tidyOperations,
   writeAudit,
   type OperationRow,
 } from './sql/operation-rows.ts'
@@ -78,11 +78,11 @@ class PostgresOperations implements Operations {
     const by = planned?.by ?? 'unknown'
     checkText('by', by, 200)
     const id = uuidv7()
+    await tidyOperations(this.#database, this.#schema)
     return this.#database.transaction(
       async (tx) => {
         const cutOff = await cutOffOf(tx, checked)
         const plan = await makePlan(tx, this.#schema, checked, cutOff)
-        await dropOldPlans(tx, this.#schema)
         await insertOperation(tx, this.#schema, {
           id,
           kind: checked.kind,

@@ -26,7 +26,7 @@ test('pace: 1, 2, 5, 20, 50 … per second, up to the rate and never above it', 
   for (const [second, count] of begun.entries())
     assert.ok(
       Math.abs(count - (ramp[second] ?? 0)) <= Math.max(1, (ramp[second] ?? 0) * 0.25),
-      `${begun.join(' ')}`,
+      begun.join(' '),
     )
   assert.ok(Math.max(...begun) <= 61)
 })

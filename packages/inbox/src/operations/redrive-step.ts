@@ -75,7 +75,7 @@ async function release(
   items: readonly NextItem[],
 ): Promise<{ readonly released: number; readonly ended: readonly EndedItem[] }> {
   const isFailed = (item: NextItem): boolean =>
-    item.status === 'FAILED' || item.status === 'SKIPPED'
+    item.status === 'FAILED' || item.status === 'SKIPPED' || item.isStuck
   const failed = items.filter(isFailed)
   const due = await makeDue(
     tx,

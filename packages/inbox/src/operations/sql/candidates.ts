@@ -10,6 +10,13 @@ export interface CandidateQuery {
 /** The payload is not kept, and the record had one. */
 const isPayloadMissing = `(log.payload is null and coalesce(log.metadata, '') not like '%"payloadEncoding":"none"%')`
 
+/**
+ * Nobody tries the event any more although its row says so: its consumer died, and the topic dropped the record before another one came to
+ * it. Only re-driven by name, since an attempt may take long where nothing limits it.
+ */
+export const isStuck = `(log.status in ('RECEIVED', 'PROCESSING') and log.next_retry_at is null
+  and coalesce(log.updated_at, log.received_at) < statement_timestamp() - interval '1 hour')`
+
 const columns = `
   log.event_id, log.topic, log.partition_number, log."offset", log.event_type, log.event_key, log.status,
   log.attempts, log.error_class, left(log.error_message, 1000) as error_message, log.received_at`
@@ -41,7 +48,7 @@ function namedOf(schema: string, group: string, eventIds: readonly string[]): Ca
       select ${columns},
         case
           when log.status = 'PROCESSED' then 'already-processed'
-          when log.status in ('RECEIVED', 'PROCESSING') then 'being-tried'
+          when log.status in ('RECEIVED', 'PROCESSING') and not ${isStuck} then 'being-tried'
           when ${isPayloadMissing} then 'payload-missing'
         end as refusal
       from ${schema}.event_consumption_data log

@@ -1,6 +1,7 @@
 import type { Queryable } from '@millrace/postgres'
 import type { StoredState } from '../operation-moves.ts'
 import type { OperationItemState } from '../types.ts'
+import { isStuck } from './candidates.ts'
 
 /** An operation in the hands of a consumer. Every write names the epoch, so that who lost it writes nothing. */
 export interface HeldOperation {
@@ -28,6 +29,8 @@ export interface NextItem {
   readonly statusBefore: string
   /** What the log says of the event now; null when its row is gone. */
   readonly status: string | null
+  /** It says that the event is being tried, but nobody does. */
+  readonly isStuck: boolean
   /** The event that keeps its key shut, if one does. */
   readonly heldBy: string | null
   /** That one has its turn in this operation too. */
@@ -147,7 +150,8 @@ export async function nextItems(
   const found = await tx.query<NextItem>(
     `select item.position, item.event_id::text as "eventId", item.topic,
        item.partition_number as "partitionNumber", item.event_key as "eventKey",
-       item.status_before as "statusBefore", log.status, blocked.held_by::text as "heldBy",
+       item.status_before as "statusBefore", log.status, coalesce(${isStuck}, false) as "isStuck",
+       blocked.held_by::text as "heldBy",
        exists (
          select
          from ${schema}.operation_item holder
@@ -178,9 +182,10 @@ export async function makeDue(
 ): Promise<ReadonlySet<string>> {
   if (eventIds.length === 0) return new Set()
   const made = await tx.query<{ readonly id: string }>(
-    `update ${schema}.event_consumption_data
+    `update ${schema}.event_consumption_data log
      set status = 'RECEIVED', attempts = 0, next_retry_at = clock_timestamp(), replay_job = $1
-     where event_id = any($3::uuid[]) and consumer_group = $2 and status in ('FAILED', 'SKIPPED')
+     where event_id = any($3::uuid[]) and consumer_group = $2
+       and (status in ('FAILED', 'SKIPPED') or ${isStuck})
      returning event_id::text as id`,
     [held.id, group, eventIds],
   )

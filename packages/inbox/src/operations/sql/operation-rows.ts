@@ -138,11 +138,28 @@ export async function listOperations(
   return found.rows
 }
 
-/** Plans that nobody confirmed are kept for a week. */
-export async function dropOldPlans(on: Queryable, schema: string): Promise<void> {
+/** Plans that nobody confirmed are kept for a week; items 90 days beyond the end of their operation, which stays with its counts and audit. */
+export async function tidyOperations(on: Queryable, schema: string): Promise<void> {
   await on.query(
     `delete from ${schema}.operation
-     where state = 'PLANNED' and expires_at < clock_timestamp() - interval '7 days'`,
+     where id in (
+       select id
+       from ${schema}.operation
+       where state = 'PLANNED' and expires_at < clock_timestamp() - interval '7 days'
+       limit 100
+       for update skip locked
+     )`,
+  )
+  await on.query(
+    `delete from ${schema}.operation_item
+     where operation_id in (
+       select id
+       from ${schema}.operation
+       where ended_at < clock_timestamp() - interval '90 days' and total > 0 and released_count = 0
+         and exists (select from ${schema}.operation_item where operation_id = operation.id)
+       limit 1
+       for update skip locked
+     )`,
   )
 }
 
