@@ -9,7 +9,8 @@ import type { AssignedPartition } from './assigned-partition.ts'
 import { brokerError, code, isPassing } from './broker-error.ts'
 import type { Cluster } from './cluster.ts'
 import { isRetryable, KafkaError } from './errors.ts'
-import { FetchSession, type SessionRow } from './fetch-session.ts'
+import { askFor, forgottenOf, isAskedIn, topicsOf, type Asked } from './fetch-asks.ts'
+import { FetchSession } from './fetch-session.ts'
 import { endOfPlainBatches, fetchedRecords } from './fetched-records.ts'
 import type { LeaderMetadata } from './leader-metadata.ts'
 import { isolation, type IsolationLevel } from './offsets.ts'
@@ -17,8 +18,6 @@ import { partitionKey } from './partition-key.ts'
 import { isWorthTelling } from './retrying.ts'
 import { wire } from './wire.ts'
 
-/** Most bytes of one partition in one answer; a larger first batch comes whole all the same. */
-const partitionMaxBytes = 1_048_576
 const answerMaxBytes = 10_485_760
 /**
  * A partition with as much waiting to be handled is not fetched; it is asked for again as soon as it has less. Twice what an answer
@@ -50,12 +49,6 @@ export interface FetcherOptions {
 interface UnderWay {
   readonly asks: readonly Asked[]
   readonly waitMs: number
-}
-
-interface Asked extends SessionRow {
-  readonly owner: AssignedPartition
-  readonly ticket: number
-  readonly fetchOffset: number
 }
 
 type FetchAnswer = ResponseOf<typeof fetchApi>
@@ -325,31 +318,4 @@ export class Fetcher {
     else this.#options.onFailure(error)
     return error
   }
-}
-
-function askFor(owner: AssignedPartition, fetchOffset: number): Asked {
-  const { topic, partition, ticket } = owner
-  return { owner, topic, partition, ticket, fetchOffset }
-}
-
-function isAskedIn(underWay: readonly Asked[], { owner, ticket }: Asked): boolean {
-  return underWay.some((row) => row.owner === owner && row.ticket === ticket)
-}
-
-function topicsOf(rows: readonly SessionRow[]) {
-  return [...Map.groupBy(rows, ({ topic }) => topic)].map(([topic, ofTopic]) => ({
-    topic,
-    partitions: ofTopic.map(({ partition, fetchOffset }) => ({
-      partition,
-      fetchOffset: BigInt(fetchOffset),
-      partitionMaxBytes,
-    })),
-  }))
-}
-
-function forgottenOf(rows: readonly SessionRow[]) {
-  return [...Map.groupBy(rows, ({ topic }) => topic)].map(([topic, ofTopic]) => ({
-    topic,
-    partitions: ofTopic.map(({ partition }) => partition),
-  }))
 }
