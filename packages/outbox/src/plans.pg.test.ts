@@ -1,64 +1,14 @@
 import assert from 'node:assert/strict'
 import { before, after, describe, test } from 'node:test'
 import { uuidv7 } from '@millrace/core'
-import type { Database, QueryResult, Statement } from '@millrace/postgres'
+import type { Database } from '@millrace/postgres'
+import { Explainer, isDataPartition, type PlanNode } from '../test/explainer.ts'
 import { outboxFixture, publishAll, testEvent, type OutboxFixture } from '../test/fixture.ts'
 import { sqlNames } from './sql-names.ts'
 import { createStatements } from './statements.ts'
 
 // Plans of the statements that run often or over history: never a sequential scan of a data partition, and for a given event id only
 // its own partition. In a table that was never analyzed and is empty, and in one with 1,000 rows, before and after ANALYZE.
-
-interface PlanNode {
-  readonly 'Node Type': string
-  readonly 'Relation Name'?: string
-  /** 0 where pruning at run time left it out. */
-  readonly 'Actual Loops': number
-  readonly Plans?: readonly PlanNode[]
-}
-
-/** Runs EXPLAIN on whatever is asked for, in the session's settings, and keeps the plans. */
-class Explainer {
-  readonly plans: PlanNode[] = []
-  readonly #database: Database
-  readonly #settings: string
-
-  constructor(database: Database, settings = '') {
-    this.#database = database
-    this.#settings = settings
-  }
-
-  async query<Row extends object>(
-    statement: Statement,
-    values: readonly unknown[] = [],
-  ): Promise<QueryResult<Row>> {
-    const text = typeof statement === 'string' ? statement : statement.text
-    return this.#database.transaction(async (tx) => {
-      if (this.#settings) await tx.query(this.#settings)
-      const found = await tx.query<{ 'QUERY PLAN': [{ Plan: PlanNode }] }>(
-        `explain (analyze, format json) ${text}`,
-        values,
-      )
-      for (const row of found.rows) this.plans.push(row['QUERY PLAN'][0].Plan)
-      return { rows: [], rowCount: 0 }
-    })
-  }
-
-  /** Node type and table of each scan that was run. */
-  get scans(): readonly (readonly [node: string, table: string])[] {
-    const scans: [string, string][] = []
-    const walk = (node: PlanNode): void => {
-      if (node['Relation Name'] && node['Actual Loops'] > 0)
-        scans.push([node['Node Type'], node['Relation Name']])
-      for (const child of node.Plans ?? []) walk(child)
-    }
-    for (const plan of this.plans) walk(plan)
-    return scans
-  }
-}
-
-const isDataPartition = (table: string): boolean =>
-  table.startsWith('event_production_data') || table.startsWith('event_delivery')
 
 for (const state of ['empty', '1,000 rows', '1,000 rows, analyzed'] as const) {
   describe(`plans with ${state}`, () => {
@@ -81,7 +31,7 @@ for (const state of ['empty', '1,000 rows', '1,000 rows, analyzed'] as const) {
 
     const assertIndexed = (explainer: Explainer): void => {
       assert.ok(explainer.scans.length > 0)
-      for (const [node, table] of explainer.scans)
+      for (const { node, table } of explainer.scans)
         if (isDataPartition(table)) assert.match(node, /Index|Bitmap/, `${node} on ${table}`)
     }
 
@@ -98,7 +48,7 @@ for (const state of ['empty', '1,000 rows', '1,000 rows, analyzed'] as const) {
       const slots = Array.from({ length: 16 }, (_, slot) => slot)
       await sql.readSet(explainer, { prev: now, target: now, slots, afterId: 0n }, 2_000)
       assertIndexed(explainer)
-      assert.ok(explainer.scans.some(([, table]) => isDataPartition(table)))
+      assert.ok(explainer.scans.some(({ table }) => isDataPartition(table)))
     })
 
     test('the figures look at pending rows by index', async () => {
@@ -113,7 +63,7 @@ for (const state of ['empty', '1,000 rows', '1,000 rows, analyzed'] as const) {
       const [event] = await fixture.outbox.listEvents()
       await sql.findEvents(explainer, { eventId: event?.eventId ?? uuidv7(), limit: 1 })
       const day = new Date().toISOString().slice(0, 10).replaceAll('-', '')
-      const tables = new Set(explainer.scans.map(([, table]) => table).filter(isDataPartition))
+      const tables = new Set(explainer.scans.map(({ table }) => table).filter(isDataPartition))
       const expected = [`event_delivery_${day}`, `event_production_data_${day}`]
       assert.deepEqual([...tables].toSorted(), event ? expected : expected.slice(1))
       if (state === '1,000 rows, analyzed') assertIndexed(explainer)

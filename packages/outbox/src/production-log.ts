@@ -99,7 +99,7 @@ const scanRowsBudget = 200_000
 const scanTimeBudgetMs = 2_000
 const windowTimeoutMs = 10_000
 /** Rows counted at a time. */
-const countRows = 20_000
+const countRows = 50_000
 
 class PostgresProductionLog implements ProductionLog {
   readonly #database: Database

@@ -16,16 +16,36 @@ export interface CountWindow {
   readonly scannedFloor: string | null
 }
 
-/** Counts the newest `scanRows` events of a range of ids, floor inclusive, ceiling exclusive. */
+/**
+ * Counts the newest `scanRows` events of a range of ids, floor inclusive, ceiling exclusive. The status is the view's, told from the row's own
+ * lane instead of its receipt: a row that its lane has done and that has no issue is published. That spares two look-ups a row, which
+ * made the view's count 20 times slower.
+ */
 export function countWindow(names: SqlNames) {
   const statement = names.statement(
     'count_window',
-    `with scanned as materialized (
-       select v.event_id, v.service_name, v.topic, v.status
-       from ${names.prefix}event_production_log v
-       where v.event_id >= $1::uuid and v.event_id < $2::uuid
-       order by v.event_id desc
+    `with lane as materialized (
+       select l.*, (select count(*) from ${names.prefix}relay_lane) as lane_count from ${names.prefix}relay_lane l
+     ), newest as (
+       select event_id, xid, id, slot, service_name, topic
+       from ${names.prefix}event_production_data
+       where event_id >= $1::uuid and event_id < $2::uuid
+       order by event_id desc
        limit $3::int
+     ), scanned as materialized (
+       select d.event_id, d.service_name, d.topic,
+         case
+           when i.status = 'RETRY' and i.retry_count = 0 then 'PENDING'
+           when i.status is not null then i.status
+           when pg_visible_in_snapshot(d.xid, l.prev) then 'PUBLISHED'
+           when l.target is null or not pg_visible_in_snapshot(d.xid, l.target) then 'PENDING'
+           when d.id <= l.last_id then 'PUBLISHED'
+           when l.state = 'PUBLISHING' and d.id <= l.upto_id then 'PUBLISHING'
+           else 'PENDING'
+         end as status
+       from newest d
+       left join lane l on l.lane = d.slot % l.lane_count
+       left join ${names.prefix}event_production_issue i on i.event_id = d.event_id
      )
      select
        coalesce((
