@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { discussionEvents, discussionEventsTopic } from '@millrace/contracts'
 import { eventually } from '@millrace/core/testing'
+import { testDatabase } from '@millrace/embedded/testing'
 import { ContractRegistry, decodeEvent, type EventEnvelope } from '@millrace/events'
 import { createAdmin, createConsumer, partitionForKey } from '@millrace/kafka'
 import { kafkaBackends } from '@millrace/testkit'
@@ -121,6 +122,24 @@ for (const backend of await kafkaBackends()) {
       await kafka.restart()
       await untilPublished(service, 12)
       assert.equal((await service.call('GET', '/stats')).body['relay']?.['isLeading'], true)
+    })
+
+    test('with publishing switched off events pile up, and go out once it is on again', async () => {
+      await using kafka = await backend.start()
+      await using home = await testDatabase()
+      const databaseUrl = home.url
+      {
+        await using service = await startDiscussions({ databaseUrl, kafkaEnabled: false })
+        await someActs(service)
+        assert.equal((await service.call('GET', '/stats')).body['pending'], 6)
+      }
+      await using service = await startDiscussions({
+        databaseUrl,
+        kafkaEnabled: true,
+        kafkaBrokers: kafka.brokers,
+      })
+      await untilPublished(service, 6)
+      assert.equal((await readTopic(kafka.brokers, 6)).length, 6)
     })
   })
 }

@@ -33,12 +33,18 @@ export interface RunningDiscussions extends AsyncDisposable {
 }
 
 export async function startDiscussions(
-  overrides: { readonly kafkaEnabled?: boolean; readonly kafkaBrokers?: readonly string[] } = {},
+  overrides: {
+    readonly kafkaEnabled?: boolean
+    readonly kafkaBrokers?: readonly string[]
+    /** Where an earlier one has run; it stays. */
+    readonly databaseUrl?: string
+  } = {},
 ): Promise<RunningDiscussions> {
-  const home = await testDatabase()
+  const home = overrides.databaseUrl === undefined ? await testDatabase() : undefined
+  const databaseUrl = overrides.databaseUrl ?? home?.url ?? ''
   const service = await startService(discussionsService, {
     overrides: {
-      databaseUrl: home.url,
+      databaseUrl,
       port: 0,
       kafkaEnabled: false,
       importToken,
@@ -47,7 +53,7 @@ export async function startDiscussions(
     logger: silentLogger,
   })
   await service.ready
-  const database = openDatabase({ url: home.url, applicationName: 'test', maxConnections: 2 })
+  const database = openDatabase({ url: databaseUrl, applicationName: 'test', maxConnections: 2 })
   return {
     url: service.url,
     database,
@@ -83,7 +89,7 @@ export async function startDiscussions(
     async [Symbol.asyncDispose]() {
       await service.close()
       await database.close()
-      await home[Symbol.asyncDispose]()
+      await home?.[Symbol.asyncDispose]()
     },
   }
 }
