@@ -18,8 +18,8 @@ export interface CountWindow {
 
 /**
  * Counts the newest `scanRows` events of a range of ids, floor inclusive, ceiling exclusive. The status is the view's, told from the row's own
- * lane instead of its receipt: a row that its lane has done and that has no issue is published. That spares two look-ups a row, which
- * made the view's count 20 times slower.
+ * lane instead of its receipt: a row that its lane has done and that has no issue is published. That spares two look-ups a row:
+ * 100,000 rows take 0.65 s instead of 2.2 s (a busy 2-core machine).
  */
 export function countWindow(names: SqlNames) {
   const statement = names.statement(
