@@ -76,6 +76,14 @@ async function release(
 ): Promise<{ readonly released: number; readonly ended: readonly EndedItem[] }> {
   const isFailed = (item: NextItem): boolean =>
     item.status === 'FAILED' || item.status === 'SKIPPED' || item.isStuck
+  const following = items.filter((item) => !isFailed(item) && follows(item))
+  // Keys before rows of the log, as everywhere.
+  await listParkedKeys(
+    tx,
+    schema,
+    group,
+    following.filter((item) => item.status === 'PARKED'),
+  )
   const failed = items.filter(isFailed)
   const due = await makeDue(
     tx,
@@ -84,13 +92,7 @@ async function release(
     group,
     failed.map((item) => item.eventId),
   )
-  const released = items.filter((item) => (isFailed(item) ? due.has(item.eventId) : follows(item)))
-  await listParkedKeys(
-    tx,
-    schema,
-    group,
-    released.filter((item) => item.status === 'PARKED'),
-  )
+  const released = [...failed.filter((item) => due.has(item.eventId)), ...following]
   await markReleased(
     tx,
     schema,
