@@ -86,7 +86,7 @@ export async function write(
   return event
 }
 
-/** The receipt of a publication, as the relay writes it. */
+/** The receipt of a publication, and the lane's cursor past all that is written so far, as the relay leaves them. */
 export async function receipt(
   { database }: TrackedService,
   { eventId }: EventEnvelope,
@@ -97,6 +97,7 @@ export async function receipt(
      values ($1, $2, 1, 7, 2)`,
     [eventId, publishedAt],
   )
+  await database.query('update relay_lane set prev = pg_current_snapshot()')
 }
 
 /** A refusal by the broker, as the relay writes it. */
