@@ -93,12 +93,58 @@ const journeyRoute = createRoute({
   component: lazyRouteComponent(() => import('./features/journey/journey-page.tsx'), 'JourneyPage'),
 })
 
+const failuresRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: '/failures',
+  // q: text in what they are named by. range: 1h, 24h (none), 7d, 31d.
+  validateSearch: searchOf('q', 'range'),
+  component: lazyRouteComponent(
+    () => import('./features/failures/failures-page.tsx'),
+    'FailuresPage',
+  ),
+})
+
+const failureRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: '/failures/$fingerprint',
+  // event: id and group of the event that is open.
+  validateSearch: searchOf('event'),
+  component: lazyRouteComponent(
+    () => import('./features/failures/failure-page.tsx'),
+    'FailurePage',
+  ),
+})
+
+const operationsRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: '/operations',
+  // state, group: as the API has them. new=replay: the form is open.
+  validateSearch: searchOf('state', 'group', 'new'),
+  component: lazyRouteComponent(
+    () => import('./features/operations/operations-page.tsx'),
+    'OperationsPage',
+  ),
+})
+
+const operationRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: '/operations/$id',
+  component: lazyRouteComponent(
+    () => import('./features/operations/operation-page.tsx'),
+    'OperationPage',
+  ),
+})
+
 /** All addresses of the app. */
 export const router = createRouter({
   routeTree: rootRoute.addChildren([
     overviewRoute,
     eventLogRoute,
     journeyRoute,
+    failuresRoute,
+    failureRoute,
+    operationsRoute,
+    operationRoute,
     discussionsRoute,
     threadRoute,
   ]),

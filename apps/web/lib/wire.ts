@@ -62,6 +62,17 @@ export class WireReader {
     return readList(this.#value[key] ?? [], read, `${this.#path}.${key}`)
   }
 
+  texts(key: string): readonly string[] {
+    const value = this.#value[key] ?? []
+    if (Array.isArray(value) && value.every((each) => typeof each === 'string')) return value
+    return this.#missing(key, 'a list of texts')
+  }
+
+  /** All that is there, for what has no fixed fields. */
+  entries(): readonly (readonly [string, unknown])[] {
+    return Object.entries(this.#value)
+  }
+
   #missing(key: string, wanted: string): never {
     throw new TypeError(`${this.#path}.${key} should be ${wanted}, got ${nameOf(this.#value[key])}`)
   }

@@ -3,6 +3,7 @@ import { clockTime, exactTime } from '../../lib/format.ts'
 import { CopyId } from '../../ui/copy-id.tsx'
 import { Time } from '../../ui/time.tsx'
 import { ConsumptionState, ProductionState, totalOf } from './event-states.tsx'
+import { MendLinks } from './mend-links.tsx'
 import type { TrackedEvent } from './model.ts'
 import { RetryEvent } from './retry-event.tsx'
 
@@ -78,6 +79,7 @@ function EventRow(props: { readonly event: TrackedEvent }) {
             <ConsumptionState key={`${each.database} ${each.group}`} consumption={each} />
           ))}
         </div>
+        <MendLinks event={event} />
       </td>
       <td className="number figure">
         {totalOf(event)}

@@ -3,6 +3,7 @@ import { useEffect, useRef } from 'react'
 import { clockTime, exactTime } from '../../lib/format.ts'
 import { Icon } from '../../ui/icon.tsx'
 import { toneIcons } from '../../ui/tone.ts'
+import { MendLinks } from '../event-log/mend-links.tsx'
 import { RetryEvent } from '../event-log/retry-event.tsx'
 import { storyOf } from './mappers.ts'
 import type { Journey, JourneyStep, Sentence } from './model.ts'
@@ -70,6 +71,7 @@ function StoryEvent(props: {
         ))}
       </ol>
       {step.production?.status === 'FAILED' && <RetryEvent eventId={step.eventId} />}
+      <MendLinks event={step} />
     </li>
   )
 }

@@ -5,6 +5,8 @@ export const doors = [
     pages: [
       { to: '/', label: 'Overview', keys: 'g o' },
       { to: '/log', label: 'Event log', keys: 'g e' },
+      { to: '/failures', label: 'Failures', keys: 'g f' },
+      { to: '/operations', label: 'Operations', keys: 'g p' },
     ],
   },
   { name: 'Workspace', pages: [{ to: '/discussions', label: 'Discussions', keys: 'g d' }] },

@@ -18,6 +18,8 @@ export function Shell() {
     '?': () => setIsHelpOpen(true),
     'g o': () => void navigate({ to: '/' }),
     'g e': () => void navigate({ to: '/log' }),
+    'g f': () => void navigate({ to: '/failures' }),
+    'g p': () => void navigate({ to: '/operations' }),
     'g d': () => void navigate({ to: '/discussions' }),
   })
   return (

@@ -1,0 +1,189 @@
+import { useQuery } from '@tanstack/react-query'
+import { Link } from '@tanstack/react-router'
+import { useState } from 'react'
+import { duration, integer } from '../../lib/format.ts'
+import { asProblem } from '../../lib/problem.ts'
+import { useNow } from '../../lib/use-now.ts'
+import { Button } from '../../ui/button.tsx'
+import { CopyId } from '../../ui/copy-id.tsx'
+import { ProblemNotice, Skeleton } from '../../ui/states.tsx'
+import { pretty } from '../journey/mappers.ts'
+import { usePlan } from '../operations/use-plan.ts'
+import { getFailedPayload } from './api.ts'
+import { EditForm } from './edit-form.tsx'
+import { canRedrive } from './failed-event-table.tsx'
+import { dumpLimit, hexDump, ownFrame, toMarkdown } from './mappers.ts'
+import type { FailedEvent, FailedPayload } from './model.ts'
+
+/** One failed event: what went wrong, where it came from, what it holds, and how to mend it. */
+export function FailedEventPanel(props: {
+  readonly failed: FailedEvent
+  readonly onClose: () => void
+}) {
+  const { failed } = props
+  const { event, consumption } = failed
+  const [isEditing, setIsEditing] = useState(false)
+  const plan = usePlan()
+  const payload = useQuery({
+    queryKey: ['failures', 'payload', failed.key, consumption.updatedAtMs],
+    queryFn: ({ signal }) => getFailedPayload(event.eventId, consumption.group, signal),
+    staleTime: 60_000,
+  })
+  const isMasked = payload.data?.payload.isMasked === true
+  return (
+    <aside className="plate event-panel" aria-label={`Event ${event.eventType}`}>
+      <header>
+        <h2>{event.eventType}</h2>
+        <Button look="plain" icon="cross" aria-label="Close the event" onClick={props.onClose}>
+          Close
+        </Button>
+      </header>
+      <ErrorFacts failed={failed} />
+      {canRedrive(failed) && !isEditing && (
+        <div className="actions">
+          <Button
+            look="primary"
+            icon="turn"
+            disabled={plan.isPending}
+            onClick={() =>
+              plan.mutate({
+                service: consumption.database,
+                kind: 'redrive',
+                group: consumption.group,
+                eventIds: [event.eventId],
+              })
+            }
+          >
+            Redrive this event …
+          </Button>
+          {consumption.status === 'FAILED' && (
+            <Button
+              icon="pencil"
+              disabled={payload.data == null || isMasked}
+              onClick={() => setIsEditing(true)}
+            >
+              Edit it, then redrive
+            </Button>
+          )}
+        </div>
+      )}
+      {isMasked && canRedrive(failed) && (
+        <p className="eyebrow">
+          It cannot be edited here: fields that its contract calls secret are hidden, and an edit
+          would overwrite them.
+        </p>
+      )}
+      {plan.isError && <ProblemNotice problem={asProblem(plan.error)} />}
+      {isEditing && payload.data != null && (
+        <EditForm failed={failed} payload={payload.data} onCancel={() => setIsEditing(false)} />
+      )}
+      <Origin failed={failed} notes={payload.data?.notes ?? []} />
+      {payload.isPending && <Skeleton lines={5} label="the payload" />}
+      {payload.isError && (
+        <ProblemNotice problem={asProblem(payload.error)} onRetry={() => void payload.refetch()} />
+      )}
+      {payload.data === null && <p className="eyebrow">The log keeps no payload of it.</p>}
+      {payload.data != null && !isEditing && <PayloadView payload={payload.data} />}
+    </aside>
+  )
+}
+
+function ErrorFacts(props: { readonly failed: FailedEvent }) {
+  const { consumption } = props.failed
+  const { errorClass, errorMessage, stack, attempts, maxRetries, nextRetryAtMs, status } =
+    consumption
+  const nowMs = useNow(1_000)
+  const frame = ownFrame(stack)
+  return (
+    <div className="failed-error">
+      <p className="failure-line">
+        <strong>{errorClass ?? 'Error'}</strong>
+        {errorMessage !== null && `: ${errorMessage.split('\n')[0]}`}
+      </p>
+      {frame !== null && <p className="mono">{frame}</p>}
+      <p className="eyebrow">
+        attempt {integer(attempts)} of {integer(maxRetries + 1)} at {consumption.group}
+        {status === 'FAILED' && ', given up'}
+        {status === 'PROCESSED' && ', mended since'}
+        {nextRetryAtMs !== null &&
+          status !== 'FAILED' &&
+          `, tried again ${nextRetryAtMs > nowMs ? `in ${duration(nextRetryAtMs - nowMs)}` : 'now'}`}{' '}
+        <CopyId id={toMarkdown(props.failed)} label="copy as Markdown" />
+      </p>
+      {(stack !== null || (errorMessage?.includes('\n') ?? false)) && (
+        <details>
+          <summary>Whole message and stack</summary>
+          <pre className="stack" tabIndex={0}>
+            {stack ?? errorMessage}
+          </pre>
+        </details>
+      )}
+    </div>
+  )
+}
+
+function Origin(props: { readonly failed: FailedEvent; readonly notes: FailedPayload['notes'] }) {
+  const { event, consumption } = props.failed
+  const ids = [
+    ['event', event.eventId],
+    ['request', event.correlationId],
+    ['caused by', event.causationId],
+    [event.aggregateType ?? 'tells of', event.aggregateId],
+  ] as const
+  return (
+    <dl className="facts">
+      {ids.map(([label, id]) =>
+        id === null ? null : (
+          <div key={label}>
+            <dt>{label}</dt>
+            <dd>
+              <Link to="/journeys/$id" params={{ id }} className="mono" title={id}>
+                {id}
+              </Link>{' '}
+              <CopyId id={id} label="copy" />
+            </dd>
+          </div>
+        ),
+      )}
+      <div>
+        <dt>record</dt>
+        <dd className="mono">
+          {event.topic}/{consumption.partition}@{consumption.offset}
+          {event.key !== null && ` key ${event.key}`}
+        </dd>
+      </div>
+      {props.notes.map(([name, value]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd className="mono">{value}</dd>
+        </div>
+      ))}
+    </dl>
+  )
+}
+
+function PayloadView(props: { readonly payload: FailedPayload }) {
+  const { payload, bytes } = props.payload
+  return (
+    <div className="payload">
+      <h3>Payload</h3>
+      <p className="eyebrow">
+        {integer(payload.sizeBytes)} bytes
+        {bytes !== null && '. It could not be read as an event'}
+        {payload.isMasked && '. Fields that the contract calls secret are hidden'}
+      </p>
+      <pre tabIndex={0}>{pretty(payload.text)}</pre>
+      {bytes !== null && (
+        <details>
+          <summary>As bytes</summary>
+          <pre className="hex" tabIndex={0}>
+            {hexDump(bytes)}
+          </pre>
+          {bytes.length > dumpLimit && (
+            <p className="eyebrow">The first {integer(dumpLimit)} bytes.</p>
+          )}
+        </details>
+      )}
+    </div>
+  )
+}

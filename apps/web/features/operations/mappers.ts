@@ -1,0 +1,229 @@
+import { count, exactTime, shortId } from '../../lib/format.ts'
+import { WireReader } from '../../lib/wire.ts'
+import { readUnreachable } from '../event-log/mappers.ts'
+import {
+  itemStates,
+  operationStates,
+  type ItemPage,
+  type ItemState,
+  type KnownGroup,
+  type Operation,
+  type OperationDetail,
+  type OperationKind,
+  type OperationPage,
+  type OperationState,
+  type PlanRequest,
+} from './model.ts'
+
+export function toOperation(body: unknown): Operation {
+  return readOperation(new WireReader(body, 'operation'))
+}
+
+export function toOperationPage(body: unknown): OperationPage {
+  const wire = new WireReader(body, 'operations')
+  return {
+    items: wire.list('items', readOperation),
+    next: wire.textOrNull('next'),
+    unreachable: wire.list('unreachable', readUnreachable),
+  }
+}
+
+export function toOperationDetail(body: unknown): OperationDetail {
+  const wire = new WireReader(body, 'operationDetail')
+  return {
+    operation: readOperation(objectOf(wire, 'operation')),
+    audit: wire.list('audit', (line) => ({
+      atMs: line.time('at'),
+      by: line.text('by'),
+      action: line.text('action'),
+      reason: line.textOrNull('reason'),
+      details: detailsOf(line.objectOrNull('details')),
+    })),
+  }
+}
+
+export function toItemPage(body: unknown): ItemPage {
+  const wire = new WireReader(body, 'items')
+  return {
+    items: wire.list('items', (item) => ({
+      position: item.number('position'),
+      eventId: item.text('eventId'),
+      topic: item.text('topic'),
+      partition: item.number('partitionNumber'),
+      offset: item.text('offset'),
+      eventType: item.text('eventType'),
+      key: item.textOrNull('eventKey'),
+      state: known<ItemState>(item.text('state'), itemStates, 'WAITING'),
+      statusBefore: item.text('statusBefore'),
+      endedAtMs: item.timeOrNull('endedAt'),
+      runMs: item.numberOrNull('runMs'),
+      errorClass: item.textOrNull('errorClass'),
+      note: item.textOrNull('note'),
+    })),
+    next: wire.numberOrNull('next'),
+  }
+}
+
+/** The groups that the backlog knows of. */
+export function toKnownGroups(body: unknown): readonly KnownGroup[] {
+  return new WireReader(body, 'backlog')
+    .list('services', (service) =>
+      service.list('groups', (group) => ({
+        service: service.text('service'),
+        group: group.text('consumerGroup'),
+      })),
+    )
+    .flat()
+}
+
+function readOperation(wire: WireReader): Operation {
+  const plan = objectOf(wire, 'plan')
+  const progress = objectOf(wire, 'progress')
+  const request = Object.fromEntries(wire.objectOrNull('request')?.entries() ?? [])
+  const effects = plan.textOrNull('effects')
+  return {
+    id: wire.text('id'),
+    service: wire.text('service'),
+    kind: wire.text('kind') as OperationKind,
+    group: wire.text('group'),
+    state: known<OperationState>(wire.text('state'), operationStates, 'PLANNED'),
+    request,
+    scope: scopeOf(request),
+    count: plan.number('count'),
+    sample: plan.list('sample', (event) => ({
+      eventId: event.text('eventId'),
+      topic: event.text('topic'),
+      partition: event.number('partitionNumber'),
+      offset: event.text('offset'),
+      eventType: event.text('eventType'),
+      key: event.textOrNull('eventKey'),
+      status: event.text('status'),
+      errorMessage: event.textOrNull('errorMessage'),
+    })),
+    refusals: plan.list('refusals', (refusal) => ({
+      code: refusal.text('code'),
+      explanation: refusal.text('explanation'),
+      count: refusal.numberOrNull('count'),
+      sampleEventIds: refusal.texts('sampleEventIds'),
+      isFinal: refusal.flag('isFinal'),
+    })),
+    effects:
+      effects === 'none' || effects === 'idempotent' || effects === 'external' ? effects : null,
+    cutOffMs: plan.timeOrNull('cutOff'),
+    progress: {
+      total: progress.number('total'),
+      waiting: progress.number('waiting'),
+      released: progress.number('released'),
+      done: progress.number('done'),
+      failed: progress.number('failed'),
+      skipped: progress.number('skipped'),
+      cancelled: progress.number('cancelled'),
+      timeLeftMs: progress.numberOrNull('timeLeftMs'),
+    },
+    ratePerSecond: wire.number('ratePerSecond'),
+    createdAtMs: wire.time('createdAt'),
+    createdBy: wire.text('createdBy'),
+    expiresAtMs: wire.time('expiresAt'),
+    confirmedAtMs: wire.timeOrNull('confirmedAt'),
+    confirmedBy: wire.textOrNull('confirmedBy'),
+    reason: wire.textOrNull('reason'),
+    startedAtMs: wire.timeOrNull('startedAt'),
+    endedAtMs: wire.timeOrNull('endedAt'),
+    owner: wire.textOrNull('owner'),
+  }
+}
+
+function objectOf(wire: WireReader, key: string): WireReader {
+  const value = wire.objectOrNull(key)
+  if (value === null) throw new TypeError(`${key} should be an object, got nothing`)
+  return value
+}
+
+function known<State extends string>(
+  state: string,
+  states: Readonly<Record<State, unknown>>,
+  fallback: State,
+): State {
+  return Object.hasOwn(states, state) ? (state as State) : fallback
+}
+
+const scopeNames: Readonly<Record<string, string>> = {
+  eventId: 'event',
+  eventIds: 'events',
+  eventType: 'type',
+  errorClass: 'error',
+  sourceGroup: 'from the log of',
+  force: 'outside effects',
+}
+
+/** What an operation reaches, as names and values. */
+function scopeOf(request: Readonly<Record<string, unknown>>): Operation['scope'] {
+  const { filter, ...rest } = request
+  const parts: Record<string, unknown> = { ...rest, ...(filter as object | undefined) }
+  const left = ['kind', 'group', 'service', 'ratePerSecond', 'cutOff', 'payloadBytes', 'payload']
+  return Object.entries(parts)
+    .filter(([name, value]) => value != null && value !== false && !left.includes(name))
+    .map(([name, value]) => [scopeNames[name] ?? name, valueOf(name, value)])
+}
+
+function valueOf(name: string, value: unknown): string {
+  if (name === 'force') return 'happen again'
+  if (Array.isArray(value)) return count(value.length, 'ticked one')
+  if (name === 'from' || name === 'to') return exactTime(Date.parse(String(value)))
+  return name === 'eventId' ? shortId(String(value)) : String(value)
+}
+
+function detailsOf(wire: WireReader | null): string | null {
+  const entries = wire?.entries() ?? []
+  return entries.length === 0
+    ? null
+    : entries.map(([name, value]) => `${name} ${JSON.stringify(value)}`).join(', ')
+}
+
+const verbs: Readonly<Record<OperationKind, string>> = {
+  redrive: 'Redrive',
+  replay: 'Replay',
+  edit: 'Edit and redrive',
+}
+
+/** The act in words, as its button says it: `Redrive 41 events to group analytics`. */
+export function inWords(operation: Operation): string {
+  const { kind, group } = operation
+  return `${verbs[kind]} ${count(operation.count, 'event')} to group ${group}`
+}
+
+export function titleOf(operation: Operation): string {
+  return `${verbs[operation.kind]} to ${operation.group}`
+}
+
+/** The same once more, as things stand now; null for an edit, whose payload is not shown again. */
+export function planAgain(operation: Operation): PlanRequest | null {
+  if (operation.kind === 'edit') return null
+  const { cutOff: _cutOff, ...request } = operation.request
+  const { service, kind, group } = operation
+  return { ...request, service, kind, group }
+}
+
+/** How far it is, 0 to 1. */
+export function shareDone({ progress }: Operation): number {
+  const { total, waiting, released } = progress
+  return total === 0 ? 0 : (total - waiting - released) / total
+}
+
+/** It changes by itself. */
+export function isOpen({ state }: Operation): boolean {
+  return ['PLANNED', 'CONFIRMED', 'RUNNING', 'PAUSED'].includes(state)
+}
+
+/** `2026-11-21T20:15:00` of a field, in the reader's zone, as ISO 8601; undefined when it is no time. */
+export function isoOfLocal(text: string): string | undefined {
+  const timeMs = Date.parse(text)
+  return Number.isNaN(timeMs) ? undefined : new Date(timeMs).toISOString()
+}
+
+/** A time as such a field holds it. */
+export function localOf(timeMs: number): string {
+  const date = new Date(timeMs)
+  const local = new Date(timeMs - date.getTimezoneOffset() * 60_000)
+  return local.toISOString().slice(0, 19)
+}
