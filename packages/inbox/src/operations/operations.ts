@@ -248,8 +248,7 @@ function rateOf(request: OperationRequest): number {
 function toOperation(row: OperationRow): Operation {
   const { total, waiting, released, done, failed, skipped, cancelled, isExpired, ...rest } = row
   const { editRevision: _editRevision, ...plan } = parseStored(row.plan) as MadePlan
-  const isGoing = row.state === 'RUNNING' || row.state === 'CONFIRMED'
-  const timeLeftMs = isGoing ? ((waiting + released) / row.ratePerSecond) * 1_000 : null
+  const timeLeftMs = timeLeftOf(row)
   return {
     ...rest,
     state: isExpired ? 'EXPIRED' : row.state,
@@ -257,6 +256,16 @@ function toOperation(row: OperationRow): Operation {
     plan,
     progress: { total, waiting, released, done, failed, skipped, cancelled, timeLeftMs },
   }
+}
+
+/** By the rate seen so far, once there is one to speak of: the handler may be slower than the rate that is asked for. */
+function timeLeftOf(row: OperationRow): number | null {
+  if (row.state !== 'RUNNING' && row.state !== 'CONFIRMED') return null
+  const ended = row.done + row.failed + row.skipped
+  const elapsedMs = row.startedAt ? row.updatedAt.getTime() - row.startedAt.getTime() : 0
+  const isSeen = ended >= 20 && elapsedMs >= 5_000
+  const seenPerSecond = isSeen ? (ended / elapsedMs) * 1_000 : Number.POSITIVE_INFINITY
+  return ((row.waiting + row.released) / Math.min(row.ratePerSecond, seenPerSecond)) * 1_000
 }
 
 function checkMove(row: OperationRow, action: keyof typeof actMoves): void {

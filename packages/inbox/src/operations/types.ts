@@ -140,7 +140,7 @@ export interface OperationProgress {
   readonly failed: number
   readonly skipped: number
   readonly cancelled: number
-  /** At the present rate, ms; null when it does not run. */
+  /** At the rate seen so far, ms; null when it does not run. */
   readonly timeLeftMs: number | null
 }
 
