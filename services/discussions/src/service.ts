@@ -1,7 +1,7 @@
 import { discussionEvents, servicePorts } from '@millrace/contracts'
 import { ContractRegistry } from '@millrace/events'
 import { createHttpIdempotency } from '@millrace/inbox'
-import { createOutbox } from '@millrace/outbox'
+import { createOutbox, type ArchiveRunner } from '@millrace/outbox'
 import {
   ensureDatabase,
   migrate,
@@ -74,6 +74,15 @@ export const discussionsService = defineService({
       addReadiness('relay', async () => !publishing.isHalted)
     } else {
       logger.warn('Publishing is off; events wait in the database')
+    }
+    const { archiveDirectory: directory, archiveHotDays: hotDays } = config
+    if (directory !== null) {
+      const archive: { runner?: ArchiveRunner } = {}
+      onStart(
+        async () => void (archive.runner = outbox.startArchive({ directory, hotDays })),
+        'archive',
+      )
+      onClose(async () => archive.runner?.close())
     }
     addReadiness('database', async () => (await database.query('select 1')).rowCount === 1)
 

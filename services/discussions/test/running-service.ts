@@ -38,6 +38,7 @@ export async function startDiscussions(
     readonly kafkaBrokers?: readonly string[]
     /** Where an earlier one has run; it stays. */
     readonly databaseUrl?: string
+    readonly archiveDirectory?: string
   } = {},
 ): Promise<RunningDiscussions> {
   const home = overrides.databaseUrl === undefined ? await testDatabase() : undefined

@@ -306,3 +306,26 @@ test('day log: options and days that cannot be meant are refused', async () => {
     await assert.rejects(log.restore(day), { code: 'MR_POSTGRES_BAD_OPTION' })
   await assert.rejects(log.restore('2020-01-01'), { code: 'MR_POSTGRES_ARCHIVE_MISSING' })
 })
+
+test('day log: two logs in one schema do not mix', async () => {
+  await using fixture = await dayLogFixture()
+  const { log, database, directory } = fixture
+  await database.query('create table log.other (id uuid primary key) partition by range (id)')
+  const other = createDayLog({
+    database,
+    schema: 'log',
+    tables: [{ name: 'other', idColumn: 'id' }],
+    holds: async () => null,
+  })
+  await fixture.add(cold, 3)
+  await other.ensureDay(cold)
+  await database.query('insert into log.other values ($1)', [idOf(cold)])
+  await other.archive({ directory, hotDays })
+  await archive(fixture)
+  assert.equal((await other.archivedDays()).length, 1)
+  assert.equal((await log.archivedDays()).length, 2)
+  assert.equal(await log.restore(cold), true)
+  assert.equal((await other.archivedDays())[0]?.state, 'ARCHIVED')
+  assert.equal(await other.restore(cold), true)
+  assert.equal((await database.query('select 1 from log.other')).rowCount, 1)
+})

@@ -106,7 +106,10 @@ class PartitionedDayLog implements DayLog {
     this.#logger = options.logger ?? silentLogger
     this.#clock = options.clock ?? systemClock
     this.#catalog = new DayCatalog(options.schema)
-    this.#manifest = new Manifest(options.schema)
+    this.#manifest = new Manifest(
+      options.schema,
+      options.tables.map((table) => table.name),
+    )
   }
 
   async migrate(): Promise<void> {

@@ -24,12 +24,14 @@ export interface ArchivedDay {
   readonly restoredAt: Date | null
 }
 
-/** The table `archived_day` of a schema. */
+/** The rows of one log in the table `archived_day` of its schema, which another log may share. */
 export class Manifest {
   readonly #table: string
+  readonly #ofLog: readonly string[]
 
-  constructor(schema: string) {
+  constructor(schema: string, tables: readonly string[]) {
     this.#table = `${quoteIdentifier(schema)}.archived_day`
+    this.#ofLog = tables
   }
 
   /** Oldest day first; of one day when it is given. */
@@ -38,9 +40,9 @@ export class Manifest {
       `select day, table_name as "table", part, state, directory, file, columns, row_count as "rowCount", size_bytes as "sizeBytes",
          sha256, started_at as "startedAt", archived_at as "archivedAt", restored_at as "restoredAt"
        from ${this.#table}
-       ${day === undefined ? '' : 'where day = $1::date'}
+       where table_name = any($1::text[])${day === undefined ? '' : ' and day = $2::date'}
        order by day, table_name, part`,
-      day === undefined ? [] : [day],
+      day === undefined ? [this.#ofLog] : [this.#ofLog, day],
     )
     return found.rows
   }
@@ -80,15 +82,19 @@ export class Manifest {
 
   /** The day stays after all. */
   async giveUp(on: Queryable, day: string): Promise<void> {
-    await on.query(`delete from ${this.#table} where day = $1::date and state = 'STARTED'`, [day])
+    await on.query(
+      `delete from ${this.#table}
+       where day = $1::date and table_name = any($2::text[]) and state = 'STARTED'`,
+      [day, this.#ofLog],
+    )
   }
 
   async markRestored(on: Queryable, day: string): Promise<void> {
     await on.query(
       `update ${this.#table}
        set state = 'RESTORED', restored_at = clock_timestamp()
-       where day = $1::date and state = 'ARCHIVED'`,
-      [day],
+       where day = $1::date and table_name = any($2::text[]) and state = 'ARCHIVED'`,
+      [day, this.#ofLog],
     )
   }
 }
