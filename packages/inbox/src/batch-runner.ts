@@ -96,7 +96,7 @@ export class BatchRunner {
       const { offset } = first.record
       const permit = gate.admit()
       if (permit.kind === 'closed') return { kind: 'later', offset, inMs: permit.inMs }
-      if (permit.kind === 'probe' && segment.length > 1) {
+      if (segment.length > 1 && (permit.kind === 'probe' || offset < job.carefulBelow)) {
         segments.push(segment.slice(1))
         segment = [first]
       }

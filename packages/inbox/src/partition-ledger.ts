@@ -7,6 +7,8 @@ import { keyOf } from './offset-committer.ts'
 import { leavePositions, openPosition, type PositionStatements } from './sql/position.ts'
 import { waitAtMost } from './wait-at-most.ts'
 
+/** One death says nothing: deployments kill, machines stop. */
+const suspiciousDeaths = 2
 /** Longest wait for Postgres when partitions are left, ms. */
 const leaveLimitMs = 2_000
 
@@ -22,8 +24,9 @@ export interface PartitionLedgerOptions {
 
 /**
  * Notes in the database which partitions this consumer reads, once when it begins and once when it leaves in good order. A partition that
- * is found taken was read by a process that died, perhaps of a record: then the records it may have had are handled one by one, their attempts
- * counted before, so that the one that kills is given up like any other. Healthy batches pay nothing for it.
+ * is found taken was read by a process that died; when that happens twice without a batch of progress in between, perhaps of a record: then the
+ * records it may have had are handled one by one, their attempts counted before, so that the one that kills is given up like any other. Healthy
+ * batches pay nothing for it.
  */
 export class PartitionLedger {
   readonly #options: PartitionLedgerOptions
@@ -46,13 +49,16 @@ export class PartitionLedger {
     const known = this.#opened.get(key)
     if (known) return known.carefulBelow
     const { generation } = job
-    const left = await openPosition(database, position, job.at, offset, generation, this.#member)
-    const isSuspect = left?.openBy != null && left.openBy !== this.#member
-    const carefulBelow = isSuspect ? left.offset + BigInt(maxBatchRecords) : 0n
+    const member = this.#member
+    const reader = { member, offset, generation, batchRecords: maxBatchRecords }
+    const opened = await openPosition(database, position, job.at, reader)
+    const isSuspect = opened !== undefined && opened.deaths >= suspiciousDeaths
+    const carefulBelow = isSuspect ? opened.offset + BigInt(maxBatchRecords) : 0n
     if (isSuspect)
-      logger.warn('The process that read this partition died; its records are handled one by one', {
+      logger.warn('Processes that read this partition died; records are handled one by one', {
         ...placeOf(job),
-        fromOffset: left.offset,
+        deaths: opened.deaths,
+        fromOffset: opened.offset,
         toOffset: carefulBelow,
       })
     this.#opened.set(key, { at: { topic, partition }, carefulBelow })

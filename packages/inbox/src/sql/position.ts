@@ -85,22 +85,20 @@ export function positionStatements(prepare: Prepare): PositionStatements {
     open: prepare(
       'open-position',
       (schema) => `
-        with before as materialized (
-          select "offset", open_by
-          from ${schema}.consumer_position
-          where consumer_group = $1 and topic = $2 and partition_number = $3
-          for update
-        ), opened as (
-          insert into ${schema}.consumer_position as position
-            (consumer_group, topic, partition_number, "offset", generation, open_by)
-          values ($1, $2, $3, $4::bigint, $5, $6)
-          on conflict (consumer_group, topic, partition_number) do update
-            set open_by = excluded.open_by
-            where position.generation <= excluded.generation
-          returning 1
-        )
-        select before."offset", before.open_by as "openBy"
-        from before`,
+        insert into ${schema}.consumer_position as position
+          (consumer_group, topic, partition_number, "offset", generation, open_by, opened_at)
+        values ($1, $2, $3, $4::bigint, $5, $6, $4::bigint)
+        on conflict (consumer_group, topic, partition_number) do update
+          set deaths = case
+              when position.open_by is null then 0
+              when position.open_by = excluded.open_by then position.deaths
+              when position."offset" - position.opened_at < $7::bigint then least(position.deaths + 1, 1000)
+              else 1
+            end,
+            opened_at = position."offset",
+            open_by = excluded.open_by
+          where position.generation <= excluded.generation
+        returning position."offset", position.deaths::integer as deaths`,
     ),
     leave: prepare(
       'leave-position',
@@ -168,24 +166,32 @@ export function addTally(
   tx.queryLast(statements.addTally, values)
 }
 
-/** Where a partition stood when a member began to read it, and who had not left it. */
-export interface LeftPosition {
+/** Where a partition stands when a member begins to read it. */
+export interface OpenedPosition {
   readonly offset: bigint
-  /** Null: whoever read it last left it in good order. */
-  readonly openBy: string | null
+  /** How many readers in a row died here without getting on by a batch. */
+  readonly deaths: number
 }
 
-/** Notes that `member` reads the partition from now on. Undefined: nobody did before. */
+/**
+ * Notes that `member` reads the partition from now on.
+ * @param batchRecords so many records further on is progress
+ * @returns undefined when a newer generation owns it
+ */
 export async function openPosition(
   queryable: Queryable,
   statements: PositionStatements,
   at: GroupPartition,
-  offset: bigint,
-  generation: number,
-  member: string,
-): Promise<LeftPosition | undefined> {
-  const values = [...keyOf(at), String(offset), generation, member]
-  return (await queryable.query<LeftPosition>(statements.open, values)).rows[0]
+  reader: {
+    readonly member: string
+    readonly offset: bigint
+    readonly generation: number
+    readonly batchRecords: number
+  },
+): Promise<OpenedPosition | undefined> {
+  const { member, offset, generation, batchRecords } = reader
+  const values = [...keyOf(at), String(offset), generation, member, batchRecords]
+  return (await queryable.query<OpenedPosition>(statements.open, values)).rows[0]
 }
 
 /** Notes that `member` left the partitions in good order: no handler of it is at work on them. */
