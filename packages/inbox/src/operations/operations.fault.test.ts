@@ -15,10 +15,11 @@ async function run(
   url: string,
   id: string,
   faults: string,
+  more: Readonly<Record<string, string>> = {},
 ): Promise<NodeJS.Signals | number | null> {
   const program = fileURLToPath(new URL('../../test/operation-process.ts', import.meta.url))
   const child = spawn(process.execPath, [program, url, id], {
-    env: { ...process.env, MILLRACE_FAULTS: faults },
+    env: { ...process.env, MILLRACE_FAULTS: faults, ...more },
     stdio: ['ignore', 'inherit', 'inherit'],
   })
   const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null]
@@ -122,4 +123,35 @@ test('a replay whose consumer is killed after the handler and after the commit: 
   assert.ok(effects.every((effect) => effect.count === 2))
   const operation = await createOperations({ database: fixture.database, schema: 'public' }).get(id)
   assert.equal(operation?.progress.done, eventCount)
+})
+
+test('a forced replay of external effects, killed after the handler: that event is not tried again, all others are, once', async () => {
+  await using fixture = await openFixture()
+  for (let index = 0; index < 6; index++) fixture.send(deposit(index))
+  const consumer = fixture.consume({ effects: 'external' })
+  await dealtWith(consumer, 6)
+  await consumer.close()
+  const id = await confirmed(fixture, {
+    kind: 'replay',
+    group: 'ledger',
+    topic: 'accounts',
+    from: new Date(Date.now() - 600_000),
+    to: new Date(Date.now() + 60_000),
+    ratePerSecond: 10_000,
+    force: true,
+  })
+  const external = { OPERATION_EFFECTS: 'external' }
+  const kill = 'kill@inbox.replay.afterHandler#2'
+  assert.equal(await run(fixture.url, id, kill, external), 'SIGKILL')
+  await endLeases(fixture)
+  assert.equal(await run(fixture.url, id, '', external), 0)
+  const operations = createOperations({ database: fixture.database, schema: 'public' })
+  const operation = await operations.get(id)
+  assert.deepEqual([operation?.progress.done, operation?.progress.failed], [5, 1])
+  const [cut] = await operations.items(id, { states: ['FAILED'] })
+  assert.equal(cut?.position, 2)
+  assert.match(cut.note ?? '', /began and never ended/)
+  // What the killed one did in its transaction is gone with it; what it did outside cannot be known.
+  const counts = (await fixture.effects()).map((effect) => effect.count)
+  assert.deepEqual(counts.toSorted(), [1, 2, 2, 2, 2, 2])
 })
