@@ -81,9 +81,6 @@ async function deliverAgain(
 async function readTopic(brokers: readonly string[]): Promise<readonly ConsumerRecord[]> {
   await using admin = await createAdmin({ brokers, clientId: 'doubles' })
   const ends = await admin.endOffsets(discussionEventsTopic.name)
-  const open = new Map(
-    ends.filter((end) => end.offset > 0n).map((end) => [end.partition, end.offset]),
-  )
   const records: ConsumerRecord[] = []
   await using consumer = await createConsumer({
     brokers,
@@ -91,11 +88,13 @@ async function readTopic(brokers: readonly string[]): Promise<readonly ConsumerR
     groupId: `doubles-${uuidv7()}`,
     topics: [discussionEventsTopic.name],
   })
+  // Markers of transactions may stand last; they make no batch, but the position passes them.
+  const isRead = (): boolean => ends.every((end) => (consumer.position(end) ?? -1n) >= end.offset)
+  const timer = setInterval(() => isRead() && void consumer.close(), 50)
   for await (const batch of consumer) {
-    const end = open.get(batch.partition) ?? 0n
+    const end = ends.find(({ partition }) => partition === batch.partition)?.offset ?? 0n
     records.push(...batch.records.filter((item) => item.offset < end))
-    if ((batch.records.at(-1)?.offset ?? 0n) + 1n >= end) open.delete(batch.partition)
-    if (open.size === 0) break
   }
+  clearInterval(timer)
   return records
 }
