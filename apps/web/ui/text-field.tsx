@@ -15,7 +15,7 @@ interface TextFieldProps {
   readonly onSubmitKey?: () => void
 }
 
-/** Shown when so few characters are left. */
+/** Shown when so few characters are left, or half of what a short field takes. */
 const nearLimit = 200
 
 /** A labelled text input with its fault and, near the limit, the characters left. */
@@ -68,7 +68,9 @@ export function TextField(props: TextFieldProps) {
         <span className={props.fault === undefined ? '' : 'fault'}>
           {props.fault ?? props.hint ?? ''}
         </span>
-        {left < nearLimit && <span className="figure">{left} characters left</span>}
+        {left < Math.min(nearLimit, props.maxLength / 2) && (
+          <span className="figure">{left} characters left</span>
+        )}
       </div>
     </div>
   )

@@ -154,12 +154,17 @@ function Origin(props: { readonly failed: FailedEvent; readonly notes: FailedPay
       </div>
       {props.notes.map(([name, value]) => (
         <div key={name}>
-          <dt>{name}</dt>
+          <dt>{inWords(name)}</dt>
           <dd className="mono">{value}</dd>
         </div>
       ))}
     </dl>
   )
+}
+
+/** `idDerivedFrom` as people write it. */
+function inWords(name: string): string {
+  return name.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
 }
 
 function PayloadView(props: { readonly payload: FailedPayload }) {

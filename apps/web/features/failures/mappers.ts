@@ -89,7 +89,7 @@ function notesOf(wire: WireReader | null): readonly (readonly [string, string])[
 }
 
 /** Bytes of a row of the dump. */
-const dumpWidth = 16
+const dumpWidth = 8
 /** Bytes shown at most. */
 export const dumpLimit = 4_096
 

@@ -173,7 +173,9 @@ function Outcome(props: { readonly operation: Operation }) {
   return (
     <>
       <section className="plate operation-plan" aria-label="Progress">
-        <h2 role="status">{headline(operation)}</h2>
+        <div role="status">
+          <h2>{headline(operation)}</h2>
+        </div>
         <OperationProgress operation={operation} />
         <dl className="operation-dates">
           <Fact label="Rate">{integer(operation.ratePerSecond)} per second</Fact>
