@@ -74,7 +74,7 @@ test('archive: a day with an event that failed stays until it is mended, then it
     maxAttempts: 1,
     outage: false,
     handler: ([first]) =>
-      isAway && (first?.event.data as { amount: number }).amount === 1
+      isAway && (first?.event.data as { amount: number } | undefined)?.amount === 1
         ? Promise.reject(new Error('away'))
         : Promise.resolve(),
   })
