@@ -62,6 +62,21 @@ export const analyticsConfig = {
     default: 3,
     doc: 'What a vote up or down counts in the engagement score.',
   },
+  archiveDirectory: {
+    type: 'string',
+    env: 'ARCHIVE_DIRECTORY',
+    default: null,
+    minLength: 1,
+    doc: 'Where old days of the consumption log go, as compressed files; without it they stay in the database.',
+  },
+  consumptionHotDays: {
+    type: 'integer',
+    env: 'ARCHIVE_CONSUMPTION_HOT_DAYS',
+    min: 14,
+    max: 3_650,
+    default: 30,
+    doc: 'Whole days of the consumption log that stay in the database; at least the topic’s retention and the age of dead letters that may be sent again, 7 each.',
+  },
   maxStreams: {
     type: 'integer',
     env: 'STREAM_MAX_CONNECTIONS',

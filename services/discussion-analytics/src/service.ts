@@ -1,4 +1,5 @@
 import { servicePorts } from '@millrace/contracts'
+import type { InboxArchiveRunner } from '@millrace/inbox'
 import { migrate, openDatabase, type Database } from '@millrace/postgres'
 import { defineService, type PartReadiness } from '@millrace/runtime'
 import { analyticsConfig, weightsOf } from './config.ts'
@@ -91,6 +92,15 @@ export const discussionAnalyticsService = defineService({
       onStart(() => void startWithTopic(consumer, consuming, stopping.signal), 'consumer')
 
     onClose(() => database.close())
+    const { archiveDirectory: directory, consumptionHotDays: hotDays } = config
+    if (directory !== null) {
+      const archive: { runner?: InboxArchiveRunner } = {}
+      onStart(
+        () => void (archive.runner = inbox.scheduleArchive({ directory, hotDays })),
+        'archive',
+      )
+      onClose(async () => archive.runner?.close())
+    }
     onClose(() => live.shutDown())
     onClose(async () => {
       stopping.abort()
