@@ -1,3 +1,4 @@
+import { UuidSchema } from '@millrace/events'
 import type { TSchema } from 'typebox'
 import type { TLocalizedValidationError } from 'typebox/error'
 import type { FieldError } from './problem.ts'
@@ -76,6 +77,9 @@ function describe(schema: TSchema, fault: Fault): FieldError[] {
   return [{ field, reason: words?.(fault.params) ?? fault.message }]
 }
 
+/** Nobody reads a pattern of hexadecimal digits. */
+const uuidPattern = (UuidSchema as { readonly pattern?: string }).pattern
+
 /** Words for the keywords people meet; for others the validator's own message does. */
 const reasons: {
   readonly [Keyword in Fault['keyword']]?: (
@@ -96,7 +100,10 @@ const reasons: {
   exclusiveMinimum: ({ limit }) => `must be more than ${limit}`,
   exclusiveMaximum: ({ limit }) => `must be less than ${limit}`,
   format: ({ format }) => `must be a valid ${format}`,
-  pattern: ({ pattern }) => `must match the pattern ${String(pattern)}`,
+  pattern: ({ pattern }) =>
+    String(pattern) === uuidPattern
+      ? 'must be a UUID in lower case'
+      : `must match the pattern ${String(pattern)}`,
 }
 
 const typeWords: Readonly<Record<string, string>> = {

@@ -66,6 +66,8 @@ test('operations: bad ones are 400, unknown ones 404', async () => {
   await using shop = await makeService('shop')
   await using tracking = await startTracking([shop])
   const base = { service: 'shop', kind: 'redrive', group: 'shop' }
+  const range = { from: '2026-11-20', to: '2026-11-21' }
+  const backwards = { from: '2026-11-21', to: '2026-11-20' }
   for (const { body, status } of [
     { body: base, status: 400 },
     { body: { ...base, service: 'nobody', eventIds: [randomUUID()] }, status: 404 },
@@ -74,6 +76,16 @@ test('operations: bad ones are 400, unknown ones 404', async () => {
     { body: { ...base, kind: 'burn' }, status: 400 },
     { body: { ...base, eventIds: ['forged'] }, status: 400 },
     { body: { ...base, eventIds: [randomUUID()], ratePerSecond: 0 }, status: 400 },
+    { body: { ...base, eventIds: [randomUUID()], ratePerSecond: 1e-300 }, status: 400 },
+    { body: { ...base, filter: { from: '2026-11-21', to: '2026-11-20' } }, status: 400 },
+    { body: { ...base, kind: 'replay', topic: 't', ...backwards }, status: 400 },
+    // What does not belong to the kind would narrow nothing.
+    { body: { ...base, filter: { topic: 't' }, eventType: 'order_placed' }, status: 400 },
+    { body: { ...base, kind: 'replay', topic: 't', ...range, filter: { key: 'k' } }, status: 400 },
+    {
+      body: { ...base, kind: 'edit', eventId: randomUUID(), payload: '{}', key: 'k' },
+      status: 400,
+    },
   ]) {
     const answer = await tracking.post('/operations', body)
     assert.equal(answer.httpStatus, status, JSON.stringify([body, answer]))
@@ -83,4 +95,11 @@ test('operations: bad ones are 400, unknown ones 404', async () => {
     assert.deepEqual([answer.httpStatus, answer.code], [404, 'MR_TRACKING_OPERATION_NOT_FOUND'])
   }
   assert.equal((await tracking.get('/operations?state=LOST')).httpStatus, 400)
+  const planned = await tracking.post<WireOperation>('/operations', {
+    ...base,
+    filter: { key: 'k' },
+  })
+  const items = `/operations/${planned.id}/items`
+  assert.equal((await tracking.get(`${items}?after=2147483647`)).httpStatus, 200)
+  assert.equal((await tracking.get(`${items}?after=2147483648`)).httpStatus, 400)
 })

@@ -190,6 +190,47 @@ suite('search over two services', () => {
     )
   })
 
+  test('a cursor of another filter is refused, since it would leave out matches; times may move on', async () => {
+    const page = await tracking.get<Page>('/events?side=production&limit=2')
+    const before = encodeURIComponent(page.next ?? '')
+    const other = await tracking.get(`/events?side=consumption&limit=2&before=${before}`)
+    assert.deepEqual([other.httpStatus, other.code], [400, 'MR_TRACKING_BAD_CURSOR'])
+    const on = `/events?limit=3&from=2020-01-01&side=production&before=${before}`
+    assert.equal((await tracking.get(on)).httpStatus, 200)
+  })
+
+  test('an id that is none is told in words, not by a pattern', async () => {
+    const answer = await tracking.get('/events?eventId=forged')
+    assert.equal(answer.httpStatus, 400)
+    assert.equal(answer.errors?.[0]?.reason, 'must be a UUID in lower case')
+  })
+
+  test('an id in capitals is the same id', async () => {
+    const { eventId = '', correlationId = '' } = events[2] ?? {}
+    const event = await tracking.get(`/events/${eventId.toUpperCase()}`)
+    assert.deepEqual([event.httpStatus, event['eventId' as never]], [200, eventId])
+    const journey = await tracking.get(`/journeys/${correlationId.toUpperCase()}`)
+    assert.equal(journey.httpStatus, 200)
+  })
+
+  for (const query of [
+    'to=not-a-time',
+    'to=2026-99-99',
+    'from=2026-02-31',
+    'from=2026-02-30T00:00',
+  ])
+    test(`${query} is no time: 400 wherever times are taken`, async () => {
+      for (const path of ['/events', '/counts', '/failures', '/failures/f1']) {
+        const answer = await tracking.get(`${path}?${query}`)
+        assert.deepEqual([answer.httpStatus, answer.code], [400, 'MR_TRACKING_BAD_FILTER'], path)
+      }
+    })
+
+  test('ranges that end as time begins are empty', async () => {
+    for (const path of ['/counts', '/failures'])
+      assert.equal((await tracking.get(`${path}?to=1970-01-01T00:00:01Z`)).httpStatus, 200, path)
+  })
+
   test('counts and backlog per service', async () => {
     const counts = await tracking.get<{
       production: { service: string; status: string; count: number }[]

@@ -7,6 +7,8 @@ export const maxNamedEvents = 10_000
 /** Events of one operation. */
 export const maxItems = 500_000
 export const maxRatePerSecond = 10_000
+/** One in a quarter of an hour; far below, the column's `real` would underflow. */
+const minRatePerSecond = 0.001
 export const defaultRatePerSecond = 50
 const maxPayloadLength = 16 * 1024 * 1024
 
@@ -71,8 +73,8 @@ export function checkAct(act: Act): Act {
 /** @throws InboxError `MR_INBOX_BAD_OPERATION` */
 export function checkRate(ratePerSecond: number | undefined): void {
   if (ratePerSecond === undefined) return
-  if (ratePerSecond > 0 && ratePerSecond <= maxRatePerSecond) return
-  throw badOperation('ratePerSecond', `more than 0 and at most ${maxRatePerSecond}`)
+  if (ratePerSecond >= minRatePerSecond && ratePerSecond <= maxRatePerSecond) return
+  throw badOperation('ratePerSecond', `from ${minRatePerSecond} to ${maxRatePerSecond}`)
 }
 
 /** @throws InboxError `MR_INBOX_BAD_OPERATION` */

@@ -693,6 +693,7 @@ test('operations: requests that cannot be meant are refused by name', async () =
     { kind: 'redrive', group: 'g', eventIds: [uuidv7()], filter: { topic: 't' } },
     { kind: 'redrive', group: 'g', filter: {} },
     { kind: 'redrive', group: 'g', eventIds: [uuidv7()], ratePerSecond: 0 },
+    { kind: 'redrive', group: 'g', eventIds: [uuidv7()], ratePerSecond: 1e-300 },
     { kind: 'replay', group: 'g', topic: '', ...range },
     { kind: 'edit', group: 'g', eventId: uuidv7(), payload: 'a\0' },
   ]

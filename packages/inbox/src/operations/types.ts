@@ -35,7 +35,7 @@ export interface RedriveRequest {
   readonly filter?: RedriveFilter
   /** With `filter`: events that failed later are left out. Default: when the plan is made. */
   readonly cutOff?: Date
-  /** Default 50; more than 0 to 10,000. Reached by a ramp of 1, 2, 5, 20, 50, … per second. */
+  /** Default 50; 0.001 to 10,000. Reached by a ramp of 1, 2, 5, 20, 50, … per second. */
   readonly ratePerSecond?: number
 }
 

@@ -152,9 +152,10 @@ export function registerCounts({ app, logs }: RouteContext, now: () => number): 
 export function rangeOf(
   query: { readonly from?: string; readonly to?: string },
   nowMs: number,
+  defaultMs = defaultRangeMs,
 ): { readonly from: Date; readonly to: Date } {
   const to = timeOf('to', query.to) ?? new Date(nowMs)
-  const from = timeOf('from', query.from) ?? new Date(to.getTime() - defaultRangeMs)
+  const from = timeOf('from', query.from) ?? new Date(Math.max(0, to.getTime() - defaultMs))
   checkTimes(from, to)
   if (to.getTime() - from.getTime() > maxRangeMs)
     throw badFilter('from', `may lie at most 31 days before to (${to.toISOString()})`)

@@ -1,11 +1,10 @@
 import { isUuid } from '@millrace/core'
 import { ProblemSchema, userOf } from '@millrace/runtime'
 import { Type } from 'typebox'
-import { encodeCursor } from '../domain/search-cursor.ts'
 import { payloadsOf } from '../domain/payloads.ts'
 import { trackingProblem } from '../problem.ts'
 import { basePath, type RouteContext } from './context.ts'
-import { cursorOf, filterOf } from './filter.ts'
+import { cursorOf, cursorText, filterOf, lowerUuid } from './filter.ts'
 import { EventDetailSchema, EventPageSchema, IdText, SearchQuery } from './schemas.ts'
 import { eventToWire } from './wire.ts'
 
@@ -26,11 +25,11 @@ export function registerEvents({ app, logs, contracts, logger }: RouteContext): 
       },
     },
     async (request) => {
-      const { limit, before } = request.query
-      const page = await logs.search(filterOf(request.query), limit, cursorOf(before))
+      const { query } = request
+      const page = await logs.search(filterOf(query), query.limit, cursorOf(query))
       return {
         items: page.events.map(eventToWire),
-        next: page.next && encodeCursor(page.next),
+        next: page.next && cursorText(page.next, query),
         isComplete: page.isComplete,
         scannedFrom: page.scannedFrom?.toISOString() ?? null,
         unreachable: [...page.unreachable],
@@ -49,7 +48,7 @@ export function registerEvents({ app, logs, contracts, logger }: RouteContext): 
       },
     },
     async (request) => {
-      const { eventId } = request.params
+      const eventId = lowerUuid(request.params.eventId)
       const found = isUuid(eventId)
         ? await logs.findWhole(eventId)
         : { events: [], unreachable: [] }
@@ -79,7 +78,7 @@ export function registerEvents({ app, logs, contracts, logger }: RouteContext): 
     },
     async (request) => {
       const by = userOf(request)
-      const { eventId } = request.params
+      const eventId = lowerUuid(request.params.eventId)
       const found = isUuid(eventId) ? await logs.find([eventId]) : { events: [], unreachable: [] }
       const production = found.events[0]?.production
       if (!production) throw notFound(eventId, found.unreachable)

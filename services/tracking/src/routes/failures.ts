@@ -41,11 +41,7 @@ export function registerFailures({ app, logs }: RouteContext, now: () => number)
     query: { readonly from?: string; readonly to?: string; readonly group?: string },
     fingerprint?: string,
   ) => {
-    const to = query.to ?? new Date(now()).toISOString()
-    const range = rangeOf(
-      { from: new Date(Date.parse(to) - day).toISOString(), ...query, to },
-      now(),
-    )
+    const range = rangeOf(query, now(), day)
     const { answers, unreachable } = await logs.ask(({ consumptions }) =>
       Promise.all(
         consumptions.map(({ log }) =>

@@ -6,6 +6,7 @@ import type { TrackedEvent } from '../domain/tracked-event.ts'
 import { waitsOf } from '../domain/waits.ts'
 import { trackingProblem } from '../problem.ts'
 import { basePath, type RouteContext } from './context.ts'
+import { lowerUuid } from './filter.ts'
 import { IdText, JourneySchema } from './schemas.ts'
 import { eventToWire } from './wire.ts'
 
@@ -24,7 +25,7 @@ export function registerJourneys({ app, logs }: RouteContext): void {
       },
     },
     async (request) => {
-      const { id } = request.params
+      const id = lowerUuid(request.params.id)
       const found = await logs.journey(id, isUuid(id))
       if (!found || found.events.length === 0)
         throw trackingProblem(

@@ -3,13 +3,13 @@ import { Type } from 'typebox'
 import { exact, IdText, nullable, TimeText, UnreachableSchema } from './schemas.ts'
 
 const TextOrNull = nullable(Type.String())
-const Rate = Type.Number({ exclusiveMinimum: 0, maximum: 10_000, description: 'Events per second' })
+const Rate = Type.Number({ minimum: 0.001, maximum: 10_000, description: 'Events per second' })
 const service = Type.String({
   ...IdText,
   description: 'In whose database the group keeps its log',
 })
 
-/** One shape for the three kinds; what a kind does not take is refused by the inbox with a sentence. */
+/** One shape for the three kinds; what a kind does not take is refused with a sentence. */
 export const PlanBody = Type.Object(
   {
     service,

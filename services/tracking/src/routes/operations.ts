@@ -124,7 +124,7 @@ export function registerOperations({ app, logs }: RouteContext): void {
         querystring: Type.Object(
           {
             limit: Type.Integer({ minimum: 1, maximum: 1_000, default: 100 }),
-            after: Type.Optional(Type.Integer({ minimum: 0 })),
+            after: Type.Optional(Type.Integer({ minimum: 0, maximum: 2 ** 31 - 1 })),
           },
           exact,
         ),
@@ -201,7 +201,29 @@ export function registerOperations({ app, logs }: RouteContext): void {
   )
 }
 
-function requestOf(body: Static<typeof PlanBody>): OperationRequest {
+/** What each kind takes. Anything else narrowed nothing, and more events would be touched than was meant. */
+const fieldsOfKind = {
+  redrive: ['eventIds', 'filter', 'cutOff', 'ratePerSecond'],
+  replay: ['topic', 'from', 'to', 'eventType', 'key', 'sourceGroup', 'force', 'ratePerSecond'],
+  edit: ['eventId', 'payload'],
+} as const satisfies Record<string, readonly (keyof Static<typeof PlanBody>)[]>
+
+function checkFields({ kind, service: _service, group: _group, ...given }: PlanRequest): void {
+  const known: readonly string[] = fieldsOfKind[kind]
+  const foreign = Object.keys(given).filter((field) => !known.includes(field))
+  if (foreign.length === 0) return
+  const reason = `is not for the kind ${kind}, which takes ${known.join(', ')}`
+  throw trackingProblem(
+    'MR_TRACKING_BAD_OPERATION',
+    `${foreign.join(', ')}: ${reason}. Nothing was planned.`,
+    foreign.map((field) => ({ field, reason, in: 'body' })),
+  )
+}
+
+type PlanRequest = Static<typeof PlanBody>
+
+function requestOf(body: PlanRequest): OperationRequest {
+  checkFields(body)
   const { service: _service, filter, cutOff, from, to, ...rest } = body
   const times = {
     cutOff: timeOf('cutOff', cutOff),
@@ -215,7 +237,6 @@ function requestOf(body: Static<typeof PlanBody>): OperationRequest {
     )
   if (rest.kind === 'edit' && (rest.eventId === undefined || rest.payload === undefined))
     throw trackingProblem('MR_TRACKING_BAD_OPERATION', 'An edit needs eventId and payload.')
-  // What a kind does not know is left for the inbox to refuse, with its own words.
   return {
     ...rest,
     ...(times.cutOff && { cutOff: times.cutOff }),

@@ -113,7 +113,7 @@ async function refused<T>(work: Promise<T>): Promise<T> {
     return await work
   } catch (error) {
     if (!(error instanceof InboxError)) throw error
-    if (error.code === 'MR_INBOX_BAD_OPERATION')
+    if (error.code === 'MR_INBOX_BAD_OPERATION' || error.code === 'MR_INBOX_BAD_FILTER')
       throw trackingProblem('MR_TRACKING_BAD_OPERATION', error.message)
     if (error.code === 'MR_INBOX_OPERATION_UNKNOWN')
       throw trackingProblem('MR_TRACKING_OPERATION_NOT_FOUND', error.message)
