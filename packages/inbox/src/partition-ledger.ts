@@ -9,6 +9,8 @@ import { waitAtMost } from './wait-at-most.ts'
 
 /** One death says nothing: deployments kill, machines stop. */
 const suspiciousDeaths = 2
+/** Records handled one by one after that. A killer further on in a large batch costs more deaths, each of which comes so much nearer to it. */
+const maxCarefulRecords = 100
 /** Longest wait for Postgres when partitions are left, ms. */
 const leaveLimitMs = 2_000
 
@@ -53,7 +55,8 @@ export class PartitionLedger {
     const reader = { member, offset, generation, batchRecords: maxBatchRecords }
     const opened = await openPosition(database, position, job.at, reader)
     const isSuspect = opened !== undefined && opened.deaths >= suspiciousDeaths
-    const carefulBelow = isSuspect ? opened.offset + BigInt(maxBatchRecords) : 0n
+    const carefulCount = Math.min(maxBatchRecords, maxCarefulRecords)
+    const carefulBelow = isSuspect ? opened.offset + BigInt(carefulCount) : 0n
     if (isSuspect)
       logger.warn('Processes that read this partition died; records are handled one by one', {
         ...placeOf(job),
