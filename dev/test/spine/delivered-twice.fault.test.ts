@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { randomInt, seededRandom, uuidv7, type Random } from '@millrace/core'
+import { randomInt, seededRandom, type Random } from '@millrace/core'
 import { eventually } from '@millrace/core/testing'
 import { discussionEventsTopic } from '@millrace/contracts'
 import { createAdmin, createConsumer, createProducer, type ConsumerRecord } from '@millrace/kafka'
@@ -82,12 +82,8 @@ async function readTopic(brokers: readonly string[]): Promise<readonly ConsumerR
   await using admin = await createAdmin({ brokers, clientId: 'doubles' })
   const ends = await admin.endOffsets(discussionEventsTopic.name)
   const records: ConsumerRecord[] = []
-  await using consumer = await createConsumer({
-    brokers,
-    clientId: 'doubles',
-    groupId: `doubles-${uuidv7()}`,
-    topics: [discussionEventsTopic.name],
-  })
+  await using consumer = await createConsumer({ brokers, clientId: 'doubles' })
+  consumer.assign(ends.map((end) => ({ ...end, offset: 'earliest' })))
   // Markers of transactions may stand last; they make no batch, but the position passes them.
   const isRead = (): boolean => ends.every((end) => (consumer.position(end) ?? -1n) >= end.offset)
   const timer = setInterval(() => isRead() && void consumer.close(), 50)

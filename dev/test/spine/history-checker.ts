@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { createAdmin, createConsumer } from '@millrace/kafka'
 import { eventually } from '@millrace/core/testing'
-import { uuidv7 } from '@millrace/core'
 import { openDatabase, type Database } from '@millrace/postgres'
 import { discussionEventsTopic } from '@millrace/contracts'
 import type { PlatformUnderTest } from './platform-under-test.ts'
@@ -200,12 +199,8 @@ async function checkTopicOrder(platform: PlatformUnderTest): Promise<void> {
   const ends = await admin.endOffsets(discussionEventsTopic.name)
   if (ends.every((end) => end.offset === 0n)) return
   const lastVersion = new Map<string, number>()
-  await using consumer = await createConsumer({
-    brokers,
-    clientId: 'checker',
-    groupId: `checker-${uuidv7()}`,
-    topics: [discussionEventsTopic.name],
-  })
+  await using consumer = await createConsumer({ brokers, clientId: 'checker' })
+  consumer.assign(ends.map((end) => ({ ...end, offset: 'earliest' })))
   // Markers of transactions may stand last; they make no batch, but the position passes them.
   const isRead = (): boolean => ends.every((end) => (consumer.position(end) ?? -1n) >= end.offset)
   const timer = setInterval(() => isRead() && void consumer.close(), 50)
