@@ -1,16 +1,22 @@
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import type { Page } from 'playwright-core'
 import { browserMissing, openPage } from './fixture/browser.ts'
 
 const skip = browserMissing()
 const startScript = fileURLToPath(new URL('../../../dev/bin/start.mjs', import.meta.url))
+
+const writeScript = fileURLToPath(
+  new URL('../../../dev/test/tracking/write-view.ts', import.meta.url),
+)
 
 /** The whole platform as `npm start` runs it, on any free ports, with data of its own. */
 async function startPlatform() {
@@ -18,9 +24,14 @@ async function startPlatform() {
   const child = spawn(process.execPath, [startScript, '--data', data, '--any-ports', '--json'], {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
-  const url = await readyUrl(child)
+  const { url, postgres } = await readyUrls(child)
   return {
     url,
+    /** The database of the discussions, for a writer that is not one of the services. */
+    async databaseUrl(): Promise<string> {
+      const password = await readFile(join(data, 'postgres', 'data', 'superuser-password'), 'utf8')
+      return `postgres://postgres:${encodeURIComponent(password.trim())}@${postgres}/discussion_service_db`
+    },
     async [Symbol.asyncDispose](): Promise<void> {
       const ended = once(child, 'exit')
       child.kill('SIGTERM')
@@ -30,24 +41,26 @@ async function startPlatform() {
   }
 }
 
-async function readyUrl(child: ChildProcess): Promise<string> {
+async function readyUrls(child: ChildProcess): Promise<{ url: string; postgres: string }> {
+  let postgres = ''
   const said: string[] = []
   for (const stream of [child.stdout, child.stderr]) assert.ok(stream)
   child.stderr?.on('data', (chunk: Buffer) => said.push(chunk.toString('utf8')))
   for await (const line of createInterface({ input: child.stdout! })) {
     said.push(line)
+    postgres = /"name":"postgres","state":"ready","detail":"([^"]+)"/.exec(line)?.[1] ?? postgres
     const ready = /"event":"ready","url":"([^"]+)"/.exec(line)?.[1]
     if (ready !== undefined) {
       // Read on, or the full pipe would stop the platform.
       child.stdout?.resume()
-      return ready
+      return { url: ready, postgres }
     }
   }
   throw new Error(`The platform ended before it was ready:\n${said.slice(-20).join('\n')}`)
 }
 
 test(
-  'the real platform: an event is followed, its journey read, a vote and a comment reach the aggregate',
+  'the real platform: an event is followed, a vote and a comment reach the aggregate, a failed event is mended',
   { skip },
   async () => {
     await using platform = await startPlatform()
@@ -83,6 +96,33 @@ test(
     // 1 view + 5 × 1 comment + 3 × 1 vote
     await page.locator('.engagement-score', { hasText: '9' }).waitFor()
     await page.getByText('1 view + 5 × 1 comment + 3 × 1 vote').waitFor()
+    await mendInTheConsole(page, await platform.databaseUrl())
     assert.deepEqual(errors, [])
   },
 )
+
+/** "A new user can take an event from pending to failed to mended in the console without reading anything." */
+async function mendInTheConsole(page: Page, databaseUrl: string): Promise<void> {
+  const threadId = new URL(page.url()).pathname.split('/').at(-1) ?? ''
+  await page.getByRole('link', { name: 'Event log' }).click()
+  await page.locator('.event-table').waitFor()
+  const write = [writeScript, databaseUrl, threadId, 'a-course', '5000']
+  const { stdout } = await promisify(execFile)(process.execPath, write)
+  const row = page.locator('.event-table tbody tr', { hasText: stdout.trim().slice(-4) }).first()
+  await row.getByText('pending', { exact: true }).waitFor()
+  await row.getByText(/discussion-analytics failed/).waitFor()
+  await row.getByRole('link', { name: 'Mend it at discussion-analytics' }).click()
+  await page.getByRole('button', { name: 'Edit it, then redrive' }).click()
+  const field = page.getByLabel('New payload')
+  await field.fill((await field.inputValue()).replace('10000000000000000000', '1'))
+  await page.getByRole('button', { name: 'See what it would do' }).click()
+  await page.getByLabel('Why').fill('the count was nonsense')
+  await page
+    .getByRole('button', { name: 'Edit and redrive 1 event to group discussion-analytics' })
+    .click()
+  await page.getByRole('heading', { name: 'Mended: 1 event handled' }).waitFor()
+  await page.getByRole('link', { name: 'thread_viewed' }).click()
+  await page.getByText('All done').waitFor()
+  await page.getByRole('link', { name: 'Failures' }).click()
+  await page.getByRole('heading', { name: 'No failures, last 24 hours' }).waitFor()
+}
