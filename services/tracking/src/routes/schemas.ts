@@ -103,7 +103,10 @@ export const EventSchema = Type.Object(eventFields)
 
 const Payload = nullable(
   Type.Object({
-    text: Type.String({ description: 'As it was, byte for byte, but for masked secrets' }),
+    text: Type.String({
+      description:
+        "As it was, byte for byte, but for masked secrets; base64 where the row's metadata.payloadEncoding says so",
+    }),
     isMasked: Type.Boolean({ description: 'Fields that the contract calls secret are hidden' }),
     sizeBytes: Type.Integer(),
   }),
