@@ -1,7 +1,6 @@
 import { ContractRegistry, createEvent } from '@millrace/events'
 import { discussionEvents, discussionEventsTopic, threadCreated } from '@millrace/contracts'
 import { systemClock, uuidv7 } from '@millrace/core'
-import { createProducer, type Producer } from '@millrace/kafka'
 import { createOutbox, type Relay } from '@millrace/outbox'
 import { openDatabase } from '@millrace/postgres'
 import { serveChild } from '../child.ts'
@@ -19,7 +18,6 @@ const outbox = createOutbox({
   schema: 'public',
   contracts: new ContractRegistry(discussionEvents),
 })
-let producer: Producer | undefined
 let relay: Relay | undefined
 
 async function createOne(): Promise<LatencySample> {
@@ -57,13 +55,11 @@ async function create(request: {
   return (performance.now() - startedAtMs) / 1000
 }
 
-async function startRelay(): Promise<void> {
-  producer = await createProducer({
-    brokers: (process.env['KAFKA_BROKERS'] ?? '').split(','),
-    clientId: 'bench',
-  })
-  relay = outbox.createRelay({ producer })
+function startRelay(): Promise<void> {
+  const brokers = (process.env['KAFKA_BROKERS'] ?? '').split(',')
+  relay = outbox.createRelay({ kafka: { brokers, clientId: 'bench' } })
   relay.start()
+  return Promise.resolve()
 }
 
 async function drain(): Promise<{ readonly sent: number; readonly seconds: number }> {
@@ -88,8 +84,5 @@ serveChild({
   drain,
   startRelay,
   latency: (request: LatencyRequest) => paced(request, createOne),
-  stopRelay: async () => {
-    await relay?.close()
-    await producer?.close()
-  },
+  stopRelay: () => relay?.close() ?? Promise.resolve(),
 })
