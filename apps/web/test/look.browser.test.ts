@@ -3,8 +3,25 @@ import { test } from 'node:test'
 import { assertAccessible, assertNoSidewaysScroll } from './fixture/accessibility.ts'
 import { browserMissing } from './fixture/browser.ts'
 import { openHouse } from './fixture/house.ts'
+import type { MockApi } from './fixture/mock-api.ts'
+import { addFailures } from './fixture/mock-tracking.ts'
 
 const skip = browserMissing()
+
+/** Failures, one operation that is planned, and one under way. */
+function withOperations({ tracking }: MockApi): void {
+  addFailures(tracking, 'c0ffee12-0000-7000-8000-000000000000')
+  const { operations } = tracking
+  const filter = { fingerprint: 'c0ffee12c0ffee12' }
+  const wish = {
+    service: 'discussion-analytics',
+    kind: 'redrive',
+    group: 'discussion-analytics',
+    filter,
+  }
+  operations.plan(wish, '0b0b0b0b-0000-4000-8000-000000000001')
+  operations.plan(wish, '0b0b0b0b-0000-4000-8000-000000000002').state = 'CONFIRMED'
+}
 
 const pages = [
   { name: 'Overview', path: '/', ready: '.strip' },
@@ -12,6 +29,23 @@ const pages = [
   { name: 'a journey', path: '/journeys/qc-q12', ready: '.story' },
   { name: 'a journey as a timeline', path: '/journeys/qc-q12?view=timeline', ready: '.hops' },
   { name: 'a journey as a sequence', path: '/journeys/qc-q12?view=sequence', ready: '.arrow' },
+  { name: 'Failures', path: '/failures', ready: '.failure-table' },
+  {
+    name: 'a failure',
+    path: '/failures/c0ffee12c0ffee12?event=c0ffee12-0000-7000-8000-000000000000+discussion-analytics',
+    ready: '.event-panel .payload pre',
+  },
+  { name: 'Operations', path: '/operations', ready: '.operation-table' },
+  {
+    name: 'a plan',
+    path: '/operations/0b0b0b0b-0000-4000-8000-000000000001',
+    ready: '.operation-plan',
+  },
+  {
+    name: 'an operation',
+    path: '/operations/0b0b0b0b-0000-4000-8000-000000000002',
+    ready: '.operation-items',
+  },
   { name: 'Discussions', path: '/discussions?course=qc/quantum-gate', ready: '.thread-list' },
   { name: 'a thread', path: '/discussions/qc-q12', ready: '.engagement-score' },
 ]
@@ -23,7 +57,7 @@ for (const { name, path, ready } of pages) {
         `${name}, ${theme}, ${width} px: accessible, no sideways scroll, no error`,
         { skip },
         async () => {
-          await using house = await openHouse(path, { theme, width })
+          await using house = await openHouse(path, { theme, width }, withOperations)
           await house.page.waitForSelector(ready)
           await assertAccessible(house.page)
           await assertNoSidewaysScroll(house.page)
