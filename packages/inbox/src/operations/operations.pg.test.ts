@@ -495,6 +495,28 @@ test('edit: the event gets a new attempt with the new payload, the original is k
   assert.equal(over.plan.refusals[0]?.code, 'already-processed')
 })
 
+test('edit: also an event whose data broke its contract keeps id, type and correlation', async () => {
+  await using fixture = await openFixture()
+  const operations = operationsOf(fixture)
+  const event = { ...deposit(1), data: { account: 'a1', amount: 'many' } }
+  fixture.send(event as never)
+  fixture.consume({ ...fast, handler: switchable().handler })
+  await failed(fixture, 1)
+  const log = createConsumptionLog({ database: fixture.database, schema: 'public' })
+  const [row] = (await log.search({ status: ['FAILED'], limit: 1 })).events
+  const eventId = row?.eventId ?? ''
+  assert.equal(row?.metadata['payloadEncoding'], 'base64')
+  const refusalOf = async (change: object): Promise<string | undefined> => {
+    const mended = { ...event, data: { account: 'a1', amount: 3 }, ...change }
+    const payload = JSON.stringify(mended)
+    const planned = await operations.plan({ kind: 'edit', group: 'ledger', eventId, payload })
+    return planned.plan.refusals[0]?.explanation
+  }
+  assert.match((await refusalOf({ eventId: uuidv7() })) ?? '', /changes eventId/)
+  assert.match((await refusalOf({ eventType: 'other' })) ?? '', /changes eventType/)
+  assert.equal(await refusalOf({}), undefined)
+})
+
 test('replay: past events go through the handler again, marked, in order, once per operation; their rows stay', async () => {
   await using fixture = await openFixture()
   const operations = operationsOf(fixture)

@@ -126,8 +126,9 @@ const locked = ['eventId', 'eventType', 'correlationId'] as const
 function payloadFault(payload: string, event: EditedEvent): string | null {
   const decoded = decodeEvent(Buffer.from(payload), new ContractRegistry([]))
   if (decoded.kind === 'undecodable') return `The new payload is no event: ${decoded.reason}.`
-  const original = decodeEvent(Buffer.from(event.payload ?? ''), new ContractRegistry([]))
-  // One that could not be read has no envelope to keep to.
+  const bytes = Buffer.from(event.payload ?? '', event.isBase64 ? 'base64' : 'utf8')
+  const original = decodeEvent(bytes, new ContractRegistry([]))
+  // One that could not be read has no envelope to keep to; one whose data broke its contract has.
   if (original.kind === 'undecodable') return null
   const changed = locked.filter((name) => decoded.event[name] !== original.event[name])
   if (changed.length === 0) return null

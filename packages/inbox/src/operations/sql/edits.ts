@@ -5,6 +5,8 @@ import type { EditRequest } from '../types.ts'
 /** An event that is to be edited, and how often it was. */
 export interface EditedEvent {
   readonly payload: string | null
+  /** The payload's bytes stand there in base64: the record could not be read, or its data broke the contract. */
+  readonly isBase64: boolean
   readonly revision: number
   readonly lastOperationId: string | null
   /** The last edit has not come to its end. */
@@ -19,7 +21,8 @@ export async function readEditedEvent(
 ): Promise<EditedEvent | undefined> {
   const found = await on.query<EditedEvent>(
     `select
-       case when log.metadata like '%"payloadEncoding":"base64"%' then null else log.payload end as payload,
+       log.payload,
+       coalesce(log.metadata like '%"payloadEncoding":"base64"%', false) as "isBase64",
        coalesce(edit.revision, 0) as revision,
        edit.operation_id::text as "lastOperationId",
        coalesce(item.state in ('WAITING', 'RELEASED'), false) as "isEditUnderWay"
