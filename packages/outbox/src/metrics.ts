@@ -1,6 +1,7 @@
-import { noopMeter, uuidTimeMs, type Meter } from '@millrace/core'
+import { noopMeter, noopTracer, uuidTimeMs, type Meter, type Tracer } from '@millrace/core'
 import type { NewEventRow } from './event-row.ts'
 import { isFinal } from './outcome-rows.ts'
+import { recordSpans } from './publish-spans.ts'
 import type { ChunkOutcome } from './send-chunk.ts'
 
 /** State of a lane at this relay, as the gauge shows it. */
@@ -23,7 +24,10 @@ export interface OutboxMetrics {
   transaction(isCommitted: boolean): void
 }
 
-export function createMetrics(meter: Meter = noopMeter): OutboxMetrics {
+export function createMetrics(
+  meter: Meter = noopMeter,
+  tracer: Tracer = noopTracer,
+): OutboxMetrics {
   const created = meter.counter({
     name: 'mr_outbox_created_total',
     help: 'Events committed to the production log by this process',
@@ -72,6 +76,7 @@ export function createMetrics(meter: Meter = noopMeter): OutboxMetrics {
   return {
     created: (rows) => countTopics(rows, (topic, count) => created.add(count, { topic })),
     finished: (outcome, nowMs) => {
+      recordSpans(tracer, outcome, nowMs)
       if (!meterPublishes) return
       countTopics(outcome.published, (topic, count) => published.add(count, { topic }))
       countTopics(

@@ -1,4 +1,11 @@
-import { silentLogger, systemClock, type Clock, type Logger, type Meter } from '@millrace/core'
+import {
+  silentLogger,
+  systemClock,
+  type Clock,
+  type Logger,
+  type Meter,
+  type Tracer,
+} from '@millrace/core'
 import type { ContractRegistry, EventEnvelope } from '@millrace/events'
 import {
   databaseOfPool,
@@ -45,6 +52,8 @@ export interface OutboxOptions {
   readonly maxRetries?: number
   readonly logger?: Logger
   readonly meter?: Meter
+  /** Gets a span for each event of a recorded trace, from its making to the broker’s answer. Default: none. */
+  readonly tracer?: Tracer
   readonly clock?: Clock
 }
 
@@ -150,7 +159,7 @@ class PostgresOutbox implements Outbox {
       maxEventBytes: options.maxEventBytes ?? 1_000_000,
       maxRetries: options.maxRetries ?? 5,
     }
-    this.#metrics = createMetrics(options.meter)
+    this.#metrics = createMetrics(options.meter, options.tracer)
     if (options.meter) gaugeStats(options.meter, () => this.stats(), this.#clock, this.#logger)
     this.#partitions = new PartitionKeeper(database, this.#names, this.#clock, this.#logger)
     this.#days = new OutboxDays(database, this.#names, this.#clock, this.#logger)

@@ -31,7 +31,7 @@ export const discussionsService = defineService({
     'Course discussions: threads, comments, votes and views. Every change is one event on discussion.events, stored with it in one transaction.',
   port: servicePorts.discussions,
   config: discussionsConfig,
-  setup({ app, config, logger, meter, clock, addReadiness, onStart, onClose }) {
+  setup({ app, config, logger, meter, tracer, clock, addReadiness, onStart, onClose }) {
     const database = openDatabase({
       url: config.databaseUrl,
       applicationName: serviceName,
@@ -48,6 +48,7 @@ export const discussionsService = defineService({
       contracts: new ContractRegistry(discussionEvents),
       logger,
       meter,
+      tracer,
       clock,
     })
     const keys = createHttpIdempotency({ database, schema: 'public', clock })

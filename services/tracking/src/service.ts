@@ -36,7 +36,7 @@ export const trackingService = defineService({
     'Every event’s life over all services: search, journeys, figures, failures, alerts. Reads the logs in the databases of the services, so a service that is down is seen as well.',
   port: servicePorts.tracking,
   config: trackingConfig,
-  setup({ app, config, logger, meter, clock, addReadiness, onStart, onClose }) {
+  setup({ app, config, logger, meter, tracer, clock, addReadiness, onStart, onClose }) {
     const database = openDatabase({
       url: config.databaseUrl,
       applicationName: 'tracking',
@@ -60,6 +60,7 @@ export const trackingService = defineService({
       contracts,
       logger,
       meter,
+      tracer,
       clock,
     })
     const monitor = new AlertMonitor({
