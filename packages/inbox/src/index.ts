@@ -36,6 +36,8 @@ export type {
   AuditLine,
   EditRequest,
   EventEdit,
+  CutRequest,
+  ListedOperation,
   Operation,
   OperationItem,
   OperationItemState,

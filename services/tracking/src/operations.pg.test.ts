@@ -100,6 +100,28 @@ test('operations: bad ones are 400, unknown ones 404', async () => {
     filter: { key: 'k' },
   })
   const items = `/operations/${planned.id}/items`
+  // A list of 200 requests of 10,000 ids each would be 80 MB.
+  const many = Array.from({ length: 1_000 }, () => randomUUID())
+  await tracking.post('/operations', { ...base, eventIds: many })
+  await tracking.post('/operations', {
+    ...base,
+    kind: 'edit',
+    eventId: randomUUID(),
+    payload: JSON.stringify('x'.repeat(20_000)),
+  })
+  const listed = await tracking.get<{ items: { id: string; request: unknown }[] }>('/operations')
+  assert.deepEqual(
+    listed.items.map((each) => each.request),
+    [
+      { kind: 'edit', group: 'shop', isCut: true },
+      { kind: 'redrive', group: 'shop', isCut: true },
+      { kind: 'redrive', group: 'shop', filter: { key: 'k' } },
+    ],
+  )
+  const whole = await tracking.get<{ operation: { request: { eventIds: string[] } } }>(
+    `/operations/${listed.items[1]?.id}`,
+  )
+  assert.equal(whole.operation.request.eventIds.length, 1_000)
   assert.equal((await tracking.get(`${items}?after=2147483647`)).httpStatus, 200)
   assert.equal((await tracking.get(`${items}?after=2147483648`)).httpStatus, 400)
 })

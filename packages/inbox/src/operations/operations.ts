@@ -36,6 +36,7 @@ import type {
   Act,
   AuditLine,
   EventEdit,
+  ListedOperation,
   Operation,
   OperationItem,
   OperationRequest,
@@ -131,7 +132,7 @@ class PostgresOperations implements Operations {
     return row && toOperation(row)
   }
 
-  async list(filter: Parameters<Operations['list']>[0] = {}): Promise<readonly Operation[]> {
+  async list(filter: Parameters<Operations['list']>[0] = {}): Promise<readonly ListedOperation[]> {
     const rows = await listOperations(this.#database, this.#schema, {
       group: filter.group ?? null,
       states: filter.states ?? null,

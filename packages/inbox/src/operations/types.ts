@@ -144,6 +144,17 @@ export interface OperationProgress {
   readonly timeLeftMs: number | null
 }
 
+/** Stands in lists for a request above 16 KiB: thousands of ids, or a payload. */
+export interface CutRequest {
+  readonly kind: OperationRequest['kind']
+  readonly group: string
+  readonly isCut: true
+}
+
+export interface ListedOperation extends Omit<Operation, 'request'> {
+  readonly request: OperationRequest | CutRequest
+}
+
 export interface Operation {
   readonly id: string
   readonly kind: OperationRequest['kind']
@@ -243,13 +254,13 @@ export interface Operations {
    */
   confirm(id: string, act: Act): Promise<Operation>
   get(id: string): Promise<Operation | undefined>
-  /** Newest first; the next page is `before` the last one's id. Limit 1 to 500, default 50. */
+  /** Newest first; the next page is `before` the last one's id. Limit 1 to 500, default 50. Large requests are cut, `get` has them whole. */
   list(filter?: {
     readonly group?: string
     readonly states?: readonly OperationState[]
     readonly limit?: number
     readonly before?: string
-  }): Promise<readonly Operation[]>
+  }): Promise<readonly ListedOperation[]>
   /** In the order of their turns; the next page is `after` the last one's position. Limit 1 to 1,000, default 100. */
   items(
     id: string,

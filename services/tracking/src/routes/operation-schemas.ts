@@ -63,7 +63,9 @@ export const OperationSchema = Type.Object({
   kind: Type.String(),
   group: Type.String(),
   state: Type.String(),
-  request: Type.Unknown(),
+  request: Type.Unknown({
+    description: 'In lists without what is above 16 KiB: then kind, group and isCut',
+  }),
   plan: Type.Object({
     count: Type.Integer(),
     sample: Type.Array(Type.Unknown()),

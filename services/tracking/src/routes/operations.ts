@@ -1,9 +1,9 @@
-import type { Operation, OperationRequest, OperationState } from '@millrace/inbox'
+import type { ListedOperation, OperationRequest, OperationState } from '@millrace/inbox'
 import { UuidSchema } from '@millrace/events'
 import { ProblemSchema, userOf } from '@millrace/runtime'
 import { Type, type Static } from 'typebox'
 import { badFilter, trackingProblem } from '../problem.ts'
-import { TrackedOperations, type TrackedOperation } from '../sources/tracked-operations.ts'
+import { TrackedOperations, type ListedTrackedOperation } from '../sources/tracked-operations.ts'
 import { basePath, type RouteContext } from './context.ts'
 import { timeOf } from './filter.ts'
 import {
@@ -260,7 +260,10 @@ function statesOf(text: string): readonly OperationState[] {
   return known
 }
 
-function operationToWire({ service, operation }: TrackedOperation): Static<typeof OperationSchema> {
+function operationToWire({
+  service,
+  operation,
+}: ListedTrackedOperation): Static<typeof OperationSchema> {
   const { plan, progress } = operation
   return {
     ...operation,
@@ -286,8 +289,8 @@ function operationToWire({ service, operation }: TrackedOperation): Static<typeo
 }
 
 /** The payload of an edit may hold secrets, and lists of operations need none of it. */
-function shownRequest({ request }: Operation): unknown {
-  if (request.kind !== 'edit') return request
+function shownRequest({ request }: ListedOperation): unknown {
+  if (request.kind !== 'edit' || 'isCut' in request) return request
   const { payload, ...rest } = request
   return { ...rest, payloadBytes: Buffer.byteLength(payload) }
 }

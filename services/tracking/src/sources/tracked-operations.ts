@@ -1,6 +1,7 @@
 import {
   createOperations,
   InboxError,
+  type ListedOperation,
   type Operation,
   type OperationRequest,
   type Operations,
@@ -16,6 +17,12 @@ import type { TrackedLogs } from './tracked-logs.ts'
 export interface TrackedOperation {
   readonly service: string
   readonly operation: Operation
+}
+
+/** One of a list: a large request is cut. */
+export interface ListedTrackedOperation {
+  readonly service: string
+  readonly operation: ListedOperation
 }
 
 /** The operations of all services. They are written down in the service's own database and carried out by its consumers. */
@@ -45,7 +52,7 @@ export class TrackedOperations {
     readonly limit: number
     readonly before?: string
   }): Promise<{
-    readonly items: readonly TrackedOperation[]
+    readonly items: readonly ListedTrackedOperation[]
     readonly unreachable: readonly Unreachable[]
   }> {
     const { answers, unreachable } = await this.#logs.ask(async (_logs, source) => {

@@ -51,6 +51,13 @@ const columns = `
   updated_at as "updatedAt",
   case when lease_until > clock_timestamp() then owner end as owner`
 
+/** Without what is large: a page holds up to 500 requests of up to a payload or 10,000 ids each. */
+const listedColumns = columns.replace(
+  'request,',
+  `case when octet_length(request) <= 16384 then request
+     else json_build_object('kind', kind, 'group', consumer_group, 'isCut', true)::text end as request,`,
+)
+
 const itemColumns = `
   operation_id::text as "operationId",
   position,
@@ -125,7 +132,7 @@ export async function listOperations(
   },
 ): Promise<readonly OperationRow[]> {
   const found = await on.query<OperationRow>(
-    `select ${columns}
+    `select ${listedColumns}
      from ${schema}.operation
      where ($1::text is null or consumer_group = $1)
        and ($2::text[] is null
