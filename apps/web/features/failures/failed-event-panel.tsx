@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
-import { useState } from 'react'
+import { useEffect, useRef, useState } from 'react'
 import { duration, integer } from '../../lib/format.ts'
 import { asProblem } from '../../lib/problem.ts'
 import { useNow } from '../../lib/use-now.ts'
@@ -29,9 +29,14 @@ export function FailedEventPanel(props: {
     queryFn: ({ signal }) => getFailedPayload(event.eventId, consumption.group, signal),
     staleTime: 60_000,
   })
+  const panel = useRef<HTMLElement | null>(null)
+  // On a narrow screen it stands below the list, where nobody would see it open.
+  useEffect(() => {
+    if (matchMedia('(max-width: 63.99rem)').matches) panel.current?.scrollIntoView()
+  }, [])
   const isMasked = payload.data?.payload.isMasked === true
   return (
-    <aside className="plate event-panel" aria-label={`Event ${event.eventType}`}>
+    <aside ref={panel} className="plate event-panel" aria-label={`Event ${event.eventType}`}>
       <header>
         <h2>{event.eventType}</h2>
         <Button look="plain" icon="cross" aria-label="Close the event" onClick={props.onClose}>

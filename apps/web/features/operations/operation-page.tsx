@@ -169,7 +169,7 @@ function Plan(props: { readonly operation: Operation }) {
 
 function Outcome(props: { readonly operation: Operation }) {
   const { operation } = props
-  const { done, failed, total } = operation.progress
+  const { failed } = operation.progress
   return (
     <>
       <section className="plate operation-plan" aria-label="Progress">
@@ -204,9 +204,6 @@ function Outcome(props: { readonly operation: Operation }) {
               To the failures
             </Link>
           </p>
-        )}
-        {operation.state === 'DONE' && total > 0 && done === total && (
-          <p className="eyebrow">Nothing was lost, nothing was done twice.</p>
         )}
         <Controls operation={operation} />
       </section>
