@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { inWords, isoOfLocal, localOf, planAgain, shareDone, toOperation } from './mappers.ts'
+
+const wire = {
+  id: 'o',
+  service: 'bank',
+  kind: 'redrive',
+  group: 'ledger',
+  state: 'RUNNING',
+  request: {
+    kind: 'redrive',
+    group: 'ledger',
+    filter: { fingerprint: 'f1' },
+    cutOff: '2026-11-21T10:00:00.000Z',
+  },
+  plan: { count: 41, sample: [], refusals: [], effects: 'external', cutOff: null },
+  progress: { total: 4, waiting: 1, released: 1, done: 1, failed: 1, skipped: 0, cancelled: 0 },
+  ratePerSecond: 50,
+  createdAt: '2026-11-21T10:00:00.000Z',
+  createdBy: 'ada',
+  expiresAt: '2026-11-21T10:15:00.000Z',
+}
+
+test('operation: the act in words, its scope without what every operation has, how far it is', () => {
+  const operation = toOperation(wire)
+  assert.equal(inWords(operation), 'Redrive 41 events to group ledger')
+  assert.deepEqual(operation.scope, [['fingerprint', 'f1']])
+  assert.equal(shareDone(operation), 0.5)
+})
+
+test('operation: planned anew with the same wish and no old cut-off; an edit is not, its payload is not shown', () => {
+  assert.deepEqual(planAgain(toOperation(wire)), {
+    service: 'bank',
+    kind: 'redrive',
+    group: 'ledger',
+    filter: { fingerprint: 'f1' },
+  })
+  assert.equal(planAgain(toOperation({ ...wire, kind: 'edit' })), null)
+})
+
+test('operation: a state this page does not know asks for nothing by itself', () => {
+  assert.equal(toOperation({ ...wire, state: 'LATER' }).state, 'PLANNED')
+})
+
+test('times of a form: the reader’s zone in, ISO 8601 out, and back', () => {
+  const timeMs = Date.parse('2026-11-21T10:00:05.000Z')
+  assert.equal(isoOfLocal(localOf(timeMs)), '2026-11-21T10:00:05.000Z')
+  assert.equal(isoOfLocal('soon'), undefined)
+})
