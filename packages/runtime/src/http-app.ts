@@ -128,20 +128,29 @@ function logServerProblem(logger: Logger, request: FastifyRequest, problem: Prob
   else logger.error('request failed', fields)
 }
 
+const unreadable: Readonly<Record<string, readonly [status: string, detail: string]>> = {
+  HPE_HEADER_OVERFLOW: [
+    '431 Request Header Fields Too Large',
+    'The URL and headers together are larger than 16 KiB. Send less, or in a body.',
+  ],
+  ERR_HTTP_REQUEST_TIMEOUT: [
+    '408 Request Timeout',
+    'The request did not arrive whole in time. Send it again.',
+  ],
+}
+
 /** Bytes that are not HTTP: there is no request to answer, only a socket. */
 function answerUnreadableRequest(error: Error & { code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
-  const status =
-    error.code === 'HPE_HEADER_OVERFLOW'
-      ? '431 Request Header Fields Too Large'
-      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
-        ? '408 Request Timeout'
-        : '400 Bad Request'
+  const [status, detail] = unreadable[error.code ?? ''] ?? [
+    '400 Bad Request',
+    'The request is not valid HTTP.',
+  ]
   const body = JSON.stringify({
     type: 'urn:millrace:problem:MR_HTTP_BAD_REQUEST',
     title: status.slice(4),
     status: Number(status.slice(0, 3)),
-    detail: 'The request is not valid HTTP.',
+    detail,
     code: 'MR_HTTP_BAD_REQUEST',
   })
   socket.end(

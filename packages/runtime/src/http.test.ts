@@ -436,6 +436,12 @@ suite('bad requests', () => {
     assert.match(String(line.fields['error']), /hunter2/)
   })
 
+  test('an URL beyond the limit is told so, not called bad HTTP', async () => {
+    const response = await fetch(`${service.url}/api/things/1?x=${'x'.repeat(17_000)}`)
+    assert.equal(response.status, 431)
+    assert.match(((await response.json()) as { detail: string }).detail, /larger than 16 KiB/)
+  })
+
   test('bytes that are not HTTP get a problem and the service goes on', async () => {
     const answer = await new Promise<string>((resolve, reject) => {
       const socket = connect(service.port, '127.0.0.1', () => socket.end('NOT HTTP\r\n\r\n'))
