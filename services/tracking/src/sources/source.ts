@@ -32,6 +32,8 @@ export interface SourceOptions {
   readonly logger: Logger
 }
 
+const lookAgainMs = 10_000
+
 /**
  * The logs in one service's database. Whatever schema they live in, they are found by the names of their views, so the service itself
  * need not run and is not asked.
@@ -44,6 +46,7 @@ export class Source {
   readonly reading: Database
   #writing: Database | undefined
   #logs: SourceLogs | undefined
+  #lookedAtMs = -Infinity
 
   constructor(entry: SourceEntry, options: SourceOptions) {
     this.service = entry.service
@@ -52,10 +55,15 @@ export class Source {
     this.reading = this.#open(readOnlyUrl(entry.url), 'tracking', options.maxConnections)
   }
 
-  /** @throws PostgresError */
+  /**
+   * Looked for anew every 10 s, and each time while there is none: a service makes its two logs one after the other, and its first ones late.
+   * @throws PostgresError
+   */
   async logs(): Promise<SourceLogs> {
-    if (this.#logs) return this.#logs
+    const nowMs = performance.now()
+    if (this.#logs && nowMs - this.#lookedAtMs < lookAgainMs) return this.#logs
     const schemas = await findLogSchemas(this.reading)
+    this.#lookedAtMs = nowMs
     const logs: SourceLogs = {
       productions: schemas.production.map((schema) => ({
         key: `${this.service}/p/${schema}`,
@@ -70,7 +78,6 @@ export class Source {
         log: createConsumptionLog({ database: this.reading, schema }),
       })),
     }
-    // A service that has not made its tables yet will: look again next time.
     if (schemas.production.length + schemas.consumption.length > 0) this.#logs = logs
     return logs
   }
