@@ -38,13 +38,13 @@ for (const seed of rounds()) {
   })
 }
 
-/** Waits until the load has put `count` further events on the topic. */
+/** Waits until the load has put `count` further events on the topic: of its offsets at most every second one is a transaction's marker. */
 async function untilMoreEvents(platform: PlatformUnderTest, count: number): Promise<void> {
   const brokers = platform.state.kafkaBrokers.split(',')
   await using admin = await createAdmin({ brokers, clientId: 'doubles' })
   const size = async (): Promise<bigint> =>
     (await admin.endOffsets(discussionEventsTopic.name)).reduce((sum, end) => sum + end.offset, 0n)
-  const wanted = (await size()) + BigInt(count)
+  const wanted = (await size()) + 2n * BigInt(count)
   await eventually(`${count} more events`, async () => (await size()) >= wanted, {
     timeoutMs: 60_000,
     everyMs: 50,
