@@ -260,12 +260,16 @@ test('an event that comes again and again while it fails is one row, and costs n
   for (let repeat = 0; repeat < repeats; repeat++) fixture.send(poison, repeat % 2)
   const some = fragile(1)
   const consumer = fixture.consume({ ...some, maxAttempts: 2 })
-  await dealtWith(consumer, repeats)
-  const rows = await fixture.database.query('select 1 from event_consumption_data')
-  assert.equal(rows.rowCount, 1)
+  // Not by the counts: records that fail on both partitions at once share the row, and are given up once.
+  await eventually('both partitions are read, and the event is given up', async () => {
+    const { rows } = await fixture.database.query<{ read: string; status: string }>(
+      `select (select sum("offset") from consumer_position where partition_number >= 0)::text as read, status from event_consumption_data`,
+    )
+    return rows.length === 1 && Number(rows[0]?.read) === repeats && rows[0]?.status === 'FAILED'
+  })
   const { failed, duplicatesSkipped } = consumer.stats()
-  assert.ok(failed < 100, `given up ${failed} times`)
-  assert.ok(failed + duplicatesSkipped >= repeats)
+  assert.ok(failed > 0 && failed < 100, `given up ${failed} times`)
+  assert.ok(duplicatesSkipped > repeats - 100, `${duplicatesSkipped} were left out`)
   assert.equal(fixture.kafka.records('accounts-dlq').length, failed)
   assert.deepEqual(await fixture.inbox.waitingKeys(), [])
 })
