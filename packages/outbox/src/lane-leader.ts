@@ -392,7 +392,9 @@ export class LaneLeader {
       isExhausted && !this.#ended.aborted
         ? { ...cursor, prev: set.target, target: null, lastId: 0n, midId: 0n, uptoId: 0n }
         : { ...cursor, lastId, midId: lastId, uptoId: lastId }
-    if (next.target !== null && !settled) return
+    // What was claimed and never sent is let go, so that a lane that was closed in order is at rest.
+    const isReleasing = this.#closing.aborted && !this.#lease.lost.aborted && cursor.uptoId > lastId
+    if (next.target !== null && !settled && !isReleasing) return
     await this.#ledger.move(next, { settled: settled && batchOf(settled), isFlushed: false })
     await faults.at('outbox.relay.afterMark')
   }

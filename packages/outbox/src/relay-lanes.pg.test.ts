@@ -115,10 +115,14 @@ for (const [from, to] of [
     await eventually('some', () => producer.records.length > keys)
     await first.close()
     const open = await openTransaction(outbox)
-    await open.tx.query('create table other (id int)')
-    await write(3)
-    await outbox.setLaneCount(to)
-    await open.commit()
+    try {
+      await open.tx.query('create table other (id int)')
+      await write(3)
+      await outbox.setLaneCount(to)
+    } finally {
+      // Left open, it would keep the pool from ever closing.
+      await open.commit()
+    }
     await write(4)
     await using second = outbox.createRelay({ producer, backoff, chunkRecords: 3 })
     second.start()
