@@ -3,7 +3,8 @@ import { test } from 'node:test'
 import { randomInt, seededRandom, type Random } from '@millrace/core'
 import { eventually } from '@millrace/core/testing'
 import { discussionEventsTopic } from '@millrace/contracts'
-import { createAdmin, createConsumer, createProducer, type ConsumerRecord } from '@millrace/kafka'
+import { createAdmin, createProducer, type ConsumerRecord } from '@millrace/kafka'
+import { readToEnd } from '../read-to-end.ts'
 import { checkHistory, untilQuiet } from './history-checker.ts'
 import { LoadDriver } from './load-driver.ts'
 import { PlatformUnderTest } from './platform-under-test.ts'
@@ -79,18 +80,7 @@ async function deliverAgain(
 }
 
 async function readTopic(brokers: readonly string[]): Promise<readonly ConsumerRecord[]> {
-  await using admin = await createAdmin({ brokers, clientId: 'doubles' })
-  const ends = await admin.endOffsets(discussionEventsTopic.name)
   const records: ConsumerRecord[] = []
-  await using consumer = await createConsumer({ brokers, clientId: 'doubles' })
-  consumer.assign(ends.map((end) => ({ ...end, offset: 'earliest' })))
-  // Markers of transactions may stand last; they make no batch, but the position passes them.
-  const isRead = (): boolean => ends.every((end) => (consumer.position(end) ?? -1n) >= end.offset)
-  const timer = setInterval(() => isRead() && void consumer.close(), 50)
-  for await (const batch of consumer) {
-    const end = ends.find(({ partition }) => partition === batch.partition)?.offset ?? 0n
-    records.push(...batch.records.filter((item) => item.offset < end))
-  }
-  clearInterval(timer)
+  for await (const record of readToEnd(brokers, discussionEventsTopic.name)) records.push(record)
   return records
 }

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
-import { createAdmin, createConsumer } from '@millrace/kafka'
+import { createAdmin } from '@millrace/kafka'
 import { eventually } from '@millrace/core/testing'
 import { openDatabase, type Database } from '@millrace/postgres'
 import { discussionEventsTopic } from '@millrace/contracts'
+import { readToEnd } from '../read-to-end.ts'
 import type { PlatformUnderTest } from './platform-under-test.ts'
 import type { PromiseRecord, ThreadRecord } from './promise-record.ts'
 
@@ -195,31 +196,20 @@ async function checkLogs(
 /** Reads the topic itself: each thread's versions ascend by one from 1; what comes again was there before. */
 async function checkTopicOrder(platform: PlatformUnderTest): Promise<void> {
   const brokers = platform.state.kafkaBrokers.split(',')
-  await using admin = await createAdmin({ brokers, clientId: 'checker' })
-  const ends = await admin.endOffsets(discussionEventsTopic.name)
-  if (ends.every((end) => end.offset === 0n)) return
   const lastVersion = new Map<string, number>()
-  await using consumer = await createConsumer({ brokers, clientId: 'checker' })
-  consumer.assign(ends.map((end) => ({ ...end, offset: 'earliest' })))
-  // Markers of transactions may stand last; they make no batch, but the position passes them.
-  const isRead = (): boolean => ends.every((end) => (consumer.position(end) ?? -1n) >= end.offset)
-  const timer = setInterval(() => isRead() && void consumer.close(), 50)
-  for await (const batch of consumer) {
-    for (const item of batch.records) {
-      const event = JSON.parse(item.value?.toString() ?? '') as {
-        readonly aggregateId: string
-        readonly aggregateVersion: number
-      }
-      const last = lastVersion.get(event.aggregateId) ?? 0
-      assert.ok(
-        event.aggregateVersion <= last + 1,
-        `thread ${event.aggregateId}: version ${event.aggregateVersion} came after ${last}`,
-      )
-      lastVersion.set(event.aggregateId, Math.max(last, event.aggregateVersion))
-      assert.equal(item.key?.toString(), event.aggregateId, 'the key is the thread')
+  for await (const item of readToEnd(brokers, discussionEventsTopic.name)) {
+    const event = JSON.parse(item.value?.toString() ?? '') as {
+      readonly aggregateId: string
+      readonly aggregateVersion: number
     }
+    const last = lastVersion.get(event.aggregateId) ?? 0
+    assert.ok(
+      event.aggregateVersion <= last + 1,
+      `thread ${event.aggregateId}: version ${event.aggregateVersion} came after ${last}`,
+    )
+    lastVersion.set(event.aggregateId, Math.max(last, event.aggregateVersion))
+    assert.equal(item.key?.toString(), event.aggregateId, 'the key is the thread')
   }
-  clearInterval(timer)
 }
 
 function assertWithin(what: string, value: number, acknowledged: number, unanswered: number): void {

@@ -8,9 +8,10 @@ import { eventually } from '@millrace/core/testing'
 import { startPostgres, type EmbeddedPostgres } from '@millrace/embedded'
 import { ContractRegistry } from '@millrace/events'
 import { createInbox } from '@millrace/inbox'
-import { createAdmin, createConsumer } from '@millrace/kafka'
+import { createAdmin } from '@millrace/kafka'
 import { ensureDatabase, openDatabase, withDatabaseName, type Database } from '@millrace/postgres'
 import { kafkaBackends, type RunningKafka } from '@millrace/testkit'
+import { readToEnd } from '../read-to-end.ts'
 import { rounds } from '../spine/rounds.ts'
 import { KillableProcess } from './killable-process.ts'
 import { groupId, stepTaken, topic } from './pipeline-contract.ts'
@@ -229,23 +230,12 @@ async function assertNothingStuck(database: Database, count: number): Promise<vo
 async function topicByKey(
   brokers: readonly string[],
 ): Promise<ReadonlyMap<string, readonly string[]>> {
-  const options = { brokers, clientId: 'pipeline-checker' }
-  await using admin = await createAdmin(options)
-  const ends = await admin.endOffsets(topic)
   const found = new Map<string, string[]>()
-  await using consumer = await createConsumer(options)
-  consumer.assign(ends.map((end) => ({ ...end, offset: 'earliest' })))
-  // Markers of transactions may stand last; they make no batch, but the position passes them.
-  const isRead = (): boolean => ends.every((end) => (consumer.position(end) ?? -1n) >= end.offset)
-  const timer = setInterval(() => isRead() && void consumer.close(), 50)
-  for await (const batch of consumer) {
-    for (const { key, value } of batch.records) {
-      const name = String(key)
-      const ids = found.get(name) ?? []
-      found.set(name, ids)
-      ids.push((JSON.parse(String(value)) as { readonly eventId: string }).eventId)
-    }
+  for await (const { key, value } of readToEnd(brokers, topic)) {
+    const name = String(key)
+    const ids = found.get(name) ?? []
+    found.set(name, ids)
+    ids.push((JSON.parse(String(value)) as { readonly eventId: string }).eventId)
   }
-  clearInterval(timer)
   return found
 }
