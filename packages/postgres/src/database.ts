@@ -15,6 +15,7 @@ import { observePool } from './metrics.ts'
 import {
   adaptClient,
   connectLikePool,
+  guardNewClients,
   urlOfPool,
   type ForeignPool,
   type PooledClient,
@@ -53,6 +54,7 @@ export function openDatabase(options: DatabaseOptions): Database {
   })
   // An idle connection broke: the pool has dropped it already, and the next caller gets a new one.
   pool.on('error', (error) => logger.warn('An idle Postgres connection broke', { error }))
+  guardNewClients(pool)
   observePool(options.meter, pool, options.applicationName)
   return new PooledDatabase(
     pool,
@@ -71,6 +73,7 @@ export function databaseOfPool(
   pool: ForeignPool,
   options: { readonly logger?: Logger } = {},
 ): Database {
+  guardNewClients(pool)
   return new PooledDatabase(
     {
       connect: async () => adaptClient(await pool.connect()),

@@ -5,6 +5,7 @@ import type { TransactionClient } from './transaction.ts'
 /** A `Pool` of `pg` 8.11 or later, as far as we use it. */
 export interface ForeignPool {
   connect(): Promise<ForeignClient>
+  on?(event: 'connect', listener: (client: ForeignClient) => void): unknown
   /** Its settings; connections outside the pool are made from them. */
   readonly options?: object
 }
@@ -22,6 +23,18 @@ export interface PooledClient extends TransactionClient {
   on(event: 'error', listener: (error: Error) => void): unknown
   removeListener(event: 'error', listener: (error: Error) => void): unknown
   release(error?: Error | boolean): void
+}
+
+const guarded = new WeakSet<ForeignPool>()
+
+/**
+ * Gives every new client of a pool a listener of errors. When a server ends right after its greeting, the client's error comes before
+ * the caller that asked the pool for it runs and can listen; without a listener it would end the process.
+ */
+export function guardNewClients(pool: ForeignPool): void {
+  if (guarded.has(pool)) return
+  guarded.add(pool)
+  pool.on?.('connect', (client) => void client.on('error', () => {}))
 }
 
 /** Nothing to hold back: each statement waits for the one before. */
