@@ -11,8 +11,8 @@ export interface Clock {
   monotonicMs(): number
   /** Resolves after `ms`; rejects with the signal's reason as soon as it is aborted. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>
-  /** Runs `fn` once after `ms`. A pending timer does not keep the process alive. */
-  setTimer(ms: number, fn: () => void): Timer
+  /** Runs `fn` once after `ms`. A pending timer does not keep the process alive unless `keepsAlive` says so. */
+  setTimer(ms: number, fn: () => void, options?: { readonly keepsAlive?: boolean }): Timer
 }
 
 /** The machine's clock. */
@@ -20,9 +20,9 @@ export const systemClock: Clock = {
   now: () => Date.now(),
   monotonicMs: () => performance.now(),
   sleep: sleepOnSystemClock,
-  setTimer: (ms, fn) => {
+  setTimer: (ms, fn, options) => {
     const handle = setTimeout(fn, ms)
-    handle.unref()
+    if (!options?.keepsAlive) handle.unref()
     return { cancel: () => clearTimeout(handle) }
   },
 }

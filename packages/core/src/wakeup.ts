@@ -20,7 +20,8 @@ export class Wakeup {
   }
 
   /**
-   * Resolves at a signal, after `timeoutMs`, or when `abort` is aborted; never rejects, the loop checks its own end.
+   * Resolves at a signal, after `timeoutMs`, or when `abort` is aborted; never rejects, the loop checks its own end. Keeps the process
+   * alive: a loop that waits was started and not closed, and may have nothing else open while the server it works for is away.
    */
   async wait(timeoutMs: number, abort?: AbortSignal): Promise<void> {
     if (!this.#isSignalled && !abort?.aborted) {
@@ -31,7 +32,7 @@ export class Wakeup {
           this.#release = undefined
           resolve()
         }
-        const timer = this.#clock.setTimer(timeoutMs, finish)
+        const timer = this.#clock.setTimer(timeoutMs, finish, { keepsAlive: true })
         this.#release = finish
         abort?.addEventListener('abort', finish, { once: true })
       })
