@@ -36,6 +36,9 @@ const tiers = {
 
 type Tier = keyof typeof tiers
 
+/** A file that takes longer hangs: it is ended and counts as failed, so that the rest of the run still tells what it has to. */
+const fileTimeoutMs = 10 * 60_000
+
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const patterns = [
   '*.test.ts',
@@ -64,6 +67,7 @@ const child = spawn(
     '--test',
     '--test-reporter=spec',
     `--test-concurrency=${tiers[tier].concurrency}`,
+    ...(tier === 'long' ? [] : [`--test-timeout=${fileTimeoutMs}`]),
     ...files,
   ],
   { cwd: root, stdio: 'inherit', env: { ...process.env, ...tiers[tier].env } },

@@ -2,7 +2,6 @@
 // and wake up. 20,000 events; 1,000,000 with MILLRACE_TEST_LONG.
 import assert from 'node:assert/strict'
 import { spawn, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -15,6 +14,7 @@ import { createAdmin } from '@millrace/kafka'
 import { createOutbox, type Outbox } from '@millrace/outbox'
 import { openDatabase, type Database } from '@millrace/postgres'
 import { kafkaBackends } from '@millrace/testkit'
+import { assertRuns, killAll, killRelay } from '../test/kill-relay.ts'
 import { testEvent } from '../test/fixture.ts'
 import { assertGapless, readCommitted } from '../test/read-topic.ts'
 
@@ -56,9 +56,13 @@ for (const backend of await kafkaBackends()) {
       }
       await outbox.migrate()
       relays.push(start(), start())
-      const writing = Array.from({ length: writers }, (_, writer) =>
-        write(database, outbox, writer, seed, progress, stop.signal),
+      const writing = Promise.all(
+        Array.from({ length: writers }, (_, writer) =>
+          write(database, outbox, writer, seed, progress, stop.signal),
+        ),
       )
+      // Heard at the end; a disturbance that fails before is what there is to tell.
+      writing.catch(() => {})
       const counts = { kill: 0, stop: 0, postgres: 0, broker: 0 }
       let bag: (keyof typeof counts)[] = []
       for (let count = 1; count <= disturbances; count++) {
@@ -77,13 +81,13 @@ for (const backend of await kafkaBackends()) {
         const relay = relays[index] as ChildProcess
         const [kind = 'kill'] = bag.splice(randomInt(random, bag.length), 1)
         counts[kind]++
+        for (const each of relays) assertRuns(each)
         if (kind === 'stop') {
           relay.kill('SIGSTOP')
           await systemClock.sleep(1_800)
           relay.kill('SIGCONT')
         } else if (kind === 'kill') {
-          relay.kill('SIGKILL')
-          await once(relay, 'exit')
+          await killRelay(relay)
           relays[index] = start()
         } else if (kind === 'postgres') {
           postgres.kill()
@@ -95,7 +99,7 @@ for (const backend of await kafkaBackends()) {
         }
       }
       progress.published = Infinity
-      await Promise.all(writing)
+      await writing
       await eventually(
         'nothing is pending',
         async () => (await outbox.stats()).pending === 0,
@@ -112,10 +116,7 @@ for (const backend of await kafkaBackends()) {
       throw error
     } finally {
       stop.abort()
-      for (const relay of relays) {
-        relay.kill('SIGKILL')
-        if (relay.exitCode === null && relay.signalCode === null) await once(relay, 'exit')
-      }
+      await killAll(relays)
       await database.close()
       await postgres.stop()
       rmSync(dir, { recursive: true, force: true })

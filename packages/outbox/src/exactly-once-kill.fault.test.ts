@@ -8,6 +8,7 @@ import { eventually } from '@millrace/core/testing'
 import { createAdmin } from '@millrace/kafka'
 import { kafkaBackends, type RunningKafka } from '@millrace/testkit'
 import { outboxFixture, testEvent, type OutboxFixture } from '../test/fixture.ts'
+import { killAll } from '../test/kill-relay.ts'
 import { assertGapless, readCommitted } from '../test/read-topic.ts'
 
 const program = fileURLToPath(new URL('../test/exact-relay-process.ts', import.meta.url))
@@ -140,11 +141,7 @@ class Subject implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const child of this.#children) {
-      if (child.exitCode !== null || child.signalCode !== null) continue
-      child.kill('SIGKILL')
-      await once(child, 'exit')
-    }
+    await killAll(this.#children)
     await this.#fixture[Symbol.asyncDispose]()
   }
 }

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { spawn, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,6 +7,7 @@ import { after, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { randomInt, seededRandom, systemClock } from '@millrace/core'
 import { eventually } from '@millrace/core/testing'
+import { killAll, killRelay } from '../test/kill-relay.ts'
 import { outboxFixture, testEvent, topic } from '../test/fixture.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'millrace-outbox-chaos-'))
@@ -68,8 +68,7 @@ test('relay: two processes, killed and stopped at random under 4 writers, lose n
         await systemClock.sleep(900)
         relay.kill('SIGCONT')
       } else {
-        relay.kill('SIGKILL')
-        await once(relay, 'exit')
+        await killRelay(relay)
         relays[index] = start()
       }
     }
@@ -93,9 +92,6 @@ test('relay: two processes, killed and stopped at random under 4 writers, lose n
   } finally {
     stop.abort()
     await Promise.all(writing)
-    for (const relay of relays) {
-      relay.kill('SIGKILL')
-      if (relay.exitCode === null && relay.signalCode === null) await once(relay, 'exit')
-    }
+    await killAll(relays)
   }
 })

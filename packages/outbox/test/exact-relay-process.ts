@@ -36,4 +36,4 @@ process.stdout.write('started\n')
 process.on('SIGTERM', () => {
   void relay.close().then(() => database.close())
 })
-// A listener of the relay keeps the process alive; it ends by a signal.
+// The relay keeps the process alive, whatever is away; it ends by a signal.
