@@ -15,6 +15,7 @@ const layers: Readonly<Record<string, number>> = {
   postgres: 2,
   outbox: 3,
   inbox: 3,
+  streams: 3,
   embedded: 3,
   runtime: 4,
   discussions: 5,

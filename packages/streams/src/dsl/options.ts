@@ -1,0 +1,54 @@
+import type { Serde } from '../serde.ts'
+import type { OffsetReset, StreamPartitioner } from '../topology/topology.ts'
+import type { TimestampExtractor } from '../record.ts'
+
+/** The name of the step in the topology; without one it is made from its kind and place. */
+export interface Named {
+  readonly name?: string
+}
+
+/** How a topic is read. */
+export interface SourceOptions<K, V> extends Named {
+  readonly key: Serde<K>
+  readonly value: Serde<V>
+  /** Default: the record's own timestamp. */
+  readonly timestampExtractor?: TimestampExtractor
+  /** Default `earliest`. */
+  readonly offsetReset?: OffsetReset
+}
+
+/** How a topic is written. Serdes are those the stream was read with where nothing changed them. */
+export interface SinkOptions<K, V> extends Named {
+  readonly key?: Serde<K>
+  readonly value?: Serde<V>
+  readonly partitioner?: StreamPartitioner<K, V>
+}
+
+/** How records reach their group. `name` names the repartition topic, if one is needed: `<applicationId>-<name>-repartition`. */
+export interface GroupedOptions<K, V> extends Named {
+  readonly key?: Serde<K>
+  readonly value?: Serde<V>
+}
+
+/** The store behind a table. */
+export interface StoreOptions<K, V> {
+  /** Its name: that of its changelog topic, of queries, and what it is found again by after the topology changed. */
+  readonly name?: string
+  readonly key?: Serde<K>
+  readonly value?: Serde<V>
+  /** `memory` is restored from its changelog at each start; `persistent` (the default in an app) from where it stopped. */
+  readonly type?: 'memory' | 'persistent'
+  /** false: no changelog, and nothing to restore from. An object gives the changelog topic settings of Kafka's. Default true. */
+  readonly logging?: boolean | Readonly<Record<string, string>>
+  /** Whether updates of a key between two commits are passed on as one. */
+  readonly caching?: boolean
+  /** How long windows are kept, ms of stream time; of windowed stores only. Default: as long as they can change. */
+  readonly retentionMs?: number
+}
+
+/** A store's name, or its options. */
+export type Store<K, V> = string | StoreOptions<K, V>
+
+export function storeOptions<K, V>(store: Store<K, V> | undefined): StoreOptions<K, V> {
+  return typeof store === 'string' ? { name: store } : (store ?? {})
+}

@@ -1,0 +1,115 @@
+import { StreamsError } from '../errors.ts'
+import { Topology } from '../topology/topology.ts'
+import type { Makers } from './makers.ts'
+
+/** A step of the DSL, written to the topology when that is built: what comes later may still change what it writes. */
+export class GraphNode {
+  readonly name: string
+  readonly parents: GraphNode[] = []
+  readonly children: GraphNode[] = []
+  /** The key may be another one after it, so that its records may lie on the wrong partition. */
+  readonly isKeyChanging: boolean
+  buildPriority = 0
+  #isWritten = false
+  readonly #write: (topology: Topology, parents: readonly string[]) => void
+
+  constructor(
+    name: string,
+    write: (topology: Topology, parents: readonly string[]) => void,
+    options: { readonly isKeyChanging?: boolean } = {},
+  ) {
+    this.name = name
+    this.isKeyChanging = options.isKeyChanging ?? false
+    this.#write = write
+  }
+
+  get isReady(): boolean {
+    return !this.#isWritten && this.parents.every((parent) => parent.#isWritten)
+  }
+
+  write(topology: Topology): void {
+    this.#isWritten = true
+    // The root has no name in the topology.
+    this.#write(
+      topology,
+      this.parents.map((parent) => parent.name).filter((name) => name !== ''),
+    )
+  }
+}
+
+/** What a graph was told when it was made. */
+export interface StreamGraphOptions {
+  /** State and internal topics may get names from their place in the topology, as in Java. Default false. */
+  readonly allowAnonymousState?: boolean
+}
+
+/**
+ * The steps of the DSL and their numbers. Names come from one counter for all, so that they equal Java's; numbers that Java uses up
+ * without showing them are used up here too.
+ */
+export class StreamGraph {
+  /** Makes the streams and tables of this graph. */
+  readonly make: Makers
+  readonly #root = new GraphNode('', () => {})
+  readonly #allowAnonymousState: boolean
+  #index = 0
+  #priority = 0
+
+  constructor(options: StreamGraphOptions, make: Makers) {
+    this.make = make
+    this.#allowAnonymousState = options.allowAnonymousState ?? false
+  }
+
+  get root(): GraphNode {
+    return this.#root
+  }
+
+  newProcessorName(prefix: string): string {
+    return `${prefix}${String(this.#index++).padStart(10, '0')}`
+  }
+
+  newStoreName(prefix: string): string {
+    return this.newProcessorName(`${prefix}STATE-STORE-`)
+  }
+
+  /** The name given, or a new one. */
+  nameOr(name: string | undefined, prefix: string): string {
+    return name ?? this.newProcessorName(prefix)
+  }
+
+  /** @throws StreamsError `MR_STREAMS_ANONYMOUS_STATE` unless names by position were allowed */
+  refuseAnonymous(what: 'state store' | 'repartition topic', name: string, option: string): void {
+    if (this.#allowAnonymousState) return
+    throw new StreamsError(
+      'MR_STREAMS_ANONYMOUS_STATE',
+      `A ${what} would be called "${name}", after its place in the topology: with the next change above it, it would be another one, and the old state be lost. Name it with the option \`${option}\`, or build with { allowAnonymousState: true }.`,
+      { what, name },
+    )
+  }
+
+  /** Adding a node again (a shared repartition) moves it behind what was added since, as in Java. */
+  add(parents: readonly GraphNode[], node: GraphNode): void {
+    for (const parent of parents) {
+      if (!parent.children.includes(node)) {
+        parent.children.push(node)
+        node.parents.push(parent)
+      }
+      node.buildPriority = this.#priority++
+    }
+  }
+
+  /** Parents first, then in the order in which they were added. */
+  build(): Topology {
+    const topology = new Topology()
+    const waiting = new Set<GraphNode>([this.#root])
+    while (waiting.size > 0) {
+      const node = [...waiting].reduce((first, each) =>
+        each.buildPriority < first.buildPriority ? each : first,
+      )
+      waiting.delete(node)
+      if (node.isReady) node.write(topology)
+      for (const child of node.children) if (child.isReady) waiting.add(child)
+    }
+    return topology
+  }
+}

@@ -1,0 +1,105 @@
+import { StreamsError } from '../errors.ts'
+import type { Topology } from '../topology/topology.ts'
+import { tableSourceOperator } from '../operators/table.ts'
+import { KGroupedStream } from './k-grouped-stream.ts'
+import { KStream } from './k-stream.ts'
+import { KTable, TableNode } from './k-table.ts'
+import type { SourceOptions, Store } from './options.ts'
+import { keyValueStoreOf, planStore } from './store-plan.ts'
+import { GraphNode, StreamGraph, type StreamGraphOptions } from './stream-graph.ts'
+
+/**
+ * Where a topology begins. Each call adds steps to one graph; `build()` makes the topology of them.
+ * @see Kafka Streams `StreamsBuilder`, whose names of nodes, stores and topics these are
+ */
+export class StreamsBuilder {
+  readonly #graph: StreamGraph
+
+  constructor(options: StreamGraphOptions = {}) {
+    this.#graph = new StreamGraph(options, {
+      stream: (parts) => new KStream(parts),
+      table: (parts) => new KTable(parts),
+      groupedStream: (parts) => new KGroupedStream(parts),
+    })
+  }
+
+  /** Records of one topic or several. Keys and values may be null: a record without key, a tombstone. */
+  stream<K, V>(topics: string | readonly string[], options: SourceOptions<K, V>): KStream<K, V> {
+    const graph = this.#graph
+    const names = typeof topics === 'string' ? [topics] : [...new Set(topics)]
+    if (names.length === 0)
+      throw new StreamsError('MR_STREAMS_BAD_TOPOLOGY', 'stream() was given no topic to read.')
+    const name = graph.nameOr(options.name, 'KSTREAM-SOURCE-')
+    const node = new GraphNode(name, (topology) => addSource(topology, name, names, options))
+    graph.add([graph.root], node)
+    return new KStream({
+      graph,
+      node,
+      name,
+      key: options.key,
+      value: options.value,
+      sources: new Set([name]),
+      needsRepartition: false,
+    })
+  }
+
+  /**
+   * A topic as a table: for each key its latest value. It has a store only if named here, or where something downstream has to look things
+   * up in it.
+   */
+  table<K, V>(topic: string, options: SourceOptions<K, V>, store?: Store<K, V>): KTable<K, V> {
+    const graph = this.#graph
+    const plan = planStore(graph, topicPrefix(topic), store, options)
+    const sourceName =
+      options.name === undefined
+        ? graph.newProcessorName('KSTREAM-SOURCE-')
+        : `${options.name}-source`
+    const name = graph.nameOr(options.name, 'KTABLE-SOURCE-')
+    const step = new TableNode(plan.isNamed, plan.name)
+    const node = new GraphNode(name, (topology) => {
+      addSource(topology, sourceName, [topic], options)
+      topology.addProcessor({
+        name,
+        parents: [sourceName],
+        supplier: tableSourceOperator(() => (step.isMaterialized ? plan.name : undefined), step),
+      })
+      if (step.isMaterialized) topology.addStateStore(keyValueStoreOf(plan), [name])
+    })
+    graph.add([graph.root], node)
+    return new KTable({
+      graph,
+      node,
+      name,
+      key: plan.key,
+      value: plan.value,
+      sources: new Set([sourceName]),
+      step,
+    })
+  }
+
+  build(): Topology {
+    return this.#graph.build()
+  }
+}
+
+function addSource<K, V>(
+  topology: Topology,
+  name: string,
+  topics: readonly string[],
+  options: SourceOptions<K, V>,
+): void {
+  topology.addSource({
+    name,
+    topics,
+    key: options.key,
+    value: options.value,
+    timestampExtractor: options.timestampExtractor,
+    offsetReset: options.offsetReset,
+    isInternal: false,
+    isGlobal: false,
+  })
+}
+
+function topicPrefix(topic: string): string {
+  return `${topic}-`
+}

@@ -1,0 +1,42 @@
+import { MillraceError } from '@millrace/core'
+
+/** Codes of this package. */
+export const streamsErrors = {
+  /** The topology cannot be built as it is written; nothing was started. */
+  MR_STREAMS_BAD_TOPOLOGY: { retryable: false },
+  /** State or an internal topic would get a name from its position in the topology; give it one, or allow it. */
+  MR_STREAMS_ANONYMOUS_STATE: { retryable: false },
+  /** An operator needs to turn keys or values into bytes, or back, and was not told how. */
+  MR_STREAMS_NO_SERDE: { retryable: false },
+  /** A window's bound is not usable. */
+  MR_STREAMS_BAD_WINDOW: { retryable: false },
+  /** An option is out of its bounds. */
+  MR_STREAMS_BAD_OPTION: { retryable: false },
+  /** Bytes of a topic or store are not what their serde expects. */
+  MR_STREAMS_UNDECODABLE: { retryable: false },
+  /** A value cannot be turned into bytes by its serde. */
+  MR_STREAMS_UNENCODABLE: { retryable: false },
+  /** A record's timestamp is negative and the extractor gave no other. */
+  MR_STREAMS_BAD_TIMESTAMP: { retryable: false },
+  /** A function of the topology threw; the cause is its error. */
+  MR_STREAMS_PROCESSING_FAILED: { retryable: false },
+  /** No such store, or it is of another kind, or the processor is not connected to it. */
+  MR_STREAMS_UNKNOWN_STORE: { retryable: false },
+  /** No such topic in the topology. */
+  MR_STREAMS_UNKNOWN_TOPIC: { retryable: false },
+  /** What was closed cannot be used. */
+  MR_STREAMS_CLOSED: { retryable: false },
+} as const
+
+export type StreamsErrorCode = keyof typeof streamsErrors
+
+export class StreamsError extends MillraceError<StreamsErrorCode> {
+  constructor(
+    code: StreamsErrorCode,
+    message: string,
+    details?: Readonly<Record<string, unknown>>,
+    options?: ErrorOptions,
+  ) {
+    super(code, streamsErrors[code].retryable, message, details, options)
+  }
+}

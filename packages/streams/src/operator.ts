@@ -1,0 +1,62 @@
+import type { Clock } from '@millrace/core'
+import type { Headers, RecordContext } from './record.ts'
+import type { StateStore } from './state/store.ts'
+
+/** Gives a record to the node's children, each in the order in which they were added. Everything downstream has run when it returns. */
+export type Forward = (key: unknown, value: unknown, timestamp: number, headers: Headers) => void
+
+/**
+ * One node of a running topology, as the library's own operators implement it. Fields come as arguments, so that a record on its way
+ * through a topology is not an object of its own per step. Users write a `Processor` instead.
+ */
+export interface Operator<K = unknown, V = unknown> {
+  init?(context: OperatorContext): void
+  process(key: K, value: V, timestamp: number, headers: Headers): void
+  close?(): void
+}
+
+export type OperatorSupplier<K = unknown, V = unknown> = () => Operator<K, V>
+
+/** What a task gives each of its operators. */
+export interface OperatorContext {
+  readonly nodeName: string
+  readonly task: TaskContext
+  readonly forward: Forward
+  /** To one child by its name. @throws StreamsError `MR_STREAMS_BAD_TOPOLOGY` where there is none */
+  forwardTo(child: string): Forward
+  /** A store that the node is connected to. @throws StreamsError `MR_STREAMS_UNKNOWN_STORE` */
+  store(name: string): StateStore
+  schedule(
+    intervalMs: number,
+    type: PunctuationType,
+    punctuate: (timestamp: number) => void,
+    startMs?: number,
+  ): Cancellable
+  /** Counts records that were left out (`dropped-records-total`). */
+  countDropped(count?: number): void
+}
+
+/** `STREAM_TIME` moves with the records' timestamps, `WALL_CLOCK_TIME` with the clock. */
+export type PunctuationType = 'STREAM_TIME' | 'WALL_CLOCK_TIME'
+
+export interface Cancellable {
+  cancel(): void
+}
+
+export interface TaskContext {
+  readonly applicationId: string
+  /** `<subtopology>_<partition>`. */
+  readonly taskId: string
+  readonly partition: number
+  readonly clock: Clock
+  /** The record under way; a new object for each record. */
+  readonly record: RecordContext
+  /** Largest timestamp the task has taken, -1 before the first. */
+  readonly streamTime: number
+  /** Asks for a commit as soon as the record under way is done. */
+  requestCommit(): void
+  /** Numbers that outlive a restart with the committed offsets (trap 42). */
+  readonly committedMetadata: Map<string, number>
+  /** True while emit-final and outer-join throttles are off: in a test driver. */
+  readonly isUnthrottled: boolean
+}

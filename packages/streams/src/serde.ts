@@ -1,0 +1,113 @@
+import { StreamsError } from './errors.ts'
+
+/**
+ * Turns values into bytes and back. A null key or value never reaches it: null is a record without key, or a tombstone.
+ * Both directions must be pure; what `serialize` returns is kept and must not be changed afterwards.
+ */
+export interface Serde<T> {
+  serialize(value: T): Buffer
+  /** @param bytes a view that lives as long as it is held; not to be changed */
+  deserialize(bytes: Buffer): T
+}
+
+/** UTF-8, as Kafka's `StringSerde`. */
+export const stringSerde: Serde<string> = {
+  serialize: (value) => Buffer.from(value, 'utf8'),
+  deserialize: (bytes) => bytes.toString('utf8'),
+}
+
+/** Bytes as they are. */
+export const bytesSerde: Serde<Buffer> = {
+  serialize: (value) => value,
+  deserialize: (bytes) => bytes,
+}
+
+/** 64-bit integers, big-endian, as Kafka's `LongSerde`. */
+export const int64Serde: Serde<bigint> = {
+  serialize(value) {
+    const bytes = Buffer.allocUnsafe(8)
+    bytes.writeBigInt64BE(value)
+    return bytes
+  },
+  deserialize: (bytes) => bytes.readBigInt64BE(lengthChecked(bytes, 8)),
+}
+
+const twoTo32 = 2 ** 32
+
+/**
+ * Kafka's `LongSerde` for integers that a number holds exactly (±2^53): counts and times. A number outside, or with a fraction, is an
+ * error in both directions.
+ */
+export const longSerde: Serde<number> = {
+  serialize(value) {
+    if (!Number.isSafeInteger(value))
+      throw new RangeError(
+        `${value} is not an integer within ±2^53; use int64Serde for larger ones.`,
+      )
+    const bytes = Buffer.allocUnsafe(8)
+    const high = Math.floor(value / twoTo32)
+    bytes.writeInt32BE(high)
+    bytes.writeUInt32BE(value - high * twoTo32, 4)
+    return bytes
+  },
+  deserialize(bytes) {
+    const at = lengthChecked(bytes, 8)
+    const value = bytes.readInt32BE(at) * twoTo32 + bytes.readUInt32BE(at + 4)
+    if (!Number.isSafeInteger(value))
+      throw new RangeError('The stored integer is beyond ±2^53; use int64Serde for it.')
+    return value
+  },
+}
+
+/** 32-bit integers, big-endian, as Kafka's `IntegerSerde`. */
+export const int32Serde: Serde<number> = {
+  serialize(value) {
+    const bytes = Buffer.allocUnsafe(4)
+    bytes.writeInt32BE(value)
+    return bytes
+  },
+  deserialize: (bytes) => bytes.readInt32BE(lengthChecked(bytes, 4)),
+}
+
+/** 64-bit floating point, big-endian, as Kafka's `DoubleSerde`. */
+export const doubleSerde: Serde<number> = {
+  serialize(value) {
+    const bytes = Buffer.allocUnsafe(8)
+    bytes.writeDoubleBE(value)
+    return bytes
+  },
+  deserialize: (bytes) => bytes.readDoubleBE(lengthChecked(bytes, 8)),
+}
+
+/** JSON in UTF-8. What JSON cannot hold (`undefined`, a function) is an error. */
+export function jsonSerde<T>(): Serde<T> {
+  return {
+    serialize(value) {
+      const text = JSON.stringify(value) as string | undefined
+      if (text === undefined)
+        throw new TypeError(`JSON has no form for a value of type ${typeof value}.`)
+      return Buffer.from(text, 'utf8')
+    },
+    deserialize: (bytes) => JSON.parse(bytes.toString('utf8')) as T,
+  }
+}
+
+function lengthChecked(bytes: Buffer, size: number): 0 {
+  if (bytes.length !== size)
+    throw new RangeError(`${bytes.length} bytes where ${size} are expected.`)
+  return 0
+}
+
+/** @throws StreamsError `MR_STREAMS_NO_SERDE` where `serde` is undefined, naming who needs it */
+export function required<T>(
+  serde: Serde<T> | undefined,
+  of: 'key' | 'value',
+  name: string,
+): Serde<T> {
+  if (serde) return serde
+  throw new StreamsError(
+    'MR_STREAMS_NO_SERDE',
+    `"${name}" needs the serde of its ${of}s: what comes before it may have changed their type. Give it one with the option \`${of}\`.`,
+    { name, of },
+  )
+}

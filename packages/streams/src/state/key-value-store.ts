@@ -1,0 +1,254 @@
+import type { Serde } from '../serde.ts'
+import { SortedBytesMap } from './sorted-bytes-map.ts'
+import type { StateStore, StoreBuilder, StoreContext, ValueAndTimestamp } from './store.ts'
+import type { Headers } from '../record.ts'
+
+/** What queries may do: a store that is only read. */
+export interface ReadonlyKeyValueStore<K, V> {
+  get(key: K): V | undefined
+  /** From `from` to `to`, both inclusive, in the order of the keys' bytes; undefined is open. */
+  range(from?: K, to?: K): IterableIterator<[K, V]>
+  reverseRange(from?: K, to?: K): IterableIterator<[K, V]>
+  /** All keys whose bytes begin with these. */
+  prefixScan(prefix: Buffer): IterableIterator<[K, V]>
+  readonly approximateEntryCount: number
+}
+
+/** State by key. Iterators see the keys of the moment they start. */
+export interface KeyValueStore<K, V> extends ReadonlyKeyValueStore<K, V>, StateStore {
+  /** `null` deletes. */
+  put(key: K, value: V | null): void
+  /** Puts where the key has no value; returns what it had. */
+  putIfAbsent(key: K, value: V): V | undefined
+  /** Returns what was deleted. */
+  delete(key: K): V | undefined
+}
+
+/** State by key whose values carry the timestamp of the record that made them: that of tables and aggregations. */
+export interface TimestampedKeyValueStore<K, V>
+  extends ReadonlyKeyValueStore<K, ValueAndTimestamp<V>>, StateStore {
+  /** `null` deletes. The changelog's record gets `timestamp`. */
+  put(key: K, value: V | null, timestamp: number): void
+}
+
+export interface KeyValueStoreOptions<K, V> {
+  readonly name: string
+  readonly key: Serde<K>
+  readonly value: Serde<V>
+  /** Default true. */
+  readonly isLogged?: boolean
+  readonly topicConfig?: Readonly<Record<string, string>>
+}
+
+/** State by key in memory, restored from its changelog. */
+export function inMemoryKeyValueStore<K, V>(
+  options: KeyValueStoreOptions<K, V>,
+): StoreBuilder<KeyValueStore<K, V>> {
+  return { ...builderPart(options), build: () => new InMemoryKeyValueStore(options) }
+}
+
+/** As `inMemoryKeyValueStore`, each value with a timestamp. */
+export function inMemoryTimestampedKeyValueStore<K, V>(
+  options: KeyValueStoreOptions<K, V>,
+): StoreBuilder<TimestampedKeyValueStore<K, V>> {
+  return { ...builderPart(options), build: () => new InMemoryTimestampedKeyValueStore(options) }
+}
+
+function builderPart<K, V>(options: KeyValueStoreOptions<K, V>) {
+  return {
+    name: options.name,
+    isLogged: options.isLogged ?? true,
+    topicConfig: options.topicConfig ?? {},
+    changelog: { policy: 'compact' },
+  } as const
+}
+
+/** Bytes and their timestamp. */
+interface StoredValue {
+  readonly bytes: Buffer
+  readonly timestamp: number
+}
+
+/** The part that both kinds share: bytes in a map, changes to the changelog. */
+class InMemoryBytes<K, V> {
+  readonly name: string
+  readonly #key: Serde<K>
+  readonly #value: Serde<V>
+  readonly #entries = new SortedBytesMap<StoredValue>()
+  #context: StoreContext | undefined
+
+  constructor(options: KeyValueStoreOptions<K, V>) {
+    this.name = options.name
+    this.#key = options.key
+    this.#value = options.value
+  }
+
+  get size(): number {
+    return this.#entries.size
+  }
+
+  init(context: StoreContext): void {
+    this.#context = context
+  }
+
+  restore(key: Buffer, value: Buffer | null, timestamp: number): void {
+    if (value === null) this.#entries.delete(key)
+    else this.#entries.set(key, { bytes: value, timestamp })
+  }
+
+  get(key: K): ValueAndTimestamp<V> | undefined {
+    return this.#decoded(this.#entries.get(this.#key.serialize(key)))
+  }
+
+  put(key: K, value: V | null, timestamp: number): void {
+    const keyBytes = this.#key.serialize(key)
+    const bytes = value === null ? null : this.#value.serialize(value)
+    this.restore(keyBytes, bytes, timestamp)
+    this.#context?.logChange?.(keyBytes, bytes, timestamp, [])
+  }
+
+  /** The timestamp that a store without its own gives its changelog: that of the record under way. */
+  get recordTimestamp(): number {
+    return this.#context?.record.timestamp ?? -1
+  }
+
+  *range(
+    from: K | undefined,
+    to: K | undefined,
+    isReverse: boolean,
+  ): Generator<[K, ValueAndTimestamp<V>]> {
+    const low = from === undefined ? null : this.#key.serialize(from)
+    const high = to === undefined ? null : this.#key.serialize(to)
+    for (const [key, stored] of this.#entries.range(low, high, isReverse))
+      yield [this.#key.deserialize(key), this.#decoded(stored) as ValueAndTimestamp<V>]
+  }
+
+  *prefixScan(prefix: Buffer): Generator<[K, ValueAndTimestamp<V>]> {
+    for (const [key, stored] of this.#entries.range(prefix, null)) {
+      if (prefix.compare(key, 0, prefix.length) !== 0) return
+      yield [this.#key.deserialize(key), this.#decoded(stored) as ValueAndTimestamp<V>]
+    }
+  }
+
+  clear(): void {
+    this.#entries.clear()
+  }
+
+  #decoded(stored: StoredValue | undefined): ValueAndTimestamp<V> | undefined {
+    return stored && { value: this.#value.deserialize(stored.bytes), timestamp: stored.timestamp }
+  }
+}
+
+class InMemoryTimestampedKeyValueStore<K, V> implements TimestampedKeyValueStore<K, V> {
+  readonly name: string
+  readonly isPersistent = false
+  readonly #bytes: InMemoryBytes<K, V>
+
+  constructor(options: KeyValueStoreOptions<K, V>) {
+    this.name = options.name
+    this.#bytes = new InMemoryBytes(options)
+  }
+
+  get approximateEntryCount(): number {
+    return this.#bytes.size
+  }
+
+  init(context: StoreContext): void {
+    this.#bytes.init(context)
+  }
+
+  restore(key: Buffer, value: Buffer | null, timestamp: number, _headers: Headers): void {
+    this.#bytes.restore(key, value, timestamp)
+  }
+
+  get(key: K): ValueAndTimestamp<V> | undefined {
+    return this.#bytes.get(key)
+  }
+
+  put(key: K, value: V | null, timestamp: number): void {
+    this.#bytes.put(key, value, timestamp)
+  }
+
+  range(from?: K, to?: K): IterableIterator<[K, ValueAndTimestamp<V>]> {
+    return this.#bytes.range(from, to, false)
+  }
+
+  reverseRange(from?: K, to?: K): IterableIterator<[K, ValueAndTimestamp<V>]> {
+    return this.#bytes.range(from, to, true)
+  }
+
+  prefixScan(prefix: Buffer): IterableIterator<[K, ValueAndTimestamp<V>]> {
+    return this.#bytes.prefixScan(prefix)
+  }
+
+  flush(): void {}
+
+  close(): void {
+    this.#bytes.clear()
+  }
+}
+
+class InMemoryKeyValueStore<K, V> implements KeyValueStore<K, V> {
+  readonly name: string
+  readonly isPersistent = false
+  readonly #bytes: InMemoryBytes<K, V>
+
+  constructor(options: KeyValueStoreOptions<K, V>) {
+    this.name = options.name
+    this.#bytes = new InMemoryBytes(options)
+  }
+
+  get approximateEntryCount(): number {
+    return this.#bytes.size
+  }
+
+  init(context: StoreContext): void {
+    this.#bytes.init(context)
+  }
+
+  restore(key: Buffer, value: Buffer | null, timestamp: number, _headers: Headers): void {
+    this.#bytes.restore(key, value, timestamp)
+  }
+
+  get(key: K): V | undefined {
+    return this.#bytes.get(key)?.value
+  }
+
+  put(key: K, value: V | null): void {
+    this.#bytes.put(key, value, this.#bytes.recordTimestamp)
+  }
+
+  putIfAbsent(key: K, value: V): V | undefined {
+    const current = this.get(key)
+    if (current === undefined) this.put(key, value)
+    return current
+  }
+
+  delete(key: K): V | undefined {
+    const current = this.get(key)
+    this.put(key, null)
+    return current
+  }
+
+  range(from?: K, to?: K): IterableIterator<[K, V]> {
+    return valuesOf(this.#bytes.range(from, to, false))
+  }
+
+  reverseRange(from?: K, to?: K): IterableIterator<[K, V]> {
+    return valuesOf(this.#bytes.range(from, to, true))
+  }
+
+  prefixScan(prefix: Buffer): IterableIterator<[K, V]> {
+    return valuesOf(this.#bytes.prefixScan(prefix))
+  }
+
+  flush(): void {}
+
+  close(): void {
+    this.#bytes.clear()
+  }
+}
+
+function* valuesOf<K, V>(entries: Iterable<[K, ValueAndTimestamp<V>]>): Generator<[K, V]> {
+  for (const [key, { value }] of entries) yield [key, value]
+}

@@ -1,0 +1,54 @@
+import type { Headers, RecordContext } from '../record.ts'
+
+/** One instance of state: of one store, in one task. */
+export interface StateStore {
+  readonly name: string
+  /** Whether its content outlives the process by itself. */
+  readonly isPersistent: boolean
+  init(context: StoreContext): void
+  /** Takes a record of its changelog: `null` deletes. */
+  restore(key: Buffer, value: Buffer | null, timestamp: number, headers: Headers): void
+  /** Called at each commit, before offsets are committed. */
+  flush(): void
+  close(): void
+}
+
+/** What a task gives a store. */
+export interface StoreContext {
+  readonly taskId: string
+  /** The record under way. */
+  readonly record: RecordContext
+  /** Writes a record of the store's changelog; undefined where it has none. */
+  readonly logChange: LogChange | undefined
+  /** Counts what came too late to be kept. */
+  countExpired(count?: number): void
+}
+
+export type LogChange = (
+  key: Buffer,
+  value: Buffer | null,
+  timestamp: number,
+  headers: Headers,
+) => void
+
+/** How a store is made, once for each task that has it. */
+export interface StoreBuilder<S extends StateStore = StateStore> {
+  readonly name: string
+  /** Whether changes are written to a changelog topic, from which the store is restored. */
+  readonly isLogged: boolean
+  /** Settings of the changelog topic beyond the library's, in Kafka's names. */
+  readonly topicConfig: Readonly<Record<string, string>>
+  /** How the changelog is cleaned; `retentionMs` is the store's own. */
+  readonly changelog: ChangelogCleanup
+  build(): S
+}
+
+export type ChangelogCleanup =
+  | { readonly policy: 'compact' }
+  | { readonly policy: 'compact,delete' | 'delete'; readonly retentionMs: number }
+
+/** A value with the timestamp of the record that made it. */
+export interface ValueAndTimestamp<V> {
+  readonly value: V
+  readonly timestamp: number
+}

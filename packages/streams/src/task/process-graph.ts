@@ -1,0 +1,129 @@
+import { StreamsError } from '../errors.ts'
+import type {
+  Cancellable,
+  Forward,
+  Operator,
+  OperatorContext,
+  PunctuationType,
+  TaskContext,
+} from '../operator.ts'
+import type { Headers } from '../record.ts'
+import type { StateStore } from '../state/store.ts'
+import type { ProcessorNode, SinkNode, SourceNode, TopologyNode } from '../topology/topology.ts'
+
+/** What the nodes of a task need of it. */
+export interface GraphHost {
+  readonly context: TaskContext
+  storeOf(node: ProcessorNode, name: string): StateStore
+  schedule(
+    node: string,
+    intervalMs: number,
+    type: PunctuationType,
+    punctuate: (timestamp: number) => void,
+    startMs?: number,
+  ): Cancellable
+  countDropped(count: number): void
+  /** Writes a record to the sink's topic. */
+  send(sink: SinkNode, key: unknown, value: unknown, timestamp: number, headers: Headers): void
+  /** What to do about an error of a node: returns to leave the record out there, throws to stop. */
+  onProcessingError(node: string, error: unknown): void
+}
+
+/** Operators of one task, wired by direct calls. */
+export class ProcessGraph {
+  readonly #operators: {
+    readonly name: string
+    readonly operator: Operator
+    readonly context: OperatorContext
+  }[] = []
+  readonly #entries = new Map<string, Forward>()
+
+  /** @param nodes of the task's part of the topology, parents before children */
+  constructor(nodes: readonly TopologyNode[], host: GraphHost) {
+    const children = new Map<string, TopologyNode[]>()
+    for (const node of nodes)
+      if (node.kind !== 'source')
+        for (const parent of node.parents)
+          children.set(parent, [...(children.get(parent) ?? []), node])
+    /** Made from the last to the first, so that a node's children are there. */
+    const inlets = new Map<string, Forward>()
+    for (const node of nodes.toReversed()) {
+      const own = children.get(node.name) ?? []
+      const forward = fanOut(own.map((child) => inlets.get(child.name) as Forward))
+      if (node.kind === 'source') this.#entries.set(node.name, forward)
+      else if (node.kind === 'sink') inlets.set(node.name, sinkInlet(node, host))
+      else inlets.set(node.name, this.#addOperator(node, own, forward, inlets, host))
+    }
+    this.#operators.reverse()
+  }
+
+  /** Where records of a source enter. */
+  entry(source: SourceNode): Forward {
+    return this.#entries.get(source.name) as Forward
+  }
+
+  init(): void {
+    for (const { operator, context } of this.#operators) operator.init?.(context)
+  }
+
+  close(): void {
+    for (const { operator } of this.#operators) operator.close?.()
+  }
+
+  #addOperator(
+    node: ProcessorNode,
+    children: readonly TopologyNode[],
+    forward: Forward,
+    inlets: ReadonlyMap<string, Forward>,
+    host: GraphHost,
+  ): Forward {
+    const operator = node.supplier()
+    const context: OperatorContext = {
+      nodeName: node.name,
+      task: host.context,
+      forward,
+      forwardTo(child) {
+        const inlet = children.some((each) => each.name === child) ? inlets.get(child) : undefined
+        if (inlet) return inlet
+        throw new StreamsError(
+          'MR_STREAMS_BAD_TOPOLOGY',
+          `"${node.name}" has no child "${child}" to forward to.`,
+        )
+      },
+      store: (name) => host.storeOf(node, name),
+      schedule: (intervalMs, type, punctuate, startMs) =>
+        host.schedule(node.name, intervalMs, type, punctuate, startMs),
+      countDropped: (count = 1) => host.countDropped(count),
+    }
+    this.#operators.push({ name: node.name, operator, context })
+    return (key, value, timestamp, headers) => {
+      try {
+        operator.process(key, value, timestamp, headers)
+      } catch (error) {
+        // An error is dealt with at the node that threw; here it comes through from a child that stops the task.
+        if (error instanceof StoppedByError) throw error
+        host.onProcessingError(node.name, error)
+      }
+    }
+  }
+}
+
+/** Carries an error that stops the task through the nodes above the one that threw. */
+export class StoppedByError extends Error {
+  constructor(cause: unknown) {
+    super('The task stops.', { cause })
+  }
+}
+
+function sinkInlet(sink: SinkNode, host: GraphHost): Forward {
+  return (key, value, timestamp, headers) => host.send(sink, key, value, timestamp, headers)
+}
+
+function fanOut(inlets: readonly Forward[]): Forward {
+  const [first, second] = inlets
+  if (!first) return () => {}
+  if (!second) return first
+  return (key, value, timestamp, headers) => {
+    for (const inlet of inlets) inlet(key, value, timestamp, headers)
+  }
+}

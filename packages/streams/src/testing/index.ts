@@ -1,0 +1,6 @@
+export {
+  TopologyTestDriver,
+  type PipedRecord,
+  type TestDriverOptions,
+  type WrittenRecord,
+} from './topology-test-driver.ts'

@@ -1,0 +1,146 @@
+import { SimulatedClock } from '@millrace/core'
+import { StreamsError } from '../errors.ts'
+import { noHeaders, type Headers, type RawRecord } from '../record.ts'
+import type { StateStore } from '../state/store.ts'
+import { StreamTask, type ErrorResponse } from '../task/stream-task.ts'
+import type { Topology } from '../topology/topology.ts'
+
+/** A record to give to a topology, as bytes. */
+export interface PipedRecord {
+  readonly key: Buffer | null
+  readonly value: Buffer | null
+  /** ms; default: the driver's wall clock. */
+  readonly timestamp?: number
+  readonly headers?: Headers
+}
+
+/** A record that the topology wrote: to a topic, a repartition topic or a changelog. */
+export interface WrittenRecord {
+  readonly topic: string
+  readonly partition: number | undefined
+  readonly key: Buffer | null
+  readonly value: Buffer | null
+  readonly timestamp: number
+  readonly headers: Headers
+}
+
+export interface TestDriverOptions {
+  /** Default `test`. In front of the names of internal topics. */
+  readonly applicationId?: string
+  /** Where the wall clock starts, ms. Default 2026-01-01. */
+  readonly nowMs?: number
+  readonly onDeserializationError?: ErrorResponse
+  readonly onProcessingError?: ErrorResponse
+}
+
+/**
+ * Runs a topology without a broker, as Java's `TopologyTestDriver` does: one task for all of it, with one partition; a record is processed
+ * to its end, with all that comes back through internal topics, before `pipe` returns. Time stands still until it is moved.
+ */
+export class TopologyTestDriver {
+  readonly clock: SimulatedClock
+  readonly #applicationId: string
+  readonly #task: StreamTask
+  readonly #written: WrittenRecord[] = []
+  readonly #waiting: RawRecord[] = []
+  readonly #offsets = new Map<string, number>()
+  #droppedCount = 0
+
+  constructor(topology: Topology, options: TestDriverOptions = {}) {
+    this.#applicationId = options.applicationId ?? 'test'
+    this.clock = new SimulatedClock(options.nowMs)
+    this.#task = new StreamTask({
+      applicationId: this.#applicationId,
+      taskId: '0_0',
+      partition: 0,
+      topology,
+      nodes: new Set(topology.nodes.keys()),
+      clock: this.clock,
+      isUnthrottled: true,
+      collector: {
+        send: (topic, partition, key, value, timestamp, headers) =>
+          this.#collect({ topic, partition, key, value, timestamp, headers }),
+        partitionCount: () => 1,
+      },
+      countDropped: (count) => void (this.#droppedCount += count),
+      ...(options.onDeserializationError && {
+        onDeserializationError: options.onDeserializationError,
+      }),
+      ...(options.onProcessingError && { onProcessingError: options.onProcessingError }),
+    })
+    this.#task.initStores()
+    this.#task.initOperators()
+  }
+
+  /** Records left out so far, as the metric `dropped-records-total` counts them. */
+  get droppedCount(): number {
+    return this.#droppedCount
+  }
+
+  /** @throws StreamsError `MR_STREAMS_UNKNOWN_TOPIC`, or that of the topology where it stops at an error */
+  pipe(topic: string, record: PipedRecord): void {
+    const offset = this.#offsets.get(topic) ?? 0
+    this.#offsets.set(topic, offset + 1)
+    this.#waiting.push({
+      topic,
+      partition: 0,
+      offset,
+      timestamp: record.timestamp ?? this.clock.now(),
+      key: record.key,
+      value: record.value,
+      headers: record.headers ?? noHeaders,
+    })
+    this.#runAll()
+  }
+
+  /** Moves the wall clock; a punctuator that it passes several times runs once. */
+  async advance(ms: number): Promise<void> {
+    await this.clock.advance(ms)
+    this.#task.punctuateWallClock()
+    this.#commit()
+    this.#runAll()
+  }
+
+  /** What was written since the last call, in order: to one topic or to all. */
+  take(topic?: string): WrittenRecord[] {
+    const taken = this.#written.filter((record) => topic === undefined || record.topic === topic)
+    const left = this.#written.filter((record) => !taken.includes(record))
+    this.#written.splice(0, this.#written.length, ...left)
+    return taken
+  }
+
+  /** A store of the topology. @throws StreamsError `MR_STREAMS_UNKNOWN_STORE` */
+  store(name: string): StateStore {
+    const store = this.#task.stores.get(name)
+    if (store) return store
+    throw new StreamsError(
+      'MR_STREAMS_UNKNOWN_STORE',
+      `The topology has no store "${name}". It has: ${[...this.#task.stores.keys()].join(', ') || 'none'}.`,
+    )
+  }
+
+  close(): void {
+    this.#task.close()
+  }
+
+  #runAll(): void {
+    for (let record; (record = this.#waiting.shift()) !== undefined;) {
+      this.#task.process(record)
+      this.#task.punctuateStreamTime()
+      this.#commit()
+    }
+  }
+
+  #commit(): void {
+    this.#task.flush()
+  }
+
+  #collect(record: WrittenRecord): void {
+    this.#written.push(record)
+    const { topic, key, value, timestamp, headers } = record
+    if (!this.#task.topics.includes(topic)) return
+    const offset = this.#offsets.get(topic) ?? 0
+    this.#offsets.set(topic, offset + 1)
+    this.#waiting.push({ topic, partition: 0, offset, timestamp, key, value, headers })
+  }
+}

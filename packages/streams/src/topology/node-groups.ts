@@ -1,0 +1,56 @@
+import type { Topology } from './topology.ts'
+
+/** A subtopology: nodes that are connected by records or by a shared store. */
+export interface NodeGroup {
+  readonly id: number
+  readonly nodes: ReadonlySet<string>
+  /** Fills a global store; no task runs it. */
+  readonly isGlobal: boolean
+}
+
+/**
+ * Ids are given to sources in the order of their names, then to what is left: as Java does, whose task ids and topics they are part of.
+ */
+export function nodeGroups(topology: Topology): readonly NodeGroup[] {
+  const parents = new Map<string, string>()
+  const rootOf = (name: string): string => {
+    let root = name
+    for (let next; (next = parents.get(root)) !== undefined;) root = next
+    return root
+  }
+  const unite = (left: string, right: string): void => {
+    const [a, b] = [rootOf(left), rootOf(right)]
+    if (a !== b) parents.set(b, a)
+  }
+  const firstWithStore = new Map<string, string>()
+  for (const node of topology.nodes.values()) {
+    if (node.kind !== 'source') for (const parent of node.parents) unite(parent, node.name)
+    if (node.kind !== 'processor') continue
+    for (const store of node.stores) {
+      const first = firstWithStore.get(store)
+      if (first === undefined) firstWithStore.set(store, node.name)
+      else unite(first, node.name)
+    }
+  }
+  const all = [...topology.nodes.values()]
+  const names = [
+    ...all
+      .filter((node) => node.kind === 'source')
+      .map((node) => node.name)
+      .toSorted(),
+    ...all
+      .filter((node) => node.kind !== 'source')
+      .map((node) => node.name)
+      .toSorted(),
+  ]
+  const groups = new Map<string, { id: number; nodes: Set<string>; isGlobal: boolean }>()
+  for (const name of names) {
+    const root = rootOf(name)
+    const group = groups.get(root) ?? { id: groups.size, nodes: new Set(), isGlobal: false }
+    groups.set(root, group)
+    group.nodes.add(name)
+    const node = topology.nodes.get(name)
+    if (node?.kind === 'source' && node.isGlobal) group.isGlobal = true
+  }
+  return [...groups.values()]
+}

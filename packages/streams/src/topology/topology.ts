@@ -1,0 +1,217 @@
+import { StreamsError } from '../errors.ts'
+import type { OperatorSupplier } from '../operator.ts'
+import type { Headers, TimestampExtractor } from '../record.ts'
+import type { Serde } from '../serde.ts'
+import type { StoreBuilder } from '../state/store.ts'
+import { describeTopology } from './describe.ts'
+import { nodeGroups, type NodeGroup } from './node-groups.ts'
+
+/** Where a task begins to read a topic for which its group has no committed offset. */
+export type OffsetReset = 'earliest' | 'latest' | 'none'
+
+export interface SourceNode {
+  readonly kind: 'source'
+  readonly name: string
+  readonly topics: readonly string[]
+  readonly key: Serde<unknown>
+  readonly value: Serde<unknown>
+  readonly timestampExtractor: TimestampExtractor | undefined
+  readonly offsetReset: OffsetReset | undefined
+  /** Reads a topic of the application's own, whose name gets its id in front. */
+  readonly isInternal: boolean
+  /** Feeds a global store: read whole by every instance, by no task. */
+  readonly isGlobal: boolean
+}
+
+export interface ProcessorNode {
+  readonly kind: 'processor'
+  readonly name: string
+  readonly parents: readonly string[]
+  readonly supplier: OperatorSupplier
+  /** In the order in which they were connected. */
+  readonly stores: Set<string>
+}
+
+export interface SinkNode {
+  readonly kind: 'sink'
+  readonly name: string
+  readonly parents: readonly string[]
+  /** A topic, or what chooses it for each record. */
+  readonly topic: string | TopicSelector
+  readonly key: Serde<unknown>
+  readonly value: Serde<unknown>
+  readonly partitioner: StreamPartitioner | undefined
+  readonly isInternal: boolean
+}
+
+export type TopologyNode = SourceNode | ProcessorNode | SinkNode
+
+/** Chooses the topic of a record that is sent. */
+export type TopicSelector<K = unknown, V = unknown> = (
+  value: V,
+  key: K,
+  record: { readonly timestamp: number; readonly headers: Headers },
+) => string
+
+/**
+ * Chooses a record's partitions: one, several (it is sent to each), none (it is dropped); undefined leaves it to the key's hash.
+ */
+export type StreamPartitioner<K = unknown, V = unknown> = (
+  topic: string,
+  key: K,
+  value: V,
+  partitionCount: number,
+) => number | readonly number[] | undefined
+
+/** A topic that the application makes for itself. Its name on the cluster is `<applicationId>-<name>`. */
+export interface InternalTopic {
+  readonly name: string
+  /** Undefined: as many as what it repartitions. */
+  readonly partitions: number | undefined
+}
+
+/** A topology as nodes by name. What the DSL builds, and what the Processor API writes by hand. */
+export class Topology {
+  readonly #nodes = new Map<string, TopologyNode>()
+  readonly #stores = new Map<string, StoreBuilder>()
+  readonly #globalStores = new Map<string, StoreBuilder>()
+  readonly #internalTopics = new Map<string, InternalTopic>()
+  /** Sources whose topics must have equally many partitions, since their records meet by key. */
+  readonly #copartitioned: (readonly string[])[] = []
+
+  /** In the order in which they were added: that in which a node's children get a record. */
+  get nodes(): ReadonlyMap<string, TopologyNode> {
+    return this.#nodes
+  }
+
+  get stores(): ReadonlyMap<string, StoreBuilder> {
+    return this.#stores
+  }
+
+  get globalStores(): ReadonlyMap<string, StoreBuilder> {
+    return this.#globalStores
+  }
+
+  get internalTopics(): ReadonlyMap<string, InternalTopic> {
+    return this.#internalTopics
+  }
+
+  get copartitioned(): readonly (readonly string[])[] {
+    return this.#copartitioned
+  }
+
+  /** Parts that share neither records nor stores, in the order of their ids. */
+  get subtopologies(): readonly NodeGroup[] {
+    return nodeGroups(this)
+  }
+
+  /** The topology as text, equal to that of Java's `Topology.describe().toString()`. */
+  describe(): string {
+    return describeTopology(this)
+  }
+
+  addSource(source: Omit<SourceNode, 'kind'>): this {
+    for (const node of this.#nodes.values())
+      if (node.kind === 'source')
+        for (const topic of node.topics)
+          if (source.topics.includes(topic))
+            throw bad(
+              `Topic "${topic}" is read by "${node.name}" already and cannot be read by "${source.name}" too.`,
+            )
+    return this.#add({ kind: 'source', ...source })
+  }
+
+  addProcessor(processor: {
+    readonly name: string
+    readonly parents: readonly string[]
+    readonly supplier: OperatorSupplier
+    readonly stores?: readonly string[]
+  }): this {
+    this.#checkParents(processor.name, processor.parents)
+    this.#add({
+      kind: 'processor',
+      name: processor.name,
+      parents: processor.parents,
+      supplier: processor.supplier,
+      stores: new Set(),
+    })
+    return this.connectProcessorAndStores(processor.name, processor.stores ?? [])
+  }
+
+  addSink(sink: Omit<SinkNode, 'kind'>): this {
+    this.#checkParents(sink.name, sink.parents)
+    return this.#add({ kind: 'sink', ...sink })
+  }
+
+  /** Adds a store, or connects more processors to one that was added from the same builder. */
+  addStateStore(builder: StoreBuilder, processors: readonly string[] = []): this {
+    const known = this.#stores.get(builder.name) ?? this.#globalStores.get(builder.name)
+    if (known && known !== builder) throw bad(`A store "${builder.name}" was added already.`)
+    this.#stores.set(builder.name, builder)
+    for (const processor of processors) this.connectProcessorAndStores(processor, [builder.name])
+    return this
+  }
+
+  connectProcessorAndStores(processor: string, stores: readonly string[]): this {
+    const node = this.#nodes.get(processor)
+    if (node?.kind !== 'processor')
+      throw bad(`There is no processor "${processor}" to connect stores to.`)
+    for (const store of stores) {
+      if (!this.#stores.has(store) && !this.#globalStores.has(store))
+        throw bad(`"${processor}" is to be connected to the store "${store}", which was not added.`)
+      // A global store can be read by every processor without being connected.
+      if (this.#stores.has(store)) node.stores.add(store)
+    }
+    return this
+  }
+
+  /** A store filled from a whole topic in every instance, and the two nodes that fill it. */
+  addGlobalStore(
+    builder: StoreBuilder,
+    source: Omit<SourceNode, 'kind' | 'isGlobal' | 'isInternal'>,
+    processor: { readonly name: string; readonly supplier: OperatorSupplier },
+  ): this {
+    if (this.#stores.has(builder.name) || this.#globalStores.has(builder.name))
+      throw bad(`A store "${builder.name}" was added already.`)
+    this.#globalStores.set(builder.name, builder)
+    this.addSource({ ...source, isGlobal: true, isInternal: false })
+    return this.#add({
+      kind: 'processor',
+      name: processor.name,
+      parents: [source.name],
+      supplier: processor.supplier,
+      stores: new Set([builder.name]),
+    })
+  }
+
+  addInternalTopic(topic: InternalTopic): this {
+    this.#internalTopics.set(topic.name, topic)
+    return this
+  }
+
+  addCopartitioned(sources: readonly string[]): this {
+    this.#copartitioned.push(sources)
+    return this
+  }
+
+  #add(node: TopologyNode): this {
+    if (this.#nodes.has(node.name)) throw bad(`A node "${node.name}" was added already.`)
+    this.#nodes.set(node.name, node)
+    return this
+  }
+
+  #checkParents(name: string, parents: readonly string[]): void {
+    if (parents.length === 0)
+      throw bad(`"${name}" has no parent, so that no record would reach it.`)
+    for (const parent of parents) {
+      if (parent === name) throw bad(`"${name}" cannot be its own parent.`)
+      const node = this.#nodes.get(parent)
+      if (!node) throw bad(`The parent "${parent}" of "${name}" was not added.`)
+      if (node.kind === 'sink') throw bad(`The sink "${parent}" cannot be the parent of "${name}".`)
+    }
+  }
+}
+
+function bad(message: string): StreamsError {
+  return new StreamsError('MR_STREAMS_BAD_TOPOLOGY', message)
+}
