@@ -34,6 +34,14 @@ export const trackingConfig = {
     default: 5_000,
     doc: 'How long one database may take to answer; then the others answer without it, and it is named.',
   },
+  lookAgainMs: {
+    type: 'duration',
+    env: 'TRACKING_LOOK_AGAIN',
+    minMs: 100,
+    maxMs: 3_600_000,
+    default: 10_000,
+    doc: 'After how long a database that has a log is looked through for further ones. One without any is looked through each time.',
+  },
   kafkaBrokers: {
     type: 'list',
     env: 'KAFKA_BROKERS',

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { createServer, type AddressInfo, type Socket } from 'node:net'
 import { after, before, suite, test } from 'node:test'
+import { silentLogger, systemClock } from '@millrace/core'
 import type { EventEnvelope } from '@millrace/events'
 import {
   consume,
@@ -13,6 +14,7 @@ import {
   type RunningTracking,
   type TrackedService,
 } from '../test/tracked-services.ts'
+import { Source } from './sources/source.ts'
 
 interface Page {
   readonly items: readonly {
@@ -316,11 +318,15 @@ test('nothing of a search can write: its connections are read-only', async () =>
     `select query from pg_stat_activity where application_name = 'tracking' and datname = current_database()`,
   )
   assert.ok(rows.length > 0, 'the search has connections of its own')
-  const { Source } = await import('./sources/source.ts')
-  const { silentLogger } = await import('@millrace/core')
   const source = new Source(
     { service: 'shop', url: shop.url },
-    { maxConnections: 1, timeoutMs: 5_000, logger: silentLogger },
+    {
+      maxConnections: 1,
+      timeoutMs: 5_000,
+      lookAgainMs: 10_000,
+      logger: silentLogger,
+      clock: systemClock,
+    },
   )
   const [production] = (await source.logs()).productions
   await assert.rejects(

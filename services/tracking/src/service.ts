@@ -49,6 +49,7 @@ export const trackingService = defineService({
       entries: parseSourceTable(config.databases),
       maxConnections: config.maxConnections,
       timeoutMs: config.sourceTimeoutMs,
+      lookAgainMs: config.lookAgainMs,
       logger,
       clock,
     })

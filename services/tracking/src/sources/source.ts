@@ -1,4 +1,4 @@
-import type { Logger } from '@millrace/core'
+import type { Clock, Logger } from '@millrace/core'
 import { createConsumptionLog, type ConsumptionLog } from '@millrace/inbox'
 import { createProductionLog, type ProductionLog } from '@millrace/outbox'
 import { openDatabase, type Database } from '@millrace/postgres'
@@ -29,10 +29,11 @@ export interface SourceLogs {
 export interface SourceOptions {
   readonly maxConnections: number
   readonly timeoutMs: number
+  /** After how long a database that has logs is looked through for further ones, ms. */
+  readonly lookAgainMs: number
   readonly logger: Logger
+  readonly clock: Clock
 }
-
-const lookAgainMs = 10_000
 
 /**
  * The logs in one service's database. Whatever schema they live in, they are found by the names of their views, so the service itself
@@ -56,11 +57,12 @@ export class Source {
   }
 
   /**
-   * Looked for anew every 10 s, and each time while there is none: a service makes its two logs one after the other, and its first ones late.
+   * Looked for anew every `lookAgainMs`, and each time while there is none: a service makes its two logs one after the other, and its first ones late.
    * @throws PostgresError
    */
   async logs(): Promise<SourceLogs> {
-    const nowMs = performance.now()
+    const { lookAgainMs, clock } = this.#options
+    const nowMs = clock.monotonicMs()
     if (this.#logs && nowMs - this.#lookedAtMs < lookAgainMs) return this.#logs
     const schemas = await findLogSchemas(this.reading)
     this.#lookedAtMs = nowMs

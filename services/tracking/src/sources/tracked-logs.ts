@@ -1,4 +1,3 @@
-import type { Clock, Logger } from '@millrace/core'
 import { createProductionLog } from '@millrace/outbox'
 import { correlationOf } from '../domain/journey.ts'
 import { relatedTo } from '../domain/related-events.ts'
@@ -14,15 +13,11 @@ import { trackingProblem } from '../problem.ts'
 import { askAll, type Answers, type Unreachable } from './ask-all.ts'
 import type { TrackingFilter } from './log-filter.ts'
 import { nextPage, readOn, searchedLogs, type SearchResult } from './search-logs.ts'
-import { Source, type SourceLogs } from './source.ts'
+import { Source, type SourceLogs, type SourceOptions } from './source.ts'
 import type { SourceEntry } from './source-table.ts'
 
-export interface TrackedLogsOptions {
+export interface TrackedLogsOptions extends SourceOptions {
   readonly entries: readonly SourceEntry[]
-  readonly maxConnections: number
-  readonly timeoutMs: number
-  readonly logger: Logger
-  readonly clock: Clock
 }
 
 /** Events of a page or journey, and what could not be asked. */
