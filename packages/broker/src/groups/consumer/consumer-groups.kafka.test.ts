@@ -4,15 +4,12 @@ import { uuidv7 } from '@millrace/core'
 import { eventually } from '@millrace/core/testing'
 import {
   apiVersionsApi,
-  consumerGroupDescribeApi,
   consumerGroupHeartbeatApi,
   consumerSubscription,
   createPartitionsApi,
-  createTopicsApi,
   deleteGroupsApi,
   describeGroupsApi,
   errorCodes,
-  findCoordinatorApi,
   heartbeatApi,
   initProducerIdApi,
   joinGroupApi,
@@ -25,137 +22,25 @@ import {
   txnOffsetCommitApi,
   writeVersioned,
   type ConsumerGroupHeartbeatRequestInput,
-  type ConsumerGroupHeartbeatResponse,
 } from '@millrace/protocol'
+import { GroupStage, reading, unique, type GroupMember } from '../../../test/group-stage.ts'
 import type { WireClient } from '../../../test/wire-client.ts'
-import { openWireTarget, type Difference, type WireTarget } from '../../../test/wire-target.ts'
+import type { Difference } from '../../../test/wire-target.ts'
 
 /** Consumer groups (KIP-848) on the wire, on the broker of this package, and with `npm run test:kafka` on Apache Kafka. */
-let target: WireTarget
+let stage: GroupStage
 let client: WireClient
 
 before(async () => {
-  target = await openWireTarget()
-  client = await target.connect()
-  for (const keyType of [0, 1])
-    await eventually('there are coordinators', async () => {
-      const { errorCode } = await client.call(findCoordinatorApi, 3, { key: 'any', keyType })
-      return errorCode === 0
-    })
+  stage = await GroupStage.open()
+  client = stage.client
 })
-after(async () => {
-  await client[Symbol.asyncDispose]()
-  await target[Symbol.asyncDispose]()
-})
+after(() => stage[Symbol.asyncDispose]())
 
 /** Apache Kafka lets members of both protocols into one group (its online migration); here they wait until it is empty. */
 const classicJoinsConsumerGroup: Difference<number> = {
   millrace: errorCodes.INCONSISTENT_GROUP_PROTOCOL,
   apache: errorCodes.MEMBER_ID_REQUIRED,
-}
-
-const unique = (what: string): string => `${what}-${uuidv7().slice(-12)}`
-
-interface Topic {
-  readonly name: string
-  readonly id: string
-}
-
-async function createTopic(numPartitions: number, name = unique('t')): Promise<Topic> {
-  const made = await client.call(createTopicsApi, 7, {
-    topics: [{ name, numPartitions, replicationFactor: 1, assignments: [], configs: [] }],
-  })
-  assert.equal(made.topics[0]!.errorCode, 0)
-  const id = made.topics[0]!.topicId
-  const probe = new Member(unique('probe'), { subscribedTopicNames: [name] })
-  await eventually('the coordinator knows it', async () => {
-    const { errorCode, memberEpoch, assignment } = await probe.send()
-    if (errorCode === errorCodes.COORDINATOR_LOAD_IN_PROGRESS) return false
-    assert.equal(errorCode, 0)
-    probe.epoch = memberEpoch
-    return assignment !== null && assignment.topicPartitions.length > 0
-  })
-  await probe.send({ memberEpoch: -1 })
-  return { name, id }
-}
-
-/** A member as a client plays it. */
-class Member {
-  readonly groupId: string
-  readonly id: string
-  readonly #first: Partial<ConsumerGroupHeartbeatRequestInput>
-  epoch = 0
-  /** What it was told to have, by topic id. */
-  part = new Map<string, readonly number[]>()
-
-  constructor(groupId: string, first: Partial<ConsumerGroupHeartbeatRequestInput>, id = uuidv7()) {
-    this.groupId = groupId
-    this.id = id
-    this.#first = first
-  }
-
-  get rows() {
-    return [...this.part].map(([topicId, partitions]) => ({ topicId, partitions: [...partitions] }))
-  }
-
-  send(
-    more: Partial<ConsumerGroupHeartbeatRequestInput> = {},
-    version = 1,
-  ): Promise<ConsumerGroupHeartbeatResponse> {
-    const isJoining = this.epoch === 0
-    const { instanceId = null } = this.#first
-    return client.call(consumerGroupHeartbeatApi, version, {
-      groupId: this.groupId,
-      memberId: this.id,
-      memberEpoch: this.epoch,
-      instanceId,
-      ...(isJoining ? { rebalanceTimeoutMs: 60_000, topicPartitions: [], ...this.#first } : {}),
-      ...more,
-    })
-  }
-
-  /** Heartbeats, which must go well, and takes in the answer. */
-  async beat(more: Partial<ConsumerGroupHeartbeatRequestInput> = {}) {
-    const answer = await this.send(more)
-    assert.equal(answer.errorCode, 0, answer.errorMessage ?? '')
-    this.epoch = answer.memberEpoch
-    const rows = answer.assignment?.topicPartitions
-    if (rows !== undefined)
-      this.part = new Map(
-        rows.map((row) => [row.topicId, row.partitions.toSorted((a, b) => a - b)]),
-      )
-    return answer
-  }
-
-  /** Says that it has what it was told to have. */
-  confirm() {
-    return this.beat({ topicPartitions: this.rows })
-  }
-
-  get size(): number {
-    return [...this.part.values()].reduce((sum, { length }) => sum + length, 0)
-  }
-}
-
-const reading = ({ name }: Topic, more: Partial<ConsumerGroupHeartbeatRequestInput> = {}) => ({
-  subscribedTopicNames: [name],
-  ...more,
-})
-
-async function describe(groupId: string) {
-  const { groups } = await client.call(consumerGroupDescribeApi, 1, {
-    groupIds: [groupId],
-    includeAuthorizedOperations: false,
-  })
-  return groups[0]!
-}
-
-/** Lets everybody heartbeat until the group is stable. */
-async function rest(...members: readonly Member[]): Promise<void> {
-  await eventually('the group comes to rest', async () => {
-    for (const member of members) await member.confirm()
-    return (await describe(members[0]!.groupId)).groupState === 'Stable'
-  })
 }
 
 test('kip-848: both keys are told of, and group.version is switched on', async () => {
@@ -172,9 +57,9 @@ test('kip-848: both keys are told of, and group.version is switched on', async (
 })
 
 test('kip-848: the first heartbeat joins; before version 1 the broker makes the member id', async () => {
-  const topic = await createTopic(2)
+  const topic = await stage.createTopic(2)
   for (const version of [0, 1]) {
-    const member = new Member(unique('g'), reading(topic), version === 0 ? '' : uuidv7())
+    const member = stage.member(unique('g'), reading(topic), version === 0 ? '' : uuidv7())
     const answer = await member.send({}, version)
     assert.equal(answer.errorCode, 0, answer.errorMessage ?? '')
     assert.equal(answer.memberEpoch, 1)
@@ -188,15 +73,15 @@ test('kip-848: the first heartbeat joins; before version 1 the broker makes the 
 })
 
 test('kip-848: what moves is given up before another gets it; epochs rise member by member', async () => {
-  const topic = await createTopic(4)
+  const topic = await stage.createTopic(4)
   const groupId = unique('g')
-  const [a, b] = [new Member(groupId, reading(topic)), new Member(groupId, reading(topic))]
+  const [a, b] = [stage.member(groupId, reading(topic)), stage.member(groupId, reading(topic))]
   await a.beat()
   await a.confirm()
   assert.deepEqual([a.epoch, a.size], [1, 4])
   await b.beat()
   assert.deepEqual([b.epoch, b.size], [2, 0])
-  assert.equal((await describe(groupId)).groupState, 'Reconciling')
+  assert.equal((await stage.describe(groupId)).groupState, 'Reconciling')
   await a.beat()
   assert.deepEqual([a.epoch, a.size], [1, 2])
   await b.beat()
@@ -207,17 +92,17 @@ test('kip-848: what moves is given up before another gets it; epochs rise member
   await b.beat()
   assert.deepEqual([b.epoch, b.size], [2, 2])
   assert.equal((await b.confirm()).assignment, null)
-  assert.equal((await describe(groupId)).groupState, 'Stable')
+  assert.equal((await stage.describe(groupId)).groupState, 'Stable')
   const left = await a.send({ memberEpoch: -1 })
   assert.deepEqual([left.errorCode, left.memberEpoch, left.memberId], [0, -1, a.id])
-  await rest(b)
+  await stage.rest(b)
   assert.deepEqual([b.epoch, b.size], [3, 4])
   const full = { rebalanceTimeoutMs: 60_000, topicPartitions: b.rows, ...reading(topic) }
   assert.notEqual((await b.beat(full)).assignment, null, 'who says everything is told everything')
 })
 
 test('kip-848: what is wrong with a request', async () => {
-  const topic = await createTopic(1)
+  const topic = await stage.createTopic(1)
   const join = { ...reading(topic), rebalanceTimeoutMs: 1_000, topicPartitions: [] }
   const { INVALID_REQUEST, UNSUPPORTED_ASSIGNOR, INVALID_REGULAR_EXPRESSION } = errorCodes
   const cases: readonly (readonly [Partial<ConsumerGroupHeartbeatRequestInput>, number, RegExp])[] =
@@ -257,22 +142,22 @@ test('kip-848: what is wrong with a request', async () => {
 })
 
 test('kip-848: members and epochs that are not known are refused; the epoch before is forgiven', async () => {
-  const topic = await createTopic(4)
+  const topic = await stage.createTopic(4)
   const groupId = unique('g')
-  const code = async (member: Member, more: Partial<ConsumerGroupHeartbeatRequestInput>) =>
+  const code = async (member: GroupMember, more: Partial<ConsumerGroupHeartbeatRequestInput>) =>
     (await member.send(more)).errorCode
-  const [a, b] = [new Member(groupId, reading(topic)), new Member(groupId, reading(topic))]
+  const [a, b] = [stage.member(groupId, reading(topic)), stage.member(groupId, reading(topic))]
   assert.equal(await code(a, { memberEpoch: 1 }), errorCodes.GROUP_ID_NOT_FOUND)
   assert.equal(await code(a, { memberEpoch: -1 }), errorCodes.GROUP_ID_NOT_FOUND)
   await a.beat()
   await b.beat()
-  await rest(a, b)
+  await stage.rest(a, b)
   assert.equal(
-    await code(new Member(groupId, {}), { memberEpoch: 1 }),
+    await code(stage.member(groupId, {}), { memberEpoch: 1 }),
     errorCodes.UNKNOWN_MEMBER_ID,
   )
   assert.equal(
-    await code(new Member(groupId, {}), { memberEpoch: -1 }),
+    await code(stage.member(groupId, {}), { memberEpoch: -1 }),
     errorCodes.UNKNOWN_MEMBER_ID,
   )
   assert.equal(a.epoch, 2)
@@ -287,14 +172,14 @@ test('kip-848: members and epochs that are not known are refused; the epoch befo
 })
 
 test('kip-848: static members: an instance is released, taken over with its partitions, or fenced', async () => {
-  const topic = await createTopic(4)
+  const topic = await stage.createTopic(4)
   const groupId = unique('g')
-  const instance = (instanceId: string): Member =>
-    new Member(groupId, reading(topic, { instanceId }))
+  const instance = (instanceId: string): GroupMember =>
+    stage.member(groupId, reading(topic, { instanceId }))
   const [one, two] = [instance('one'), instance('two')]
   await one.beat()
   await two.beat()
-  await rest(one, two)
+  await stage.rest(one, two)
   const next = instance('one')
   assert.equal((await next.send()).errorCode, errorCodes.UNRELEASED_INSTANCE_ID)
   const left = await one.send({ memberEpoch: -2 })
@@ -306,21 +191,21 @@ test('kip-848: static members: an instance is released, taken over with its part
   const nobody = await instance('three').send({ memberEpoch: 2 })
   assert.equal(nobody.errorCode, errorCodes.UNKNOWN_MEMBER_ID)
   await two.confirm()
-  assert.equal((await describe(groupId)).groupState, 'Stable')
+  assert.equal((await stage.describe(groupId)).groupState, 'Stable')
   const removed = await client.call(leaveGroupApi, 5, {
     groupId,
     members: [{ memberId: '', groupInstanceId: 'one', reason: null }],
   })
   assert.equal(removed.members[0]!.errorCode, 0, 'an admin takes it out')
-  await rest(two)
+  await stage.rest(two)
   assert.equal(two.size, 4)
 })
 
 test('kip-848: new partitions and topics are dealt out with the next heartbeats', async () => {
-  const topic = await createTopic(1)
+  const topic = await stage.createTopic(1)
   const other = unique('late')
   const groupId = unique('g')
-  const member = new Member(groupId, { subscribedTopicNames: [topic.name, other] })
+  const member = stage.member(groupId, { subscribedTopicNames: [topic.name, other] })
   await member.beat()
   assert.equal(member.size, 1)
   const grown = await client.call(createPartitionsApi, 3, {
@@ -330,29 +215,29 @@ test('kip-848: new partitions and topics are dealt out with the next heartbeats'
   })
   assert.equal(grown.results[0]!.errorCode, 0)
   await eventually('grown', async () => (await member.confirm()) && member.size === 3)
-  await createTopic(2, other)
+  await stage.createTopic(2, other)
   await eventually('late', async () => (await member.confirm()) && member.size === 5)
   assert.ok(member.epoch >= 3)
 })
 
 test('kip-848: a pattern is resolved by the broker', async () => {
   const prefix = unique('re')
-  await createTopic(1, `${prefix}-a`)
-  await createTopic(1, `${prefix}-b1`)
-  const member = new Member(unique('g'), { subscribedTopicRegex: `${prefix}-(a|b[0-9]+)` })
+  await stage.createTopic(1, `${prefix}-a`)
+  await stage.createTopic(1, `${prefix}-b1`)
+  const member = stage.member(unique('g'), { subscribedTopicRegex: `${prefix}-(a|b[0-9]+)` })
   await member.beat()
   // Apache Kafka looks every 10 s.
   await eventually('both are found', async () => (await member.confirm()) && member.size === 2, {
     timeoutMs: 60_000,
   })
-  const { members } = await describe(member.groupId)
+  const { members } = await stage.describe(member.groupId)
   assert.equal(members[0]!.subscribedTopicRegex, `${prefix}-(a|b[0-9]+)`)
 })
 
 test('kip-848: offsets are committed and read in the member’s epoch', async () => {
-  const topic = await createTopic(1)
+  const topic = await stage.createTopic(1)
   const groupId = unique('g')
-  const member = new Member(groupId, reading(topic))
+  const member = stage.member(groupId, reading(topic))
   await member.beat()
   const commit = async (version: number, memberId: string, epoch: number): Promise<number> => {
     const { topics } = await client.call(offsetCommitApi, version, {
@@ -429,12 +314,12 @@ test('kip-848: offsets are committed and read in the member’s epoch', async ()
 })
 
 test('kip-848: described, listed and deleted as what it is', async () => {
-  const topic = await createTopic(2)
+  const topic = await stage.createTopic(2)
   const groupId = unique('g')
-  const member = new Member(groupId, reading(topic, { rackId: 'r1', serverAssignor: 'range' }))
+  const member = stage.member(groupId, reading(topic, { rackId: 'r1', serverAssignor: 'range' }))
   await member.beat()
   await member.confirm()
-  const group = await describe(groupId)
+  const group = await stage.describe(groupId)
   assert.deepEqual(
     [group.errorCode, group.groupState, group.groupEpoch, group.assignmentEpoch],
     [0, 'Stable', 1, 1],
@@ -460,10 +345,10 @@ test('kip-848: described, listed and deleted as what it is', async () => {
       memberType: 1,
     },
   )
-  const missing = await describe(unique('none'))
+  const missing = await stage.describe(unique('none'))
   assert.equal(missing.errorCode, errorCodes.GROUP_ID_NOT_FOUND)
   assert.match(missing.errorMessage ?? '', /^Group none-\S+ not found\.$/)
-  assert.equal((await describe('')).errorCode, errorCodes.INVALID_GROUP_ID)
+  assert.equal((await stage.describe('')).errorCode, errorCodes.INVALID_GROUP_ID)
 
   const classic = await client.call(describeGroupsApi, 6, { groups: [groupId] })
   assert.equal(classic.groups[0]!.errorCode, errorCodes.GROUP_ID_NOT_FOUND)
@@ -492,13 +377,13 @@ test('kip-848: described, listed and deleted as what it is', async () => {
   })
   assert.equal(offsets.topics[0]!.partitions[0]!.errorCode, errorCodes.GROUP_SUBSCRIBED_TO_TOPIC)
   await member.send({ memberEpoch: -1 })
-  assert.equal((await describe(groupId)).groupState, 'Empty')
+  assert.equal((await stage.describe(groupId)).groupState, 'Empty')
   assert.equal(await remove(), 0)
-  assert.equal((await describe(groupId)).errorCode, errorCodes.GROUP_ID_NOT_FOUND)
+  assert.equal((await stage.describe(groupId)).errorCode, errorCodes.GROUP_ID_NOT_FOUND)
 })
 
 test('kip-848: the protocols do not mix, and an empty group changes its own', async () => {
-  const topic = await createTopic(1)
+  const topic = await stage.createTopic(1)
   const groupId = unique('g')
   const join = async (memberId = '') =>
     client.call(joinGroupApi, 9, {
@@ -520,9 +405,9 @@ test('kip-848: the protocols do not mix, and an empty group changes its own', as
       ],
       reason: null,
     })
-  const member = new Member(groupId, reading(topic))
+  const member = stage.member(groupId, reading(topic))
   await member.beat()
-  assert.equal((await join()).errorCode, classicJoinsConsumerGroup[target.kind])
+  assert.equal((await join()).errorCode, classicJoinsConsumerGroup[stage.target.kind])
   const stranger = await client.call(heartbeatApi, 4, {
     groupId,
     generationId: 1,
@@ -545,14 +430,14 @@ test('kip-848: the protocols do not mix, and an empty group changes its own', as
     assignments: [],
   })
   assert.equal(synced.errorCode, 0)
-  const { errorMessage } = await describe(groupId)
+  const { errorMessage } = await stage.describe(groupId)
   assert.equal(errorMessage, `Group ${groupId} is not a consumer group.`)
   const left = await client.call(leaveGroupApi, 5, {
     groupId,
     members: [{ memberId, groupInstanceId: null, reason: null }],
   })
   assert.equal(left.members[0]!.errorCode, 0)
-  const again = new Member(groupId, reading(topic))
+  const again = stage.member(groupId, reading(topic))
   const unknown = await again.send({ memberEpoch: 4 })
   assert.equal(unknown.errorCode, errorCodes.GROUP_ID_NOT_FOUND)
   await again.beat()
