@@ -11,7 +11,10 @@ export interface Repartition<K, V> {
   readonly isNamed: boolean
   readonly partitioner?: StreamPartitioner<K, V> | undefined
   readonly partitions?: number | undefined
-  /** `repartition()` keeps records without a key; what a grouping or a join needs has no use for them (trap 33). */
+  /**
+   * `repartition()` keeps records without a key; what a grouping or a join needs has no use for them (trap 33), unless a left or outer
+   * join comes after it.
+   */
   readonly keepsNullKeys: boolean
 }
 
@@ -37,13 +40,14 @@ export function repartitionNode<K, V>(
   repartition: Repartition<K, V>,
 ): GraphNode {
   const { topic, filter, sink, source } = names
-  return new GraphNode(source, (topology, parents) => {
+  const node: GraphNode = new GraphNode(source, (topology, parents) => {
     const key = required(repartition.key, 'key', topic) as Serde<unknown>
     const value = required(repartition.value, 'value', topic) as Serde<unknown>
     topology.addInternalTopic({ name: topic, partitions: repartition.partitions })
-    const keep = repartition.keepsNullKeys
-      ? () => true
-      : (_: unknown, each: unknown) => each !== null
+    const keep =
+      repartition.keepsNullKeys || node.feedsNullKeyJoin
+        ? () => true
+        : (_: unknown, each: unknown) => each !== null
     topology.addProcessor({ name: filter, parents, supplier: filterOperator(keep) })
     topology.addSink({
       name: sink,
@@ -65,4 +69,5 @@ export function repartitionNode<K, V>(
       isGlobal: false,
     })
   })
+  return node
 }

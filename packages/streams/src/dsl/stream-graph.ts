@@ -9,6 +9,8 @@ export class GraphNode {
   readonly children: GraphNode[] = []
   /** The key may be another one after it, so that its records may lie on the wrong partition. */
   readonly isKeyChanging: boolean
+  /** A join that gives results for records without a key too (KIP-962): a left or an outer one. */
+  readonly #joinsNullKeys: boolean
   buildPriority = 0
   #isWritten = false
   readonly #write: (topology: Topology, parents: readonly string[]) => void
@@ -16,11 +18,22 @@ export class GraphNode {
   constructor(
     name: string,
     write: (topology: Topology, parents: readonly string[]) => void,
-    options: { readonly isKeyChanging?: boolean } = {},
+    options: { readonly isKeyChanging?: boolean; readonly joinsNullKeys?: boolean } = {},
   ) {
     this.name = name
+    this.#joinsNullKeys = options.joinsNullKeys ?? false
     this.isKeyChanging = options.isKeyChanging ?? false
     this.#write = write
+  }
+
+  /** Whether records without a key matter to a step somewhere below; known once the graph is whole. */
+  get feedsNullKeyJoin(): boolean {
+    const below = new Set<GraphNode>(this.children)
+    for (const node of below) {
+      if (node.#joinsNullKeys) return true
+      for (const child of node.children) below.add(child)
+    }
+    return false
   }
 
   get isReady(): boolean {
