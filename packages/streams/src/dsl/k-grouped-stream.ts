@@ -1,11 +1,12 @@
 import { aggregateOperator } from '../operators/aggregate.ts'
 import { longSerde } from '../serde.ts'
 import type { StreamParts } from './k-stream.ts'
-import { TableNode, type KTable } from './k-table.ts'
+import type { KTable } from './k-table.ts'
 import type { Named, Store } from './options.ts'
 import { planRepartition, repartitionNode, type Repartition } from './repartition.ts'
 import { keyValueStoreOf, planStore, type StorePlan } from './store-plan.ts'
 import { GraphNode } from './stream-graph.ts'
+import { TableNode } from './table-node.ts'
 
 export interface GroupedParts<K, V> extends StreamParts<K, V> {
   /** Given by the user; of the repartition topic. */
@@ -77,7 +78,7 @@ export class KGroupedStream<K, V> {
   ): KTable<K, A> {
     const { graph } = this.parts
     const name = graph.nameOr(options.name, namePrefix)
-    const step = new TableNode(true, plan.name)
+    const step = new TableNode<K, A>(true, plan.name)
     const node = new GraphNode(name, (topology, parents) => {
       topology.addProcessor({
         name,

@@ -1,41 +1,9 @@
-import type { TableStep } from '../operators/aggregate.ts'
 import { toStreamOperator } from '../operators/table.ts'
 import type { Serde } from '../serde.ts'
 import type { KStream } from './k-stream.ts'
 import type { Named } from './options.ts'
 import { GraphNode, type StreamGraph } from './stream-graph.ts'
-
-/** What downstream steps ask of the step that makes a table. */
-export class TableNode implements TableStep {
-  #isMaterialized: boolean
-  #sendsOldValues = false
-  /** Of the store that holds the table, or would. */
-  readonly storeName: string
-
-  constructor(isMaterialized: boolean, storeName: string) {
-    this.#isMaterialized = isMaterialized
-    this.storeName = storeName
-  }
-
-  /** Whether the table has a store. */
-  get isMaterialized(): boolean {
-    return this.#isMaterialized
-  }
-
-  get sendsOldValues(): boolean {
-    return this.#sendsOldValues
-  }
-
-  materialize(): void {
-    this.#isMaterialized = true
-  }
-
-  /** What a key had before comes from the store. */
-  sendOldValues(): void {
-    this.#sendsOldValues = true
-    this.#isMaterialized = true
-  }
-}
+import type { UpstreamTable } from './table-node.ts'
 
 /** What a table is made of. */
 export interface TableParts<K, V> {
@@ -46,7 +14,7 @@ export interface TableParts<K, V> {
   readonly value: Serde<V> | undefined
   /** Sources its records come from: they have to be partitioned alike where it is joined. */
   readonly sources: ReadonlySet<string>
-  readonly step: TableNode
+  readonly step: UpstreamTable<K, V>
 }
 
 /** For each key its latest value; null where it has none. */

@@ -17,22 +17,30 @@ export interface StorePlan<K, V> {
   readonly value: Serde<V> | undefined
 }
 
+/** @param use `later`: the store may never be needed; whoever comes to need it calls `refuseUnnamed` */
 export function planStore<K, V>(
   graph: StreamGraph,
   prefix: string,
   store: Store<K, V> | undefined,
   inherited: { readonly key?: Serde<K> | undefined; readonly value?: Serde<V> | undefined },
+  use: 'now' | 'later' = 'now',
 ): StorePlan<K, V> {
   const options = storeOptions(store)
   const name = options.name ?? graph.newStoreName(prefix)
-  if (options.name === undefined) graph.refuseAnonymous('state store', name, 'store')
-  return {
+  const plan = {
     name,
     isNamed: options.name !== undefined,
     options,
     key: options.key ?? inherited.key,
     value: options.value ?? inherited.value,
   }
+  if (use === 'now') refuseUnnamed(graph, plan)
+  return plan
+}
+
+/** @throws StreamsError `MR_STREAMS_ANONYMOUS_STATE` where the store has no name of its own and that is not allowed */
+export function refuseUnnamed<K, V>(graph: StreamGraph, plan: StorePlan<K, V>): void {
+  if (!plan.isNamed) graph.refuseAnonymous('state store', plan.name, 'store')
 }
 
 export function keyValueStoreOf<K, V>(

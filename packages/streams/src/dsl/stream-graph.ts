@@ -85,9 +85,10 @@ export class StreamGraph {
     return this.newProcessorName(`${prefix}STATE-STORE-`)
   }
 
-  /** The name given, or a new one. */
+  /** The name given, or a new one; takes a number either way, as Java does, so that naming a step renames no other. */
   nameOr(name: string | undefined, prefix: string): string {
-    return name ?? this.newProcessorName(prefix)
+    const made = this.newProcessorName(prefix)
+    return name ?? made
   }
 
   /** @throws StreamsError `MR_STREAMS_ANONYMOUS_STATE` unless names by position were allowed */

@@ -3,10 +3,11 @@ import type { Topology } from '../topology/topology.ts'
 import { tableSourceOperator } from '../operators/table.ts'
 import { KGroupedStream } from './k-grouped-stream.ts'
 import { KStream } from './k-stream.ts'
-import { KTable, TableNode } from './k-table.ts'
+import { KTable } from './k-table.ts'
 import type { SourceOptions, Store } from './options.ts'
-import { keyValueStoreOf, planStore } from './store-plan.ts'
+import { keyValueStoreOf, planStore, refuseUnnamed } from './store-plan.ts'
 import { GraphNode, StreamGraph, type StreamGraphOptions } from './stream-graph.ts'
+import { TableNode } from './table-node.ts'
 
 /**
  * Where a topology begins. Each call adds steps to one graph; `build()` makes the topology of them.
@@ -49,13 +50,13 @@ export class StreamsBuilder {
    */
   table<K, V>(topic: string, options: SourceOptions<K, V>, store?: Store<K, V>): KTable<K, V> {
     const graph = this.#graph
-    const plan = planStore(graph, topicPrefix(topic), store, options)
-    const sourceName =
-      options.name === undefined
-        ? graph.newProcessorName('KSTREAM-SOURCE-')
-        : `${options.name}-source`
+    const plan = planStore(graph, topicPrefix(topic), store, options, 'later')
+    const sourceName = graph.nameOr(
+      options.name === undefined ? undefined : `${options.name}-source`,
+      'KSTREAM-SOURCE-',
+    )
     const name = graph.nameOr(options.name, 'KTABLE-SOURCE-')
-    const step = new TableNode(plan.isNamed, plan.name)
+    const step = new TableNode<K, V>(plan.isNamed, plan.name, () => refuseUnnamed(graph, plan))
     const node = new GraphNode(name, (topology) => {
       addSource(topology, sourceName, [topic], options)
       topology.addProcessor({
