@@ -126,6 +126,27 @@ for (const backend of await kafkaBackends())
       await loop
     })
 
+    test('the lag of a partition is known once it was asked for, and ends at an open transaction', async () => {
+      const topic = await createTopic(options, 1)
+      await fill(topic, 1, 3)
+      const transactionalId = uniqueName('txn')
+      await using open = await createTransactionalProducer({ ...options, transactionalId })
+      await open.begin()
+      await open.send([{ topic, partition: 0, key: null, value: 'not yet' }])
+      for (const [isolationLevel, lagRecords] of [
+        ['read_committed', 3],
+        ['read_uncommitted', 4],
+      ] as const) {
+        await using consumer = await reader({ isolationLevel })
+        const records = consumer[Symbol.asyncIterator]()
+        consumer.assign([{ topic, partition: 0 }])
+        assert.equal(consumer.lagRecords({ topic, partition: 0 }), null)
+        await eventually('known', () => consumer.lagRecords({ topic, partition: 0 }) === lagRecords)
+        await records.next()
+        assert.equal(consumer.lagRecords({ topic, partition: 0 }), 0)
+      }
+    })
+
     test('seeks to the ends, ends and times are asked for', async () => {
       const topic = await createTopic(options, 2)
       await fill(topic, 2, 10)

@@ -15,6 +15,8 @@ export class AssignedPartition implements TopicPartition {
   /** Next offset to fetch; `undefined` until it is known where to begin. */
   fetchOffset: number | undefined
   highWatermark = 0n
+  /** Where readers of the isolation level asked for come to an end, by the last answer; `undefined` before the first. */
+  endOffset: number | undefined
   isPaused = false
   /** Where to begin is being asked for. */
   isAsking = false
@@ -131,6 +133,7 @@ export class AssignedPartition implements TopicPartition {
     this.#runs = []
     this.#outstanding = undefined
     this.bufferedBytes = 0
+    this.endOffset = undefined
     this.fetchOffset = offset
   }
 }

@@ -145,6 +145,11 @@ export interface Consumer extends AsyncIterable<ConsumerBatch>, AsyncDisposable 
   seekToEnd(partitions: readonly TopicPartition[]): void
   /** Offset of the next record to be handed out; null while it is not known. Commit it where aborted records alone lie between. */
   position(partition: TopicPartition): bigint | null
+  /**
+   * Records between the position and the end, as the isolation level has it, when the partition was last asked for; null before its first
+   * answer. Markers and aborted records count until they are passed.
+   */
+  lagRecords(partition: TopicPartition): number | null
   pause(partitions: readonly TopicPartition[]): void
   resume(partitions: readonly TopicPartition[]): void
   assignment(): readonly TopicPartition[]

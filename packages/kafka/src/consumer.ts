@@ -181,6 +181,12 @@ class KafkaConsumer implements Consumer {
     return position === undefined ? null : BigInt(position)
   }
 
+  lagRecords(partition: TopicPartition): number | null {
+    const { position, endOffset } = this.#ownedRow(partition)
+    if (position === undefined || endOffset === undefined) return null
+    return Math.max(0, endOffset - position)
+  }
+
   pause(partitions: readonly TopicPartition[]): void {
     for (const partition of partitions.map((row) => this.#ownedRow(row))) partition.isPaused = true
   }

@@ -248,6 +248,7 @@ export class Fetcher {
   #arrive(ask: Asked, answer: PartitionAnswer, arrived: Arrived[]): Error | undefined {
     const { owner, fetchOffset } = ask
     const { records, highWatermark } = answer
+    owner.endOffset = Number(this.#endOf(answer))
     if (records === null || records.length === 0) {
       owner.highWatermark = highWatermark
       return undefined
@@ -257,6 +258,12 @@ export class Fetcher {
     owner.expect(expectedOffset, records.length)
     arrived.push({ ask, answer, expectedOffset })
     return undefined
+  }
+
+  #endOf({ highWatermark, lastStableOffset }: PartitionAnswer): bigint {
+    // -1: an answer to a reader of uncommitted records need not tell it.
+    const isCommitted = this.#options.isolationLevel === 'read_committed' && lastStableOffset >= 0n
+    return isCommitted ? lastStableOffset : highWatermark
   }
 
   /** @returns true when something goes on elsewhere than expected */

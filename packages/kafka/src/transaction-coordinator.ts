@@ -5,11 +5,12 @@
  */
 import { brokerError, code, isCoordinatorMoved, isMembershipOver } from './broker-error.ts'
 import type { Cluster } from './cluster.ts'
+import type { OffsetToCommit } from './consumer-types.ts'
 import { isNeverSent, KafkaError } from './errors.ts'
 import { generationOver } from './group-coordinator.ts'
 import type { ProducerIdentity } from './outgoing-batch.ts'
 import { retrying } from './retrying.ts'
-import type { GroupMetadata, TopicPartition, TopicPartitionOffset } from './types.ts'
+import type { GroupMetadata, TopicPartition } from './types.ts'
 import { optionalWire, wire } from './wire.ts'
 
 /** The producer is no longer the one that its transactional id stands for. */
@@ -119,7 +120,7 @@ export class TransactionCoordinator {
   async commitOffsets(
     identity: ProducerIdentity,
     version: 1 | 2,
-    offsets: readonly TopicPartitionOffset[],
+    offsets: readonly OffsetToCommit[],
     group: GroupMetadata,
   ): Promise<void> {
     const { groupId } = group
@@ -138,10 +139,10 @@ export class TransactionCoordinator {
           groupInstanceId: group.instanceId ?? null,
           topics: [...Map.groupBy(offsets, ({ topic }) => topic)].map(([name, rows]) => ({
             name,
-            partitions: rows.map(({ partition, offset }) => ({
+            partitions: rows.map(({ partition, offset, metadata }) => ({
               partitionIndex: partition,
               committedOffset: offset,
-              committedMetadata: null,
+              committedMetadata: metadata ?? null,
             })),
           })),
         },

@@ -6,6 +6,7 @@
  */
 import { assert } from '@millrace/core'
 import { code } from './broker-error.ts'
+import type { OffsetToCommit } from './consumer-types.ts'
 import { KafkaError } from './errors.ts'
 import { badOption, integerOption } from './options.ts'
 import { partitionKey } from './partition-key.ts'
@@ -25,7 +26,6 @@ import type {
   RecordMetadata,
   SentColumns,
   TopicPartition,
-  TopicPartitionOffset,
   TransactionalProducer,
   TransactionalProducerOptions,
 } from './types.ts'
@@ -104,7 +104,7 @@ class KafkaTransactionalProducer
     return this.#within('sendColumns', () => this.#engine.sendColumns(columns))
   }
 
-  sendOffsets(offsets: readonly TopicPartitionOffset[], group: GroupMetadata): Promise<void> {
+  sendOffsets(offsets: readonly OffsetToCommit[], group: GroupMetadata): Promise<void> {
     return this.#within('sendOffsets', () => this.#sendOffsets(offsets, group))
   }
 
@@ -252,7 +252,7 @@ class KafkaTransactionalProducer
   }
 
   async #sendOffsets(
-    offsets: readonly TopicPartitionOffset[],
+    offsets: readonly OffsetToCommit[],
     group: GroupMetadata,
   ): Promise<void> {
     if (offsets.length === 0) return

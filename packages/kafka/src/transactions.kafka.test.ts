@@ -92,9 +92,14 @@ for (const backend of backends)
       await producer.abort()
       assert.deepEqual(await offsets(), [1n, null])
       await producer.begin()
-      await producer.sendOffsets([{ topic, partition: 1, offset: 1n }], { groupId })
+      const row = { topic, partition: 1, offset: 1n, metadata: 'a note' }
+      await producer.sendOffsets([row], { groupId })
       await producer.commit()
       assert.deepEqual(await offsets(), [1n, 1n])
+      assert.deepEqual(
+        (await admin.groupOffsets(groupId)).find(({ partition }) => partition === 1),
+        row,
+      )
     })
 
     test('offsets of a generation that is over fail the transaction; after abort the producer goes on', async () => {

@@ -1,5 +1,6 @@
 import type { Clock, Logger, Meter } from '@millrace/core'
 import type { EncodedHeaders } from '@millrace/protocol'
+import type { OffsetToCommit } from './consumer-types.ts'
 
 /** Where a broker listens. */
 export interface BrokerAddress {
@@ -173,8 +174,8 @@ export interface TransactionalProducer extends AsyncDisposable {
   send(records: readonly ProducerRecord[]): Promise<readonly RecordMetadata[]>
   /** As {@link ColumnarProducer.sendColumns}, within the transaction. */
   sendColumns(columns: ProducerColumns): Promise<SentColumns>
-  /** Commits a group's offsets as part of the transaction. Need not be awaited, as `send`. */
-  sendOffsets(offsets: readonly TopicPartitionOffset[], group: GroupMetadata): Promise<void>
+  /** Commits a group's offsets, with their notes, as part of the transaction. Need not be awaited, as `send`. */
+  sendOffsets(offsets: readonly OffsetToCommit[], group: GroupMetadata): Promise<void>
   /**
    * Waits for everything that was sent, then makes it visible. It has happened when this resolves.
    * @throws KafkaError `MR_KAFKA_TRANSACTION_FAILED`: it has not; `MR_KAFKA_COMMIT_UNKNOWN`: it may have, call again;
