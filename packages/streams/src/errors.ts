@@ -20,6 +20,12 @@ export const streamsErrors = {
   MR_STREAMS_BAD_TIMESTAMP: { retryable: false },
   /** A function of the topology threw; the cause is its error. */
   MR_STREAMS_PROCESSING_FAILED: { retryable: false },
+  /** A handler of errors threw, or answered what it must not; the cause is its error. */
+  MR_STREAMS_HANDLER_FAILED: { retryable: false },
+  /** A record could not be written to its topic; the cause is the client's error. */
+  MR_STREAMS_NOT_WRITTEN: { retryable: false },
+  /** A processor of fixed keys forwarded a record that was not made from one it was given. */
+  MR_STREAMS_KEY_CHANGED: { retryable: false },
   /** No such store, or it is of another kind, or the processor is not connected to it. */
   MR_STREAMS_UNKNOWN_STORE: { retryable: false },
   /** No such topic in the topology. */

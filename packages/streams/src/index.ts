@@ -11,6 +11,17 @@ export type {
   Store,
   StoreOptions,
 } from './dsl/options.ts'
+export {
+  logAndContinue,
+  logAndFail,
+  type DeadLetter,
+  type ErrorAnswer,
+  type ErrorDecision,
+  type ErrorHandler,
+  type ErrorHandling,
+  type ProductionDecision,
+  type ProductionErrorHandler,
+} from './error-handlers.ts'
 export { StreamsError, streamsErrors, type StreamsErrorCode } from './errors.ts'
 export type { Headers, RecordHeader, StreamRecord, TimestampExtractor } from './record.ts'
 export {

@@ -26,18 +26,22 @@ export interface OperatorContext {
   forwardTo(child: string): Forward
   /** A store that the node is connected to. @throws StreamsError `MR_STREAMS_UNKNOWN_STORE` */
   store(name: string): StateStore
-  schedule(
-    intervalMs: number,
-    type: PunctuationType,
-    punctuate: (timestamp: number) => void,
-    startMs?: number,
-  ): Cancellable
+  schedule(schedule: Schedule, punctuate: (timestamp: number) => void): Cancellable
   /** Counts records that were left out (`dropped-records-total`). */
   countDropped(count?: number): void
 }
 
 /** `STREAM_TIME` moves with the records' timestamps, `WALL_CLOCK_TIME` with the clock. */
 export type PunctuationType = 'STREAM_TIME' | 'WALL_CLOCK_TIME'
+
+/** When a punctuator is called. */
+export interface Schedule {
+  /** ms, a whole number >= 1. */
+  readonly intervalMs: number
+  readonly type: PunctuationType
+  /** Where the grid of the interval begins, ms since the epoch. Without it, 0 for stream time, now for the wall clock. */
+  readonly startMs?: number
+}
 
 export interface Cancellable {
   cancel(): void
@@ -51,6 +55,8 @@ export interface TaskContext {
   readonly clock: Clock
   /** The record under way; a new object for each record. */
   readonly record: RecordContext
+  /** Runs with the timestamp and headers that a step gave the record, which stores and handlers of errors then see. */
+  withRecord(timestamp: number, headers: Headers, run: () => void): void
   /** Largest timestamp the task has taken, -1 before the first. */
   readonly streamTime: number
   /** Asks for a commit as soon as the record under way is done. */

@@ -4,29 +4,24 @@ import type {
   Forward,
   Operator,
   OperatorContext,
-  PunctuationType,
+  Schedule,
   TaskContext,
 } from '../operator.ts'
 import type { Headers } from '../record.ts'
 import type { StateStore } from '../state/store.ts'
 import type { ProcessorNode, SinkNode, SourceNode, TopologyNode } from '../topology/topology.ts'
+import { StoppedByError } from './task-errors.ts'
 
 /** What the nodes of a task need of it. */
 export interface GraphHost {
   readonly context: TaskContext
   storeOf(node: ProcessorNode, name: string): StateStore
-  schedule(
-    node: string,
-    intervalMs: number,
-    type: PunctuationType,
-    punctuate: (timestamp: number) => void,
-    startMs?: number,
-  ): Cancellable
+  schedule(node: string, schedule: Schedule, punctuate: (timestamp: number) => void): Cancellable
   countDropped(count: number): void
   /** Writes a record to the sink's topic. */
   send(sink: SinkNode, key: unknown, value: unknown, timestamp: number, headers: Headers): void
-  /** What to do about an error of a node: returns to leave the record out there, throws to stop. */
-  onProcessingError(node: string, error: unknown): void
+  /** What to do about an error of a node: returns to leave the record out there, throws to stop (trap 43). */
+  onProcessingError(node: string, error: unknown, timestamp: number, headers: Headers): void
 }
 
 /** Operators of one task, wired by direct calls. */
@@ -63,7 +58,19 @@ export class ProcessGraph {
   }
 
   init(): void {
-    for (const { operator, context } of this.#operators) operator.init?.(context)
+    for (const { name, operator, context } of this.#operators)
+      try {
+        operator.init?.(context)
+      } catch (error) {
+        if (error instanceof StreamsError) throw error
+        const { taskId } = context.task
+        throw new StreamsError(
+          'MR_STREAMS_PROCESSING_FAILED',
+          `"${name}" of task ${taskId} could not be initialised: ${String(error)}`,
+          { node: name, taskId },
+          { cause: error },
+        )
+      }
   }
 
   close(): void {
@@ -91,8 +98,7 @@ export class ProcessGraph {
         )
       },
       store: (name) => host.storeOf(node, name),
-      schedule: (intervalMs, type, punctuate, startMs) =>
-        host.schedule(node.name, intervalMs, type, punctuate, startMs),
+      schedule: (schedule, punctuate) => host.schedule(node.name, schedule, punctuate),
       countDropped: (count = 1) => host.countDropped(count),
     }
     this.#operators.push({ name: node.name, operator, context })
@@ -102,16 +108,9 @@ export class ProcessGraph {
       } catch (error) {
         // An error is dealt with at the node that threw; here it comes through from a child that stops the task.
         if (error instanceof StoppedByError) throw error
-        host.onProcessingError(node.name, error)
+        host.onProcessingError(node.name, error, timestamp, headers)
       }
     }
-  }
-}
-
-/** Carries an error that stops the task through the nodes above the one that threw. */
-export class StoppedByError extends Error {
-  constructor(cause: unknown) {
-    super('The task stops.', { cause })
   }
 }
 

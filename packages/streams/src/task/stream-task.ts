@@ -1,4 +1,5 @@
 import type { Clock } from '@millrace/core'
+import type { ErrorHandling } from '../error-handlers.ts'
 import { StreamsError } from '../errors.ts'
 import type { Forward, TaskContext } from '../operator.ts'
 import { noHeaders, type Headers, type RawRecord, type RecordContext } from '../record.ts'
@@ -11,8 +12,10 @@ import type {
   Topology,
   TopologyNode,
 } from '../topology/topology.ts'
-import { ProcessGraph, StoppedByError } from './process-graph.ts'
+import { ProcessGraph } from './process-graph.ts'
 import { Punctuations } from './punctuations.ts'
+import { SourceReader } from './source-reader.ts'
+import { StoppedByError, TaskErrors } from './task-errors.ts'
 
 /** Takes what a task writes. */
 export interface RecordCollector {
@@ -29,7 +32,7 @@ export interface RecordCollector {
   partitionCount(topic: string): number
 }
 
-export interface StreamTaskOptions {
+export interface StreamTaskOptions extends ErrorHandling {
   readonly applicationId: string
   readonly taskId: string
   readonly partition: number
@@ -41,13 +44,8 @@ export interface StreamTaskOptions {
   readonly isUnthrottled?: boolean
   /** Stores that every task may read. */
   readonly globalStores?: ReadonlyMap<string, StateStore>
-  readonly onDeserializationError?: ErrorResponse
-  readonly onProcessingError?: ErrorResponse
   readonly countDropped?: (count: number) => void
 }
-
-/** Decides about a record that makes an error: leave it out and go on, or stop. */
-export type ErrorResponse = (error: StreamsError, record: RecordContext) => 'CONTINUE' | 'FAIL'
 
 const noRecord: RecordContext = {
   topic: undefined,
@@ -68,17 +66,24 @@ export class StreamTask {
   readonly stores: ReadonlyMap<string, StateStore>
   readonly #options: StreamTaskOptions
   readonly #graph: ProcessGraph
-  readonly #sources = new Map<string, { readonly source: SourceNode; readonly entry: Forward }>()
+  readonly #sources = new Map<string, { readonly reader: SourceReader; readonly entry: Forward }>()
   readonly #punctuations = new Punctuations()
+  /** What to do about errors; the runtime asks it too, about records that could not be written. */
+  readonly errors: TaskErrors
   readonly #context: MutableTaskContext
-  /** Largest timestamp by topic: what an extractor may fall back on. */
-  readonly #partitionTimes = new Map<string, number>()
   #wantsCommit = false
 
   constructor(options: StreamTaskOptions) {
     const { topology, clock } = options
     this.id = options.taskId
     this.#options = options
+    this.errors = new TaskErrors({
+      taskId: options.taskId,
+      handling: options,
+      countDropped: (count) => options.countDropped?.(count),
+      sendDeadLetter: ({ topic, key, value, timestamp, headers }) =>
+        options.collector.send(topic, undefined, key, value, timestamp, headers),
+    })
     const nodes = [...topology.nodes.values()].filter((node) => options.nodes.has(node.name))
     this.#context = {
       applicationId: options.applicationId,
@@ -86,6 +91,7 @@ export class StreamTask {
       partition: options.partition,
       clock,
       record: noRecord,
+      withRecord: (timestamp, headers, run) => this.#withRecord(timestamp, headers, run),
       streamTime: -1,
       requestCommit: () => void (this.#wantsCommit = true),
       committedMetadata: new Map(),
@@ -95,18 +101,24 @@ export class StreamTask {
     this.#graph = new ProcessGraph(nodes, {
       context: this.#context,
       storeOf: (node, name) => this.#storeOf(node, name),
-      schedule: (node, intervalMs, type, punctuate, startMs) =>
-        this.#punctuations.add(node, intervalMs, type, punctuate, clock.now(), startMs),
+      schedule: (node, schedule, punctuate) =>
+        this.#punctuations.add(
+          node,
+          schedule,
+          punctuate,
+          schedule.type === 'STREAM_TIME' ? this.#context.streamTime : clock.now(),
+        ),
       countDropped: (count) => options.countDropped?.(count),
       send: (sink, key, value, timestamp, headers) =>
         this.#send(sink, key, value, timestamp, headers),
-      onProcessingError: (node, error) => this.#onProcessingError(node, error),
+      onProcessingError: (node, error, timestamp, headers) =>
+        this.errors.processing(node, error, this.#recordWith(timestamp, headers)),
     })
     for (const node of nodes)
       if (node.kind === 'source')
         for (const topic of node.topics)
           this.#sources.set(this.#topicName(node, topic), {
-            source: node,
+            reader: new SourceReader(node, this.errors, (count) => options.countDropped?.(count)),
             entry: this.#graph.entry(node),
           })
   }
@@ -146,22 +158,16 @@ export class StreamTask {
         `Task ${this.id} does not read the topic "${record.topic}".`,
         { topic: record.topic },
       )
-    const { source, entry } = found
-    this.#context.record = contextOf(record, record.timestamp)
-    const decoded = this.#decode(source, record)
-    if (!decoded) return
-    const partitionTime = this.#partitionTimes.get(record.topic) ?? -1
-    const timestamp = source.timestampExtractor
-      ? source.timestampExtractor(
-          { ...record, keyObject: decoded.key, valueObject: decoded.value },
-          partitionTime,
-        )
-      : record.timestamp
-    if (timestamp < 0) return this.#onBadTimestamp(source, record, timestamp)
-    this.#partitionTimes.set(record.topic, Math.max(partitionTime, timestamp))
-    this.#context.streamTime = Math.max(this.#context.streamTime, timestamp)
-    this.#context.record = contextOf(record, timestamp)
-    this.#guarded(() => entry(decoded.key, decoded.value, timestamp, record.headers))
+    const { reader, entry } = found
+    const context = this.#context
+    this.#guarded(() => {
+      context.record = contextOf(record, record.timestamp)
+      if (!reader.read(record, context.record)) return
+      const { key, value, timestamp } = reader
+      if (timestamp > context.streamTime) context.streamTime = timestamp
+      if (timestamp !== record.timestamp) context.record = contextOf(record, timestamp)
+      entry(key, value, timestamp, record.headers)
+    })
   }
 
   /** Calls punctuators that stream time has come to. */
@@ -190,13 +196,14 @@ export class StreamTask {
   #punctuate(type: 'STREAM_TIME' | 'WALL_CLOCK_TIME', timeMs: number): boolean {
     if (timeMs < 0) return false
     return this.#punctuations.fire(type, timeMs, (node, punctuate) => {
-      this.#context.record = { ...noRecord, timestamp: this.#context.streamTime }
+      const record = { ...noRecord, timestamp: timeMs }
+      this.#context.record = record
       this.#guarded(() => {
         try {
           punctuate()
         } catch (error) {
           if (error instanceof StoppedByError) throw error
-          this.#onProcessingError(node, error)
+          this.errors.processing(node, error, record)
         }
       })
     })
@@ -250,40 +257,21 @@ export class StreamTask {
     return node.isInternal ? `${this.#options.applicationId}-${topic}` : topic
   }
 
-  #decode(
-    source: SourceNode,
-    record: RawRecord,
-  ): { readonly key: unknown; readonly value: unknown } | undefined {
-    let part: 'key' | 'value' = 'key'
-    try {
-      const key = record.key === null ? null : source.key.deserialize(record.key)
-      part = 'value'
-      return { key, value: record.value === null ? null : source.value.deserialize(record.value) }
-    } catch (error) {
-      const { topic, partition, offset } = record
-      const failure = new StreamsError(
-        'MR_STREAMS_UNDECODABLE',
-        `The ${part} of ${topic}/${partition} at offset ${offset} is not what "${source.name}" expects: ${String(error)}. Correct its serde, or leave such records out with an error handler that continues.`,
-        { node: source.name, topic, partition, offset, part },
-        { cause: error },
-      )
-      if (
-        (this.#options.onDeserializationError?.(failure, this.#context.record) ?? 'FAIL') === 'FAIL'
-      )
-        throw failure
-      this.#options.countDropped?.(1)
-      return undefined
-    }
+  #recordWith(timestamp: number, headers: Headers): RecordContext {
+    const { record } = this.#context
+    return record.timestamp === timestamp && record.headers === headers
+      ? record
+      : { ...record, timestamp, headers }
   }
 
-  #onBadTimestamp(source: SourceNode, record: RawRecord, timestamp: number): void {
-    const { topic, partition, offset } = record
-    if (source.timestampExtractor) return this.#options.countDropped?.(1)
-    throw new StreamsError(
-      'MR_STREAMS_BAD_TIMESTAMP',
-      `The record of ${topic}/${partition} at offset ${offset} has the timestamp ${timestamp}; it must not be negative. Give "${source.name}" a timestampExtractor that says what to use, or returns a negative one to leave such records out.`,
-      { node: source.name, topic, partition, offset, timestamp },
-    )
+  #withRecord(timestamp: number, headers: Headers, run: () => void): void {
+    const before = this.#context.record
+    this.#context.record = this.#recordWith(timestamp, headers)
+    try {
+      run()
+    } finally {
+      this.#context.record = before
+    }
   }
 
   #send(sink: SinkNode, key: unknown, value: unknown, timestamp: number, headers: Headers): void {
@@ -291,46 +279,40 @@ export class StreamTask {
     const topic =
       typeof sink.topic === 'string' ? sink.topic : sink.topic(value, key, { timestamp, headers })
     const name = this.#topicName(sink, topic)
-    const keyBytes = this.#encode(sink, 'key', sink.key, key)
-    const valueBytes = this.#encode(sink, 'value', sink.value, value)
-    for (const partition of chosenPartitions(sink.partitioner, name, key, value, collector))
+    const partitions = chosenPartitions(sink.partitioner, name, key, value, collector)
+    if (partitions.length === 0) return this.#options.countDropped?.(1)
+    const keyBytes = this.#encode(sink, name, 'key', key, timestamp, headers)
+    if (keyBytes === undefined) return
+    const valueBytes = this.#encode(sink, name, 'value', value, timestamp, headers)
+    if (valueBytes === undefined) return
+    for (const partition of partitions)
       collector.send(name, partition, keyBytes, valueBytes, timestamp, headers)
   }
 
+  /** Undefined where the record is left out. */
   #encode(
     sink: SinkNode,
+    sinkTopic: string,
     part: 'key' | 'value',
-    serde: SinkNode['key'],
     value: unknown,
-  ): Buffer | null {
+    writtenTimestamp: number,
+    headers: Headers,
+  ): Buffer | null | undefined {
     if (value === null || value === undefined) return null
     try {
-      return serde.serialize(value)
+      return sink[part].serialize(value)
     } catch (error) {
-      const { topic, partition, offset } = this.#context.record
-      throw new StreamsError(
+      const record = this.#recordWith(writtenTimestamp, headers)
+      const { topic, partition, offset } = record
+      const failure = new StreamsError(
         'MR_STREAMS_UNENCODABLE',
-        `The sink "${sink.name}" cannot write a ${part}, made from ${topic}/${partition} at offset ${offset}: ${String(error)}. Correct its serde or what comes before it.`,
-        { node: sink.name, topic, partition, offset, part },
+        `The sink "${sink.name}" cannot write a ${part} to ${sinkTopic}, made from ${topic}/${partition} at offset ${offset}: ${String(error)} Correct its serde or what comes before it, or leave such records out with onProductionError.`,
+        { node: sink.name, taskId: this.id, topic, partition, offset, part, sinkTopic },
         { cause: error },
       )
+      this.errors.unencodable(failure, record)
+      return undefined
     }
-  }
-
-  #onProcessingError(node: string, error: unknown): void {
-    const { topic, partition, offset } = this.#context.record
-    const failure =
-      error instanceof StreamsError && error.code !== 'MR_STREAMS_PROCESSING_FAILED'
-        ? error
-        : new StreamsError(
-            'MR_STREAMS_PROCESSING_FAILED',
-            `"${node}" of task ${this.id} failed on ${topic}/${partition} at offset ${offset}: ${String(error)}`,
-            { node, taskId: this.id, topic, partition, offset },
-            { cause: error },
-          )
-    if ((this.#options.onProcessingError?.(failure, this.#context.record) ?? 'FAIL') === 'FAIL')
-      throw new StoppedByError(failure)
-    this.#options.countDropped?.(1)
   }
 
   /** Runs the topology; an error that stops it comes out as itself. */

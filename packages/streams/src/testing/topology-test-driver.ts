@@ -1,8 +1,9 @@
 import { SimulatedClock } from '@millrace/core'
+import type { ErrorHandling } from '../error-handlers.ts'
 import { StreamsError } from '../errors.ts'
 import { noHeaders, type Headers, type RawRecord } from '../record.ts'
 import type { StateStore } from '../state/store.ts'
-import { StreamTask, type ErrorResponse } from '../task/stream-task.ts'
+import { StreamTask } from '../task/stream-task.ts'
 import type { Topology } from '../topology/topology.ts'
 
 /** A record to give to a topology, as bytes. */
@@ -24,13 +25,11 @@ export interface WrittenRecord {
   readonly headers: Headers
 }
 
-export interface TestDriverOptions {
+export interface TestDriverOptions extends ErrorHandling {
   /** Default `test`. In front of the names of internal topics. */
   readonly applicationId?: string
   /** Where the wall clock starts, ms. Default 2026-01-01. */
   readonly nowMs?: number
-  readonly onDeserializationError?: ErrorResponse
-  readonly onProcessingError?: ErrorResponse
 }
 
 /**
@@ -50,6 +49,7 @@ export class TopologyTestDriver {
     this.#applicationId = options.applicationId ?? 'test'
     this.clock = new SimulatedClock(options.nowMs)
     this.#task = new StreamTask({
+      ...options,
       applicationId: this.#applicationId,
       taskId: '0_0',
       partition: 0,
@@ -63,10 +63,6 @@ export class TopologyTestDriver {
         partitionCount: () => 1,
       },
       countDropped: (count) => void (this.#droppedCount += count),
-      ...(options.onDeserializationError && {
-        onDeserializationError: options.onDeserializationError,
-      }),
-      ...(options.onProcessingError && { onProcessingError: options.onProcessingError }),
     })
     this.#task.initStores()
     this.#task.initOperators()

@@ -1,0 +1,84 @@
+import { StreamsError } from '../errors.ts'
+import type { RawRecord, RecordContext } from '../record.ts'
+import type { SourceNode } from '../topology/topology.ts'
+import type { TaskErrors } from './task-errors.ts'
+
+/** Reads the records of one topic for a task: their keys and values from bytes, and the timestamp they count with. */
+export class SourceReader {
+  /** Largest timestamp so far, -1 before the first: what an extractor may fall back on. */
+  partitionTime = -1
+  /** Of the record that was read last. */
+  key: unknown = null
+  value: unknown = null
+  timestamp = -1
+  readonly #source: SourceNode
+  readonly #errors: TaskErrors
+  readonly #countDropped: (count: number) => void
+
+  constructor(source: SourceNode, errors: TaskErrors, countDropped: (count: number) => void) {
+    this.#source = source
+    this.#errors = errors
+    this.#countDropped = countDropped
+  }
+
+  /**
+   * Fills `key`, `value` and `timestamp`; false where the record is left out.
+   * @throws StreamsError `MR_STREAMS_BAD_TIMESTAMP`; StoppedByError where a handler decided to stop
+   */
+  read(record: RawRecord, context: RecordContext): boolean {
+    if (!this.#decode(record, context)) return false
+    const { timestampExtractor } = this.#source
+    const timestamp = timestampExtractor ? this.#extracted(record) : record.timestamp
+    if (!Number.isSafeInteger(timestamp))
+      throw this.#badTimestamp(record, `the timestamp is ${timestamp}, not a whole number of ms`)
+    if (timestamp < 0) {
+      if (!timestampExtractor)
+        throw this.#badTimestamp(record, `the timestamp is ${timestamp}, which is negative`)
+      this.#countDropped(1)
+      return false
+    }
+    this.timestamp = timestamp
+    if (timestamp > this.partitionTime) this.partitionTime = timestamp
+    return true
+  }
+
+  #decode(record: RawRecord, context: RecordContext): boolean {
+    const source = this.#source
+    let part: 'key' | 'value' = 'key'
+    try {
+      this.key = record.key === null ? null : source.key.deserialize(record.key)
+      part = 'value'
+      this.value = record.value === null ? null : source.value.deserialize(record.value)
+      return true
+    } catch (error) {
+      const { topic, partition, offset } = record
+      const failure = new StreamsError(
+        'MR_STREAMS_UNDECODABLE',
+        `The ${part} of ${topic}/${partition} at offset ${offset} is not what "${source.name}" expects: ${String(error)} Correct its serde, or leave such records out with onDeserializationError.`,
+        { node: source.name, topic, partition, offset, part },
+        { cause: error },
+      )
+      this.#errors.undecodable(failure, context)
+      return false
+    }
+  }
+
+  #extracted(record: RawRecord): number {
+    try {
+      const read = { ...record, keyObject: this.key, valueObject: this.value }
+      return this.#source.timestampExtractor?.(read, this.partitionTime) ?? Number.NaN
+    } catch (error) {
+      throw this.#badTimestamp(record, `its timestampExtractor threw: ${String(error)}`, error)
+    }
+  }
+
+  #badTimestamp(record: RawRecord, what: string, cause?: unknown): StreamsError {
+    const { topic, partition, offset } = record
+    return new StreamsError(
+      'MR_STREAMS_BAD_TIMESTAMP',
+      `${topic}/${partition} at offset ${offset}: ${what}. Give "${this.#source.name}" a timestampExtractor that says what to use; a negative one leaves the record out.`,
+      { node: this.#source.name, topic, partition, offset },
+      cause === undefined ? undefined : { cause },
+    )
+  }
+}
