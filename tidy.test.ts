@@ -79,7 +79,8 @@ function readSources(): readonly SourceFile[] {
       exclude: (entry) => entry === 'node_modules' || entry === 'dist',
     }).map((path) => {
       const text = readFileSync(join(root, path), 'utf8')
-      const isTest = /\.(test|bench|contract)\.ts$|\/test\/|\/testing\.ts$|-testing\.ts$/.test(path)
+      const isTest =
+        /\.(test|bench|contract)\.ts$|\/test\/|\/oracle\/|\/testing\.ts$|-testing\.ts$/.test(path)
       const loaded = importsOf(
         text.replaceAll(/^(import|export) type\b[^'"`;]*?from\s*['"][^'"]+['"]/gm, ''),
       )
