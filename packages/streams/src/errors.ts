@@ -30,6 +30,18 @@ export const streamsErrors = {
   MR_STREAMS_UNKNOWN_STORE: { retryable: false },
   /** No such topic in the topology. */
   MR_STREAMS_UNKNOWN_TOPIC: { retryable: false },
+  /** The cluster does not have a topic that the topology reads. */
+  MR_STREAMS_MISSING_TOPIC: { retryable: false },
+  /** Topics that are joined, or an internal topic that exists already, have other partition counts than they must have. */
+  MR_STREAMS_PARTITION_MISMATCH: { retryable: false },
+  /** Another member of the group has the tasks: what was done since the last commit is dropped here, and done there. */
+  MR_STREAMS_TASK_MIGRATED: { retryable: true },
+  /** What an application stands on did not come back within `taskTimeoutMs`. */
+  MR_STREAMS_TASK_TIMEOUT: { retryable: false },
+  /** A state directory cannot be used as it is. */
+  MR_STREAMS_STATE_DIRECTORY: { retryable: false },
+  /** The module of a topology does not export one. */
+  MR_STREAMS_BAD_MODULE: { retryable: false },
   /** What was closed cannot be used. */
   MR_STREAMS_CLOSED: { retryable: false },
 } as const
