@@ -22,6 +22,8 @@ export const inboxErrors = {
   MR_INBOX_OPERATION_UNKNOWN: { retryable: false },
   /** The operation is in a state in which this cannot be done. */
   MR_INBOX_OPERATION_STATE: { retryable: false },
+  /** Somebody has as many unconfirmed plans as one may have; nothing was planned. `details.retryAfterMs`: when the first of them expires. */
+  MR_INBOX_TOO_MANY_PLANS: { retryable: true },
   /** The plan was not confirmed in time; nothing was changed. */
   MR_INBOX_PLAN_EXPIRED: { retryable: false },
   /** There is more to touch than the plan said; nothing was changed. */

@@ -125,3 +125,27 @@ test('operations: bad ones are 400, unknown ones 404', async () => {
   assert.equal((await tracking.get(`${items}?after=2147483647`)).httpStatus, 200)
   assert.equal((await tracking.get(`${items}?after=2147483648`)).httpStatus, 400)
 })
+
+test('operations: the 21st plan that waits is 429, says what to do, and when to come again', async () => {
+  await using shop = await makeService('shop')
+  await using tracking = await startTracking([shop])
+  const body = { service: 'shop', kind: 'redrive', group: 'shop', filter: { topic: 't' } }
+  const made: string[] = []
+  for (let index = 0; index < 20; index++) {
+    const planned = await tracking.post<WireOperation>('/operations', body)
+    assert.equal(planned.httpStatus, 201, planned.detail)
+    made.push(planned.id)
+  }
+  const response = await fetch(`${tracking.service.url}/api/tracking/operations`, {
+    method: 'POST',
+    headers: { 'x-user-id': 'ada', 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  })
+  const problem = (await response.json()) as { code: string; detail: string }
+  assert.deepEqual([response.status, problem.code], [429, 'MR_TRACKING_TOO_MANY_PLANS'])
+  assert.match(problem.detail, /^ada has 20 plans .* Confirm or cancel some, or wait/)
+  const seconds = Number(response.headers.get('retry-after'))
+  assert.ok(seconds > 600 && seconds <= 900, `retry-after ${seconds}`)
+  await tracking.post(`/operations/${made[0]}/cancel`, { reason: 'not needed' })
+  assert.equal((await tracking.post('/operations', body)).httpStatus, 201)
+})

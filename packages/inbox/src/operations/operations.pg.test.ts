@@ -364,6 +364,44 @@ test('plan: what failed after the cut-off is left out; a plan that is too old, o
   await assert.rejects(operations.confirm(nobody.id, act), { code: 'MR_INBOX_PLAN_REFUSED' })
 })
 
+test('plan: one person has a bounded number of plans that wait, however many are asked for at once; those of others, ended and expired ones do not count', async () => {
+  await using fixture = await openFixture()
+  const { database } = fixture
+  const operations = createOperations({ database, schema: 'public', maxOpenPlans: 3 })
+  const request = { kind: 'redrive', group: 'ledger', filter: { topic: 'accounts' } } as const
+  const refusal = {
+    code: 'MR_INBOX_TOO_MANY_PLANS',
+    message:
+      /^ann has 3 plans that wait .* Confirm or cancel some, or wait: the first expires in \d+ s\.$/,
+  }
+  const answers = await Promise.allSettled(
+    Array.from({ length: 10 }, () => operations.plan(request, { by: 'ann' })),
+  )
+  const made = answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []))
+  assert.equal(made.length, 3)
+  assert.equal((await operations.list()).length, 3)
+  await assert.rejects(operations.plan(request, { by: 'ann' }), refusal)
+  await operations.plan(request, { by: 'bob' })
+
+  await operations.cancel(made[0]?.id ?? '', act)
+  await operations.plan(request, { by: 'ann' })
+  await assert.rejects(operations.plan(request, { by: 'ann' }), refusal)
+  const age = (id: string, by: string) =>
+    database.query(
+      'update operation set expires_at = clock_timestamp() - $2::interval where id = $1',
+      [id, by],
+    )
+  await age(made[1]?.id ?? '', '1 second')
+  await operations.plan(request, { by: 'ann' })
+
+  // Kept for a day, so that a link to it says what it was.
+  await age(made[2]?.id ?? '', '23 hours')
+  await age(made[1]?.id ?? '', '25 hours')
+  await operations.plan(request, { by: 'ann' })
+  assert.equal((await operations.get(made[2]?.id ?? ''))?.state, 'EXPIRED')
+  assert.equal(await operations.get(made[1]?.id ?? ''), undefined)
+})
+
 test('an operation is paused, slowed down, resumed and cancelled; what has not begun stays as it was', async () => {
   await using fixture = await openFixture()
   const operations = operationsOf(fixture)

@@ -1,5 +1,6 @@
 import { uuidv7 } from '@millrace/core'
 import { quoteIdentifier, type Database, type Queryable } from '@millrace/postgres'
+import { inBounds } from '../consume-bounds.ts'
 import { InboxError } from '../errors.ts'
 import { idsOf } from '../log-filter.ts'
 import { prepareFor } from '../sql/names.ts'
@@ -13,12 +14,21 @@ import {
   checkText,
   defaultRatePerSecond,
 } from './check-request.ts'
+import {
+  alreadyEdited,
+  expired,
+  refused,
+  stale,
+  tooManyPlans,
+  wrongState,
+} from './operation-errors.ts'
 import { actMoves } from './operation-moves.ts'
 import { makePlan, type MadePlan } from './plan.ts'
 import { candidatesOf } from './sql/candidates.ts'
 import { insertEdit } from './sql/edits.ts'
 import { insertItems } from './sql/look.ts'
 import { cancelItems, confirmOperation, moveOperation, setOperationRate } from './sql/moves.ts'
+import { lockPlansOf, readOpenPlans } from './sql/open-plans.ts'
 import {
   insertOperation,
   listItems,
@@ -45,6 +55,7 @@ import type {
 } from './types.ts'
 
 const defaultPlanTtlMs = 15 * 60_000
+const defaultMaxOpenPlans = 20
 
 /**
  * Operators' acts on the events of a service: re-drive, replay, edit.
@@ -60,18 +71,26 @@ export function createOperations(options: OperationsOptions): Operations {
       `planTtlMs is ${planTtlMs}; it must be from 1,000 to 86,400,000 ms. Nothing was started.`,
       { planTtlMs },
     )
-  return new PostgresOperations(options.database, quoteIdentifier(schema), planTtlMs)
+  const maxOpenPlans = inBounds(
+    'maxOpenPlans',
+    options.maxOpenPlans ?? defaultMaxOpenPlans,
+    1,
+    1_000,
+  )
+  return new PostgresOperations(options.database, quoteIdentifier(schema), planTtlMs, maxOpenPlans)
 }
 
 class PostgresOperations implements Operations {
   readonly #database: Database
   readonly #schema: string
   readonly #planTtlMs: number
+  readonly #maxOpenPlans: number
 
-  constructor(database: Database, schema: string, planTtlMs: number) {
+  constructor(database: Database, schema: string, planTtlMs: number, maxOpenPlans: number) {
     this.#database = database
     this.#schema = schema
     this.#planTtlMs = planTtlMs
+    this.#maxOpenPlans = maxOpenPlans
   }
 
   async plan(request: OperationRequest, planned?: { readonly by: string }): Promise<Operation> {
@@ -80,25 +99,34 @@ class PostgresOperations implements Operations {
     checkText('by', by, 200)
     const id = uuidv7()
     await tidyOperations(this.#database, this.#schema)
-    return this.#database.transaction(
-      async (tx) => {
-        const cutOff = await cutOffOf(tx, checked)
-        const plan = await makePlan(tx, this.#schema, checked, cutOff)
-        await insertOperation(tx, this.#schema, {
-          id,
-          kind: checked.kind,
-          group: checked.group,
-          request: JSON.stringify(checked),
-          plan: JSON.stringify(plan),
-          ratePerSecond: rateOf(checked),
-          by,
-          ttlMs: this.#planTtlMs,
-        })
-        await this.#audit(tx, id, { by, reason: null }, 'plan', { count: plan.count })
-        return this.#read(tx, id)
-      },
-      { isolation: 'repeatable read' },
+    // Before the look, which costs the most.
+    await this.#refuseTooMany(this.#database, by)
+    const plan = await this.#database.transaction(
+      async (tx) => makePlan(tx, this.#schema, checked, await cutOffOf(tx, checked)),
+      { isolation: 'repeatable read', isReadOnly: true },
     )
+    // Its own transaction: those that wait for the lock must see what the one before them wrote, which one snapshot would hide.
+    return this.#database.transaction(async (tx) => {
+      await lockPlansOf(tx, this.#schema, by)
+      await this.#refuseTooMany(tx, by)
+      await insertOperation(tx, this.#schema, {
+        id,
+        kind: checked.kind,
+        group: checked.group,
+        request: JSON.stringify(checked),
+        plan: JSON.stringify(plan),
+        ratePerSecond: rateOf(checked),
+        by,
+        ttlMs: this.#planTtlMs,
+      })
+      await this.#audit(tx, id, { by, reason: null }, 'plan', { count: plan.count })
+      return this.#read(tx, id)
+    })
+  }
+
+  async #refuseTooMany(on: Queryable, by: string): Promise<void> {
+    const { count, firstExpiresInMs } = await readOpenPlans(on, this.#schema, by)
+    if (count >= this.#maxOpenPlans) throw tooManyPlans(by, count, firstExpiresInMs)
   }
 
   async confirm(id: string, act: Act): Promise<Operation> {
@@ -211,7 +239,7 @@ class PostgresOperations implements Operations {
     if (row) return row
     throw new InboxError(
       'MR_INBOX_OPERATION_UNKNOWN',
-      `There is no operation ${id}. Plans that nobody confirmed are dropped after a week.`,
+      `There is no operation ${id}. Plans that nobody confirmed are dropped a day after their time.`,
       { id },
     )
   }
@@ -272,44 +300,4 @@ function timeLeftOf(row: OperationRow): number | null {
 function checkMove(row: OperationRow, action: keyof typeof actMoves): void {
   const from: readonly string[] = actMoves[action].from
   if (!from.includes(row.state)) throw wrongState(row, action)
-}
-
-function wrongState(row: OperationRow, action: string): InboxError {
-  return new InboxError(
-    'MR_INBOX_OPERATION_STATE',
-    `Operation ${row.id} is ${row.state}; ${action} cannot be done in this state. It was left as it is.`,
-    { id: row.id, state: row.state, action },
-  )
-}
-
-function expired(row: OperationRow): InboxError {
-  return new InboxError(
-    'MR_INBOX_PLAN_EXPIRED',
-    `The plan ${row.id} could be confirmed until ${row.expiresAt.toISOString()}; nothing was changed. Plan anew and confirm sooner.`,
-    { id: row.id, expiresAt: row.expiresAt },
-  )
-}
-
-function stale(row: OperationRow, planned: number, found: number): InboxError {
-  return new InboxError(
-    'MR_INBOX_PLAN_STALE',
-    `The plan ${row.id} was made for ${planned} events, there are ${found} now; nothing was changed. Plan anew.`,
-    { id: row.id, planned, found },
-  )
-}
-
-function refused(row: OperationRow, explanation: string): InboxError {
-  return new InboxError(
-    'MR_INBOX_PLAN_REFUSED',
-    `The plan ${row.id} cannot be confirmed; nothing was changed. ${explanation}`,
-    { id: row.id },
-  )
-}
-
-function alreadyEdited(eventId: string): InboxError {
-  return new InboxError(
-    'MR_INBOX_ALREADY_EDITED',
-    `Event ${eventId} was edited by somebody else, or mended, after this edit was planned; nothing was changed. Look at it and plan anew.`,
-    { eventId },
-  )
 }

@@ -9,6 +9,8 @@ export interface OperationsOptions {
   readonly schema?: string
   /** How long a plan may be confirmed, ms; 1,000 to 86,400,000. Default 900,000. */
   readonly planTtlMs?: number
+  /** Most plans that one person may have waiting for a confirmation, 1 to 1,000. Default 20. */
+  readonly maxOpenPlans?: number
   readonly clock?: Clock
 }
 
@@ -244,7 +246,7 @@ export interface Act {
 export interface Operations {
   /**
    * Looks what the request would touch, and keeps that as a PLANNED operation. Changes nothing else.
-   * @throws InboxError `MR_INBOX_BAD_OPERATION`
+   * @throws InboxError `MR_INBOX_BAD_OPERATION`, `MR_INBOX_TOO_MANY_PLANS` with `maxOpenPlans` of the same person unconfirmed
    */
   plan(request: OperationRequest, planned?: { readonly by: string }): Promise<Operation>
   /**

@@ -35,7 +35,7 @@ export function cursorOf(query: Static<typeof SearchQuery>): SearchCursor | unde
   throw trackingProblem(
     'MR_TRACKING_BAD_CURSOR',
     'before must be `next` of the page before, unchanged and with the same filter. Begin again without it.',
-    [{ field: 'before', reason: 'is not a cursor of this search', in: 'query' }],
+    { errors: [{ field: 'before', reason: 'is not a cursor of this search', in: 'query' }] },
   )
 }
 

@@ -45,7 +45,7 @@ export function registerOperations({ app, logs }: RouteContext): void {
         tags,
         summary: 'Plan an operation: how many events, which, and what is refused. Changes nothing',
         body: PlanBody,
-        response: { 201: OperationSchema, ...problems },
+        response: { 201: OperationSchema, 429: ProblemSchema, ...problems },
       },
     },
     async (request, reply) => {
@@ -216,7 +216,7 @@ function checkFields({ kind, service: _service, group: _group, ...given }: PlanR
   throw trackingProblem(
     'MR_TRACKING_BAD_OPERATION',
     `${foreign.join(', ')}: ${reason}. Nothing was planned.`,
-    foreign.map((field) => ({ field, reason, in: 'body' })),
+    { errors: foreign.map((field) => ({ field, reason, in: 'body' })) },
   )
 }
 

@@ -33,7 +33,7 @@ export class TrackedOperations {
     this.#logs = logs
   }
 
-  /** @throws ProblemError 400, 404 */
+  /** @throws ProblemError 400, 404, 429 */
   async plan(service: string, request: OperationRequest, by: string): Promise<TrackedOperation> {
     const source = this.#logs.sourceOf(service)
     const [operations] = await operationsOf(source, source.writing)
@@ -124,6 +124,10 @@ async function refused<T>(work: Promise<T>): Promise<T> {
       throw trackingProblem('MR_TRACKING_BAD_OPERATION', error.message)
     if (error.code === 'MR_INBOX_OPERATION_UNKNOWN')
       throw trackingProblem('MR_TRACKING_OPERATION_NOT_FOUND', error.message)
+    if (error.code === 'MR_INBOX_TOO_MANY_PLANS')
+      throw trackingProblem('MR_TRACKING_TOO_MANY_PLANS', error.message, {
+        retryAfterMs: Number(error.details['retryAfterMs']),
+      })
     if (refusalCodes.includes(error.code))
       throw trackingProblem('MR_TRACKING_OPERATION_REFUSED', error.message)
     throw error

@@ -145,14 +145,14 @@ export async function listOperations(
   return found.rows
 }
 
-/** Plans that nobody confirmed are kept for a week; items 90 days beyond the end of their operation, which stays with its counts and audit. */
+/** Plans that nobody confirmed are kept for a day after their time; items 90 days beyond the end of their operation, which stays with its counts and audit. */
 export async function tidyOperations(on: Queryable, schema: string): Promise<void> {
   await on.query(
     `delete from ${schema}.operation
      where id in (
        select id
        from ${schema}.operation
-       where state = 'PLANNED' and expires_at < clock_timestamp() - interval '7 days'
+       where state = 'PLANNED' and expires_at < clock_timestamp() - interval '1 day'
        limit 100
        for update skip locked
      )`,
