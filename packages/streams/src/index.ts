@@ -3,7 +3,14 @@ export type { StreamGraphOptions } from './dsl/stream-graph.ts'
 export { KStream } from './dsl/k-stream.ts'
 export { KTable } from './dsl/k-table.ts'
 export { KGroupedStream } from './dsl/k-grouped-stream.ts'
+export { KGroupedTable } from './dsl/k-grouped-table.ts'
+export { GlobalKTable } from './dsl/global-table.ts'
+export type { DerivedTableOptions } from './dsl/k-table.ts'
+export type { TableJoinOptions } from './dsl/table-join.ts'
+export type { GlobalJoinOptions, StreamTableJoinOptions } from './dsl/stream-table-join.ts'
+export type { GroupSelector } from './operators/table-repartition.ts'
 export type {
+  ConnectedStores,
   GroupedOptions,
   Named,
   SinkOptions,
@@ -22,7 +29,21 @@ export {
   type ProductionDecision,
   type ProductionErrorHandler,
 } from './error-handlers.ts'
+export { joinWindows, type JoinWindows } from './join-windows.ts'
+export type { JoinStoreOptions, StreamJoinOptions } from './dsl/stream-join.ts'
 export { StreamsError, streamsErrors, type StreamsErrorCode } from './errors.ts'
+export type { Cancellable, PunctuationType, Schedule } from './operator.ts'
+export {
+  FixedKeyRecord,
+  type FixedKeyProcessor,
+  type FixedKeyProcessorContext,
+  type FixedKeyProcessorSupplier,
+  type ProcessingContext,
+  type Processor,
+  type ProcessorContext,
+  type ProcessorSupplier,
+  type RecordMetadata,
+} from './processor.ts'
 export type { Headers, RecordHeader, StreamRecord, TimestampExtractor } from './record.ts'
 export {
   bytesSerde,
@@ -39,6 +60,7 @@ export type {
   ReadonlyKeyValueStore,
   TimestampedKeyValueStore,
 } from './state/key-value-store.ts'
-export type { ValueAndTimestamp } from './state/store.ts'
+export type { StateStore, StoreBuilder, ValueAndTimestamp } from './state/store.ts'
+export { keyValueStore, timestampedKeyValueStore, type ProcessorStoreOptions } from './stores.ts'
 export type { OffsetReset, StreamPartitioner, TopicSelector } from './topology/topology.ts'
 export { Topology } from './topology/topology.ts'

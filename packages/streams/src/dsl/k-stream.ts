@@ -7,12 +7,24 @@ import {
   selectKeyOperator,
 } from '../operators/map.ts'
 import { forEachOperator, mergeOperator, peekOperator } from '../operators/peek.ts'
+import { fixedKeyProcessorOperator, processorOperator } from '../operators/processor.ts'
 import type { OperatorSupplier } from '../operator.ts'
+import type { FixedKeyProcessorSupplier, ProcessorSupplier } from '../processor.ts'
 import { required, type Serde } from '../serde.ts'
-import type { StreamPartitioner, TopicSelector } from '../topology/topology.ts'
+import type { StreamPartitioner, TopicSelector, Topology } from '../topology/topology.ts'
+import type { GlobalKTable } from './global-table.ts'
 import type { KGroupedStream } from './k-grouped-stream.ts'
-import type { GroupedOptions, Named, SinkOptions } from './options.ts'
+import type { KTable } from './k-table.ts'
+import type { ConnectedStores, GroupedOptions, Named, SinkOptions, Store } from './options.ts'
 import { GraphNode, type StreamGraph } from './stream-graph.ts'
+import { joinStreams, type StreamJoinOptions } from './stream-join.ts'
+import {
+  joinStreamWithGlobalTable,
+  joinStreamWithTable,
+  type GlobalJoinOptions,
+  type StreamTableJoinOptions,
+} from './stream-table-join.ts'
+import { streamToTable } from './stream-to-table.ts'
 
 /** What a stream is made of. */
 export interface StreamParts<K, V> {
@@ -123,6 +135,35 @@ export class KStream<K, V> {
     this.#step('KSTREAM-FOREACH-', options, () => forEachOperator(action), {})
   }
 
+  /**
+   * A step of one's own, with stores and punctuators. Its records may have any key, so that what groups or joins by key after it goes through
+   * a repartition topic; `processValues` spares that.
+   */
+  process<KOut = never, VOut = never>(
+    supplier: ProcessorSupplier<K, V, KOut, VOut>,
+    options: ConnectedStores & { readonly key?: Serde<KOut>; readonly value?: Serde<VOut> } = {},
+  ): KStream<KOut, VOut> {
+    return this.#step<KOut, VOut>(
+      'KSTREAM-PROCESSOR-',
+      options,
+      () => processorOperator(supplier),
+      { key: options.key, value: options.value, isKeyChanging: true, stores: options.stores },
+    )
+  }
+
+  /** A step of one's own that leaves the key as it is. */
+  processValues<VOut = never>(
+    supplier: FixedKeyProcessorSupplier<K, V, VOut>,
+    options: ConnectedStores & { readonly value?: Serde<VOut> } = {},
+  ): KStream<K, VOut> {
+    return this.#step<K, VOut>(
+      'KSTREAM-PROCESSVALUES-',
+      options,
+      () => fixedKeyProcessorOperator(supplier),
+      { value: options.value, stores: options.stores },
+    )
+  }
+
   /** Records of both, as they come. */
   merge(other: KStream<K, V>, options: Named = {}): KStream<K, V> {
     const { graph, node, sources, needsRepartition } = this.parts
@@ -138,6 +179,36 @@ export class KStream<K, V> {
       sources: sources.union(other.parts.sources),
       needsRepartition: needsRepartition || other.parts.needsRepartition,
     })
+  }
+
+  /**
+   * Each record with each of the other stream that has its key and a time in its window, whichever of them comes first. Records without
+   * key or without value are dropped and counted.
+   */
+  join<VOther, VOut>(
+    other: KStream<K, VOther>,
+    joiner: (left: V, right: VOther, key: K) => VOut,
+    options: StreamJoinOptions<K, V, VOther, VOut>,
+  ): KStream<K, VOut> {
+    return joinStreams(this, other, 'inner', joiner, options)
+  }
+
+  /** As `join`; a record of this stream that found no partner until its window has closed is joined with null. */
+  leftJoin<VOther, VOut>(
+    other: KStream<K, VOther>,
+    joiner: (left: V, right: VOther | null, key: K) => VOut,
+    options: StreamJoinOptions<K, V, VOther, VOut>,
+  ): KStream<K, VOut> {
+    return joinStreams(this, other, 'left', joiner, options)
+  }
+
+  /** As `leftJoin`, for records of both streams. */
+  outerJoin<VOther, VOut>(
+    other: KStream<K, VOther>,
+    joiner: (left: V | null, right: VOther | null, key: K) => VOut,
+    options: StreamJoinOptions<K, V, VOther, VOut>,
+  ): KStream<K, VOut> {
+    return joinStreams(this, other, 'outer', joiner, options)
   }
 
   /** Writes the records to a topic, or to that which a function chooses for each. */
@@ -190,6 +261,51 @@ export class KStream<K, V> {
     })
   }
 
+  /** The latest value of each key, as a table; a record without value deletes, one without key is dropped and counted. */
+  toTable(options: Named & { readonly store?: Store<K, V> } = {}): KTable<K, V> {
+    return streamToTable(this, options)
+  }
+
+  /** Each record with what the table has for its key at that moment; records that it has nothing for are left out. */
+  joinTable<VTable, VOut>(
+    table: KTable<K, VTable>,
+    joiner: (value: V, tableValue: VTable, key: K) => VOut,
+    options: StreamTableJoinOptions<K, V, VOut> = {},
+  ): KStream<K, VOut> {
+    const join = joiner as (value: V, tableValue: VTable | null, key: K) => VOut
+    return joinStreamWithTable(this, table, join, false, options)
+  }
+
+  /** As `joinTable`; records that the table has nothing for, or that have no key, are joined with null. */
+  leftJoinTable<VTable, VOut>(
+    table: KTable<K, VTable>,
+    joiner: (value: V, tableValue: VTable | null, key: K) => VOut,
+    options: StreamTableJoinOptions<K, V, VOut> = {},
+  ): KStream<K, VOut> {
+    return joinStreamWithTable(this, table, joiner, true, options)
+  }
+
+  /** Each record with what the global table has for the key that `keyOf` gives, whatever the record's own key. */
+  joinGlobalTable<KGlobal, VGlobal, VOut>(
+    table: GlobalKTable<KGlobal, VGlobal>,
+    keyOf: (value: V, key: K) => KGlobal | null,
+    joiner: (value: V, globalValue: VGlobal, key: K) => VOut,
+    options: GlobalJoinOptions<VOut> = {},
+  ): KStream<K, VOut> {
+    const join = joiner as (value: V, globalValue: VGlobal | null, key: K) => VOut
+    return joinStreamWithGlobalTable(this, table, keyOf, join, false, options)
+  }
+
+  /** As `joinGlobalTable`; records that the table has nothing for are joined with null. */
+  leftJoinGlobalTable<KGlobal, VGlobal, VOut>(
+    table: GlobalKTable<KGlobal, VGlobal>,
+    keyOf: (value: V, key: K) => KGlobal | null,
+    joiner: (value: V, globalValue: VGlobal | null, key: K) => VOut,
+    options: GlobalJoinOptions<VOut> = {},
+  ): KStream<K, VOut> {
+    return joinStreamWithGlobalTable(this, table, keyOf, joiner, true, options)
+  }
+
   /** Adds one operator behind this stream. Serdes stay unless `changed` names them. */
   #step<KOut = K, VOut = V>(
     prefix: string,
@@ -199,12 +315,13 @@ export class KStream<K, V> {
       readonly key?: Serde<KOut> | undefined
       readonly value?: Serde<VOut> | undefined
       readonly isKeyChanging?: boolean
+      readonly stores?: ConnectedStores['stores']
     },
   ): KStream<KOut, VOut> {
     const { graph, node, sources, needsRepartition } = this.parts
     const name = graph.nameOr(options.name, prefix)
     const isKeyChanging = changed.isKeyChanging ?? false
-    const step = processorNode(name, supplier(name), isKeyChanging)
+    const step = processorNode(name, supplier(name), { isKeyChanging, stores: changed.stores })
     graph.add([node], step)
     return graph.make.stream({
       graph,
@@ -218,10 +335,17 @@ export class KStream<K, V> {
   }
 }
 
-function processorNode(name: string, supplier: OperatorSupplier, isKeyChanging = false): GraphNode {
-  return new GraphNode(
-    name,
-    (topology, parents) => void topology.addProcessor({ name, parents, supplier }),
-    { isKeyChanging },
-  )
+function processorNode(
+  name: string,
+  supplier: OperatorSupplier,
+  options: { readonly isKeyChanging?: boolean; readonly stores?: ConnectedStores['stores'] } = {},
+): GraphNode {
+  const { stores = [], isKeyChanging = false } = options
+  const write = (topology: Topology, parents: readonly string[]): void => {
+    topology.addProcessor({ name, parents, supplier })
+    for (const store of stores)
+      if (typeof store === 'string') topology.connectProcessorAndStores(name, [store])
+      else topology.addStateStore(store, [name])
+  }
+  return new GraphNode(name, write, { isKeyChanging })
 }

@@ -1,4 +1,5 @@
 import type { GroupedParts, KGroupedStream } from './k-grouped-stream.ts'
+import type { GroupedTableParts, KGroupedTable } from './k-grouped-table.ts'
 import type { KStream, StreamParts } from './k-stream.ts'
 import type { KTable, TableParts } from './k-table.ts'
 
@@ -10,4 +11,5 @@ export interface Makers {
   stream<K, V>(parts: StreamParts<K, V>): KStream<K, V>
   table<K, V>(parts: TableParts<K, V>): KTable<K, V>
   groupedStream<K, V>(parts: GroupedParts<K, V>): KGroupedStream<K, V>
+  groupedTable<K, V>(parts: GroupedTableParts<K, V>): KGroupedTable<K, V>
 }

@@ -38,6 +38,31 @@ export function planStore<K, V>(
   return plan
 }
 
+/** The store of a table that is computed from another: it has one only under a name. */
+export interface DerivedStorePlan<K, V> {
+  /** Undefined: no store. */
+  readonly name: string | undefined
+  readonly store: StorePlan<K, V> | undefined
+  readonly key: Serde<K> | undefined
+  readonly value: Serde<V> | undefined
+}
+
+/** Options of a store without a name give its serdes only; they take a number, as Java's `Materialized.with` does. */
+export function planDerivedStore<K, V>(
+  graph: StreamGraph,
+  prefix: string,
+  store: Store<K, V> | undefined,
+  inherited: { readonly key?: Serde<K> | undefined; readonly value?: Serde<V> | undefined },
+): DerivedStorePlan<K, V> {
+  if (store === undefined)
+    return { name: undefined, store: undefined, key: inherited.key, value: inherited.value }
+  const plan = planStore(graph, prefix, store, inherited, 'later')
+  const { key, value } = plan
+  return plan.isNamed
+    ? { name: plan.name, store: plan, key, value }
+    : { name: undefined, store: undefined, key, value }
+}
+
 /** @throws StreamsError `MR_STREAMS_ANONYMOUS_STATE` where the store has no name of its own and that is not allowed */
 export function refuseUnnamed<K, V>(graph: StreamGraph, plan: StorePlan<K, V>): void {
   if (!plan.isNamed) graph.refuseAnonymous('state store', plan.name, 'store')

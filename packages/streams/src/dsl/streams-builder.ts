@@ -1,10 +1,14 @@
 import { StreamsError } from '../errors.ts'
+import type { StoreBuilder } from '../state/store.ts'
 import type { Topology } from '../topology/topology.ts'
 import { tableSourceOperator } from '../operators/table.ts'
+import { storeView } from '../operators/table-view.ts'
+import { GlobalKTable } from './global-table.ts'
 import { KGroupedStream } from './k-grouped-stream.ts'
+import { KGroupedTable } from './k-grouped-table.ts'
 import { KStream } from './k-stream.ts'
 import { KTable } from './k-table.ts'
-import type { SourceOptions, Store } from './options.ts'
+import type { Named, SourceOptions, Store } from './options.ts'
 import { keyValueStoreOf, planStore, refuseUnnamed } from './store-plan.ts'
 import { GraphNode, StreamGraph, type StreamGraphOptions } from './stream-graph.ts'
 import { TableNode } from './table-node.ts'
@@ -21,6 +25,7 @@ export class StreamsBuilder {
       stream: (parts) => new KStream(parts),
       table: (parts) => new KTable(parts),
       groupedStream: (parts) => new KGroupedStream(parts),
+      groupedTable: (parts) => new KGroupedTable(parts),
     })
   }
 
@@ -51,10 +56,7 @@ export class StreamsBuilder {
   table<K, V>(topic: string, options: SourceOptions<K, V>, store?: Store<K, V>): KTable<K, V> {
     const graph = this.#graph
     const plan = planStore(graph, topicPrefix(topic), store, options, 'later')
-    const sourceName = graph.nameOr(
-      options.name === undefined ? undefined : `${options.name}-source`,
-      'KSTREAM-SOURCE-',
-    )
+    const sourceName = tableSourceName(graph, options)
     const name = graph.nameOr(options.name, 'KTABLE-SOURCE-')
     const step = new TableNode<K, V>(plan.isNamed, plan.name, () => refuseUnnamed(graph, plan))
     const node = new GraphNode(name, (topology) => {
@@ -78,6 +80,35 @@ export class StreamsBuilder {
     })
   }
 
+  /** A store for processors, which name it among their `stores`. */
+  addStateStore(store: StoreBuilder): this {
+    const node = new GraphNode(store.name, (topology) => void topology.addStateStore(store))
+    this.#graph.add([this.#graph.root], node)
+    return this
+  }
+
+  /** A topic as a table that every instance reads whole, to be joined by any key. Its store has no changelog: the topic is one. */
+  globalTable<K, V>(
+    topic: string,
+    options: SourceOptions<K, V>,
+    store?: Store<K, V>,
+  ): GlobalKTable<K, V> {
+    const graph = this.#graph
+    const plan = planStore(graph, topicPrefix(topic), store, options)
+    const sourceName = tableSourceName(graph, options)
+    const name = graph.nameOr(options.name, 'KTABLE-SOURCE-')
+    const unlogged = { ...plan, options: { ...plan.options, logging: false } }
+    const node = new GraphNode(name, (topology) => {
+      topology.addGlobalStore(keyValueStoreOf(unlogged), sourceOf(sourceName, [topic], options), {
+        name,
+        supplier: tableSourceOperator(() => plan.name, { sendsOldValues: false }),
+      })
+    })
+    graph.add([graph.root], node)
+    const { key, value } = plan
+    return new GlobalKTable({ storeName: plan.name, key, value, view: storeView(plan.name) })
+  }
+
   build(): Topology {
     return this.#graph.build()
   }
@@ -89,16 +120,16 @@ function addSource<K, V>(
   topics: readonly string[],
   options: SourceOptions<K, V>,
 ): void {
-  topology.addSource({
-    name,
-    topics,
-    key: options.key,
-    value: options.value,
-    timestampExtractor: options.timestampExtractor,
-    offsetReset: options.offsetReset,
-    isInternal: false,
-    isGlobal: false,
-  })
+  topology.addSource({ ...sourceOf(name, topics, options), isInternal: false, isGlobal: false })
+}
+
+function sourceOf<K, V>(name: string, topics: readonly string[], options: SourceOptions<K, V>) {
+  const { key, value, timestampExtractor, offsetReset } = options
+  return { name, topics, key, value, timestampExtractor, offsetReset }
+}
+
+function tableSourceName(graph: StreamGraph, { name }: Named): string {
+  return graph.nameOr(name === undefined ? undefined : `${name}-source`, 'KSTREAM-SOURCE-')
 }
 
 function topicPrefix(topic: string): string {
