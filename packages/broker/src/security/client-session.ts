@@ -99,6 +99,8 @@ export class ClientSession {
     const isOfSasl = apiKey === saslHandshakeApi.key || apiKey === saslAuthenticateApi.key
     switch (this.#state) {
       case UNAUTHENTICATED:
+        if (apiKey === saslHandshakeApi.key || apiKey === apiVersionsApi.key) return
+        throw new ConnectionFault(`key ${apiKey} was sent before a SaslHandshake`)
       case CHOSEN:
         if (isOfSasl || apiKey === apiVersionsApi.key) return
         throw new ConnectionFault(`key ${apiKey} was sent before authentication`)
@@ -116,10 +118,12 @@ export class ClientSession {
   handshake(version: number, mechanism: string): SaslHandshakeResponseInput {
     const mechanisms = this.#options.authentication.mechanisms
     const refuse = (errorCode: number): SaslHandshakeResponseInput => ({ errorCode, mechanisms })
-    if (this.#state === AUTHENTICATED ? !this.#mayRenew() : this.#state !== UNAUTHENTICATED) {
+    const isIllegal =
+      this.#state === AUTHENTICATED ? !this.#mayRenew() : this.#state !== UNAUTHENTICATED
+    if (isIllegal) {
       // Kafka answers an authenticated client that has no session to renew, and ends the others.
       if (this.#state !== AUTHENTICATED) this.#end()
-      return refuse(errorCodes.ILLEGAL_SASL_STATE)
+      return { errorCode: errorCodes.ILLEGAL_SASL_STATE, mechanisms: [] }
     }
     const chosen = mechanisms.find((one) => one === mechanism)
     // After version 0 bare tokens would follow, without any frame that can be checked.
@@ -137,10 +141,10 @@ export class ClientSession {
   /** SaslAuthenticate: one round of the mechanism. */
   async authenticate(version: number, bytes: Buffer): Promise<SaslAuthenticateResponseInput> {
     const exchange = this.#exchange
-    if (exchange === undefined) return this.#answerWithoutExchange()
+    if (exchange === undefined) return answerWithoutExchange()
     const step = await exchange.next(bytes)
     if (step.kind === 'challenge')
-      return { errorCode: errorCodes.NONE, errorMessage: null, authBytes: step.bytes }
+      return { errorCode: errorCodes.NONE, errorMessage: '', authBytes: step.bytes }
     if (step.kind === 'failed') return this.#refuse(step.text)
     const principal = `User:${step.username}`
     if (this.#state === RECHOSEN && principal !== this.#principal)
@@ -153,7 +157,7 @@ export class ClientSession {
     if (lifetimeMs > 0) this.#endsMs = this.#options.clock.monotonicMs() + lifetimeMs
     return {
       errorCode: errorCodes.NONE,
-      errorMessage: null,
+      errorMessage: '',
       authBytes: step.bytes,
       sessionLifetimeMs: version >= 1 ? BigInt(lifetimeMs) : 0n,
     }
@@ -184,15 +188,6 @@ export class ClientSession {
     return this.#endsMs !== undefined && this.#options.clock.monotonicMs() >= this.#endsMs
   }
 
-  #answerWithoutExchange(): SaslAuthenticateResponseInput {
-    const isDone = this.#state === AUTHENTICATED
-    if (!isDone) this.#end()
-    const errorMessage = isDone
-      ? 'SaslAuthenticate request received after successful authentication'
-      : 'SaslAuthenticate request received before a SaslHandshake'
-    return { errorCode: errorCodes.ILLEGAL_SASL_STATE, errorMessage, authBytes: Buffer.alloc(0) }
-  }
-
   #refuse(errorMessage: string): SaslAuthenticateResponseInput {
     const errorCode = errorCodes.SASL_AUTHENTICATION_FAILED
     return this.#endWith({ errorCode, errorMessage, authBytes: Buffer.alloc(0) })
@@ -217,6 +212,12 @@ export class ClientSession {
     assert(moves.includes(to), `a session does not go from ${this.#state} to ${to}`)
     this.#state = to
   }
+}
+
+/** To an authenticated client: nobody else gets past `admit` without an exchange. */
+function answerWithoutExchange(): SaslAuthenticateResponseInput {
+  const errorMessage = 'SaslAuthenticate request received after successful authentication'
+  return { errorCode: errorCodes.ILLEGAL_SASL_STATE, errorMessage, authBytes: Buffer.alloc(0) }
 }
 
 function randomNonce(): string {

@@ -185,8 +185,9 @@ test('sasl: SASL is refused where nobody has to authenticate, and after authenti
   assert.equal((await client.call(saslAuthenticateApi, 2, noBytes)).errorCode, illegal)
   assert.equal((await client.call(metadataApi, 12, all)).topics.length, 0)
   await using hasty = await broker.connect()
-  assert.equal((await hasty.call(saslAuthenticateApi, 2, noBytes)).errorCode, illegal)
+  hasty.send(saslAuthenticateApi, 2, noBytes)
   await hasty.closed()
+  assert.equal(hasty.receivedBytes, 0)
 })
 
 test('sasl: a session is renewed by its own user and mechanism, or ends (KIP-368)', async () => {

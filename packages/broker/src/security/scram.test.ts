@@ -52,6 +52,8 @@ test('scram: another password, nonce, channel binding or proof is refused', () =
     final.replace('p=dHzb', 'p=dHzc'),
     final.replace(/p=.*/, 'p='),
     final.replace(/p=.*/, 'p=AAAA'),
+    // RFC 4648, section 3.2: without its padding it is not base64, whatever Node reads of it.
+    final.replace(/=$/, ''),
     final.replace('c=biws', 'c=biws,m=ext'),
     '',
   ])

@@ -125,7 +125,7 @@ export interface ClientFinal {
 }
 
 const CLIENT_FINAL =
-  /^(?<rest>c=(?<binding>[A-Za-z0-9+/=]+),r=(?<nonce>[\x21-\x2b\x2d-\x7e]+)(?:,[A-Za-z]=[^,]*)*),p=(?<proof>[A-Za-z0-9+/=]+)$/
+  /^(?<rest>c=(?<binding>[A-Za-z0-9+/=]+),r=(?<nonce>[\x21-\x2b\x2d-\x7e]+)(?:,[A-Za-z]=[^,]*)*),p=(?<proof>(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)?)$/
 
 export function parseClientFinal(bytes: Uint8Array): ClientFinal | undefined {
   const groups = CLIENT_FINAL.exec(Buffer.from(bytes).toString())?.groups
