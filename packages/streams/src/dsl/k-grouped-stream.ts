@@ -1,8 +1,12 @@
 import { aggregateOperator } from '../operators/aggregate.ts'
 import { longSerde } from '../serde.ts'
+import type { Emit } from '../operators/windowed-output.ts'
+import type { SessionWindows, SlidingWindows, TimeWindows } from '../windows.ts'
 import type { StreamParts } from './k-stream.ts'
 import type { KTable } from './k-table.ts'
 import type { Named, Store } from './options.ts'
+import { SessionWindowedKStream } from './session-windowed-stream.ts'
+import { TimeWindowedKStream } from './windowed-stream.ts'
 import { planRepartition, repartitionNode, type Repartition } from './repartition.ts'
 import { keyValueStoreOf, planStore, type StorePlan } from './store-plan.ts'
 import { GraphNode } from './stream-graph.ts'
@@ -67,6 +71,29 @@ export class KGroupedStream<K, V> {
       initialize,
       aggregator as (aggregate: A | null, value: V, key: K) => A | null,
     )
+  }
+
+  /**
+   * Aggregates by key and window.
+   * @param options.emit `update` (the default): each change of a window is sent; `close`: each window once, when the grace after its end is
+   * over, which is seen when a record comes
+   */
+  windowedBy(
+    windows: TimeWindows | SlidingWindows,
+    options?: { readonly emit?: Emit },
+  ): TimeWindowedKStream<K, V>
+  windowedBy(
+    windows: SessionWindows,
+    options?: { readonly emit?: Emit },
+  ): SessionWindowedKStream<K, V>
+  windowedBy(
+    windows: TimeWindows | SlidingWindows | SessionWindows,
+    options: { readonly emit?: Emit } = {},
+  ): TimeWindowedKStream<K, V> | SessionWindowedKStream<K, V> {
+    const emit = options.emit ?? 'update'
+    return windows.kind === 'session'
+      ? new SessionWindowedKStream(this, windows, emit)
+      : new TimeWindowedKStream(this, windows, emit)
   }
 
   #aggregate<A>(

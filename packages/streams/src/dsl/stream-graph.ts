@@ -11,6 +11,8 @@ export class GraphNode {
   readonly isKeyChanging: boolean
   /** A join that gives results for records without a key too (KIP-962): a left or an outer one. */
   readonly #joinsNullKeys: boolean
+  /** Of a windowed step: how long past a window's end it may change, ms. */
+  readonly #graceMs: number | undefined
   buildPriority = 0
   #isWritten = false
   readonly #write: (topology: Topology, parents: readonly string[]) => void
@@ -18,9 +20,14 @@ export class GraphNode {
   constructor(
     name: string,
     write: (topology: Topology, parents: readonly string[]) => void,
-    options: { readonly isKeyChanging?: boolean; readonly joinsNullKeys?: boolean } = {},
+    options: {
+      readonly isKeyChanging?: boolean
+      readonly joinsNullKeys?: boolean
+      readonly graceMs?: number
+    } = {},
   ) {
     this.name = name
+    this.#graceMs = options.graceMs
     this.#joinsNullKeys = options.joinsNullKeys ?? false
     this.isKeyChanging = options.isKeyChanging ?? false
     this.#write = write
@@ -34,6 +41,14 @@ export class GraphNode {
       for (const child of node.children) below.add(child)
     }
     return false
+  }
+
+  /** How long after their end the windows of its records may change, ms: the most of what the windowed steps above say; undefined without one. */
+  get windowGraceMs(): number | undefined {
+    if (this.#graceMs !== undefined) return this.#graceMs
+    const above = this.parents.map((parent) => parent.windowGraceMs)
+    if (above.length === 0 || above.includes(undefined)) return undefined
+    return Math.max(...(above as number[]))
   }
 
   get isReady(): boolean {

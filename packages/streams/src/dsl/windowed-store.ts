@@ -1,0 +1,62 @@
+import { StreamsError } from '../errors.ts'
+import { required } from '../serde.ts'
+import { inMemorySessionStore, type SessionStore } from '../state/session-store.ts'
+import type { StoreBuilder } from '../state/store.ts'
+import {
+  inMemoryTimestampedWindowStore,
+  type TimestampedWindowStore,
+} from '../state/window-store.ts'
+import {
+  neededRetentionMs,
+  type SessionWindows,
+  type SlidingWindows,
+  type TimeWindows,
+} from '../windows.ts'
+import type { StorePlan } from './store-plan.ts'
+
+/** The store of a windowed aggregation. @throws StreamsError `MR_STREAMS_BAD_WINDOW` where it would not be kept long enough */
+export function windowStoreOf<K, V>(
+  plan: StorePlan<K, V>,
+  windows: TimeWindows | SlidingWindows,
+): StoreBuilder<TimestampedWindowStore<K, V>> {
+  return inMemoryTimestampedWindowStore({
+    ...storePart(plan),
+    sizeMs: windows.kind === 'time' ? windows.sizeMs : windows.differenceMs,
+    retentionMs: retentionMs(plan, windows),
+    isIndexedByKey: windows.kind === 'sliding',
+  })
+}
+
+/** The store of an aggregation by session. @throws StreamsError `MR_STREAMS_BAD_WINDOW` where it would not be kept long enough */
+export function sessionStoreOf<K, V>(
+  plan: StorePlan<K, V>,
+  windows: SessionWindows,
+): StoreBuilder<SessionStore<K, V>> {
+  return inMemorySessionStore({ ...storePart(plan), retentionMs: retentionMs(plan, windows) })
+}
+
+function storePart<K, V>(plan: StorePlan<K, V>) {
+  const { logging } = plan.options
+  return {
+    name: plan.name,
+    key: required(plan.key, 'key', plan.name),
+    value: required(plan.value, 'value', plan.name),
+    isLogged: logging !== false,
+    topicConfig: typeof logging === 'object' ? logging : {},
+  }
+}
+
+/** Checked when the aggregation is written down, so that the error comes from the line that is wrong. */
+export function retentionMs(
+  plan: StorePlan<unknown, unknown> | Pick<StorePlan<unknown, unknown>, 'name' | 'options'>,
+  windows: TimeWindows | SlidingWindows | SessionWindows,
+): number {
+  const needed = neededRetentionMs(windows)
+  const given = plan.options.retentionMs ?? needed
+  if (Number.isSafeInteger(given) && given >= needed) return given
+  throw new StreamsError(
+    'MR_STREAMS_BAD_WINDOW',
+    `The store "${plan.name}" is to keep windows for ${given} ms, but they can change for ${needed} ms. Set its retentionMs to a whole number of ms that is at least that, or leave it out.`,
+    { store: plan.name, retentionMs: given, neededMs: needed },
+  )
+}

@@ -1,0 +1,91 @@
+import type { OperatorSupplier } from '../operator.ts'
+import type { TimestampedWindowStore } from '../state/window-store.ts'
+import { firstStartMs, type TimeWindows } from '../windows.ts'
+import type { TableStep } from './aggregate.ts'
+import { WindowedOutput, type Emit } from './windowed-output.ts'
+
+/** An aggregation by key and window, however the windows lie. */
+export interface WindowedAggregation<K, V, A> {
+  readonly storeName: string
+  /** The value of a window before its first record; null is none. */
+  readonly initialize: () => A | null
+  readonly aggregate: (aggregate: A | null, value: V, key: K) => A | null
+  readonly emit: Emit
+  readonly step: TableStep
+}
+
+/**
+ * A value per key and window, of tumbling or hopping windows. A record whose value is null counts as any other (trap 9); each window
+ * decides for itself whether the record is late, and each that does counts one dropped (traps 7 and 8).
+ * @see Kafka Streams `KStreamWindowAggregate`
+ */
+export function windowAggregateOperator<K, V, A>(
+  windows: TimeWindows,
+  aggregation: WindowedAggregation<K, V, A>,
+): OperatorSupplier<K, V> {
+  const { storeName, initialize, aggregate, emit, step } = aggregation
+  const { sizeMs, advanceMs, graceMs } = windows
+  return () => {
+    let store: TimestampedWindowStore<K, A>
+    let output: WindowedOutput<K, A>
+    let countDropped: () => void
+    /** Largest timestamp that this step has seen (trap 1). */
+    let observedMs = -1
+    return {
+      init(context) {
+        store = context.store(storeName) as TimestampedWindowStore<K, A>
+        output = new WindowedOutput(context, storeName, emit)
+        countDropped = () => context.countDropped()
+      },
+      process(key, value, timestamp, headers) {
+        if (key === null) return countDropped()
+        observedMs = Math.max(observedMs, timestamp)
+        const closeMs = observedMs - graceMs
+        const firstMs = firstStartMs(windows, timestamp)
+        for (let startMs = firstMs; startMs <= timestamp; startMs += advanceMs) {
+          const endMs = startMs + sizeMs
+          if (endMs <= closeMs) {
+            countDropped()
+            continue
+          }
+          const stored = store.fetch(key, startMs)
+          // Java tells the initial value as what was there before the first record.
+          const before = stored ? stored.value : initialize()
+          const newValue = aggregate(before, value, key)
+          const newTimestamp = stored ? Math.max(timestamp, stored.timestamp) : timestamp
+          const oldValue = step.sendsOldValues
+            ? stored
+              ? (store.fetch(key, startMs)?.value ?? null)
+              : initialize()
+            : null
+          store.put(key, newValue, newValue === null ? timestamp : newTimestamp, startMs)
+          output.update(key, startMs, endMs, newValue, oldValue, newTimestamp, headers)
+        }
+        output.close(store, closeMs, headers, (emittedMs) =>
+          closedStarts(windows, closeMs, emittedMs),
+        )
+      },
+    }
+  }
+}
+
+/** Starts of the windows that ended after `emittedMs` and not after `closeMs`. */
+function closedStarts(
+  windows: TimeWindows,
+  closeMs: number,
+  emittedMs: number,
+): readonly [number, number] | undefined {
+  const toMs = closeMs - windows.sizeMs
+  if (toMs < 0) return undefined
+  if (emittedMs === -1) return [0, toMs]
+  const afterMs = Math.max(0, emittedMs - windows.sizeMs)
+  return haveSameWindows(windows, toMs, afterMs) ? undefined : [afterMs + 1, toMs]
+}
+
+function haveSameWindows(windows: TimeWindows, left: number, right: number): boolean {
+  const { advanceMs } = windows
+  return (
+    Math.floor(left / advanceMs) === Math.floor(right / advanceMs) &&
+    firstStartMs(windows, left) === firstStartMs(windows, right)
+  )
+}

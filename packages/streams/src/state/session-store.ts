@@ -1,0 +1,65 @@
+import type { Serde } from '../serde.ts'
+import type { Window, Windowed } from '../windowed.ts'
+import { InMemorySessionStore } from './in-memory-session-store.ts'
+import type { StateStore, StoreBuilder } from './store.ts'
+
+/** What queries of a session store may do. Times are ms; ranges include both ends. */
+export interface ReadonlySessionStore<K, V> {
+  /** The value of one session. */
+  fetchSession(key: K, startMs: number, endMs: number): V | undefined
+  /** Sessions of a key by end; of those with one end, the later start first. */
+  fetch(key: K): IterableIterator<[Windowed<K>, V]>
+  reverseFetch(key: K): IterableIterator<[Windowed<K>, V]>
+  /** Sessions of a key that end at `earliestEndMs` or later and start at `latestStartMs` or earlier: those that meet this span. */
+  findSessions(
+    key: K,
+    earliestEndMs: number,
+    latestStartMs: number,
+  ): IterableIterator<[Windowed<K>, V]>
+  reverseFindSessions(
+    key: K,
+    earliestEndMs: number,
+    latestStartMs: number,
+  ): IterableIterator<[Windowed<K>, V]>
+  /** Sessions of all keys that end within this span: by end, then by the key's bytes. */
+  findEndedSessions(earliestEndMs: number, latestEndMs: number): IterableIterator<[Windowed<K>, V]>
+  /** Sessions held, over all keys. */
+  readonly approximateEntryCount: number
+}
+
+/**
+ * State by key and session. A session can be read and written while its end is later than the latest end put, minus the retention;
+ * what is put after that is counted as expired and only goes to the changelog, as in Java.
+ */
+export interface SessionStore<K, V> extends ReadonlySessionStore<K, V>, StateStore {
+  /**
+   * `null` removes.
+   * @param timestamp of the changelog's record; default that of the record under way
+   */
+  put(key: K, window: Window, value: V | null, timestamp?: number): void
+  remove(key: K, window: Window, timestamp?: number): void
+}
+
+export interface SessionStoreOptions<K, V> {
+  readonly name: string
+  readonly key: Serde<K>
+  readonly value: Serde<V>
+  /** How far behind the latest end sessions are kept, ms. */
+  readonly retentionMs: number
+  /** Default true. */
+  readonly isLogged?: boolean
+  readonly topicConfig?: Readonly<Record<string, string>>
+}
+
+/** State by key and session in memory, restored from its changelog. */
+export function inMemorySessionStore<K, V>(
+  options: SessionStoreOptions<K, V>,
+): StoreBuilder<SessionStore<K, V>> {
+  return {
+    name: options.name,
+    isLogged: options.isLogged ?? true,
+    topicConfig: options.topicConfig ?? {},
+    changelog: { policy: 'compact,delete', retentionMs: options.retentionMs },
+    build: () => new InMemorySessionStore(options),
+  }
+}

@@ -1,0 +1,89 @@
+import { partitionForKey } from '@millrace/kafka'
+import { readTime, writeTime } from './state/window-key.ts'
+import type { Serde } from './serde.ts'
+import type { StreamPartitioner } from './topology/topology.ts'
+
+/** A window of time, ms since the epoch. The end is exclusive in tumbling and hopping windows, inclusive in sliding and session ones. */
+export interface Window {
+  readonly startMs: number
+  readonly endMs: number
+}
+
+/** The key of a windowed table: a key in a window. */
+export interface Windowed<K> {
+  readonly key: K
+  readonly window: Window
+}
+
+/** A serde of windowed keys. A sink that has one sends records to the partition of the key inside, so that a key's windows lie together. */
+export interface WindowedSerde<K> extends Serde<Windowed<K>> {
+  readonly windowedKey: Serde<K>
+}
+
+/**
+ * Windowed keys of tumbling, hopping and sliding windows in a topic: the key's bytes and the start as int64.
+ * @param sizeMs what is added to the start for the end, ms: the windows' `sizeMs`, or `differenceMs`; the bytes do not hold it
+ * @see Kafka Streams `TimeWindowedSerializer`, `TimeWindowedDeserializer`
+ */
+export function timeWindowedSerde<K>(key: Serde<K>, sizeMs: number): WindowedSerde<K> {
+  return {
+    windowedKey: key,
+    serialize(windowed) {
+      const inner = key.serialize(windowed.key)
+      const bytes = Buffer.allocUnsafe(inner.length + 8)
+      inner.copy(bytes)
+      writeTime(bytes, windowed.window.startMs, inner.length)
+      return bytes
+    },
+    deserialize(bytes) {
+      const at = innerLength(bytes, 8)
+      const startMs = readTime(bytes, at)
+      return {
+        key: key.deserialize(bytes.subarray(0, at)),
+        window: { startMs, endMs: startMs + sizeMs },
+      }
+    },
+  }
+}
+
+/**
+ * Windowed keys of sessions in a topic: the key's bytes, the end and the start as int64.
+ * @see Kafka Streams `SessionWindowedSerializer`, `SessionKeySchema`
+ */
+export function sessionWindowedSerde<K>(key: Serde<K>): WindowedSerde<K> {
+  return {
+    windowedKey: key,
+    serialize({ key: inner, window }) {
+      const keyBytes = key.serialize(inner)
+      const bytes = Buffer.allocUnsafe(keyBytes.length + 16)
+      keyBytes.copy(bytes)
+      writeTime(bytes, window.endMs, keyBytes.length)
+      writeTime(bytes, window.startMs, keyBytes.length + 8)
+      return bytes
+    },
+    deserialize(bytes) {
+      const at = innerLength(bytes, 16)
+      return {
+        key: key.deserialize(bytes.subarray(0, at)),
+        window: { startMs: readTime(bytes, at + 8), endMs: readTime(bytes, at) },
+      }
+    },
+  }
+}
+
+/** The partitioner that a sink gets with windowed keys and without a partitioner of its own; undefined with other keys. */
+export function windowedPartitioner(
+  key: Serde<unknown> | undefined,
+): StreamPartitioner | undefined {
+  if (!key || !('windowedKey' in key)) return undefined
+  const { windowedKey } = key as WindowedSerde<unknown>
+  return (_topic, windowed, _value, partitionCount) =>
+    partitionForKey(windowedKey.serialize((windowed as Windowed<unknown>).key), partitionCount)
+}
+
+function innerLength(bytes: Buffer, suffixSize: number): number {
+  if (bytes.length >= suffixSize) return bytes.length - suffixSize
+  throw new RangeError(
+    `${bytes.length} bytes are no windowed key: its times alone take ${suffixSize}.`,
+  )
+}
