@@ -1,10 +1,17 @@
 import type { Serde } from '../serde.ts'
 import type { OffsetReset, StreamPartitioner } from '../topology/topology.ts'
 import type { TimestampExtractor } from '../record.ts'
+import type { StoreBuilder } from '../state/store.ts'
 
 /** The name of the step in the topology; without one it is made from its kind and place. */
 export interface Named {
   readonly name?: string
+}
+
+/** Of a step that uses stores. */
+export interface ConnectedStores extends Named {
+  /** Stores of the topology by name, or builders of stores that are added with the step. */
+  readonly stores?: readonly (string | StoreBuilder)[] | undefined
 }
 
 /** How a topic is read. */

@@ -1,5 +1,7 @@
 import { StreamsError } from '../errors.ts'
 import type { OperatorSupplier } from '../operator.ts'
+import { processorOperator } from '../operators/processor.ts'
+import type { ProcessorSupplier } from '../processor.ts'
 import type { Headers, TimestampExtractor } from '../record.ts'
 import type { Serde } from '../serde.ts'
 import type { StoreBuilder } from '../state/store.ts'
@@ -45,6 +47,23 @@ export interface SinkNode {
 }
 
 export type TopologyNode = SourceNode | ProcessorNode | SinkNode
+
+/** What is needed for a source; the rest has defaults. */
+export type SourceInput = Pick<SourceNode, 'name' | 'topics' | 'key' | 'value'> &
+  Partial<Omit<SourceNode, 'kind'>>
+
+export type SinkInput = Pick<SinkNode, 'name' | 'parents' | 'topic' | 'key' | 'value'> &
+  Partial<Omit<SinkNode, 'kind'>>
+
+export type ProcessorInput<KIn, VIn, KOut, VOut> = {
+  readonly name: string
+  readonly parents: readonly string[]
+  readonly stores?: readonly (string | StoreBuilder)[]
+} & (
+  | { readonly processor: ProcessorSupplier<KIn, VIn, KOut, VOut> }
+  /** @internal */
+  | { readonly supplier: OperatorSupplier }
+)
 
 /** Chooses the topic of a record that is sent. */
 export type TopicSelector<K = unknown, V = unknown> = (
@@ -110,7 +129,8 @@ export class Topology {
     return describeTopology(this)
   }
 
-  addSource(source: Omit<SourceNode, 'kind'>): this {
+  /** @throws StreamsError `MR_STREAMS_BAD_TOPOLOGY` where the name is taken or another source reads the topic */
+  addSource(source: SourceInput): this {
     for (const node of this.#nodes.values())
       if (node.kind === 'source')
         for (const topic of node.topics)
@@ -118,29 +138,35 @@ export class Topology {
             throw bad(
               `Topic "${topic}" is read by "${node.name}" already and cannot be read by "${source.name}" too.`,
             )
-    return this.#add({ kind: 'source', ...source })
-  }
-
-  addProcessor(processor: {
-    readonly name: string
-    readonly parents: readonly string[]
-    readonly supplier: OperatorSupplier
-    readonly stores?: readonly string[]
-  }): this {
-    this.#checkParents(processor.name, processor.parents)
-    this.#add({
-      kind: 'processor',
-      name: processor.name,
-      parents: processor.parents,
-      supplier: processor.supplier,
-      stores: new Set(),
+    return this.#add({
+      kind: 'source',
+      timestampExtractor: undefined,
+      offsetReset: undefined,
+      isInternal: false,
+      isGlobal: false,
+      ...source,
     })
-    return this.connectProcessorAndStores(processor.name, processor.stores ?? [])
   }
 
-  addSink(sink: Omit<SinkNode, 'kind'>): this {
+  /** A step behind its parents: a user's `processor`, or an operator of the library. `stores` that are builders are added with it. */
+  addProcessor<KIn, VIn, KOut, VOut>(processor: ProcessorInput<KIn, VIn, KOut, VOut>): this {
+    const { name, parents, stores = [] } = processor
+    this.#checkParents(name, parents)
+    const supplier =
+      'supplier' in processor
+        ? processor.supplier
+        : (processorOperator(processor.processor) as OperatorSupplier)
+    this.#add({ kind: 'processor', name, parents, supplier, stores: new Set() })
+    for (const store of stores)
+      if (typeof store === 'string') this.connectProcessorAndStores(name, [store])
+      else this.addStateStore(store, [name])
+    return this
+  }
+
+  /** Writes what its parents forward to a topic. */
+  addSink(sink: SinkInput): this {
     this.#checkParents(sink.name, sink.parents)
-    return this.#add({ kind: 'sink', ...sink })
+    return this.#add({ kind: 'sink', partitioner: undefined, isInternal: false, ...sink })
   }
 
   /** Adds a store, or connects more processors to one that was added from the same builder. */
