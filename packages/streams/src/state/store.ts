@@ -16,12 +16,33 @@ export interface StateStore {
 /** What a task gives a store. */
 export interface StoreContext {
   readonly taskId: string
+  /** Where the store may keep its content on disk; undefined in a test driver. */
+  readonly environment?: StateEnvironment | undefined
   /** The record under way. */
   readonly record: RecordContext
   /** Writes a record of the store's changelog; undefined where it has none. */
   readonly logChange: LogChange | undefined
   /** Counts what came too late to be kept. */
   countExpired(count?: number): void
+}
+
+/** The state of one task on disk: of all its persistent stores, which are written together. */
+export interface StateEnvironment {
+  /** The bytes of a store, as of the last commit and changed since. */
+  open(store: string): PersistentBytes
+}
+
+/**
+ * Bytes by key in the order of the keys, as unsigned bytes. Changes are seen at once and reach the disk at the task's next commit, with
+ * the offset of the changelog that they go with.
+ */
+export interface PersistentBytes {
+  get(key: Buffer): Buffer | undefined
+  put(key: Buffer, value: Buffer): void
+  delete(key: Buffer): void
+  /** From `from` to `to`, both inclusive, null being open. Sees the keys of the moment it starts. */
+  range(from: Buffer | null, to: Buffer | null, isReverse?: boolean): Iterable<[Buffer, Buffer]>
+  readonly approximateEntryCount: number
 }
 
 export type LogChange = (

@@ -42,6 +42,24 @@ export class SourceReader {
     return true
   }
 
+  get hasExtractor(): boolean {
+    return this.#source.timestampExtractor !== undefined
+  }
+
+  /** What `read` would find, without an effect; the record's own timestamp where that fails. */
+  timestampOf(record: RawRecord): number {
+    const { timestampExtractor, key, value } = this.#source
+    if (!timestampExtractor) return record.timestamp
+    try {
+      const keyObject = record.key === null ? null : key.deserialize(record.key)
+      const valueObject = record.value === null ? null : value.deserialize(record.value)
+      return timestampExtractor({ ...record, keyObject, valueObject }, this.partitionTime)
+    } catch {
+      // Told, and dealt with, when the record's turn has come.
+      return record.timestamp
+    }
+  }
+
   #decode(record: RawRecord, context: RecordContext): boolean {
     const source = this.#source
     let part: 'key' | 'value' = 'key'

@@ -3,7 +3,7 @@ import type { ErrorHandling } from '../error-handlers.ts'
 import { StreamsError } from '../errors.ts'
 import type { Forward, TaskContext } from '../operator.ts'
 import { noHeaders, type Headers, type RawRecord, type RecordContext } from '../record.ts'
-import type { StateStore, StoreContext } from '../state/store.ts'
+import type { StateEnvironment, StateStore, StoreContext } from '../state/store.ts'
 import type {
   ProcessorNode,
   SinkNode,
@@ -45,6 +45,8 @@ export interface StreamTaskOptions extends ErrorHandling {
   /** Stores that every task may read. */
   readonly globalStores?: ReadonlyMap<string, StateStore>
   readonly countDropped?: (count: number) => void
+  /** Where persistent stores of this task lie; without one they are kept in memory. */
+  readonly environment?: StateEnvironment
 }
 
 const noRecord: RecordContext = {
@@ -132,6 +134,33 @@ export class StreamTask {
     return [...this.#sources.keys()]
   }
 
+  /** Numbers of the operators that are committed with the offsets. */
+  get committedMetadata(): Map<string, number> {
+    return this.#context.committedMetadata
+  }
+
+  /** Largest timestamp taken of a topic, -1 before the first. */
+  partitionTime(topic: string): number {
+    return this.#sources.get(topic)?.reader.partitionTime ?? -1
+  }
+
+  /** Goes on where another instance of the task committed (trap 42): the task's time is the largest of its partitions'. */
+  resumeAt(topic: string, partitionTime: number): void {
+    const reader = this.#sources.get(topic)?.reader
+    if (reader && partitionTime > reader.partitionTime) reader.partitionTime = partitionTime
+    if (partitionTime > this.#context.streamTime) this.#context.streamTime = partitionTime
+  }
+
+  /** The timestamp with which a record would count; its own where none can be told, since `process` then deals with that. */
+  timestampOf(record: RawRecord): number {
+    return this.#sources.get(record.topic)?.reader.timestampOf(record) ?? record.timestamp
+  }
+
+  /** Whether timestamps of a topic's records are told by an extractor, which has to read them first. */
+  hasExtractor(topic: string): boolean {
+    return this.#sources.get(topic)?.reader.hasExtractor ?? false
+  }
+
   /** Whether a processor asked for a commit since the last one. */
   get wantsCommit(): boolean {
     return this.#wantsCommit
@@ -214,7 +243,8 @@ export class StreamTask {
     for (const node of nodes) {
       if (node.kind !== 'processor') continue
       for (const name of node.stores) {
-        const builder = this.#options.topology.stores.get(name)
+        const { topology } = this.#options
+        const builder = topology.stores.get(name) ?? topology.globalStores.get(name)
         if (builder && !stores.has(name)) stores.set(name, builder.build())
       }
     }
@@ -227,6 +257,7 @@ export class StreamTask {
     const context = this.#context
     return {
       taskId: this.id,
+      environment: this.#options.environment,
       get record() {
         return context.record
       },

@@ -1,0 +1,169 @@
+/**
+ * Takes what tasks write and hands it to the producer in columns, one call per topic and round. Order per partition is that of the calls.
+ * Owner: the stream thread; nothing is sent between two commits that it does not know of.
+ */
+import { Wakeup } from '@millrace/core'
+import type { EncodedHeaders, ProducerColumns, SentColumns } from '@millrace/kafka'
+import { StreamsError } from '../errors.ts'
+import type { Headers } from '../record.ts'
+import type { RecordCollector } from '../task/stream-task.ts'
+import { encodedHeaders } from './encoded-headers.ts'
+
+export interface OutputCollectorOptions {
+  readonly send: (columns: ProducerColumns) => Promise<SentColumns>
+  /** Partition counts of the topics known at the start. */
+  readonly partitionCounts: ReadonlyMap<string, number>
+  /** Topics of whose partitions the end is remembered: changelogs. */
+  readonly tracked: ReadonlySet<string>
+}
+
+interface Column {
+  readonly keys: (Buffer | null)[]
+  readonly values: (Buffer | null)[]
+  readonly timestampsMs: number[]
+  /** Undefined where the keys decide. */
+  readonly partitions: number[] | undefined
+  /** Undefined until a record has some. */
+  headers: EncodedHeaders[] | undefined
+}
+
+const noHeadersEncoded = encodedHeaders([])
+
+export class OutputCollector implements RecordCollector {
+  readonly #options: OutputCollectorOptions
+  readonly #columns = new Map<string, Column>()
+  readonly #underWay = new Set<Promise<void>>()
+  readonly #acknowledged = new Wakeup()
+  /** Offset after the last record acknowledged, by `topic/partition`. */
+  readonly #ends = new Map<string, number>()
+  #failure: unknown
+  #waitingBytes = 0
+  #count = 0
+
+  constructor(options: OutputCollectorOptions) {
+    this.#options = options
+  }
+
+  /** Records since the last `flush`. */
+  get count(): number {
+    return this.#count
+  }
+
+  /** Keys and values that the brokers have not acknowledged. */
+  get waitingBytes(): number {
+    return this.#waitingBytes
+  }
+
+  send(
+    topic: string,
+    partition: number | undefined,
+    key: Buffer | null,
+    value: Buffer | null,
+    timestamp: number,
+    headers: Headers,
+  ): void {
+    let column = this.#columns.get(topic)
+    // A topic whose partitioner decides for some records alone: what it left to the keys goes first, for order's sake.
+    if (column && (column.partitions === undefined) !== (partition === undefined)) {
+      this.#handOver(topic, column)
+      column = undefined
+    }
+    if (!column) {
+      column = {
+        keys: [],
+        values: [],
+        timestampsMs: [],
+        partitions: partition === undefined ? undefined : [],
+        headers: undefined,
+      }
+      this.#columns.set(topic, column)
+    }
+    if (headers.length > 0 && !column.headers)
+      column.headers = column.keys.map(() => noHeadersEncoded)
+    column.keys.push(key)
+    column.values.push(value)
+    column.timestampsMs.push(timestamp)
+    column.partitions?.push(partition as number)
+    column.headers?.push(encodedHeaders(headers))
+    this.#waitingBytes += sizeOf(key, value)
+    this.#count++
+  }
+
+  partitionCount(topic: string): number {
+    const count = this.#options.partitionCounts.get(topic)
+    if (count !== undefined) return count
+    throw new StreamsError(
+      'MR_STREAMS_MISSING_TOPIC',
+      `How many partitions "${topic}" has is not known: it did not exist when the application started, and a partitioner asks for it. Create the topic and start again.`,
+      { topic },
+    )
+  }
+
+  /** Gives everything gathered to the producer. */
+  handOver(): void {
+    for (const [topic, column] of this.#columns) this.#handOver(topic, column)
+  }
+
+  /** Hands over and waits until the brokers have all of it. @throws the first failure since the collector was made */
+  async flush(): Promise<void> {
+    this.handOver()
+    while (this.#underWay.size > 0) await Promise.all(this.#underWay)
+    this.throwIfFailed()
+    this.#count = 0
+  }
+
+  /** Waits until at most so many bytes are under way, or something failed. */
+  async waitForRoom(maxBytes: number): Promise<void> {
+    while (this.#waitingBytes > maxBytes && this.#failure === undefined)
+      await this.#acknowledged.wait(1_000)
+  }
+
+  throwIfFailed(): void {
+    if (this.#failure !== undefined) throw this.#failure
+  }
+
+  /** Offset behind what was last written to a partition of a tracked topic; undefined where nothing was. */
+  endOf(topic: string, partition: number): number | undefined {
+    return this.#ends.get(`${topic}/${partition}`)
+  }
+
+  #handOver(topic: string, column: Column): void {
+    this.#columns.delete(topic)
+    const { keys, values, timestampsMs, partitions, headers } = column
+    let sizeBytes = 0
+    for (let index = 0; index < keys.length; index++)
+      sizeBytes += sizeOf(keys[index] ?? null, values[index] ?? null)
+    const sending = this.#options
+      .send({
+        topic,
+        keys,
+        values,
+        timestampsMs,
+        ...(partitions && { partitions }),
+        ...(headers && { encodedHeaders: headers }),
+      })
+      .then((sent) => this.#acknowledge(topic, sent))
+      .catch((error: unknown) => {
+        this.#failure ??= error
+      })
+      .finally(() => {
+        this.#underWay.delete(sending)
+        this.#waitingBytes -= sizeBytes
+        this.#acknowledged.signal()
+      })
+    this.#underWay.add(sending)
+  }
+
+  #acknowledge(topic: string, { partitions, offsets }: SentColumns): void {
+    if (!this.#options.tracked.has(topic)) return
+    for (let index = 0; index < partitions.length; index++) {
+      const name = `${topic}/${partitions[index]}`
+      const end = (offsets[index] as number) + 1
+      if (end > (this.#ends.get(name) ?? 0)) this.#ends.set(name, end)
+    }
+  }
+}
+
+function sizeOf(key: Buffer | null, value: Buffer | null): number {
+  return (key?.length ?? 0) + (value?.length ?? 0)
+}
