@@ -3,6 +3,25 @@ export type { StreamGraphOptions } from './dsl/stream-graph.ts'
 export { KStream } from './dsl/k-stream.ts'
 export { KTable } from './dsl/k-table.ts'
 export { KGroupedStream } from './dsl/k-grouped-stream.ts'
+export { TimeWindowedKStream } from './dsl/windowed-stream.ts'
+export { SessionWindowedKStream } from './dsl/session-windowed-stream.ts'
+export {
+  hoppingWindows,
+  sessionWindows,
+  slidingWindows,
+  tumblingWindows,
+  type SessionWindows,
+  type SlidingWindows,
+  type TimeWindows,
+} from './windows.ts'
+export {
+  sessionWindowedSerde,
+  timeWindowedSerde,
+  type Window,
+  type Windowed,
+  type WindowedSerde,
+} from './windowed.ts'
+export type { Emit } from './operators/windowed-output.ts'
 export { KGroupedTable } from './dsl/k-grouped-table.ts'
 export { GlobalKTable } from './dsl/global-table.ts'
 export type { DerivedTableOptions } from './dsl/k-table.ts'
@@ -60,6 +79,18 @@ export type {
   ReadonlyKeyValueStore,
   TimestampedKeyValueStore,
 } from './state/key-value-store.ts'
+export {
+  inMemorySessionStore,
+  type ReadonlySessionStore,
+  type SessionStore,
+  type SessionStoreOptions,
+} from './state/session-store.ts'
+export {
+  inMemoryTimestampedWindowStore,
+  type ReadonlyWindowStore,
+  type TimestampedWindowStore,
+  type WindowStoreOptions,
+} from './state/window-store.ts'
 export type { StateStore, StoreBuilder, ValueAndTimestamp } from './state/store.ts'
 export { keyValueStore, timestampedKeyValueStore, type ProcessorStoreOptions } from './stores.ts'
 export type { OffsetReset, StreamPartitioner, TopicSelector } from './topology/topology.ts'

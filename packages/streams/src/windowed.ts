@@ -76,7 +76,7 @@ export function windowedPartitioner(
   key: Serde<unknown> | undefined,
 ): StreamPartitioner | undefined {
   if (!key || !('windowedKey' in key)) return undefined
-  const { windowedKey } = key as WindowedSerde<unknown>
+  const { windowedKey } = key as unknown as WindowedSerde<unknown>
   return (_topic, windowed, _value, partitionCount) =>
     partitionForKey(windowedKey.serialize((windowed as Windowed<unknown>).key), partitionCount)
 }

@@ -11,6 +11,7 @@ import { fixedKeyProcessorOperator, processorOperator } from '../operators/proce
 import type { OperatorSupplier } from '../operator.ts'
 import type { FixedKeyProcessorSupplier, ProcessorSupplier } from '../processor.ts'
 import { required, type Serde } from '../serde.ts'
+import { windowedPartitioner } from '../windowed.ts'
 import type { StreamPartitioner, TopicSelector, Topology } from '../topology/topology.ts'
 import type { GlobalKTable } from './global-table.ts'
 import type { KGroupedStream } from './k-grouped-stream.ts'
@@ -224,7 +225,8 @@ export class KStream<K, V> {
         topic: topic as string | TopicSelector,
         key: required(key, 'key', name),
         value: required(value, 'value', name),
-        partitioner: options.partitioner as StreamPartitioner | undefined,
+        partitioner:
+          (options.partitioner as StreamPartitioner | undefined) ?? windowedPartitioner(key),
         isInternal: false,
       })
     })
