@@ -3,7 +3,7 @@ import type { ErrorHandling } from '../error-handlers.ts'
 import { StreamsError } from '../errors.ts'
 import { noHeaders, type Headers, type RawRecord } from '../record.ts'
 import type { StateStore } from '../state/store.ts'
-import { StreamTask } from '../task/stream-task.ts'
+import { StreamTask, type StreamTaskOptions } from '../task/stream-task.ts'
 import type { Topology } from '../topology/topology.ts'
 
 /** A record to give to a topology, as bytes. */
@@ -40,21 +40,25 @@ export class TopologyTestDriver {
   readonly clock: SimulatedClock
   readonly #applicationId: string
   readonly #task: StreamTask
+  /** Fills the global stores; no task reads its topics. */
+  readonly #globalTask: StreamTask
   readonly #written: WrittenRecord[] = []
   readonly #waiting: RawRecord[] = []
+  readonly #waitingGlobal: RawRecord[] = []
   readonly #offsets = new Map<string, number>()
   #droppedCount = 0
 
   constructor(topology: Topology, options: TestDriverOptions = {}) {
     this.#applicationId = options.applicationId ?? 'test'
     this.clock = new SimulatedClock(options.nowMs)
-    this.#task = new StreamTask({
+    const globalNodes = new Set<string>()
+    for (const { isGlobal, nodes } of topology.subtopologies)
+      if (isGlobal) for (const node of nodes) globalNodes.add(node)
+    const shared = {
       ...options,
       applicationId: this.#applicationId,
-      taskId: '0_0',
       partition: 0,
       topology,
-      nodes: new Set(topology.nodes.keys()),
       clock: this.clock,
       isUnthrottled: true,
       collector: {
@@ -63,7 +67,16 @@ export class TopologyTestDriver {
         partitionCount: () => 1,
       },
       countDropped: (count) => void (this.#droppedCount += count),
+    } satisfies Partial<StreamTaskOptions>
+    this.#globalTask = new StreamTask({ ...shared, taskId: 'global', nodes: globalNodes })
+    this.#task = new StreamTask({
+      ...shared,
+      taskId: '0_0',
+      nodes: new Set(topology.nodes.keys()).difference(globalNodes),
+      globalStores: this.#globalTask.stores,
     })
+    this.#globalTask.initStores()
+    this.#globalTask.initOperators()
     this.#task.initStores()
     this.#task.initOperators()
   }
@@ -77,7 +90,8 @@ export class TopologyTestDriver {
   pipe(topic: string, record: PipedRecord): void {
     const offset = this.#offsets.get(topic) ?? 0
     this.#offsets.set(topic, offset + 1)
-    this.#waiting.push({
+    const queue = this.#globalTask.topics.includes(topic) ? this.#waitingGlobal : this.#waiting
+    queue.push({
       topic,
       partition: 0,
       offset,
@@ -107,24 +121,33 @@ export class TopologyTestDriver {
 
   /** A store of the topology. @throws StreamsError `MR_STREAMS_UNKNOWN_STORE` */
   store(name: string): StateStore {
-    const store = this.#task.stores.get(name)
+    const store = this.#task.stores.get(name) ?? this.#globalTask.stores.get(name)
     if (store) return store
     throw new StreamsError(
       'MR_STREAMS_UNKNOWN_STORE',
-      `The topology has no store "${name}". It has: ${[...this.#task.stores.keys()].join(', ') || 'none'}.`,
+      `The topology has no store "${name}". It has: ${[...this.#task.stores.keys(), ...this.#globalTask.stores.keys()].join(', ') || 'none'}.`,
     )
   }
 
   close(): void {
     this.#task.close()
+    this.#globalTask.close()
   }
 
+  /** What went to a global topic is taken before what else waits, as in Java. */
   #runAll(): void {
+    this.#runGlobal()
     for (let record; (record = this.#waiting.shift()) !== undefined;) {
       this.#task.process(record)
       this.#task.punctuateStreamTime()
       this.#commit()
+      this.#runGlobal()
     }
+  }
+
+  #runGlobal(): void {
+    for (let record; (record = this.#waitingGlobal.shift()) !== undefined;)
+      this.#globalTask.process(record)
   }
 
   #commit(): void {
@@ -134,9 +157,11 @@ export class TopologyTestDriver {
   #collect(record: WrittenRecord): void {
     this.#written.push(record)
     const { topic, key, value, timestamp, headers } = record
-    if (!this.#task.topics.includes(topic)) return
+    const isGlobal = this.#globalTask.topics.includes(topic)
+    if (!isGlobal && !this.#task.topics.includes(topic)) return
     const offset = this.#offsets.get(topic) ?? 0
     this.#offsets.set(topic, offset + 1)
-    this.#waiting.push({ topic, partition: 0, offset, timestamp, key, value, headers })
+    const queue = isGlobal ? this.#waitingGlobal : this.#waiting
+    queue.push({ topic, partition: 0, offset, timestamp, key, value, headers })
   }
 }
