@@ -1,3 +1,5 @@
+export type { PrintOptions } from './dsl/print.ts'
+export type { Branches, SplitOptions, SplitStreams } from './dsl/split.ts'
 export { StreamsBuilder } from './dsl/streams-builder.ts'
 export type { StreamGraphOptions } from './dsl/stream-graph.ts'
 export { KStream } from './dsl/k-stream.ts'

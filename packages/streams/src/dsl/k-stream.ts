@@ -17,6 +17,8 @@ import type { GlobalKTable } from './global-table.ts'
 import type { KGroupedStream } from './k-grouped-stream.ts'
 import type { KTable } from './k-table.ts'
 import type { ConnectedStores, GroupedOptions, Named, SinkOptions, Store } from './options.ts'
+import { printer, type PrintOptions } from './print.ts'
+import { splitStream, type Branches, type SplitOptions, type SplitStreams } from './split.ts'
 import { GraphNode, type StreamGraph } from './stream-graph.ts'
 import { joinStreams, type StreamJoinOptions } from './stream-join.ts'
 import {
@@ -163,6 +165,22 @@ export class KStream<K, V> {
       () => fixedKeyProcessorOperator(supplier),
       { value: options.value, stores: options.stores },
     )
+  }
+
+  /**
+   * Streams by name, each with the records that its predicate takes and none before it took:
+   * `split({ branches: { big: (value) => value.size > 9, small: isSmall }, default: 'rest' })`. A type guard gives its branch that type.
+   */
+  split<B extends Branches<K, V>, Rest extends string = never>(
+    options: SplitOptions<B, Rest>,
+  ): SplitStreams<K, V, B, Rest> {
+    return splitStream(this, options)
+  }
+
+  /** Shows each record as a line of text; ends the stream. For development. */
+  print(options: PrintOptions<K, V> = {}): void {
+    const print = printer(this.parts.name, options)
+    this.#step('KSTREAM-PRINTER-', options, () => forEachOperator(print), {})
   }
 
   /** Records of both, as they come. */
