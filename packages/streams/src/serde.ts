@@ -98,16 +98,17 @@ function lengthChecked(bytes: Buffer, size: number): 0 {
   return 0
 }
 
-/** @throws StreamsError `MR_STREAMS_NO_SERDE` where `serde` is undefined, naming who needs it */
+/** @throws StreamsError `MR_STREAMS_NO_SERDE` where `serde` is undefined, naming who needs it and the option that gives it */
 export function required<T>(
   serde: Serde<T> | undefined,
   of: 'key' | 'value',
   name: string,
+  option: string = of,
 ): Serde<T> {
   if (serde) return serde
   throw new StreamsError(
     'MR_STREAMS_NO_SERDE',
-    `"${name}" needs the serde of its ${of}s: what comes before it may have changed their type. Give it one with the option \`${of}\`.`,
+    `"${name}" needs the serde of its ${of}s: what comes before it may have changed their type. Give it one with the option \`${option}\`.`,
     { name, of },
   )
 }

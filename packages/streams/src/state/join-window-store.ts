@@ -1,0 +1,212 @@
+import type { Headers } from '../record.ts'
+import type { Serde } from '../serde.ts'
+import { storeKeys, type StoreKeys } from './store-keys.ts'
+import { storeValues, type StoreValues } from './store-values.ts'
+import type { StateStore, StoreBuilder, StoreContext } from './store.ts'
+import { readTime, writeTime } from './window-key.ts'
+
+/** Records of one side of a join, for as long as a record of the other side may find them. Equal keys and times are all kept. */
+export interface JoinWindowStore<K, V> extends StateStore {
+  /** A record without value is not kept, but stands in the changelog, as in Java. */
+  put(key: K, value: V | null, timestamp: number, headers: Headers): void
+  /**
+   * Shows the key's values from `fromMs` to `toMs`, both inclusive, by time, those of one time as they came. The store must not be
+   * written in the meantime.
+   * @returns how many there were
+   */
+  visit(
+    key: K,
+    fromMs: number,
+    toMs: number,
+    visitor: (value: V, timestamp: number) => void,
+  ): number
+}
+
+export interface JoinWindowStoreOptions<K, V> {
+  readonly name: string
+  readonly key: Serde<K>
+  readonly value: Serde<V>
+  /** How long records are kept, ms of the time of what was put here (trap 1). */
+  readonly retentionMs: number
+  readonly isLogged: boolean
+  readonly topicConfig: Readonly<Record<string, string>>
+}
+
+/** In memory. Its changelog is that of a window store of Java's that keeps duplicates: deleted by time, never compacted. */
+export function inMemoryJoinWindowStore<K, V>(
+  options: JoinWindowStoreOptions<K, V>,
+): StoreBuilder<JoinWindowStore<K, V>> {
+  return {
+    name: options.name,
+    isLogged: options.isLogged,
+    topicConfig: options.topicConfig,
+    changelog: { policy: 'delete', retentionMs: options.retentionMs },
+    build: () => new InMemoryJoinWindowStore(options),
+  }
+}
+
+/** A key's records, ordered by time and then by arrival. */
+interface Rows {
+  readonly keyId: string
+  readonly timestamps: number[]
+  readonly values: unknown[]
+  /** Where its last record was noted for clearing. */
+  lastSpan: number
+}
+
+/** Old records are cleared a span of time at once, so that a put costs nothing but its own. */
+const spansPerRetention = 4
+const timeAndSequenceSize = 12
+
+class InMemoryJoinWindowStore<K, V> implements JoinWindowStore<K, V> {
+  readonly name: string
+  readonly isPersistent = false
+  readonly #keys: StoreKeys<K>
+  readonly #serde: Serde<V>
+  readonly #values: StoreValues<V>
+  readonly #retentionMs: number
+  readonly #spanMs: number
+  readonly #rows = new Map<string, Rows>()
+  /** By span of time, whose records are in it: what to look at when the span has passed. */
+  readonly #spans = new Map<number, Rows[]>()
+  #clearedSpan = 0
+  /** Largest time that was put, -1 before. */
+  #observedTime = -1
+  /** Tells records of equal key and time apart in the changelog; for the store as a whole, anew at each start. */
+  #sequence = 0
+  #context: StoreContext | undefined
+
+  constructor(options: JoinWindowStoreOptions<K, V>) {
+    this.name = options.name
+    this.#keys = storeKeys(options.key)
+    this.#serde = options.value
+    this.#values = storeValues(options.value)
+    this.#retentionMs = options.retentionMs
+    this.#spanMs = Math.max(1, Math.ceil(options.retentionMs / spansPerRetention))
+  }
+
+  init(context: StoreContext): void {
+    this.#context = context
+  }
+
+  restore(key: Buffer, value: Buffer | null): void {
+    const at = key.length - timeAndSequenceSize
+    const kept = value === null ? undefined : this.#values.keepBytes(value)
+    this.#add(this.#keys.idOfBytes(key.subarray(0, at)), kept, readTime(key, at))
+  }
+
+  put(key: K, value: V | null, timestamp: number, headers: Headers): void {
+    const keyId = this.#keys.idOf(key)
+    const bytes = value === null ? null : this.#serde.serialize(value)
+    const kept = value === null || bytes === null ? undefined : this.#values.keep(value, bytes)
+    if (!this.#add(keyId, kept, timestamp)) this.#context?.countExpired()
+    this.#log(keyId, bytes, timestamp, headers)
+  }
+
+  visit(
+    key: K,
+    fromMs: number,
+    toMs: number,
+    visitor: (value: V, timestamp: number) => void,
+  ): number {
+    const rows = this.#rows.get(this.#keys.idOf(key))
+    if (!rows) return 0
+    const { timestamps, values } = rows
+    const first = firstAtOrAfter(timestamps, Math.max(fromMs, this.#oldestKept))
+    let at = first
+    for (; at < timestamps.length; at++) {
+      const timestamp = timestamps[at] as number
+      if (timestamp > toMs) break
+      visitor(this.#values.give(values[at]), timestamp)
+    }
+    return at - first
+  }
+
+  flush(): void {}
+
+  close(): void {
+    this.#rows.clear()
+    this.#spans.clear()
+  }
+
+  get #oldestKept(): number {
+    return this.#observedTime - this.#retentionMs + 1
+  }
+
+  /** @returns whether the record was not too old to be kept */
+  #add(keyId: string, kept: unknown, timestamp: number): boolean {
+    this.#observedTime = Math.max(this.#observedTime, timestamp)
+    this.#clearPassedSpans()
+    if (timestamp < this.#oldestKept) return false
+    if (kept === undefined) return true
+    let rows = this.#rows.get(keyId)
+    if (!rows) {
+      rows = { keyId, timestamps: [], values: [], lastSpan: -1 }
+      this.#rows.set(keyId, rows)
+    }
+    insert(rows, kept, timestamp)
+    const span = Math.floor(timestamp / this.#spanMs)
+    if (span !== rows.lastSpan) {
+      rows.lastSpan = span
+      const noted = this.#spans.get(span)
+      if (noted) noted.push(rows)
+      else this.#spans.set(span, [rows])
+    }
+    return true
+  }
+
+  /** Also of what was too old, as in Java. */
+  #log(keyId: string, value: Buffer | null, timestamp: number, headers: Headers): void {
+    this.#sequence = (this.#sequence + 1) & 0x7fff_ffff
+    const logChange = this.#context?.logChange
+    if (!logChange) return
+    // Key, int64 time, int32 sequence: `WindowKeySchema.toStoreKeyBinary`.
+    const key = this.#keys.bytesWithRoom(keyId, timeAndSequenceSize)
+    const at = key.length - timeAndSequenceSize
+    writeTime(key, timestamp, at)
+    key.writeInt32BE(this.#sequence, at + 8)
+    logChange(key, value, timestamp, headers)
+  }
+
+  #clearPassedSpans(): void {
+    const oldest = this.#oldestKept
+    const span = Math.floor(oldest / this.#spanMs)
+    if (span <= this.#clearedSpan) return
+    this.#clearedSpan = span
+    // There are few of them, since none that has passed is left; numbers between may be missing.
+    for (const [each, noted] of this.#spans) {
+      if (each >= span) continue
+      this.#spans.delete(each)
+      for (const rows of noted) {
+        const passed = firstAtOrAfter(rows.timestamps, oldest)
+        rows.timestamps.splice(0, passed)
+        rows.values.splice(0, passed)
+        if (rows.timestamps.length === 0) this.#rows.delete(rows.keyId)
+      }
+    }
+  }
+}
+
+function insert({ timestamps, values }: Rows, value: unknown, timestamp: number): void {
+  const last = timestamps.at(-1)
+  if (last === undefined || last <= timestamp) {
+    timestamps.push(timestamp)
+    values.push(value)
+    return
+  }
+  // Times are integers: before the first that is later is after the last that is equal.
+  const at = firstAtOrAfter(timestamps, timestamp + 1)
+  timestamps.splice(at, 0, timestamp)
+  values.splice(at, 0, value)
+}
+
+function firstAtOrAfter(timestamps: readonly number[], timestamp: number): number {
+  let low = 0
+  let high = timestamps.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if ((timestamps[middle] as number) < timestamp) low = middle + 1
+    else high = middle
+  }
+  return low
+}
