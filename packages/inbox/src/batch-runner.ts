@@ -20,6 +20,7 @@ import type { Patience } from './patience.ts'
 import { sortDeliveries, type SortedDeliveries, type NextMove } from './sort-deliveries.ts'
 import { blockKeys, parkOnKeys, readBlockedKeys } from './sql/blocked-keys.ts'
 import { findKnown } from './sql/find-known.ts'
+import { noteRepeats } from './sql/note-repeats.ts'
 import { advancePosition, claimPosition, type Tally } from './sql/position.ts'
 import { recordFailure, startAttempt } from './sql/record-failure.ts'
 import { recordHandled } from './sql/record-handled.ts'
@@ -212,7 +213,8 @@ export class BatchRunner {
         job.signal.throwIfAborted()
         await this.#record(tx, job, taken, handlerMs)
         await this.#setAside(tx, job, sorted.setAside)
-        const tally = tallyOf(taken, sorted.duplicates)
+        await this.#noteRepeats(tx, job, sorted.repeats)
+        const tally = tallyOf(taken, sorted.repeats.length)
         advancePosition(tx, statements.position, job.at, nextOffsetOf(segment), tally)
         return sorted.move
       })
@@ -223,7 +225,12 @@ export class BatchRunner {
       })
     if (move.kind === 'done' && sorted) {
       await faults.at('inbox.consumer.afterCommit')
-      this.#committed(job, [...sorted.recovered, ...attempt.taken], sorted.duplicates, handlerMs)
+      this.#committed(
+        job,
+        [...sorted.recovered, ...attempt.taken],
+        sorted.repeats.length,
+        handlerMs,
+      )
       this.#noteSetAside(job, sorted.setAside)
     }
     return move
@@ -303,6 +310,14 @@ export class BatchRunner {
     const rows = { groupId, serviceName, topic, partition, maxAttempts, receivedAgoMs }
     const written = await setAside(tx, statements.setAside, rows, events)
     if (written < events.length) throw concurrentDuplicate(job, events.length - written)
+  }
+
+  async #noteRepeats(tx: Transaction, job: BatchJob, repeats: readonly Delivery[]): Promise<void> {
+    const { statements, groupId } = this.#options
+    const { topic, partition } = job.at
+    const receivedAgoMs = this.#receivedAgoMs(job)
+    const batch = { groupId, topic, partition, receivedAgoMs }
+    await noteRepeats(tx, statements.noteRepeats, batch, repeats)
   }
 
   #noteSetAside(job: BatchJob, events: readonly SetAside[]): void {

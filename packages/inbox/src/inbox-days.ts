@@ -1,4 +1,11 @@
-import { silentLogger, systemClock, type Clock, type Logger, type Timer } from '@millrace/core'
+import {
+  silentLogger,
+  systemClock,
+  uuidLowerBound,
+  type Clock,
+  type Logger,
+  type Timer,
+} from '@millrace/core'
 import {
   createDayLog,
   quoteIdentifier,
@@ -16,8 +23,13 @@ import type {
 import { inBounds } from './consume-bounds.ts'
 import { InboxError } from './errors.ts'
 
+const dayMs = 86_400_000
+
 /** The days of a consumption log. Rows of ids without a time have no day, and stay. */
 export class InboxDays {
+  readonly #database: Database
+  /** Quoted. */
+  readonly #schema: string
   readonly #log: DayLog
   readonly #logger: Logger
   readonly #clock: Clock
@@ -29,6 +41,8 @@ export class InboxDays {
     clock: Clock = systemClock,
   ) {
     const quoted = quoteIdentifier(schema)
+    this.#database = database
+    this.#schema = quoted
     this.#logger = logger
     this.#clock = clock
     this.#log = createDayLog({
@@ -63,7 +77,22 @@ export class InboxDays {
   }
 
   async archive(options: InboxArchiveOptions): Promise<ArchiveReport> {
-    return this.#log.archive(checked(options))
+    return this.#archive(checked(options))
+  }
+
+  async #archive(options: ArchiveOptions): Promise<ArchiveReport> {
+    const report = await this.#log.archive(options)
+    for (const day of report.archived) await this.#dropRepeats(day)
+    return report
+  }
+
+  /** Notes of what came twice go with the day of their events. A kill in between leaves some, which say nothing wrong. */
+  async #dropRepeats(day: string): Promise<void> {
+    const startMs = Date.parse(day)
+    await this.#database.query(
+      `delete from ${this.#schema}.consumption_repeat where event_id >= $1::uuid and event_id < $2::uuid`,
+      [uuidLowerBound(startMs), uuidLowerBound(startMs + dayMs)],
+    )
   }
 
   restore(day: string, options?: { readonly directory?: string }): Promise<boolean> {
@@ -98,7 +127,7 @@ export class InboxDays {
 
   async #run(options: ArchiveOptions): Promise<void> {
     try {
-      await this.#log.archive(options)
+      await this.#archive(options)
     } catch (error) {
       this.#logger.warn('Old days were not archived; tried again later', { error })
     }

@@ -29,6 +29,7 @@ export type {
   FailureGroups,
   FailureGroupsFilter,
   GroupBacklog,
+  Repeats,
 } from './log-types.ts'
 export { createOperations } from './operations/operations.ts'
 export type {

@@ -24,6 +24,7 @@ import { countStatuses } from './sql/count-statuses.ts'
 import { groupFailures } from './sql/group-failures.ts'
 import { prepareFor } from './sql/names.ts'
 import { readBacklog } from './sql/read-backlog.ts'
+import { hasRepeats, readRepeats } from './sql/read-repeats.ts'
 import {
   maxListedPayloadBytes,
   readEvents,
@@ -50,6 +51,7 @@ const foundAtOnce = 100
 class PostgresConsumptionLog implements ConsumptionLog {
   readonly #database: Database
   readonly #schema: string
+  #hasRepeats = false
 
   constructor(database: Database, schema: string) {
     this.#database = database
@@ -58,12 +60,15 @@ class PostgresConsumptionLog implements ConsumptionLog {
 
   async search(filter: ConsumptionFilter): Promise<ConsumptionPage> {
     const checked = checkFilter(filter)
-    return this.#snapshot((tx) => searchPage(tx, this.#schema, checked))
+    return this.#snapshot(async (tx) => {
+      const page = await searchPage(tx, this.#schema, checked)
+      return { ...page, events: await this.#withRepeats(tx, page.events) }
+    })
   }
 
   async find(eventId: string): Promise<readonly ConsumedEvent[]> {
     const rows = await readEvents(this.#database, this.#schema, idsOf(eventId))
-    return rows.map(toEvent)
+    return this.#withRepeats(this.#database, rows.map(toEvent))
   }
 
   async findAll(eventIds: readonly string[]): Promise<readonly ConsumedEvent[]> {
@@ -71,7 +76,7 @@ class PostgresConsumptionLog implements ConsumptionLog {
     for (let start = 0; start < eventIds.length; start += foundAtOnce) {
       const ids = eventIds.slice(start, start + foundAtOnce).flatMap(idsOf)
       const rows = await readEvents(this.#database, this.#schema, ids, maxListedPayloadBytes)
-      found.push(...rows.map(toEvent))
+      found.push(...(await this.#withRepeats(this.#database, rows.map(toEvent))))
     }
     return found
   }
@@ -90,6 +95,26 @@ class PostgresConsumptionLog implements ConsumptionLog {
     const from = filter.from ?? new Date(Math.max(0, to.getTime() - 86_400_000))
     rangeOf(from, to)
     return groupFailures(this.#database, this.#schema, { ...filter, from, to })
+  }
+
+  /** By a statement of its own: a join would cost the searches their plans. */
+  async #withRepeats(
+    on: Queryable,
+    events: readonly ConsumedEvent[],
+  ): Promise<readonly ConsumedEvent[]> {
+    if (events.length === 0) return events
+    this.#hasRepeats ||= await hasRepeats(on, this.#schema)
+    if (!this.#hasRepeats) return events
+    const ids = new Set(events.map((event) => event.eventId))
+    const noted = await readRepeats(on, this.#schema, [...ids])
+    if (noted.length === 0) return events
+    const byRow = new Map(
+      noted.map(({ eventId, group, ...repeats }) => [`${eventId} ${group}`, repeats]),
+    )
+    return events.map((event) => ({
+      ...event,
+      repeats: byRow.get(`${event.eventId} ${event.consumerGroup}`) ?? null,
+    }))
   }
 
   #snapshot<T>(work: (tx: Queryable) => Promise<T>): Promise<T> {
@@ -193,6 +218,7 @@ function toEvent(row: StoredEvent): ConsumedEvent {
     retryCount: Math.max(0, row.attempts - 1),
     createdAt: row.receivedAt,
     metadata,
+    repeats: null,
     causationId: text('causationId'),
     aggregateType: text('aggregateType'),
     aggregateId: text('aggregateId'),

@@ -8,6 +8,18 @@ export interface ConsumptionLogOptions {
   readonly schema?: string
 }
 
+/** Deliveries of an event that its group knew already: a second record of it, or the same one again after a crash. None took effect. */
+export interface Repeats {
+  /** After the first delivery, 1 or more. */
+  readonly count: number
+  readonly firstAt: Date
+  readonly lastAt: Date
+  /** Where the last of them lies. */
+  readonly topic: string
+  readonly partitionNumber: number
+  readonly offset: string
+}
+
 /** A row of `event_consumption_log`: what one group did with one event. Ids and 64-bit numbers are text. */
 export interface ConsumedEvent {
   readonly id: string
@@ -46,6 +58,8 @@ export interface ConsumedEvent {
   readonly updatedAt: Date
   readonly nextRetryAt: Date | null
   readonly metadata: Readonly<Record<string, unknown>>
+  /** Null when it came once, or where nothing is noted: in logs of older versions, and of events that were archived. */
+  readonly repeats: Repeats | null
   /** From here on: what the payload's envelope says; null where there is none. */
   readonly causationId: string | null
   readonly aggregateType: string | null

@@ -73,13 +73,9 @@ const rows: readonly {
 for (const each of rows)
   test(`sort: an event that is ${each.name} becomes ${each.becomes}`, () => {
     const one = delivery(1)
-    const { move, taken, setAside, duplicates } = sortDeliveries(
-      [one],
-      known(one, each.row),
-      options,
-    )
+    const { move, taken, setAside, repeats } = sortDeliveries([one], known(one, each.row), options)
     const what =
-      duplicates === 1
+      repeats.length === 1
         ? 'duplicate'
         : setAside[0]?.status === 'RECEIVED'
           ? 'due'
@@ -139,6 +135,6 @@ test('sort: one whose attempts are counted first stands alone, and is begun alon
 test('sort: the same event twice in a batch is one', () => {
   const one = delivery(0, 'k', uuidv7())
   const twin = delivery(1, 'k', one.logId)
-  const { taken, duplicates } = sortDeliveries([one, twin], new Map(), options)
-  assert.deepEqual([taken.length, duplicates], [1, 1])
+  const { taken, repeats } = sortDeliveries([one, twin], new Map(), options)
+  assert.deepEqual([taken.length, repeats.map((each) => each.record.offset)], [1, [1n]])
 })

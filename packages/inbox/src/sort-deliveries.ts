@@ -21,7 +21,8 @@ export interface SortedDeliveries {
   readonly setAside: readonly SetAside[]
   /** Committed by an earlier try whose answer was lost. */
   readonly recovered: readonly Delivery[]
-  readonly duplicates: number
+  /** Deliveries of what the group knows already, or has met in this segment: they take no effect. */
+  readonly repeats: readonly Delivery[]
 }
 
 export interface SortOptions {
@@ -49,18 +50,18 @@ export function sortDeliveries(
   const recovered: Delivery[] = []
   /** Keys that were blocked by an event of this very segment. */
   const newlyBlocked = new Set<string>()
-  let duplicates = 0
+  const repeats: Delivery[] = []
   for (const [index, delivery] of segment.entries()) {
     const { logId, key } = delivery
     const row = known.get(logId)
     if (seen.has(logId)) {
-      duplicates++
+      repeats.push(delivery)
       continue
     }
     seen.add(logId)
     if (row && isDealtWith(row, delivery)) {
       if (delivery.maybeCommitted && row.status !== 'FAILED') recovered.push(delivery)
-      else duplicates++
+      else repeats.push(delivery)
       continue
     }
     const isOrdered = options.isOrdered && key !== null && delivery.kind === 'event'
@@ -81,12 +82,12 @@ export function sortDeliveries(
         taken: [],
         setAside: [],
         recovered,
-        duplicates: 0,
+        repeats: [],
       }
     }
     taken.push(delivery)
   }
-  return { move: { kind: 'done' }, taken, setAside, recovered, duplicates }
+  return { move: { kind: 'done' }, taken, setAside, recovered, repeats }
 }
 
 /**

@@ -3,6 +3,7 @@ import { blockedKeyStatements, type BlockedKeyStatements } from './sql/blocked-k
 import { dueEventStatements, type DueEventStatements } from './sql/due-events.ts'
 import { findKnownStatement } from './sql/find-known.ts'
 import { prepareFor, type Prepare } from './sql/names.ts'
+import { noteRepeatsStatement } from './sql/note-repeats.ts'
 import { positionStatements, type PositionStatements } from './sql/position.ts'
 import { failureStatements, type FailureStatements } from './sql/record-failure.ts'
 import { recordHandledStatement } from './sql/record-handled.ts'
@@ -16,6 +17,7 @@ export interface InboxStatements {
   readonly recordHandled: Statement
   readonly failure: FailureStatements
   readonly setAside: Statement
+  readonly noteRepeats: Statement
   readonly blockedKeys: BlockedKeyStatements
   readonly due: DueEventStatements
 }
@@ -30,6 +32,7 @@ export function statementsOf(schema: string): InboxStatements {
     recordHandled: recordHandledStatement(prepare),
     failure: failureStatements(prepare),
     setAside: setAsideStatement(prepare),
+    noteRepeats: noteRepeatsStatement(prepare),
     blockedKeys: blockedKeyStatements(prepare),
     due: dueEventStatements(prepare),
   }
