@@ -81,6 +81,37 @@ test('journey: by event, correlation, aggregate or key: all events over all serv
   assert.equal(skipped.steps[1]?.consumptions[0]?.status, 'SKIPPED')
 })
 
+test('journey: how often a group got an event, when and where it came again; once where nothing is noted', async () => {
+  await using shop = await makeService('shop')
+  await using tracking = await startTracking([shop])
+  const event = await write(shop)
+  const [firstAt, lastAt] = [new Date(Date.now() + 1_000), new Date(Date.now() + 5_000)]
+  await consume(shop, event, { repeats: { count: 2, firstAt, lastAt } })
+  await consume(shop, event, { group: 'letters' })
+  interface Repeated {
+    readonly consumptions: readonly { readonly deliveries: number; readonly repeats: unknown }[]
+  }
+  const { steps } = await tracking.get<{ steps: Repeated[] }>(`/journeys/${event.eventId}`)
+  const one = await tracking.get<Repeated>(`/events/${event.eventId}`)
+  const page = await tracking.get<{ items: Repeated[] }>('/events')
+  const repeats = {
+    count: 2,
+    firstAt: firstAt.toISOString(),
+    lastAt: lastAt.toISOString(),
+    topic: 'order-events',
+    partitionNumber: 2,
+    offset: '9',
+  }
+  for (const seen of [steps[0], one, page.items[0]])
+    assert.deepEqual(
+      seen?.consumptions.map((row) => [row.deliveries, row.repeats]),
+      [
+        [1, null],
+        [3, repeats],
+      ],
+    )
+})
+
 test('journey: pending or failed parts are its state; unknown ids are 404', async () => {
   await using shop = await makeService('shop')
   await using tracking = await startTracking([shop])

@@ -119,6 +119,8 @@ export interface ConsumedRow {
   readonly processedAt?: Date | null
   readonly processingTimeMs?: number
   readonly attempts?: number
+  /** Deliveries after the first. */
+  readonly repeats?: { readonly count: number; readonly firstAt: Date; readonly lastAt: Date }
   readonly error?: {
     readonly class: string
     readonly message: string
@@ -165,6 +167,19 @@ export async function consume(
       JSON.stringify(event),
     ],
   )
+  if (row.repeats)
+    await database.query(
+      `insert into inbox.consumption_repeat
+         (event_id, consumer_group, repeat_count, first_at, last_at, topic, partition_number, "offset")
+       values ($1, $2, $3, $4, $5, 'order-events', 2, 9)`,
+      [
+        event.eventId,
+        row.group ?? name,
+        row.repeats.count,
+        row.repeats.firstAt,
+        row.repeats.lastAt,
+      ],
+    )
 }
 
 async function ensureDay(database: Database, eventId: string): Promise<void> {

@@ -13,6 +13,7 @@ import {
   type LogSearch,
   type Production,
   type ProductionStatus,
+  type Repeats,
   type TrackedEvent,
   type Unreachable,
   type Waits,
@@ -92,8 +93,22 @@ function readConsumption(wire: WireReader): Consumption {
     offset: wire.text('offset'),
     receivedAtMs: wire.time('receivedAt'),
     processedAtMs: wire.timeOrNull('processedAt'),
+    repeats: readRepeats(wire.objectOrNull('repeats')),
     waits: readWaits(wire.objectOrNull('waits')),
   }
+}
+
+function readRepeats(wire: WireReader | null): Repeats | null {
+  return (
+    wire && {
+      count: wire.number('count'),
+      firstAtMs: wire.time('firstAt'),
+      lastAtMs: wire.time('lastAt'),
+      topic: wire.text('topic'),
+      partition: wire.number('partitionNumber'),
+      offset: wire.text('offset'),
+    }
+  )
 }
 
 function known<Status extends ProductionStatus | ConsumptionStatus>(

@@ -79,6 +79,17 @@ export interface Production extends Attempted {
   readonly blockedBy: string | null
 }
 
+/** Deliveries of an event that its group knew already. */
+export interface Repeats {
+  readonly count: number
+  readonly firstAtMs: number
+  readonly lastAtMs: number
+  /** Where the last of them lies. */
+  readonly topic: string
+  readonly partition: number
+  readonly offset: string
+}
+
 export interface Consumption extends Attempted {
   readonly group: string
   readonly status: ConsumptionStatus
@@ -89,6 +100,8 @@ export interface Consumption extends Attempted {
   readonly offset: string
   readonly receivedAtMs: number
   readonly processedAtMs: number | null
+  /** Null when it came once, or nothing is noted. */
+  readonly repeats: Repeats | null
   readonly waits: Waits
 }
 

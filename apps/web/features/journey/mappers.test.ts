@@ -109,6 +109,31 @@ test('story: written, published, received, handled, each with its time', () => {
   ])
 })
 
+for (const { name, repeats, line } of [
+  {
+    name: 'twice',
+    repeats: { count: 1, firstAt: at(2_010), lastAt: at(2_010) },
+    line: 'ledger got it 2 times: again 2.0 s after the first time, from orders, partition 1, offset 9. The repeat was skipped, since it knew the event.',
+  },
+  {
+    name: 'often',
+    repeats: { count: 12, firstAt: at(2_010), lastAt: at(60_010) },
+    line: 'ledger got it 13 times: first again 2.0 s after the first time, last from orders, partition 1, offset 9. The repeats were skipped, since it knew the event.',
+  },
+  {
+    name: 'twice, by clocks that differ',
+    repeats: { count: 1, firstAt: at(0), lastAt: at(0) },
+    line: 'ledger got it 2 times: again 0.0 ms after the first time, from orders, partition 1, offset 9. The repeat was skipped, since it knew the event.',
+  },
+])
+  test(`story: an event that was delivered ${name} says so behind what became of it`, () => {
+    const place = { topic: 'orders', partitionNumber: 1, offset: '9' }
+    const [step] = journeyWith({ repeats: { ...repeats, ...place } }).steps
+    assert.ok(step)
+    const last = storyOf(step).at(-1)
+    assert.deepEqual([last?.text, last?.atMs], [line, Date.parse(repeats.lastAt)])
+  })
+
 for (const { name, consumption, production, line } of [
   {
     name: 'not published',

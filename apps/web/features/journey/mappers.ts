@@ -1,4 +1,4 @@
-import { count, duration } from '../../lib/format.ts'
+import { count, duration, integer } from '../../lib/format.ts'
 import { WireReader } from '../../lib/wire.ts'
 import { readEvent, readUnreachable } from '../event-log/mappers.ts'
 import type { Consumption, TrackedEvent } from '../event-log/model.ts'
@@ -79,7 +79,10 @@ export function isQuiet(journey: Journey, nowMs: number): boolean {
 export function storyOf(event: TrackedEvent): readonly Sentence[] {
   return [
     ...producedSentences(event),
-    ...event.consumptions.flatMap((row) => consumedSentences(event, row)),
+    ...event.consumptions.flatMap((row) => [
+      ...consumedSentences(event, row),
+      ...repeatSentences(row),
+    ]),
   ]
 }
 
@@ -207,6 +210,24 @@ function consumedSentences(event: TrackedEvent, row: Consumption): readonly Sent
         plain(row.receivedAtMs, `${group} skipped it: already done, or of no use there.`, 'quiet'),
       ]
   }
+}
+
+/** Deliveries beyond the first: what became of the event, they did not touch. */
+function repeatSentences({ group, receivedAtMs, repeats }: Consumption): readonly Sentence[] {
+  if (repeats === null) return []
+  const { count: repeatCount, firstAtMs, lastAtMs, topic, partition, offset } = repeats
+  const last = `${topic}, partition ${partition}, offset ${offset}`
+  const again = duration(Math.max(0, firstAtMs - receivedAtMs))
+  const where =
+    repeatCount === 1
+      ? `again ${again} after the first time, from ${last}. The repeat was skipped`
+      : `first again ${again} after the first time, last from ${last}. The repeats were skipped`
+  return [
+    plain(
+      lastAtMs,
+      `${group} got it ${integer(repeatCount + 1)} times: ${where}, since it knew the event.`,
+    ),
+  ]
 }
 
 function errorOf(row: Consumption): string {

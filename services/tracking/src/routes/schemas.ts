@@ -76,6 +76,25 @@ export const ConsumptionSchema = Type.Object({
   updatedAt: Time,
   nextRetryAt: TimeOrNull,
   metadata: Type.Unknown(),
+  deliveries: Type.Integer({
+    description:
+      'How often the group got it, where that was noted: 1 took effect, the others were skipped',
+  }),
+  repeats: nullable(
+    Type.Object(
+      {
+        count: Type.Integer(),
+        firstAt: Time,
+        lastAt: Time,
+        topic: Type.String(),
+        partitionNumber: Type.Integer(),
+        offset: Type.String(),
+      },
+      {
+        description: 'Deliveries after the first; the place is that of the last. Null: none noted',
+      },
+    ),
+  ),
   waits: WaitsSchema,
 })
 

@@ -75,6 +75,12 @@ function consumptionToWire(
     updatedAt: row.updatedAt.toISOString(),
     nextRetryAt: row.nextRetryAt?.toISOString() ?? null,
     metadata: row.metadata,
+    deliveries: 1 + (row.repeats?.count ?? 0),
+    repeats: row.repeats && {
+      ...row.repeats,
+      firstAt: row.repeats.firstAt.toISOString(),
+      lastAt: row.repeats.lastAt.toISOString(),
+    },
     waits: waitsOf(production?.row ?? null, row),
   }
 }
