@@ -68,9 +68,13 @@ test(
     const { page, errors } = opened
     await page.goto(platform.url)
     await page.getByText(/^Live, all \d parts ready/).waitFor()
-    await page.getByRole('button', { name: 'Open a new thread' }).click()
-    await page.getByText(/^Arrived in/).waitFor()
-    await page.locator('[data-edge="relay-topic"][data-moving="true"]').waitFor()
+    // Looked for from before the click on: it moves for the 5 s that its rate is a mean of, and the walk may take longer than that.
+    const moving = page.locator('[data-edge="relay-topic"][data-moving="true"]').waitFor()
+    await Promise.all([
+      moving,
+      page.getByRole('button', { name: 'Open a new thread' }).click(),
+      page.getByText(/^Arrived in/).waitFor(),
+    ])
 
     await page.getByRole('link', { name: 'Journey' }).click()
     await page.getByText('All done').waitFor()
@@ -106,7 +110,8 @@ async function mendInTheConsole(page: Page, databaseUrl: string): Promise<void> 
   const threadId = new URL(page.url()).pathname.split('/').at(-1) ?? ''
   await page.getByRole('link', { name: 'Event log' }).click()
   await page.locator('.event-table').waitFor()
-  const write = [writeScript, databaseUrl, threadId, 'a-course', '5000']
+  // Long enough to be seen pending by a page that asks every 2 s, on a machine that does much else.
+  const write = [writeScript, databaseUrl, threadId, 'a-course', '10000']
   const { stdout } = await promisify(execFile)(process.execPath, write)
   const row = page.locator('.event-table tbody tr', { hasText: stdout.trim().slice(-4) }).first()
   await row.getByText('pending', { exact: true }).waitFor()
