@@ -6,6 +6,7 @@ final class Families {
     private static final List<Steps> ALL = List.of(
             new StatelessSteps(),
             new StreamJoinSteps(),
+            new TableSteps(),
             new GroupingSteps());
 
     private Families() {

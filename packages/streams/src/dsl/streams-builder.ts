@@ -87,7 +87,10 @@ export class StreamsBuilder {
     return this
   }
 
-  /** A topic as a table that every instance reads whole, to be joined by any key. Its store has no changelog: the topic is one. */
+  /**
+   * A topic as a table that every instance reads whole, to be joined by any key. Its store has no changelog: the topic is one. Rows have the
+   * timestamps of their records; an extractor is not asked.
+   */
   globalTable<K, V>(
     topic: string,
     options: SourceOptions<K, V>,
@@ -99,10 +102,10 @@ export class StreamsBuilder {
     const name = graph.nameOr(options.name, 'KTABLE-SOURCE-')
     const unlogged = { ...plan, options: { ...plan.options, logging: false } }
     const node = new GraphNode(name, (topology) => {
-      topology.addGlobalStore(keyValueStoreOf(unlogged), sourceOf(sourceName, [topic], options), {
-        name,
-        supplier: tableSourceOperator(() => plan.name, { sendsOldValues: false }),
-      })
+      // As in Java, where it is read without one.
+      const source = { ...sourceOf(sourceName, [topic], options), timestampExtractor: undefined }
+      const supplier = tableSourceOperator(() => plan.name, { sendsOldValues: false })
+      topology.addGlobalStore(keyValueStoreOf(unlogged), source, { name, supplier })
     })
     graph.add([graph.root], node)
     const { key, value } = plan
