@@ -29,7 +29,10 @@ export const groupingSteps: StepFamily = {
     const { key } = grouped(context, step).parts
     return grouped(context, step).count({
       ...named(step),
-      store: storeOf(step, { key, value: serdeOf('long') }) as never,
+      // A store without a name takes a number more, as in Java.
+      ...(step['store'] !== undefined && {
+        store: storeOf(step, { key, value: serdeOf('long') }) as never,
+      }),
     })
   },
   reduce: (context, step) =>

@@ -34,7 +34,7 @@ export async function runOnJava(scenarios: readonly Scenario[]): Promise<readonl
   try {
     const [input, output] = [join(work, 'scenarios.json'), join(work, 'outcomes.json')]
     await writeFile(input, JSON.stringify(scenarios))
-    await run(
+    const { stderr } = await run(
       'java',
       [
         '-Xmx1g',
@@ -48,6 +48,7 @@ export async function runOnJava(scenarios: readonly Scenario[]): Promise<readonl
       ],
       { maxBuffer: 64 << 20 },
     )
+    if (process.env['ORACLE_ERRORS'] !== undefined) process.stderr.write(stderr)
     return JSON.parse(await readFile(output, 'utf8')) as Outcome[]
   } finally {
     await rm(work, { recursive: true, force: true })

@@ -36,6 +36,12 @@ export const statelessSteps: StepFamily = {
     context.stream(step).forEach(functionOf(actions, step['fn']), named(step)),
   merge: (context, step) =>
     context.stream(step).merge(context.at(step, 'other') as KStream<unknown, unknown>, named(step)),
+  repartition: (context, step) =>
+    context.stream(step).repartition({
+      ...named(step),
+      ...serdes(step, context.stream(step).parts),
+      ...(typeof step['partitions'] === 'number' && { partitions: step['partitions'] }),
+    }),
   to: (context, step) => addSink(context, step),
 }
 

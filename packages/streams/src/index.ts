@@ -27,6 +27,12 @@ export type { Emit } from './operators/windowed-output.ts'
 export { KGroupedTable } from './dsl/k-grouped-table.ts'
 export { GlobalKTable } from './dsl/global-table.ts'
 export type { DerivedTableOptions } from './dsl/k-table.ts'
+export {
+  untilTimeLimit,
+  untilWindowCloses,
+  type Suppression,
+  type SuppressLimits,
+} from './dsl/suppression.ts'
 export type { TableJoinOptions } from './dsl/table-join.ts'
 export type { GlobalJoinOptions, StreamTableJoinOptions } from './dsl/stream-table-join.ts'
 export type { GroupSelector } from './operators/table-repartition.ts'
@@ -34,6 +40,7 @@ export type {
   ConnectedStores,
   GroupedOptions,
   Named,
+  RepartitionOptions,
   SinkOptions,
   SourceOptions,
   Store,

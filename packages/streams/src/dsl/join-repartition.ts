@@ -11,8 +11,8 @@ export interface JoinSide<K, V> {
   readonly value: Serde<V> | undefined
 }
 
-/** Repartitions made for joins without a name: a stream that is joined twice is sent through its topic once. */
-const unnamed = new WeakMap<object, { readonly node: GraphNode; readonly source: string }>()
+/** The repartition last made for a join of a stream: one without a name takes it, so that a stream joined twice goes through its topic once. */
+const lastMade = new WeakMap<object, { readonly node: GraphNode; readonly source: string }>()
 
 /**
  * A stream whose equal keys lie on one partition: the stream itself, or what comes back from a repartition topic if its key may have
@@ -32,15 +32,14 @@ export function partitionedForJoin<K, V>(
     value,
     prefix: side.topic ?? parts.name,
     isNamed: side.topic !== undefined,
-    keepsNullKeys: false,
   }
   // Takes its numbers whether or not the node is a new one, as Java does.
   const names = planRepartition(parts.graph, repartition)
-  let made = side.topic === undefined ? unnamed.get(stream) : undefined
+  let made = repartition.prefix === parts.name ? lastMade.get(stream) : undefined
   if (!made) {
     made = { node: repartitionNode(names, repartition), source: names.source }
     parts.graph.add([parts.node], made.node)
-    if (side.topic === undefined) unnamed.set(stream, made)
+    lastMade.set(stream, made)
   }
   const { node, source } = made
   return {

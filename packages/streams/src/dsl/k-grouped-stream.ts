@@ -4,7 +4,7 @@ import type { Emit } from '../operators/windowed-output.ts'
 import type { SessionWindows, SlidingWindows, TimeWindows } from '../windows.ts'
 import type { StreamParts } from './k-stream.ts'
 import type { KTable } from './k-table.ts'
-import type { Named, Store } from './options.ts'
+import { storeOptions, type Named, type Store } from './options.ts'
 import { SessionWindowedKStream } from './session-windowed-stream.ts'
 import { TimeWindowedKStream } from './windowed-stream.ts'
 import { planRepartition, repartitionNode, type Repartition } from './repartition.ts'
@@ -32,6 +32,8 @@ export class KGroupedStream<K, V> {
   count(options: Named & { readonly store?: Store<K, number> } = {}): KTable<K, number> {
     const { graph, key } = this.parts
     // Java takes a number here for a name it no longer uses.
+    if (options.store !== undefined && storeOptions(options.store).name === undefined)
+      graph.newStoreName(prefix)
     const plan = planStore(graph, prefix, options.store, { key, value: longSerde })
     return this.#aggregate(
       options,
@@ -134,7 +136,6 @@ export class KGroupedStream<K, V> {
       value,
       prefix: repartitionName ?? storeName,
       isNamed: repartitionName !== undefined || isStoreNamed,
-      keepsNullKeys: false,
     }
     const names = planRepartition(graph, repartition)
     if (!this.#repartition || repartitionName === undefined)

@@ -16,9 +16,17 @@ import type { StreamPartitioner, TopicSelector, Topology } from '../topology/top
 import type { GlobalKTable } from './global-table.ts'
 import type { KGroupedStream } from './k-grouped-stream.ts'
 import type { KTable } from './k-table.ts'
-import type { ConnectedStores, GroupedOptions, Named, SinkOptions, Store } from './options.ts'
+import type {
+  ConnectedStores,
+  GroupedOptions,
+  Named,
+  RepartitionOptions,
+  SinkOptions,
+  Store,
+} from './options.ts'
 import { printer, type PrintOptions } from './print.ts'
 import { splitStream, type Branches, type SplitOptions, type SplitStreams } from './split.ts'
+import { planRepartition, repartitionNode, type Repartition } from './repartition.ts'
 import { GraphNode, type StreamGraph } from './stream-graph.ts'
 import { joinStreams, type StreamJoinOptions } from './stream-join.ts'
 import {
@@ -181,6 +189,34 @@ export class KStream<K, V> {
   print(options: PrintOptions<K, V> = {}): void {
     const print = printer(this.parts.name, options)
     this.#step('KSTREAM-PRINTER-', options, () => forEachOperator(print), {})
+  }
+
+  /**
+   * Sends the records through a topic of the application's own, `<applicationId>-<name>-repartition`, so that equal keys meet on one
+   * partition. Those without a key are left out, unless a left or outer join comes after it.
+   */
+  repartition(options: RepartitionOptions<K, V> = {}): KStream<K, V> {
+    const { graph, node } = this.parts
+    const repartition: Repartition<K, V> = {
+      key: options.key ?? this.parts.key,
+      value: options.value ?? this.parts.value,
+      prefix: options.name ?? graph.newProcessorName('KSTREAM-REPARTITION-'),
+      isNamed: options.name !== undefined,
+      partitioner: options.partitioner,
+      partitions: options.partitions,
+    }
+    const names = planRepartition(graph, repartition)
+    const step = repartitionNode(names, repartition)
+    graph.add([node], step)
+    return graph.make.stream({
+      graph,
+      node: step,
+      name: names.source,
+      key: repartition.key,
+      value: repartition.value,
+      sources: new Set([names.source]),
+      needsRepartition: false,
+    })
   }
 
   /** Records of both, as they come. */

@@ -10,6 +10,7 @@ import type { KStream } from './k-stream.ts'
 import type { GroupedOptions, Named, Store } from './options.ts'
 import { keyValueStoreOf, planDerivedStore, type DerivedStorePlan } from './store-plan.ts'
 import { GraphNode, type StreamGraph } from './stream-graph.ts'
+import { suppressTable, type Suppression } from './suppression.ts'
 import { joinTables, type TableJoinOptions } from './table-join.ts'
 import { DerivedTableNode, type UpstreamTable } from './table-node.ts'
 

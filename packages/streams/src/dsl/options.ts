@@ -31,6 +31,12 @@ export interface SinkOptions<K, V> extends Named {
   readonly partitioner?: StreamPartitioner<K, V>
 }
 
+/** A topic that a stream is sent through. */
+export interface RepartitionOptions<K, V> extends SinkOptions<K, V> {
+  /** How many it has, > 0. Default: as many as the largest of the topics that the stream comes from. */
+  readonly partitions?: number
+}
+
 /** How records reach their group. `name` names the repartition topic, if one is needed: `<applicationId>-<name>-repartition`. */
 export interface GroupedOptions<K, V> extends Named {
   readonly key?: Serde<K>

@@ -11,11 +11,6 @@ export interface Repartition<K, V> {
   readonly isNamed: boolean
   readonly partitioner?: StreamPartitioner<K, V> | undefined
   readonly partitions?: number | undefined
-  /**
-   * `repartition()` keeps records without a key; what a grouping or a join needs has no use for them (trap 33), unless a left or outer
-   * join comes after it.
-   */
-  readonly keepsNullKeys: boolean
 }
 
 /** A name as the graph makes it. */
@@ -44,10 +39,8 @@ export function repartitionNode<K, V>(
     const key = required(repartition.key, 'key', topic) as Serde<unknown>
     const value = required(repartition.value, 'value', topic) as Serde<unknown>
     topology.addInternalTopic({ name: topic, partitions: repartition.partitions })
-    const keep =
-      repartition.keepsNullKeys || node.feedsNullKeyJoin
-        ? () => true
-        : (_: unknown, each: unknown) => each !== null
+    // Records without a key meet nobody there: they are left out and not counted (trap 33), unless a left or outer join comes after it.
+    const keep = node.feedsNullKeyJoin ? () => true : (_: unknown, each: unknown) => each !== null
     topology.addProcessor({ name: filter, parents, supplier: filterOperator(keep) })
     topology.addSink({
       name: sink,

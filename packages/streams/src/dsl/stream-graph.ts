@@ -1,5 +1,5 @@
 import { StreamsError } from '../errors.ts'
-import { Topology } from '../topology/topology.ts'
+import { Topology, type OffsetReset } from '../topology/topology.ts'
 import type { Makers } from './makers.ts'
 
 /** A step of the DSL, written to the topology when that is built: what comes later may still change what it writes. */
@@ -13,6 +13,8 @@ export class GraphNode {
   readonly #joinsNullKeys: boolean
   /** Of a windowed step: how long past a window's end it may change, ms. */
   readonly #graceMs: number | undefined
+  /** Of a node that reads topics. */
+  readonly source: GraphSource | undefined
   buildPriority = 0
   #isWritten = false
   readonly #write: (topology: Topology, parents: readonly string[]) => void
@@ -24,9 +26,11 @@ export class GraphNode {
       readonly isKeyChanging?: boolean
       readonly joinsNullKeys?: boolean
       readonly graceMs?: number
+      readonly source?: GraphSource
     } = {},
   ) {
     this.name = name
+    this.source = options.source
     this.#graceMs = options.graceMs
     this.#joinsNullKeys = options.joinsNullKeys ?? false
     this.isKeyChanging = options.isKeyChanging ?? false
@@ -51,6 +55,14 @@ export class GraphNode {
     return Math.max(...(above as number[]))
   }
 
+  /** Takes over the children of another node, which is no parent any more. */
+  adopt(other: GraphNode): void {
+    for (const child of other.children.splice(0)) {
+      child.parents.splice(child.parents.indexOf(other), 1)
+      link(this, child)
+    }
+  }
+
   get isReady(): boolean {
     return !this.#isWritten && this.parents.every((parent) => parent.#isWritten)
   }
@@ -63,6 +75,12 @@ export class GraphNode {
       this.parents.map((parent) => parent.name).filter((name) => name !== ''),
     )
   }
+}
+
+/** What a node reads. */
+export interface GraphSource {
+  readonly topics: ReadonlySet<string>
+  readonly offsetReset: OffsetReset | undefined
 }
 
 /** What a graph was told when it was made. */
@@ -119,16 +137,14 @@ export class StreamGraph {
   /** Adding a node again (a shared repartition) moves it behind what was added since, as in Java. */
   add(parents: readonly GraphNode[], node: GraphNode): void {
     for (const parent of parents) {
-      if (!parent.children.includes(node)) {
-        parent.children.push(node)
-        node.parents.push(parent)
-      }
+      link(parent, node)
       node.buildPriority = this.#priority++
     }
   }
 
   /** Parents first, then in the order in which they were added. */
   build(): Topology {
+    this.#mergeSources()
     const topology = new Topology()
     const waiting = new Set<GraphNode>([this.#root])
     while (waiting.size > 0) {
@@ -141,4 +157,45 @@ export class StreamGraph {
     }
     return topology
   }
+
+  /**
+   * Streams of the same topics share the first one's source, its name and serdes.
+   * @throws StreamsError `MR_STREAMS_BAD_TOPOLOGY` where two have some topics in common, but not all, or begin to read them elsewhere
+   */
+  #mergeSources(): void {
+    const first = new Map<string, GraphNode>()
+    for (const node of this.#root.children.slice()) {
+      const topics = node.source?.topics ?? []
+      const other = [...topics].map((topic) => first.get(topic)).find(Boolean)
+      if (other) {
+        refuseUnequal(other, node)
+        other.adopt(node)
+        this.#root.children.splice(this.#root.children.indexOf(node), 1)
+      } else for (const topic of topics) first.set(topic, node)
+    }
+  }
+}
+
+function link(parent: GraphNode, child: GraphNode): void {
+  if (parent.children.includes(child)) return
+  parent.children.push(child)
+  child.parents.push(parent)
+}
+
+function refuseUnequal(
+  { name, source: first }: GraphNode,
+  { name: otherName, source: second }: GraphNode,
+): void {
+  const [topics, others] = [first?.topics ?? new Set(), second?.topics ?? new Set()]
+  const both = `"${name}" and "${otherName}"`
+  if (topics.symmetricDifference(others).size > 0)
+    throw new StreamsError(
+      'MR_STREAMS_BAD_TOPOLOGY',
+      `${both} read some topics in common, but not all: ${[...topics].join(', ')} and ${[...others].join(', ')}. Read each set of topics once, or one topic at a time.`,
+    )
+  if (first?.offsetReset !== second?.offsetReset)
+    throw new StreamsError(
+      'MR_STREAMS_BAD_TOPOLOGY',
+      `${both} read ${[...topics].join(', ')} from ${first?.offsetReset ?? 'the default'} and from ${second?.offsetReset ?? 'the default'}; a topic has one offsetReset.`,
+    )
 }

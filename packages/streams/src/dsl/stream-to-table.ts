@@ -19,7 +19,7 @@ export function streamToTable<K, V>(
   let { node: parent, sources } = stream.parts
   if (needsRepartition) {
     const isNamed = options.name !== undefined
-    const repartition = { key, value, prefix: name, isNamed, keepsNullKeys: false }
+    const repartition = { key, value, prefix: name, isNamed }
     const names = planRepartition(graph, repartition)
     parent = repartitionNode(names, repartition)
     graph.add([stream.parts.node], parent)

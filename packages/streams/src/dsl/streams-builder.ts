@@ -36,7 +36,9 @@ export class StreamsBuilder {
     if (names.length === 0)
       throw new StreamsError('MR_STREAMS_BAD_TOPOLOGY', 'stream() was given no topic to read.')
     const name = graph.nameOr(options.name, 'KSTREAM-SOURCE-')
-    const node = new GraphNode(name, (topology) => addSource(topology, name, names, options))
+    const node = new GraphNode(name, (topology) => addSource(topology, name, names, options), {
+      source: { topics: new Set(names), offsetReset: options.offsetReset },
+    })
     graph.add([graph.root], node)
     return new KStream({
       graph,

@@ -30,13 +30,13 @@ export function aggregateOperator<K, V, A>(
       process(key, value, timestamp, headers) {
         if (key === null || value === null) return countDropped()
         const stored = store.get(key)
-        const oldValue = stored?.value ?? null
-        // Read again where it is passed on: the function may change what it is given.
-        const newValue = aggregate(oldValue ?? initialize(), value, key)
+        const newValue = aggregate(stored?.value ?? initialize(), value, key)
         const newTimestamp = stored ? Math.max(timestamp, stored.timestamp) : timestamp
-        const before = step.sendsOldValues && stored ? (store.get(key)?.value ?? null) : null
-        store.put(key, newValue, newTimestamp)
-        forward(key, { newValue, oldValue: before } satisfies Change<A>, newTimestamp, headers)
+        // Read again, since the function may have changed what it was given; as in Java, what the key began with counts as its old value.
+        const oldValue = step.sendsOldValues ? (store.get(key)?.value ?? initialize()) : null
+        // The tombstone of a changelog carries the time of the record that made it.
+        store.put(key, newValue, newValue === null ? timestamp : newTimestamp)
+        forward(key, { newValue, oldValue } satisfies Change<A>, newTimestamp, headers)
       },
     }
   }

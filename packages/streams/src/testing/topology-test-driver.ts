@@ -5,6 +5,7 @@ import { noHeaders, type Headers, type RawRecord } from '../record.ts'
 import type { StateStore } from '../state/store.ts'
 import { StreamTask, type StreamTaskOptions } from '../task/stream-task.ts'
 import type { Topology } from '../topology/topology.ts'
+import { WaitingRecords } from './waiting-records.ts'
 
 /** A record to give to a topology, as bytes. */
 export interface PipedRecord {
@@ -43,7 +44,7 @@ export class TopologyTestDriver {
   /** Fills the global stores; no task reads its topics. */
   readonly #globalTask: StreamTask
   readonly #written: WrittenRecord[] = []
-  readonly #waiting: RawRecord[] = []
+  readonly #waiting = new WaitingRecords((record) => this.#task.timestampOf(record))
   readonly #waitingGlobal: RawRecord[] = []
   readonly #offsets = new Map<string, number>()
   #droppedCount = 0
@@ -90,8 +91,7 @@ export class TopologyTestDriver {
   pipe(topic: string, record: PipedRecord): void {
     const offset = this.#offsets.get(topic) ?? 0
     this.#offsets.set(topic, offset + 1)
-    const queue = this.#globalTask.topics.includes(topic) ? this.#waitingGlobal : this.#waiting
-    queue.push({
+    this.#enqueue({
       topic,
       partition: 0,
       offset,
@@ -137,7 +137,7 @@ export class TopologyTestDriver {
   /** What went to a global topic is taken before what else waits, as in Java. */
   #runAll(): void {
     this.#runGlobal()
-    for (let record; (record = this.#waiting.shift()) !== undefined;) {
+    for (let record; (record = this.#waiting.take()) !== undefined;) {
       this.#task.process(record)
       this.#task.punctuateStreamTime()
       this.#commit()
@@ -157,11 +157,14 @@ export class TopologyTestDriver {
   #collect(record: WrittenRecord): void {
     this.#written.push(record)
     const { topic, key, value, timestamp, headers } = record
-    const isGlobal = this.#globalTask.topics.includes(topic)
-    if (!isGlobal && !this.#task.topics.includes(topic)) return
+    if (!this.#globalTask.topics.includes(topic) && !this.#task.topics.includes(topic)) return
     const offset = this.#offsets.get(topic) ?? 0
     this.#offsets.set(topic, offset + 1)
-    const queue = isGlobal ? this.#waitingGlobal : this.#waiting
-    queue.push({ topic, partition: 0, offset, timestamp, key, value, headers })
+    this.#enqueue({ topic, partition: 0, offset, timestamp, key, value, headers })
+  }
+
+  #enqueue(record: RawRecord): void {
+    if (this.#globalTask.topics.includes(record.topic)) this.#waitingGlobal.push(record)
+    else this.#waiting.add(record)
   }
 }

@@ -1,10 +1,11 @@
+import { inHashOrder, InsertionTree } from './java-order.ts'
 import type { NodeGroup } from './node-groups.ts'
 import type { Topology, TopologyNode } from './topology.ts'
 
 interface Described {
   readonly node: TopologyNode
-  readonly predecessors: Described[]
-  readonly successors: Described[]
+  readonly predecessors: InsertionTree<Described>
+  readonly successors: InsertionTree<Described>
   /** Nodes of the part below this one, itself included, each path counted: as Java counts it, for it orders by this. */
   size: number
 }
@@ -25,15 +26,20 @@ export function describeTopology(topology: Topology): string {
 
 function describeSubtopology(topology: Topology, group: NodeGroup): { id: number; text: string } {
   const described = new Map<string, Described>()
-  for (const node of topology.nodes.values())
-    if (group.nodes.has(node.name))
-      described.set(node.name, { node, predecessors: [], successors: [], size: 1 })
+  // Nodes are linked in this order, and where one is shown depends on what its size was when it was linked.
+  for (const name of inHashOrder(group.nodes))
+    described.set(name, {
+      node: topology.nodes.get(name) as TopologyNode,
+      predecessors: new InsertionTree(bySize),
+      successors: new InsertionTree(bySize),
+      size: 1,
+    })
   for (const each of described.values()) {
     if (each.node.kind === 'source') continue
     for (const name of each.node.parents) {
       const parent = described.get(name) as Described
-      each.predecessors.push(parent)
-      parent.successors.push(each)
+      each.predecessors.add(parent)
+      parent.successors.add(each)
       grow(parent, each.size)
     }
   }
@@ -58,9 +64,9 @@ function describeNode({ node, predecessors, successors }: Described): string {
   const before = `\n      <-- ${names(predecessors)}`
   switch (node.kind) {
     case 'source':
-      return `Source: ${node.name} (topics: [${node.topics.join(', ')}])${after}`
+      return `Source: ${node.name} (topics: [${hashed(node.topics)}])${after}`
     case 'processor':
-      return `Processor: ${node.name} (stores: [${[...node.stores].toSorted().join(', ')}])${after}${before}`
+      return `Processor: ${node.name} (stores: [${hashed(node.stores)}])${after}${before}`
     case 'sink':
       return typeof node.topic === 'string'
         ? `Sink: ${node.name} (topic: ${node.topic})${before}`
@@ -68,12 +74,13 @@ function describeNode({ node, predecessors, successors }: Described): string {
   }
 }
 
-function names(nodes: readonly Described[]): string {
-  if (nodes.length === 0) return 'none'
-  return nodes
-    .toSorted(bySize)
-    .map(({ node }) => node.name)
-    .join(', ')
+function names(nodes: InsertionTree<Described>): string {
+  return [...nodes].map(({ node }) => node.name).join(', ') || 'none'
+}
+
+/** Sets of texts, copied from a set. */
+function hashed(texts: Iterable<string>): string {
+  return inHashOrder(inHashOrder(texts), true).join(', ')
 }
 
 function describeGlobal(topology: Topology, group: NodeGroup): { id: number; text: string } {

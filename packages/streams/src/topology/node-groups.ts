@@ -8,9 +8,7 @@ export interface NodeGroup {
   readonly isGlobal: boolean
 }
 
-/**
- * Ids are given to sources in the order of their names, then to what is left: as Java does, whose task ids and topics they are part of.
- */
+/** Ids are given in the order in which the groups' first nodes were added: as in Java, whose task ids they are part of. */
 export function nodeGroups(topology: Topology): readonly NodeGroup[] {
   const parents = new Map<string, string>()
   const rootOf = (name: string): string => {
@@ -32,25 +30,13 @@ export function nodeGroups(topology: Topology): readonly NodeGroup[] {
       else unite(first, node.name)
     }
   }
-  const all = [...topology.nodes.values()]
-  const names = [
-    ...all
-      .filter((node) => node.kind === 'source')
-      .map((node) => node.name)
-      .toSorted(),
-    ...all
-      .filter((node) => node.kind !== 'source')
-      .map((node) => node.name)
-      .toSorted(),
-  ]
   const groups = new Map<string, { id: number; nodes: Set<string>; isGlobal: boolean }>()
-  for (const name of names) {
-    const root = rootOf(name)
+  for (const node of topology.nodes.values()) {
+    const root = rootOf(node.name)
     const group = groups.get(root) ?? { id: groups.size, nodes: new Set(), isGlobal: false }
     groups.set(root, group)
-    group.nodes.add(name)
-    const node = topology.nodes.get(name)
-    if (node?.kind === 'source' && node.isGlobal) group.isGlobal = true
+    group.nodes.add(node.name)
+    if (node.kind === 'source' && node.isGlobal) group.isGlobal = true
   }
   return [...groups.values()]
 }
