@@ -36,12 +36,16 @@ export const streamsErrors = {
   MR_STREAMS_PARTITION_MISMATCH: { retryable: false },
   /** Another member of the group has the tasks: what was done since the last commit is dropped here, and done there. */
   MR_STREAMS_TASK_MIGRATED: { retryable: true },
+  /** The group has no committed offset where a source wants none to be made up. */
+  MR_STREAMS_NO_OFFSET: { retryable: false },
   /** What an application stands on did not come back within `taskTimeoutMs`. */
   MR_STREAMS_TASK_TIMEOUT: { retryable: false },
   /** A state directory cannot be used as it is. */
   MR_STREAMS_STATE_DIRECTORY: { retryable: false },
   /** The module of a topology does not export one. */
   MR_STREAMS_BAD_MODULE: { retryable: false },
+  /** A suppress step holds more than it may, and was told to stop then. */
+  MR_STREAMS_BUFFER_FULL: { retryable: false },
   /** What was closed cannot be used. */
   MR_STREAMS_CLOSED: { retryable: false },
 } as const

@@ -83,6 +83,15 @@ export {
   stringSerde,
   type Serde,
 } from './serde.ts'
+export type { StreamsState } from './runtime/app-state.ts'
+export type { RestoreProgress } from './runtime/changelog-restorer.ts'
+export type { ProcessingGuarantee } from './runtime/runtime-options.ts'
+export type { ThreadState, UncaughtDecision } from './runtime/stream-thread.ts'
+export {
+  StreamsApp,
+  type StreamsAppOptions,
+  type ThreadDescription,
+} from './runtime/streams-app.ts'
 export type {
   KeyValueStore,
   ReadonlyKeyValueStore,

@@ -6,6 +6,7 @@ import { Wakeup } from '@millrace/core'
 import type { EncodedHeaders, ProducerColumns, SentColumns } from '@millrace/kafka'
 import { StreamsError } from '../errors.ts'
 import type { Headers } from '../record.ts'
+import { unsetTimestamp } from '../state/store.ts'
 import type { RecordCollector } from '../task/stream-task.ts'
 import { encodedHeaders } from './encoded-headers.ts'
 
@@ -15,6 +16,8 @@ export interface OutputCollectorOptions {
   readonly partitionCounts: ReadonlyMap<string, number>
   /** Topics of whose partitions the end is remembered: changelogs. */
   readonly tracked: ReadonlySet<string>
+  /** ms since the epoch; for records whose timestamp says that any will do. */
+  readonly nowMs: () => number
 }
 
 interface Column {
@@ -82,7 +85,7 @@ export class OutputCollector implements RecordCollector {
       column.headers = column.keys.map(() => noHeadersEncoded)
     column.keys.push(key)
     column.values.push(value)
-    column.timestampsMs.push(timestamp)
+    column.timestampsMs.push(timestamp === unsetTimestamp ? this.#options.nowMs() : timestamp)
     column.partitions?.push(partition as number)
     column.headers?.push(encodedHeaders(headers))
     this.#waitingBytes += sizeOf(key, value)

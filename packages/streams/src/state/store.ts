@@ -45,6 +45,10 @@ export interface PersistentBytes {
   readonly approximateEntryCount: number
 }
 
+/** The timestamp of a changelog record for which the producer's clock is good enough. */
+export const unsetTimestamp = -1
+
+/** Writes a record of a changelog. @param timestamp ms, or `unsetTimestamp` */
 export type LogChange = (
   key: Buffer,
   value: Buffer | null,

@@ -1,0 +1,20 @@
+import { assert } from '@millrace/core'
+
+/** States of an application, with Java's names; `appMoves` says which follows which. */
+export type StreamsState = keyof typeof appMoves
+
+export const appMoves = {
+  CREATED: ['REBALANCING', 'NOT_RUNNING'],
+  /** Tasks come or go, or their state is being restored. */
+  REBALANCING: ['RUNNING', 'PENDING_SHUTDOWN', 'PENDING_ERROR'],
+  RUNNING: ['REBALANCING', 'PENDING_SHUTDOWN', 'PENDING_ERROR'],
+  PENDING_SHUTDOWN: ['NOT_RUNNING', 'PENDING_ERROR'],
+  NOT_RUNNING: [],
+  PENDING_ERROR: ['ERROR'],
+  ERROR: [],
+} as const satisfies Record<string, readonly string[]>
+
+export function assertMove(from: StreamsState, to: StreamsState): void {
+  const legal: readonly string[] = appMoves[from]
+  assert(legal.includes(to), `an application moves from ${from} to ${to}`)
+}

@@ -1,0 +1,183 @@
+/**
+ * One stream thread: session after session, until it is closed or something happens that no new session mends. What is lost in between is
+ * what was not committed, and is done again.
+ */
+import { backoffMs, isAbortError, toError } from '@millrace/core'
+import { KafkaError } from '@millrace/kafka'
+import { StreamsError } from '../errors.ts'
+import type { RestoreProgress } from './changelog-restorer.ts'
+import { ThreadSession, type ThreadSessionOptions } from './thread-session.ts'
+
+/** Java's names. */
+export type ThreadState =
+  | 'CREATED'
+  | 'STARTING'
+  | 'PARTITIONS_REVOKED'
+  | 'PARTITIONS_ASSIGNED'
+  | 'RUNNING'
+  | 'PENDING_SHUTDOWN'
+  | 'DEAD'
+
+/** What to do about an error that no new session mends: begin anew nevertheless, or end the application in this process. */
+export type UncaughtDecision = 'REPLACE_THREAD' | 'SHUTDOWN_CLIENT'
+
+export interface ThreadEvents {
+  readonly onState: (state: ThreadState, taskIds: readonly string[]) => void
+  readonly onProgress: (progress: RestoreProgress) => void
+  readonly onUncaught: (error: Error) => UncaughtDecision | Promise<UncaughtDecision>
+  readonly countDropped: (count: number) => void
+}
+
+/** A stream thread, in this process or in a worker. */
+export interface ThreadHandle {
+  start(): void
+  /** Ends it in order; resolves once it has ended, for whatever reason. */
+  close(): Promise<void>
+  /** Rejects with what ended the thread, where that was no `close`. */
+  readonly ended: Promise<void>
+}
+
+export type StreamThreadOptions = Omit<
+  ThreadSessionOptions,
+  'onProgress' | 'onTasks' | 'onCommitted' | 'countDropped'
+> & { readonly events: ThreadEvents }
+
+const pauses = { baseMs: 100, maxMs: 5_000 }
+
+const taskStates = {
+  REVOKED: 'PARTITIONS_REVOKED',
+  ASSIGNED: 'PARTITIONS_ASSIGNED',
+  RUNNING: 'RUNNING',
+} as const
+
+export class StreamThread implements ThreadHandle {
+  readonly #options: StreamThreadOptions
+  readonly #ended = Promise.withResolvers<void>()
+  readonly #closing = new AbortController()
+  #session: ThreadSession | undefined
+  #isStarted = false
+  /** Sessions that failed since the last commit, and when the first did. */
+  #failures = 0
+  #failingSinceMs: number | undefined
+
+  constructor(options: StreamThreadOptions) {
+    this.#options = options
+    this.#ended.promise.catch(() => {}) // Told to those who ask.
+  }
+
+  get ended(): Promise<void> {
+    return this.#ended.promise
+  }
+
+  start(): void {
+    if (this.#isStarted) return
+    this.#isStarted = true
+    this.#options.events.onState('STARTING', [])
+    this.#run().then(
+      () => this.#end(),
+      (error: unknown) => this.#end(toError(error)),
+    )
+  }
+
+  async close(): Promise<void> {
+    if (!this.#closing.signal.aborted) {
+      this.#options.events.onState('PENDING_SHUTDOWN', [])
+      this.#closing.abort()
+      this.#session?.stop()
+      if (!this.#isStarted) this.#end()
+    }
+    await this.#ended.promise.catch(() => {})
+  }
+
+  #end(error?: Error): void {
+    this.#options.events.onState('DEAD', [])
+    if (error) this.#ended.reject(error)
+    else this.#ended.resolve()
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#closing.signal.aborted) {
+      try {
+        await this.#runSession()
+      } catch (error) {
+        await this.#afterFailure(toError(error))
+      }
+    }
+  }
+
+  async #runSession(): Promise<void> {
+    const { events } = this.#options
+    const session = await ThreadSession.open({
+      ...this.#options,
+      onProgress: events.onProgress,
+      onTasks: (state, taskIds) => {
+        if (!this.#closing.signal.aborted) events.onState(taskStates[state], taskIds)
+      },
+      onCommitted: () => {
+        this.#failures = 0
+        this.#failingSinceMs = undefined
+      },
+      countDropped: events.countDropped,
+    })
+    this.#session = session
+    if (this.#closing.signal.aborted) session.stop()
+    try {
+      await session.run()
+    } finally {
+      this.#session = undefined
+    }
+  }
+
+  /** Returns to try again. @throws what ends the thread */
+  async #afterFailure(error: Error): Promise<void> {
+    const { clock, logger, settings, identity, events } = this.#options
+    // What it did since its last commit is undone, and will be done by others or by the next process.
+    if (this.#closing.signal.aborted) {
+      logger.warn('a stream thread could not commit before it ended', {
+        threadIndex: identity.index,
+        error,
+      })
+      return
+    }
+    this.#failingSinceMs ??= clock.monotonicMs()
+    const failingMs = clock.monotonicMs() - this.#failingSinceMs
+    const ending = !isPassing(error)
+      ? error
+      : failingMs > settings.taskTimeoutMs
+        ? timedOut(error, Math.round(failingMs))
+        : undefined
+    if (ending && (await events.onUncaught(ending)) !== 'REPLACE_THREAD') throw ending
+    logger.warn('a stream thread begins anew', {
+      threadIndex: identity.index,
+      attempt: ++this.#failures,
+      error,
+    })
+    events.onState('PARTITIONS_REVOKED', [])
+    try {
+      await clock.sleep(backoffMs(this.#failures, pauses), this.#closing.signal)
+    } catch (error_) {
+      if (!isAbortError(error_)) throw error_
+    }
+  }
+}
+
+const endsSessionOnly = new Set([
+  'MR_KAFKA_FENCED',
+  'MR_KAFKA_PRODUCER_FENCED',
+  'MR_KAFKA_TRANSACTION_FAILED',
+])
+
+/** A new session may do better: a broker was away, the group went on, a transaction was aborted. */
+function isPassing(error: Error): boolean {
+  if (error instanceof StreamsError) return error.retryable
+  return error instanceof KafkaError && (error.retryable || endsSessionOnly.has(error.code))
+}
+
+function timedOut(cause: Error, failingMs: number): StreamsError {
+  return new StreamsError(
+    'MR_STREAMS_TASK_TIMEOUT',
+    `Nothing could be committed for ${failingMs} ms: ${cause.message} State and outputs are as of the last commit. Check the brokers, or raise taskTimeoutMs.`,
+    { failingMs },
+    { cause },
+  )
+}

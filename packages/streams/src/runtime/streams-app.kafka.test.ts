@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { eventually } from '@millrace/core/testing'
+import { createAdmin, type KafkaOptions } from '@millrace/kafka'
+import { kafkaBackends, type RunningKafka } from '@millrace/testkit'
+import {
+  countsOf,
+  createTopics,
+  readCommitted,
+  stateDirectory,
+  uniqueName,
+  wordCount,
+  write,
+} from '../../test/streams-fixture.ts'
+import { StreamsApp, type StreamsAppOptions } from './streams-app.ts'
+import type { StreamsState } from './app-state.ts'
+
+const guarantees = ['exactly_once_v2', 'at_least_once'] as const
+const lines = ['to be or not to be', 'that is the question', 'to be is to do']
+const expected = new Map([
+  ['to', 4],
+  ['be', 3],
+  ['or', 1],
+  ['not', 1],
+  ['that', 1],
+  ['is', 2],
+  ['the', 1],
+  ['question', 1],
+  ['do', 1],
+])
+
+for (const backend of await kafkaBackends())
+  describe(`streams app on ${backend.name}`, () => {
+    let kafka: RunningKafka
+    let options: KafkaOptions
+    before(async () => {
+      kafka = await backend.start()
+      options = { brokers: kafka.brokers, clientId: 'streams-test' }
+    })
+    after(() => kafka.stop())
+
+    const totals = async (topic: string) =>
+      new Map(
+        [...countsOf(await readCommitted(options, topic))].map(([word, counts]) => [
+          word,
+          counts.at(-1),
+        ]),
+      )
+    const subject = async (more: Partial<StreamsAppOptions> = {}) => {
+      const [input, output] = [uniqueName('lines'), uniqueName('counts')]
+      await createTopics(options, 3, input, output)
+      const settings: StreamsAppOptions = {
+        applicationId: uniqueName('app'),
+        brokers: kafka.brokers,
+        topology: wordCount(input, output),
+        guarantee: 'exactly_once_v2',
+        commitIntervalMs: 50,
+        ...more,
+      }
+      return { input, output, settings }
+    }
+
+    for (const guarantee of guarantees)
+      test(`words are counted through a repartition topic, ${guarantee}, and counted on by the next run`, async () => {
+        await using directory = await stateDirectory()
+        const { input, output, settings } = await subject({ guarantee, stateDir: directory.path })
+        await write(options, input, lines)
+        const states: StreamsState[] = []
+        const app = new StreamsApp({ ...settings, onState: (state) => states.push(state) })
+        await app.start()
+        await eventually('counted', async () => {
+          assert.deepEqual(await totals(output), expected)
+          return true
+        })
+        await app.close()
+        assert.deepEqual(states.slice(0, 2), ['REBALANCING', 'RUNNING'])
+        assert.deepEqual(states.slice(-2), ['PENDING_SHUTDOWN', 'NOT_RUNNING'])
+        await using admin = await createAdmin(options)
+        const lag = await admin.groupLag(settings.applicationId, [input])
+        assert.equal(
+          lag.reduce((sum, { lagRecords }) => sum + lagRecords, 0),
+          0,
+          'everything is committed',
+        )
+        const restored: string[] = []
+        await using again = new StreamsApp({
+          ...settings,
+          onRestore: ({ phase, store }) => restored.push(`${phase} ${store}`),
+        })
+        await again.start()
+        await write(options, input, ['to be'])
+        await eventually('counted on', async () => {
+          const counts = await totals(output)
+          assert.deepEqual([counts.get('to'), counts.get('be'), counts.get('or')], [5, 4, 1])
+          return true
+        })
+        assert.ok(restored.includes('end counts'), restored.join())
+        if (guarantee === 'exactly_once_v2')
+          for (const [word, counts] of countsOf(await readCommitted(options, output)))
+            assert.deepEqual(
+              counts,
+              counts.map((_, index) => index + 1),
+              `each count of "${word}" once, in order`,
+            )
+      })
+  })

@@ -1,0 +1,82 @@
+import { StreamTask } from '../task/stream-task.ts'
+import type { Topology } from '../topology/topology.ts'
+import type { RecordCollector } from '../task/stream-task.ts'
+import { memoryEnvironment } from '../state/task-environment.ts'
+import { RunningTask } from './running-task.ts'
+import type { LagOf } from './input-order.ts'
+import type { RuntimeSettings, ThreadIdentity, ThreadSurroundings } from './runtime-options.ts'
+import type { StartPosition } from './start-positions.ts'
+import type { TopicPlan } from './topic-plan.ts'
+import { StreamsError } from '../errors.ts'
+
+export interface TaskFactoryOptions extends ThreadSurroundings {
+  readonly settings: RuntimeSettings
+  readonly identity: ThreadIdentity
+  readonly topology: Topology
+  readonly plan: TopicPlan
+  readonly collector: RecordCollector
+  readonly lagOf: LagOf
+  readonly countDropped: (count: number) => void
+}
+
+/** Makes the tasks of a thread. */
+export class TaskFactory {
+  readonly #options: TaskFactoryOptions
+
+  constructor(options: TaskFactoryOptions) {
+    this.#options = options
+  }
+
+  /** A task whose stores are open and not restored, and whose operators have not begun. */
+  create(
+    subtopologyId: number,
+    partition: number,
+    positions: readonly StartPosition[],
+  ): RunningTask {
+    const { topology, plan, settings, collector, clock } = this.#options
+    const id = `${subtopologyId}_${partition}`
+    const subtopology = plan.subtopologies.find((each) => each.id === subtopologyId)
+    if (!subtopology || partition >= subtopology.taskCount)
+      throw new StreamsError(
+        'MR_STREAMS_PARTITION_MISMATCH',
+        `Task ${id} was assigned, and there were ${subtopology?.taskCount ?? 0} partitions when this thread started. A source topic was given more: its state lies by the old count, so reset the application or go back.`,
+        { taskId: id },
+      )
+    const environment = memoryEnvironment()
+    const task = new StreamTask({
+      ...this.#options.errorHandling,
+      applicationId: settings.applicationId,
+      taskId: id,
+      partition,
+      topology,
+      nodes: subtopology.nodes,
+      collector,
+      clock,
+      environment,
+      countDropped: this.#options.countDropped,
+    })
+    const running = new RunningTask({
+      task,
+      changelogs: [...subtopology.changelogs].map(([store, topic]) => ({
+        store,
+        topic,
+        partition,
+      })),
+      environment,
+      maxTaskIdleMs: settings.maxTaskIdleMs,
+      lagOf: this.#options.lagOf,
+    })
+    running.begin(positions)
+    for (const { topic, committed } of positions) {
+      task.resumeAt(topic, committed.partitionTime)
+      // Partitions of a task may have been committed at different times: the largest is the latest, as in Java.
+      for (const [name, value] of committed.numbers)
+        task.committedMetadata.set(
+          name,
+          Math.max(value, task.committedMetadata.get(name) ?? -Infinity),
+        )
+    }
+    task.initStores()
+    return running
+  }
+}

@@ -1,0 +1,80 @@
+/** The producer of a stream thread, under either guarantee: what is sent, and how it is committed with the offsets. */
+import { faults, type Clock } from '@millrace/core'
+import {
+  createProducer,
+  createTransactionalProducer,
+  KafkaError,
+  type Consumer,
+  type KafkaOptions,
+  type OffsetToCommit,
+  type ProducerColumns,
+  type SentColumns,
+} from '@millrace/kafka'
+
+export interface TaskOutput extends AsyncDisposable {
+  send(columns: ProducerColumns): Promise<SentColumns>
+  /**
+   * Makes what was sent and these offsets permanent. Everything sent must have been acknowledged: an offset is not to arrive before the
+   * records it stands for, or who takes the task over could read its changelog too short.
+   */
+  commit(offsets: readonly OffsetToCommit[], consumer: Consumer): Promise<void>
+}
+
+const unknownCommitAttempts = 30
+const unknownCommitPauseMs = 200
+
+export async function transactionalOutput(
+  kafka: KafkaOptions,
+  transactionalId: string,
+  transactionTimeoutMs: number,
+  clock: Clock,
+): Promise<TaskOutput> {
+  const producer = await createTransactionalProducer({
+    ...kafka,
+    transactionalId,
+    transactionTimeoutMs,
+  })
+  try {
+    // Fences this thread's former self, and ends what that left open, before anything is read.
+    await producer.init()
+    await producer.begin()
+  } catch (error) {
+    await producer.close()
+    throw error
+  }
+  return {
+    send: (columns) => producer.sendColumns(columns),
+    async commit(offsets, consumer) {
+      await faults.at('streams.commit.beforeOffsets')
+      await producer.sendOffsets(offsets, consumer.groupMetadata())
+      await faults.at('streams.commit.afterOffsets')
+      for (let attempt = 1; ; attempt++) {
+        try {
+          await producer.commit()
+          break
+        } catch (error) {
+          const isUnknown = error instanceof KafkaError && error.code === 'MR_KAFKA_COMMIT_UNKNOWN'
+          if (!isUnknown || attempt === unknownCommitAttempts) throw error
+          await clock.sleep(unknownCommitPauseMs)
+        }
+      }
+      await faults.at('streams.commit.afterCommit')
+      // Nothing reaches a broker before the first record.
+      await producer.begin()
+    },
+    [Symbol.asyncDispose]: () => producer.close(),
+  }
+}
+
+export async function plainOutput(kafka: KafkaOptions): Promise<TaskOutput> {
+  const producer = await createProducer(kafka)
+  return {
+    send: (columns) => producer.sendColumns(columns),
+    async commit(offsets, consumer) {
+      await faults.at('streams.commit.beforeOffsets')
+      await consumer.commit(offsets)
+      await faults.at('streams.commit.afterCommit')
+    },
+    [Symbol.asyncDispose]: () => producer.close(),
+  }
+}
