@@ -13,7 +13,7 @@
  * One loop (`#run`) moves between these states and owns them. An outage of the broker ends neither: it goes on trying, and the
  * coordinator's answer decides, for with the broker away nobody else can be given the partitions.
  */
-import { backoffMs, noopMeter, toError, Wakeup, type Counter, type Meter } from '@millrace/core'
+import { backoffMs, toError } from '@millrace/core'
 import type { JoinGroupResponse } from '@millrace/protocol'
 import { code, expectNone, isMembershipOver } from './broker-error.ts'
 import type { Cluster } from './cluster.ts'
@@ -27,10 +27,8 @@ import {
   readAssignment,
 } from './group-assignment.ts'
 import { generationOver, type GroupCoordinator } from './group-coordinator.ts'
+import { MembershipLoop, pauses, type MembershipOptions } from './membership-loop.ts'
 import type { PartitionAssignor } from './partition-assignor.ts'
-import { isWorthTelling } from './retrying.ts'
-import type { Subscribed } from './subscribed.ts'
-import type { TopicPartition } from './types.ts'
 
 export interface GroupOptions extends MembershipOptions {
   readonly assignors: readonly PartitionAssignor[]
@@ -38,40 +36,9 @@ export interface GroupOptions extends MembershipOptions {
   readonly heartbeatIntervalMs: number
 }
 
-/** What a membership of either protocol needs. */
-export interface MembershipOptions {
-  readonly subscribed: Subscribed
-  readonly rebalanceTimeoutMs: number
-  /** Longest that a loop may hold a batch before the member leaves; `undefined` is no limit. */
-  readonly maxPollIntervalMs: number | undefined
-  readonly meter?: Meter | undefined
-  /** What is owned now. */
-  readonly owned: () => readonly TopicPartition[]
-  /** Since when a loop has held its batch, of all the one that has longest; `undefined` where none is held. */
-  readonly heldSinceMs: () => number | undefined
-  /**
-   * The share of a new generation. What is owned and not in it is given up.
-   * @returns whether anything was
-   */
-  readonly onAssigned: (
-    partitions: readonly TopicPartition[],
-    generationId: number,
-  ) => Promise<boolean>
-  /** Everything is given up. `isLost`: others may own it already, so there is nothing to wait for. */
-  readonly onRevoked: (isLost: boolean) => Promise<void>
-  /** Something that no retry mends; the membership is over. */
-  readonly onFailure: (error: Error) => void
-}
-
-const pauses = { baseMs: 50, maxMs: 1_000 }
 /** How often the leader looks for new partitions, and each member for topics that match; and for topics that do not exist yet. */
 const topicCheckMs = 30_000
 const missingTopicCheckMs = 1_000
-/** How often a member that was too slow looks whether its batch has come back. */
-const heldCheckMs = 100
-/** How long `commit` bridges an outage before it gives up. */
-const maxCommitMs = 5_000
-
 const never = 2 ** 31 - 1
 
 /** Thrown inside the loop: join again at once. */
@@ -81,9 +48,7 @@ export class GroupMembership {
   readonly #cluster: Cluster
   readonly #coordinator: GroupCoordinator
   readonly #options: GroupOptions
-  readonly #rebalances: Counter
-  readonly #closing = new AbortController()
-  readonly #wakeup: Wakeup
+  readonly #loop: MembershipLoop
   /** Partitions are kept while joining. */
   readonly #isCooperative: boolean
   #memberId = ''
@@ -102,13 +67,8 @@ export class GroupMembership {
     this.#cluster = cluster
     this.#coordinator = coordinator
     this.#options = options
-    this.#wakeup = new Wakeup(cluster.clock)
+    this.#loop = new MembershipLoop(cluster, coordinator, options)
     this.#isCooperative = options.assignors.every(({ isCooperative }) => isCooperative)
-    this.#rebalances = (options.meter ?? noopMeter).counter({
-      name: 'mr_kafka_rebalances_total',
-      help: 'Generations of the consumer group that this member has entered',
-      labelNames: ['group'],
-    })
   }
 
   start(): void {
@@ -129,7 +89,7 @@ export class GroupMembership {
     if (!this.#isEnding) {
       this.#isEnding = true
       if (this.#generationId !== undefined) await this.#giveUp(false)
-      this.#closing.abort()
+      this.#loop.close()
       this.#coordinator.interruptJoin()
       await this.#coordinator.leave(this.#memberId, 'the consumer is closed')
     }
@@ -141,24 +101,19 @@ export class GroupMembership {
    * @throws KafkaError `MR_KAFKA_FENCED` when they are given up; retryable ones when the coordinator stays away for 5 s
    */
   async commit(offsets: readonly OffsetToCommit[], areOwned: () => boolean): Promise<void> {
-    const { clock } = this.#cluster
     const before = this.#generationId
-    const deadlineMs = clock.monotonicMs() + Math.min(maxCommitMs, this.#cluster.requestTimeoutMs)
-    for (let attempt = 1; ; attempt++) {
-      const generationId = this.#generationId
-      const isOver = generationId !== before && !this.#isCooperative
-      if (generationId === undefined || isOver || !areOwned())
-        throw generationOver(this.#coordinator.groupId)
-      try {
-        return await this.#coordinator.commit({ memberId: this.#memberId, generationId }, offsets)
-      } catch (error) {
-        this.#wakeup.signal() // The next heartbeat finds out what is wrong, and need not wait for its turn.
-        const isPassing = isRetryable(error) || this.#isBetweenGenerations(error, generationId)
-        const pauseMs = backoffMs(attempt, pauses)
-        if (!isPassing || clock.monotonicMs() + pauseMs > deadlineMs) throw error
-        await this.#pause(pauseMs)
-      }
-    }
+    await this.#loop.commit({
+      member: () => {
+        const generationId = this.#generationId
+        const isOver = generationId !== before && !this.#isCooperative
+        if (generationId === undefined || isOver || !areOwned())
+          throw generationOver(this.#coordinator.groupId)
+        return { memberId: this.#memberId, generationId }
+      },
+      send: (member) => this.#coordinator.commit(member, offsets),
+      isPassing: (error, { generationId }) =>
+        isRetryable(error) || this.#isBetweenGenerations(error, generationId),
+    })
   }
 
   /** Cooperative: the coordinator is dealing out anew, or has done so and this member is about to hear of it. */
@@ -173,20 +128,20 @@ export class GroupMembership {
   }
 
   async #run(): Promise<void> {
-    for (let failures = 0, rejoins = 0; !this.#closing.signal.aborted;) {
+    for (let failures = 0, rejoins = 0; !this.#loop.isClosing;) {
       try {
         const isSettled = await this.#join()
         failures = rejoins = 0
         if (isSettled) await this.#own()
       } catch (error) {
-        if (this.#closing.signal.aborted) return
+        if (this.#loop.isClosing) return
         if (error instanceof Rejoin) {
           // The first is routine (MEMBER_ID_REQUIRED); a group that goes on refusing is not to be stormed.
-          if (++rejoins > 1) await this.#pause(backoffMs(rejoins - 1, pauses))
+          if (++rejoins > 1) await this.#loop.pause(backoffMs(rejoins - 1, pauses))
         } else if (isRetryable(error)) {
           this.#coordinator.forget()
-          this.#tell('joining the group failed, trying again', ++failures, error)
-          await this.#pause(backoffMs(failures, pauses))
+          this.#loop.tell('joining the group failed, trying again', ++failures, error)
+          await this.#loop.pause(backoffMs(failures, pauses))
         } else {
           await this.#giveUp(true).catch(() => {}) // The first failure is the one to tell.
           this.#options.onFailure(toError(error))
@@ -215,14 +170,14 @@ export class GroupMembership {
     await this.#expectMember('Syncing with', synced.errorCode)
     if (!isLeader) this.#assignedCounts = undefined
     if (this.#isEnding) {
-      await this.#pause(never)
+      await this.#loop.pause(never)
       return false
     }
     this.#isJoining = false
     const share = readAssignment(synced.assignment)
     this.#generationId = this.#assignedIn = generationId
     assignor.onAssignment?.(share, generationId)
-    this.#rebalances.add(1, { group: this.#coordinator.groupId })
+    this.#loop.countRebalance()
     this.#cluster.logger.info('entered a generation of the group', {
       groupId: this.#coordinator.groupId,
       generationId,
@@ -290,12 +245,11 @@ export class GroupMembership {
     let nextCheckMs = this.#nextTopicCheckMs()
     for (let failures = 0; ;) {
       const waitMs = failures > 0 ? backoffMs(failures, pauses) : this.#options.heartbeatIntervalMs
-      const dueMs = clock.monotonicMs() + waitMs
-      await this.#wakeup.wait(waitMs, this.#closing.signal)
+      const lateMs = await this.#loop.wait(waitMs)
       const generationId = this.#generationId
-      if (this.#closing.signal.aborted || generationId === undefined) return
-      this.#tellOfStarving(clock.monotonicMs() - dueMs)
-      if (this.#isHeldTooLong()) return await this.#stepAside()
+      if (this.#loop.isClosing || generationId === undefined) return
+      this.#tellOfStarving(lateMs)
+      if (this.#loop.isHeldTooLong) return await this.#stepAside()
       try {
         const errorCode = await this.#heartbeat(generationId)
         if (isMembershipOver(errorCode)) return await this.#lose(errorCode)
@@ -313,10 +267,10 @@ export class GroupMembership {
         if (!this.#isCooperative) await this.#withHeartbeats(generationId, this.#giveUp(false))
         return
       } catch (error) {
-        if (this.#closing.signal.aborted) return
+        if (this.#loop.isClosing) return
         if (!isRetryable(error)) throw error
         this.#coordinator.forget()
-        this.#tell('heartbeat failed, trying again', ++failures, error)
+        this.#loop.tell('heartbeat failed, trying again', ++failures, error)
       }
     }
   }
@@ -331,18 +285,14 @@ export class GroupMembership {
 
   /** Keeps the session while `work` goes on. What the heartbeats answer is dealt with afterwards. */
   async #withHeartbeats<T>(generationId: number, work: Promise<T>): Promise<T> {
-    const done = new AbortController()
-    const working = work.finally(() => done.abort())
-    working.catch(() => {}) // Awaited below, after a heartbeat that may be under way: until then nobody listens.
-    const { heartbeatIntervalMs } = this.#options
-    while (!done.signal.aborted) {
-      await this.#wakeup.wait(heartbeatIntervalMs, done.signal)
-      if (done.signal.aborted) break
-      await this.#heartbeat(generationId).catch((error: unknown) => {
+    const intervalMs = (): number => this.#options.heartbeatIntervalMs
+    return this.#loop.withHeartbeats(work, intervalMs, async () => {
+      try {
+        await this.#heartbeat(generationId)
+      } catch (error) {
         this.#cluster.logger.debug('heartbeat failed while partitions change hands', { error })
-      })
-    }
-    return working
+      }
+    })
   }
 
   /** A timer as late as that: something blocked the event loop, and heartbeats with it. */
@@ -358,30 +308,14 @@ export class GroupMembership {
     )
   }
 
-  #isHeldTooLong(): boolean {
-    const { maxPollIntervalMs, heldSinceMs } = this.#options
-    const sinceMs = heldSinceMs()
-    return (
-      maxPollIntervalMs !== undefined &&
-      sinceMs !== undefined &&
-      this.#cluster.clock.monotonicMs() - sinceMs > maxPollIntervalMs
-    )
-  }
-
   /** KIP-62: a member that does not come back for more leaves its partitions to others, and joins again once it has come back. */
   async #stepAside(): Promise<void> {
-    const { maxPollIntervalMs, heldSinceMs } = this.#options
-    const { groupId } = this.#coordinator
-    const text = `a batch was not dealt with in ${maxPollIntervalMs} ms`
-    this.#cluster.logger.error('left the group: a batch is held too long', {
-      groupId,
-      maxPollIntervalMs,
+    const text = `a batch was not dealt with in ${this.#options.maxPollIntervalMs} ms`
+    await this.#loop.stepAside(async () => {
+      await this.#giveUp(true)
+      await this.#coordinator.leave(this.#memberId, text)
+      if (this.#coordinator.instanceId === null) this.#memberId = ''
     })
-    await this.#giveUp(true)
-    await this.#coordinator.leave(this.#memberId, text)
-    if (this.#coordinator.instanceId === null) this.#memberId = ''
-    while (heldSinceMs() !== undefined && !this.#closing.signal.aborted)
-      await this.#pause(heldCheckMs)
     this.#joinReason = `comes back after ${text}`
   }
 
@@ -389,7 +323,7 @@ export class GroupMembership {
   async #lose(errorCode: number): Promise<void> {
     const { groupId } = this.#coordinator
     this.#cluster.logger.warn('group membership lost, joining again', { groupId, errorCode })
-    if (errorCode === code.FENCED_INSTANCE_ID) throw this.#fencedInstance()
+    if (errorCode === code.FENCED_INSTANCE_ID) throw this.#loop.fencedInstance()
     if (errorCode === code.UNKNOWN_MEMBER_ID) this.#memberId = ''
     this.#joinReason = 'lost its membership'
     await this.#giveUp(true)
@@ -408,7 +342,7 @@ export class GroupMembership {
   async #expectMember(what: string, errorCode: number): Promise<void> {
     const { groupId } = this.#coordinator
     this.#coordinator.forgetIfMoved(errorCode)
-    if (errorCode === code.FENCED_INSTANCE_ID) throw this.#fencedInstance()
+    if (errorCode === code.FENCED_INSTANCE_ID) throw this.#loop.fencedInstance()
     if (errorCode === code.UNKNOWN_MEMBER_ID) this.#memberId = ''
     if (isMembershipOver(errorCode) && this.#generationId !== undefined) await this.#giveUp(true)
     if (isMembershipOver(errorCode) || errorCode === code.REBALANCE_IN_PROGRESS) throw new Rejoin()
@@ -430,23 +364,5 @@ export class GroupMembership {
     const isMissing =
       topics.length === 0 || topics.some((name) => this.#assignedCounts?.has(name) === false)
     return this.#cluster.clock.monotonicMs() + (isMissing ? missingTopicCheckMs : topicCheckMs)
-  }
-
-  #tell(message: string, attempt: number, error: unknown): void {
-    const { groupId } = this.#coordinator
-    if (isWorthTelling(attempt)) this.#cluster.logger.warn(message, { groupId, attempt, error })
-  }
-
-  #fencedInstance(): KafkaError {
-    const { groupId, instanceId } = this.#coordinator
-    return new KafkaError(
-      'MR_KAFKA_FENCED',
-      `Another process has joined group "${groupId}" as instance "${instanceId}"; this one has stopped. Give each process an instanceId of its own.`,
-      { groupId, instanceId },
-    )
-  }
-
-  async #pause(ms: number): Promise<void> {
-    await this.#cluster.clock.sleep(ms, this.#closing.signal).catch(() => {}) // Closed: the loop's condition ends it.
   }
 }

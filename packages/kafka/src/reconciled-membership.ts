@@ -10,16 +10,15 @@
  * One loop (`#run`) owns the state. While partitions change hands heartbeats go on beside that work, and what they answer is dealt with
  * after it. An outage of the broker ends nothing: the loop goes on trying, and the coordinator's answer decides.
  */
-import { backoffMs, noopMeter, toError, uuidv7, Wakeup, type Counter } from '@millrace/core'
+import { backoffMs, toError, uuidv7 } from '@millrace/core'
 import type { ConsumerGroupHeartbeatResponse } from '@millrace/protocol'
 import { code, expectNone } from './broker-error.ts'
 import type { Cluster } from './cluster.ts'
 import type { OffsetToCommit } from './consumer-types.ts'
 import { isRetryable, KafkaError } from './errors.ts'
 import { generationOver, noNewProtocol, type GroupCoordinator } from './group-coordinator.ts'
-import type { MembershipOptions } from './group-membership.ts'
+import { MembershipLoop, pauses, type MembershipOptions } from './membership-loop.ts'
 import { partitionKey } from './partition-key.ts'
-import { isWorthTelling } from './retrying.ts'
 import type { TopicPartition } from './types.ts'
 import { optionalWire } from './wire.ts'
 
@@ -34,7 +33,6 @@ const leaveEpoch = -1
 /** A static member goes and means to come back within its session. */
 const staticLeaveEpoch = -2
 
-const pauses = { baseMs: 50, maxMs: 1_000 }
 /** Until the first answer says how often. */
 const firstIntervalMs = 1_000
 const maxHeartbeatTimeoutMs = 10_000
@@ -43,10 +41,6 @@ const leaveTimeoutMs = 2_000
 const topicCheckMs = 30_000
 /** How often a name is looked for that an id has not got yet. */
 const nameCheckMs = 250
-/** How often a member that was too slow looks whether its batch has come back. */
-const heldCheckMs = 100
-/** How long `commit` bridges an outage, or an epoch that it has not heard of, before it gives up. */
-const maxCommitMs = 5_000
 
 /** Thrown inside the loop: the coordinator does not know this member, or not in this epoch. */
 class MembershipLost extends Error {
@@ -65,9 +59,7 @@ export class ReconciledMembership {
   readonly #cluster: Cluster
   readonly #coordinator: GroupCoordinator
   readonly #options: ReconciledOptions
-  readonly #rebalances: Counter
-  readonly #closing = new AbortController()
-  readonly #wakeup: Wakeup
+  readonly #loop: MembershipLoop
   readonly #memberId = uuidv7()
   #epoch = joinEpoch
   #intervalMs = firstIntervalMs
@@ -93,12 +85,7 @@ export class ReconciledMembership {
     this.#cluster = cluster
     this.#coordinator = coordinator
     this.#options = options
-    this.#wakeup = new Wakeup(cluster.clock)
-    this.#rebalances = (options.meter ?? noopMeter).counter({
-      name: 'mr_kafka_rebalances_total',
-      help: 'Generations of the consumer group that this member has entered',
-      labelNames: ['group'],
-    })
+    this.#loop = new MembershipLoop(cluster, coordinator, options)
   }
 
   start(): void {
@@ -119,8 +106,7 @@ export class ReconciledMembership {
     if (!this.#isEnding) {
       this.#isEnding = true
       await this.#options.onRevoked(false)
-      this.#closing.abort()
-      this.#wakeup.signal()
+      this.#loop.close()
       await this.#running
       const isStatic = this.#coordinator.instanceId !== null
       if (this.#epoch !== joinEpoch) await this.#leave(isStatic ? staticLeaveEpoch : leaveEpoch)
@@ -133,36 +119,30 @@ export class ReconciledMembership {
    * @throws KafkaError `MR_KAFKA_FENCED` when they are given up; retryable ones when the coordinator stays away for 5 s
    */
   async commit(offsets: readonly OffsetToCommit[], areOwned: () => boolean): Promise<void> {
-    const { clock } = this.#cluster
-    const deadlineMs = clock.monotonicMs() + Math.min(maxCommitMs, this.#cluster.requestTimeoutMs)
-    for (let attempt = 1; ; attempt++) {
-      if (this.#epoch === joinEpoch || !areOwned()) throw generationOver(this.#coordinator.groupId)
-      const member = { memberId: this.#memberId, generationId: this.#epoch }
-      try {
-        return await this.#coordinator.commit(member, offsets, optionalWire.offsetCommitInEpoch)
-      } catch (error) {
-        this.#wakeup.signal() // The next heartbeat finds out what is wrong, or the epoch that it has.
-        const pauseMs = backoffMs(attempt, pauses)
-        const isPassing = isRetryable(error) || isStale(error)
-        if (!isPassing || clock.monotonicMs() + pauseMs > deadlineMs) throw error
-        await this.#pause(pauseMs)
-      }
-    }
+    await this.#loop.commit({
+      member: () => {
+        if (this.#epoch === joinEpoch || !areOwned())
+          throw generationOver(this.#coordinator.groupId)
+        return { memberId: this.#memberId, generationId: this.#epoch }
+      },
+      send: (member) => this.#coordinator.commit(member, offsets, optionalWire.offsetCommitInEpoch),
+      isPassing: (error) => isRetryable(error) || isStale(error),
+    })
   }
 
   async #run(): Promise<void> {
-    for (let failures = 0; !this.#closing.signal.aborted;) {
+    for (let failures = 0; !this.#loop.isClosing;) {
       try {
         await this.#turn()
         failures = 0
       } catch (error) {
-        if (this.#closing.signal.aborted) return
+        if (this.#loop.isClosing) return
         if (error instanceof MembershipLost) await this.#lose(error.errorCode)
         else if (isRetryable(error)) {
           this.#coordinator.forget()
           this.#saysAll = true
-          this.#tell('heartbeat failed, trying again', ++failures, error)
-          await this.#pause(backoffMs(failures, pauses))
+          this.#loop.tell('heartbeat failed, trying again', ++failures, error)
+          await this.#loop.pause(backoffMs(failures, pauses))
         } else {
           await this.#giveUpLost().catch(() => {}) // The first failure is the one to tell.
           this.#options.onFailure(toError(error))
@@ -183,10 +163,8 @@ export class ReconciledMembership {
     }
     const isNameless = this.#wanted !== undefined && partitions === undefined
     const waitMs = isNameless ? Math.min(nameCheckMs, this.#intervalMs) : this.#intervalMs
-    const dueMs = this.#cluster.clock.monotonicMs() + waitMs
-    await this.#wakeup.wait(waitMs, this.#closing.signal)
-    this.#tellOfStarving(this.#cluster.clock.monotonicMs() - dueMs)
-    if (this.#isHeldTooLong()) await this.#stepAside()
+    this.#tellOfStarving(await this.#loop.wait(waitMs))
+    if (this.#loop.isHeldTooLong) await this.#stepAside()
   }
 
   /** Sends one and takes in what it answers, partitions aside. @throws MembershipLost, KafkaError */
@@ -237,7 +215,7 @@ export class ReconciledMembership {
       case code.UNRELEASED_INSTANCE_ID:
         return this.#awaitInstance()
       case code.FENCED_INSTANCE_ID:
-        throw this.#fencedInstance()
+        throw this.#loop.fencedInstance()
       default:
         expectNone(
           `Heartbeat of group "${groupId}"${errorMessage === null ? '' : ` (${errorMessage})`}`,
@@ -252,7 +230,7 @@ export class ReconciledMembership {
     const nowMs = this.#cluster.clock.monotonicMs()
     this.#heldInstanceSinceMs ??= nowMs
     if (nowMs - this.#heldInstanceSinceMs > this.#options.rebalanceTimeoutMs)
-      throw this.#fencedInstance()
+      throw this.#loop.fencedInstance()
     const { groupId, instanceId } = this.#coordinator
     throw new KafkaError(
       'MR_KAFKA_BROKER_BUSY',
@@ -297,7 +275,7 @@ export class ReconciledMembership {
     for (const { topic, topicId } of rows) this.#idByName.set(topic, topicId)
     this.#hasNews = true
     this.#hasTaken = true
-    this.#rebalances.add(1, { group: groupId })
+    this.#loop.countRebalance()
     this.#cluster.logger.info('owns other partitions of the group', {
       groupId,
       memberEpoch: this.#epoch,
@@ -319,20 +297,15 @@ export class ReconciledMembership {
 
   /** Keeps the session while `work` goes on. Losing it meanwhile, and what else fails, is told afterwards. */
   async #withHeartbeats(work: Promise<void>): Promise<void> {
-    const done = new AbortController()
-    const working = work.finally(() => done.abort())
-    working.catch(() => {}) // Awaited below, after a heartbeat that may be under way: until then nobody listens.
-    const setbacks: unknown[] = []
-    while (!done.signal.aborted && setbacks.length === 0) {
-      await this.#wakeup.wait(this.#intervalMs, done.signal)
-      if (done.signal.aborted) break
-      await this.#heartbeat(false).catch((error: unknown) => {
-        if (!isRetryable(error)) setbacks.push(error)
+    const intervalMs = (): number => this.#intervalMs
+    await this.#loop.withHeartbeats(work, intervalMs, async () => {
+      try {
+        await this.#heartbeat(false)
+      } catch (error) {
         this.#saysAll = true
-      })
-    }
-    await working
-    if (setbacks.length > 0) throw setbacks[0]
+        if (!isRetryable(error)) throw error
+      }
+    })
   }
 
   /** Somebody else may own the partitions already. */
@@ -343,7 +316,7 @@ export class ReconciledMembership {
     // Where the coordinator has this member in another epoch, it would refuse it until its session is over.
     if (errorCode === code.FENCED_MEMBER_EPOCH) {
       await this.#leave(leaveEpoch)
-      await this.#pause(backoffMs(1, pauses))
+      await this.#loop.pause(backoffMs(1, pauses))
     }
   }
 
@@ -358,26 +331,10 @@ export class ReconciledMembership {
 
   /** KIP-62: a member that does not come back for more leaves its partitions to others, and joins again once it has come back. */
   async #stepAside(): Promise<void> {
-    const { maxPollIntervalMs, heldSinceMs } = this.#options
-    const { groupId } = this.#coordinator
-    this.#cluster.logger.error('left the group: a batch is held too long', {
-      groupId,
-      maxPollIntervalMs,
+    await this.#loop.stepAside(async () => {
+      await this.#giveUpLost()
+      await this.#leave(leaveEpoch)
     })
-    await this.#giveUpLost()
-    await this.#leave(leaveEpoch)
-    while (heldSinceMs() !== undefined && !this.#closing.signal.aborted)
-      await this.#pause(heldCheckMs)
-  }
-
-  #isHeldTooLong(): boolean {
-    const { maxPollIntervalMs, heldSinceMs } = this.#options
-    const sinceMs = heldSinceMs()
-    return (
-      maxPollIntervalMs !== undefined &&
-      sinceMs !== undefined &&
-      this.#cluster.clock.monotonicMs() - sinceMs > maxPollIntervalMs
-    )
   }
 
   /** Takes the member out, if the coordinator can be reached at once. Never throws. */
@@ -412,24 +369,6 @@ export class ReconciledMembership {
       "heartbeat was late because the event loop was blocked; beyond the broker's session time-out the group goes on without this member",
       { groupId: this.#coordinator.groupId, lateMs: Math.round(lateMs) },
     )
-  }
-
-  #tell(message: string, attempt: number, error: unknown): void {
-    const { groupId } = this.#coordinator
-    if (isWorthTelling(attempt)) this.#cluster.logger.warn(message, { groupId, attempt, error })
-  }
-
-  #fencedInstance(): KafkaError {
-    const { groupId, instanceId } = this.#coordinator
-    return new KafkaError(
-      'MR_KAFKA_FENCED',
-      `Another process is in group "${groupId}" as instance "${instanceId}"; this one has stopped. Give each process an instanceId of its own.`,
-      { groupId, instanceId },
-    )
-  }
-
-  async #pause(ms: number): Promise<void> {
-    await this.#cluster.clock.sleep(ms, this.#closing.signal).catch(() => {}) // Closed: the loop's condition ends it.
   }
 }
 
