@@ -19,7 +19,7 @@ import org.apache.kafka.streams.state.KeyValueStore;
 final class TableSteps implements Steps {
     private static final Map<String, KeyValueMapper<Object, Object, KeyValue<Object, Object>>> GROUPS = Map.of(
             "byValue", (key, value) -> new KeyValue<>(value, key),
-            "firstLetter", (key, value) -> new KeyValue<>(Functions.text(value).substring(0, 1), value),
+            "firstLetter", (key, value) -> new KeyValue<>(Functions.text(value).isEmpty() ? "" : Functions.text(value).substring(0, 1), value),
             "lengthByKey", (key, value) -> new KeyValue<>(key, (long) Functions.text(value).length()),
             "nullKey", (key, value) -> new KeyValue<>(null, value),
             "nullValue", (key, value) -> new KeyValue<>(key, null),
