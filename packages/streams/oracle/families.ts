@@ -1,5 +1,6 @@
 import type { StepFamily } from './context.ts'
 import { groupingSteps } from './grouping-steps.ts'
+import { processorSteps } from './processor-steps.ts'
 import { statelessSteps } from './stateless-steps.ts'
 import { tableSteps } from './table-steps.ts'
 import { streamJoinSteps } from './stream-join-steps.ts'
@@ -8,6 +9,7 @@ import { streamJoinSteps } from './stream-join-steps.ts'
 export const families: StepFamily = {
   ...statelessSteps,
   ...groupingSteps,
+  ...processorSteps,
   ...tableSteps,
   ...streamJoinSteps,
 }

@@ -105,6 +105,7 @@ export const aggregators: Table<(aggregate: unknown, value: unknown, key: unknow
 /** Of `to` with a function; a description shows their names. */
 export const topicSelectors: Table<TopicSelector> = {
   byKey: (_, key) => `out-${text(key)}`,
+  throwOnX: (value) => `out-${text(throwOnX(value))}`,
   byTimestamp: (_value, _key, { timestamp }) => `out-${timestamp % 2}`,
 }
 
@@ -132,7 +133,7 @@ function isX(value: unknown): boolean {
   return value === 'x'
 }
 
-function throwOnX(value: unknown): null {
+export function throwOnX(value: unknown): null {
   if (isX(value)) throw new Error('the function was given an x')
   return null
 }

@@ -1,6 +1,7 @@
 import { TopologyTestDriver, type WrittenRecord as Written } from '@millrace/streams/testing'
 import { StreamsError, type Topology } from '@millrace/streams'
 import { Context } from './context.ts'
+import { errorHandlingOf, ofTheLanguage } from './error-handling.ts'
 import { families } from './families.ts'
 import type { InputRecord, Outcome, Scenario, WrittenRecord } from './scenario.ts'
 import { bytesOf, shown } from './types.ts'
@@ -18,7 +19,11 @@ export async function runScenario(scenario: Scenario): Promise<Outcome> {
   try {
     const topology = buildTopology(scenario)
     describe = topology.describe().split('\n')
-    driver = new TopologyTestDriver(topology, { applicationId: 'oracle', nowMs })
+    driver = new TopologyTestDriver(topology, {
+      applicationId: 'oracle',
+      nowMs,
+      ...errorHandlingOf(scenario),
+    })
     for (const [index, input] of scenario.input.entries()) {
       at = index
       if ('advanceMs' in input) await driver.advance(input.advanceMs)
@@ -73,7 +78,9 @@ function shownRecord({ key, value, timestamp, partition, headers }: Written): Wr
     ts: timestamp,
     ...(partition !== undefined && { partition }),
     ...(headers.length > 0 && {
-      headers: headers.map((each) => [each.key, shown(each.value)] as const),
+      headers: headers.map(
+        (each) => [each.key, ofTheLanguage.has(each.key) ? null : shown(each.value)] as const,
+      ),
     }),
   }
 }

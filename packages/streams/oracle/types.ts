@@ -6,6 +6,7 @@ import {
   stringSerde,
   type Serde,
 } from '@millrace/streams'
+import { fussySerde } from './fussy-serde.ts'
 import type { Datum } from './scenario.ts'
 
 const serdes: Readonly<Record<string, Serde<unknown>>> = {
@@ -14,6 +15,7 @@ const serdes: Readonly<Record<string, Serde<unknown>>> = {
   int: int32Serde,
   double: doubleSerde,
   bytes: bytesSerde,
+  fussy: fussySerde,
 }
 
 /** The serde of a type by its name in scenarios. */

@@ -99,7 +99,9 @@ final class Driven {
         if (record.headers().iterator().hasNext()) {
             ArrayNode headers = shown.putArray("headers");
             for (Header header : record.headers()) {
-                headers.addArray().add(header.key()).add(Types.shown(header.value()));
+                // Names of classes and lines of code are of the language.
+                boolean isOurs = !header.key().endsWith("errors.exception") && !header.key().endsWith("errors.stacktrace");
+                headers.addArray().add(header.key()).add(isOurs ? Types.shown(header.value()) : null);
             }
         }
     }

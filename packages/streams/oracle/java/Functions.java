@@ -111,6 +111,7 @@ final class Functions {
     /** Of `to` with a function; a description shows their names. */
     static final Map<String, TopicNameExtractor<Object, Object>> TOPIC_SELECTORS = Map.of(
             "byKey", new NamedTopic("byKey", (key, value, context) -> "out-" + text(key)),
+            "throwOnX", new NamedTopic("throwOnX", (key, value, context) -> "out-" + throwOnX(value)),
             "byTimestamp", new NamedTopic("byTimestamp", (key, value, context) -> "out-" + context.timestamp() % 2));
 
     static final Map<String, TimestampExtractor> EXTRACTORS = Map.of(

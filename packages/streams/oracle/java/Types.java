@@ -11,7 +11,8 @@ final class Types {
             "long", Serdes.Long(),
             "int", Serdes.Integer(),
             "double", Serdes.Double(),
-            "bytes", Serdes.ByteArray()));
+            "bytes", Serdes.ByteArray(),
+            "fussy", new Fussy()));
 
     private Types() {
     }

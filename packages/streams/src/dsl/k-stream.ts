@@ -158,7 +158,13 @@ export class KStream<K, V> {
       'KSTREAM-PROCESSOR-',
       options,
       () => processorOperator(supplier),
-      { key: options.key, value: options.value, isKeyChanging: true, stores: options.stores },
+      {
+        key: options.key,
+        value: options.value,
+        isKeyChanging: true,
+        stores: options.stores,
+        takesNoNumber: true,
+      },
     )
   }
 
@@ -171,7 +177,7 @@ export class KStream<K, V> {
       'KSTREAM-PROCESSVALUES-',
       options,
       () => fixedKeyProcessorOperator(supplier),
-      { value: options.value, stores: options.stores },
+      { value: options.value, stores: options.stores, takesNoNumber: true },
     )
   }
 
@@ -372,10 +378,13 @@ export class KStream<K, V> {
       readonly value?: Serde<VOut> | undefined
       readonly isKeyChanging?: boolean
       readonly stores?: ConnectedStores['stores']
+      /** Given a name, it leaves the counter alone: so Java's processors, and only they. */
+      readonly takesNoNumber?: boolean
     },
   ): KStream<KOut, VOut> {
     const { graph, node, sources, needsRepartition } = this.parts
-    const name = graph.nameOr(options.name, prefix)
+    const given = changed.takesNoNumber === true ? options.name : undefined
+    const name = given ?? graph.nameOr(options.name, prefix)
     const isKeyChanging = changed.isKeyChanging ?? false
     const step = processorNode(name, supplier(name), { isKeyChanging, stores: changed.stores })
     graph.add([node], step)
