@@ -10,6 +10,7 @@ const suites: Readonly<
   inbox: async () => (await import('./inbox/suite.ts')).runInboxSuite,
   kafka: async () => (await import('./kafka/suite.ts')).runKafkaSuite,
   outbox: async () => (await import('./outbox/suite.ts')).runOutboxSuite,
+  streams: async () => (await import('./streams/suite.ts')).runStreamsSuite,
   spine: async () => (await import('./spine/suite.ts')).runSpineSuite,
 }
 
@@ -18,6 +19,11 @@ const command = new Command()
   .argument('<suite>', `one of: ${Object.keys(suites).join(', ')}`)
   .option('--quick', 'few and short runs, to see that it works', false)
   .option('--case <word>', 'only the cases whose name contains the word', '')
+  .option(
+    '--system <word>',
+    'only the systems whose name contains the word (outbox, inbox, streams)',
+    '',
+  )
   .option('--rounds <number>', 'in place of the number the suite takes', Number)
   .option('--json <file>', 'write the rows as JSON too')
   .parse()
@@ -25,6 +31,7 @@ const [suite = ''] = command.args
 const options = command.opts<{
   readonly quick: boolean
   readonly case: string
+  readonly system: string
   readonly rounds?: number
   readonly json?: string
 }>()
@@ -38,6 +45,7 @@ const notes: string[] = []
 const rows = await run({
   isQuick: options.quick,
   caseWord: options.case,
+  systemWord: options.system,
   ...(options.rounds === undefined ? {} : { rounds: options.rounds }),
   say: (text) => console.error(text),
   note: (text) => {

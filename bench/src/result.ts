@@ -1,6 +1,7 @@
-/** `bandwidth` is throughput in bytes; `aborted`, `damaged` and `missing` count records that a consumer wrongly delivered or left out; `wal` is what Postgres logs. */
+/** `bandwidth` is throughput in bytes; `steady` is it from the first commit on; `aborted`, `damaged` and `missing` count records that a consumer wrongly delivered or left out; `wal` is what Postgres logs. */
 export type Metric =
   | 'throughput'
+  | 'steady'
   | 'bandwidth'
   | 'p50'
   | 'p99'
@@ -16,7 +17,7 @@ export type Metric =
   | 'damaged'
   | 'missing'
 
-const higherIsBetter: readonly Metric[] = ['throughput', 'bandwidth']
+const higherIsBetter: readonly Metric[] = ['throughput', 'steady', 'bandwidth']
 
 /** One figure of one system, as written to JSON. The format is fixed in the design so that suites can be compared over time. */
 export interface ResultRow {
@@ -37,6 +38,8 @@ export interface SuiteRun {
   readonly isQuick: boolean
   /** Only the cases whose name contains it; '' for all. */
   readonly caseWord: string
+  /** Only the systems whose name contains it, where a suite can leave some out; '' for all. */
+  readonly systemWord: string
   /** In place of the suite's own number of rounds. */
   readonly rounds?: number
   /** Tells people how far it is. */

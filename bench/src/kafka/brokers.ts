@@ -1,10 +1,9 @@
 /** The brokers of the Kafka suite behind one interface: ours, Apache Kafka, kfake. Each runs as a process of its own, with its data on disk and no fsync per write. */
 import { spawn, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { startBrokerProcess, type BrokerProcess } from '@millrace/embedded'
-import { freePorts, startApacheKafka } from '@millrace/testkit'
+import { endChild, freePorts, startApacheKafka } from '@millrace/testkit'
 import { waitUntilAnswered } from './broker-probe.ts'
 import { processUsage, type ProcessUsage } from './measured-process.ts'
 import type { Peer, Peers } from './peers.ts'
@@ -108,12 +107,7 @@ async function startKfake(program: string, folder: string): Promise<BenchBroker>
     child.once('exit', () => process.removeListener('exit', killAtExit))
     await waitUntilAnswered(port, startTimeoutMs)
   }
-  const end = async (signal: NodeJS.Signals): Promise<void> => {
-    if (child.exitCode !== null || child.signalCode !== null) return
-    const exited = once(child, 'exit')
-    child.kill(signal)
-    await exited
-  }
+  const end = async (signal: NodeJS.Signals): Promise<void> => void (await endChild(child, signal))
   await start()
   return {
     name: 'kfake',

@@ -4,6 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { uuidv7 } from '@millrace/core'
+import { exitOf } from '@millrace/testkit'
 import { Pool } from 'pg'
 import { serveChild } from '../child.ts'
 import { processUsage } from '../kafka/measured-process.ts'
@@ -103,7 +104,7 @@ serveChild({
   relayUsage: () => Promise.resolve(processUsage(engine?.pid ?? 0)),
   stopRelay: async () => {
     engine?.stdin?.end()
-    if (engine?.exitCode === null) await once(engine, 'exit')
+    if (engine) await exitOf(engine)
     await rm(folder, { recursive: true, force: true })
     await pool.query('select pg_drop_replication_slot($1)', [slot])
   },

@@ -67,7 +67,7 @@ const writers = 8
 export async function runOutboxSuite(asked: SuiteRun): Promise<readonly ResultRow[]> {
   const sizes = asked.isQuick ? quick : full
   const rounds = asked.rounds ?? sizes.rounds
-  const systems = await findSystems(asked)
+  const systems = (await findSystems(asked)).filter(({ name }) => name.includes(asked.systemWord))
   const folder = mkdtempSync(join(tmpdir(), 'millrace-bench-'))
   const results = new Results('outbox')
   await using postgres = await startPostgres({

@@ -1,0 +1,26 @@
+/** Ours for the streams suite: runs one topology until its standard input ends. */
+import { StreamsApp } from '@millrace/streams'
+import type { StreamsJob } from './job.ts'
+import { benchTopology } from './topologies.ts'
+
+const job = JSON.parse(process.argv[2] ?? '') as StreamsJob
+const app = new StreamsApp({
+  applicationId: job.applicationId,
+  topology: benchTopology(job),
+  brokers: [job.brokers],
+  guarantee: job.guarantee,
+  commitIntervalMs: job.commitIntervalMs,
+  threads: job.threads,
+  stateDir: job.stateDir,
+  onUncaughtError: (error) => {
+    console.error(error)
+    process.exit(1)
+  },
+})
+await app.start()
+process.stdout.write('{"result":{}}\n')
+process.stdin.resume()
+process.stdin.once('end', () => {
+  setTimeout(() => process.exit(0), 10_000).unref()
+  void app.close().then(() => process.exit(0))
+})
