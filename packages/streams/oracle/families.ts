@@ -4,6 +4,7 @@ import { processorSteps } from './processor-steps.ts'
 import { statelessSteps } from './stateless-steps.ts'
 import { tableSteps } from './table-steps.ts'
 import { streamJoinSteps } from './stream-join-steps.ts'
+import { windowSteps } from './window-steps.ts'
 
 /** All operations. A family is added by one line here and one in java/Families.java; no two have an operation of one name. */
 export const families: StepFamily = {
@@ -12,4 +13,5 @@ export const families: StepFamily = {
   ...processorSteps,
   ...tableSteps,
   ...streamJoinSteps,
+  ...windowSteps,
 }

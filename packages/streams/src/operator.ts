@@ -57,6 +57,8 @@ export interface TaskContext {
   readonly record: RecordContext
   /** Runs with the timestamp and headers that a step gave the record, which stores and handlers of errors then see. */
   withRecord(timestamp: number, headers: Headers, run: () => void): void
+  /** Runs as if another record were under way: one that was held back. */
+  runAs(record: RecordContext, run: () => void): void
   /** Largest timestamp the task has taken, -1 before the first. */
   readonly streamTime: number
   /** Asks for a commit as soon as the record under way is done. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { comparable } from '../oracle/comparable.ts'
 import { runScenario } from '../oracle/run-scenario.ts'
-import type { Outcome } from '../oracle/scenario.ts'
 import { readGoldens, scenarioFiles } from '../oracle/scenario-files.ts'
 
 // Each scenario was run on Kafka Streams 4.3.0, and what it wrote is committed: ours has to write the same.
@@ -21,9 +21,4 @@ for (const file of scenarioFiles()) {
     assert.deepEqual([...goldens.keys()].toSorted(), names.toSorted())
     assert.equal(new Set(names).size, names.length)
   })
-}
-
-/** Classes of Java's errors and codes of ours have nothing in common but their place. */
-function comparable({ error, ...outcome }: Outcome): unknown {
-  return { ...outcome, stoppedAt: error?.at }
 }

@@ -8,6 +8,7 @@ final class Families {
             new ProcessorSteps(),
             new StreamJoinSteps(),
             new TableSteps(),
+            new WindowSteps(),
             new GroupingSteps());
 
     private Families() {

@@ -93,6 +93,14 @@ export class KTable<K, V> {
   }
 
   /**
+   * Holds updates back: until the window they belong to closes, or for a time; of several of one key the last one goes on. Time is what the
+   * records bring: without a record nothing is due.
+   */
+  suppress(suppression: Suppression<K>, options: Named = {}): KTable<K, V> {
+    return suppressTable(this.parts, suppression, options)
+  }
+
+  /**
    * The table's updates as a stream of records; a deletion is a record with value null. With `selectKey` the records get another key, as
    * after `toStream().selectKey(…)`.
    */

@@ -169,16 +169,17 @@ class InMemoryJoinWindowStore<K, V> implements JoinWindowStore<K, V> {
   }
 
   #clearPassedSpans(): void {
-    const oldest = this.#oldestKept
-    const span = Math.floor(oldest / this.#spanMs)
+    const span = Math.floor(this.#oldestKept / this.#spanMs)
     if (span <= this.#clearedSpan) return
     this.#clearedSpan = span
+    // Up to whole spans only: a key that is noted in a later span must not lose its rows here, and its place to another.
+    const clearedMs = span * this.#spanMs
     // There are few of them, since none that has passed is left; numbers between may be missing.
     for (const [each, noted] of this.#spans) {
       if (each >= span) continue
       this.#spans.delete(each)
       for (const rows of noted) {
-        const passed = firstAtOrAfter(rows.timestamps, oldest)
+        const passed = firstAtOrAfter(rows.timestamps, clearedMs)
         rows.timestamps.splice(0, passed)
         rows.values.splice(0, passed)
         if (rows.timestamps.length === 0) this.#rows.delete(rows.keyId)

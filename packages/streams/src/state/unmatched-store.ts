@@ -14,9 +14,10 @@ export interface UnmatchedRow<K> {
   readonly key: K
 }
 
-/** A row with what it holds, in the order in which it came. */
-export interface WaitingRow<K, V> extends UnmatchedRow<K> {
-  readonly values: () => readonly V[]
+/** One value of a row; those of one row share its object. */
+export interface UnmatchedEntry<K, V> {
+  readonly row: UnmatchedRow<K>
+  readonly value: () => V
 }
 
 /**
@@ -29,8 +30,8 @@ export interface UnmatchedStore<K, L, R> extends StateStore {
   /** Leaves the changelog alone where there is no such row. */
   deleteIfPresent(row: UnmatchedRow<K>, recordTimestamp: number): void
   delete(row: UnmatchedRow<K>, recordTimestamp: number): void
-  /** In order. A row may be deleted once the walk has left it. */
-  rows(): Iterable<WaitingRow<K, L | R>>
+  /** In order, values of a row as they came. A row may be deleted once the walk has left it. */
+  entries(): Iterable<UnmatchedEntry<K, L | R>>
 }
 
 export interface UnmatchedStoreOptions<K, L, R> {
@@ -116,31 +117,28 @@ class InMemoryUnmatchedStore<K, L, R> implements UnmatchedStore<K, L, R> {
     this.#log(timestamp, side, keyId, null, recordTimestamp)
   }
 
-  *rows(): Generator<WaitingRow<K, L | R>> {
+  *entries(): Generator<UnmatchedEntry<K, L | R>> {
     for (const timestamp of this.#times) {
       const rows = this.#byTime.get(timestamp)
       if (!rows) continue
-      yield* this.#rowsOfSide(timestamp, 'right', rows.right)
-      yield* this.#rowsOfSide(timestamp, 'left', rows.left)
+      yield* this.#entriesOfSide(timestamp, 'right', rows.right)
+      yield* this.#entriesOfSide(timestamp, 'left', rows.left)
     }
   }
 
-  *#rowsOfSide(
+  *#entriesOfSide(
     timestamp: number,
     side: JoinSideName,
     rows: ReadonlyMap<string, readonly Buffer[]>,
-  ): Generator<WaitingRow<K, L | R>> {
+  ): Generator<UnmatchedEntry<K, L | R>> {
     if (rows.size === 0) return
     const serde = this.#serdes[side]
     for (const [keyId, values] of [...rows].toSorted(([left], [right]) =>
       this.#keys.compare(left, right),
-    ))
-      yield {
-        timestamp,
-        side,
-        key: this.#keys.keyOf(keyId),
-        values: () => values.map((bytes) => serde.deserialize(bytes)),
-      }
+    )) {
+      const row = { timestamp, side, key: this.#keys.keyOf(keyId) }
+      for (const value of values) yield { row, value: () => serde.deserialize(value) }
+    }
   }
 
   flush(): void {}

@@ -93,7 +93,9 @@ export class StreamTask {
       partition: options.partition,
       clock,
       record: noRecord,
-      withRecord: (timestamp, headers, run) => this.#withRecord(timestamp, headers, run),
+      withRecord: (timestamp, headers, run) =>
+        this.#runAs(this.#recordWith(timestamp, headers), run),
+      runAs: (record, run) => this.#runAs(record, run),
       streamTime: -1,
       requestCommit: () => void (this.#wantsCommit = true),
       committedMetadata: new Map(),
@@ -295,9 +297,9 @@ export class StreamTask {
       : { ...record, timestamp, headers }
   }
 
-  #withRecord(timestamp: number, headers: Headers, run: () => void): void {
+  #runAs(record: RecordContext, run: () => void): void {
     const before = this.#context.record
-    this.#context.record = this.#recordWith(timestamp, headers)
+    this.#context.record = record
     try {
       run()
     } finally {
