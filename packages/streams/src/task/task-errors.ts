@@ -35,7 +35,9 @@ export class TaskErrors {
 
   undecodable(failure: StreamsError, record: RecordContext): void {
     const handler = this.#options.handling.onDeserializationError
-    const decision = this.#decide(failure, record, () => handler?.(failure, record) ?? 'FAIL')
+    const decision = this.#decide(failure, record, () =>
+      handler ? handler(failure, record) : 'FAIL',
+    )
     if (decision === 'FAIL') throw new StoppedByError(failure)
   }
 
@@ -43,7 +45,9 @@ export class TaskErrors {
   processing(node: string, error: unknown, record: RecordContext): void {
     const failure = this.#placed(node, error, record)
     const handler = this.#options.handling.onProcessingError
-    const decision = this.#decide(failure, record, () => handler?.(failure, record) ?? 'FAIL')
+    const decision = this.#decide(failure, record, () =>
+      handler ? handler(failure, record) : 'FAIL',
+    )
     if (decision === 'FAIL') throw new StoppedByError(failure)
   }
 
@@ -53,7 +57,9 @@ export class TaskErrors {
    */
   unencodable(failure: StreamsError, record: RecordContext): void {
     const handler = this.#options.handling.onProductionError
-    const decision = this.#decide(failure, record, () => handler?.(failure, record) ?? 'FAIL')
+    const decision = this.#decide(failure, record, () =>
+      handler ? handler(failure, record) : 'FAIL',
+    )
     // To try the same bytes again is of no use.
     if (decision !== 'CONTINUE') throw failure
   }
@@ -69,7 +75,9 @@ export class TaskErrors {
   ): ProductionDecision {
     const handler = this.#options.handling.onProductionError
     const usual = isRetryable ? 'RETRY' : 'FAIL'
-    const decision = this.#decide(failure, record, () => handler?.(failure, record) ?? usual)
+    const decision = this.#decide(failure, record, () =>
+      handler ? handler(failure, record) : usual,
+    )
     return decision === 'RETRY' && !isRetryable ? 'FAIL' : decision
   }
 
@@ -101,10 +109,11 @@ export class TaskErrors {
     } catch (error) {
       throw this.#handlerFailed(failure, `threw: ${String(error)}`, error)
     }
-    const decision = typeof answer === 'object' ? answer.decision : answer
-    // TypeScript guards this only where handlers are written in it.
-    if (!['CONTINUE', 'FAIL', 'RETRY'].includes(decision))
-      throw this.#handlerFailed(failure, `answered ${decision}`, failure)
+    // TypeScript guards the answer only where handlers are written in it.
+    const decision: unknown =
+      (answer as { decision?: unknown } | null | undefined)?.decision ?? answer
+    if (decision !== 'CONTINUE' && decision !== 'FAIL' && decision !== 'RETRY')
+      throw this.#handlerFailed(failure, `answered ${String(decision)}`, failure)
     return answer
   }
 
