@@ -17,7 +17,7 @@ export type StepFamily = Readonly<Record<string, AddStep>>
 
 /** A topology under construction: what the steps so far made, by their ids. Keys and values are of whatever type they are. */
 export class Context {
-  readonly builder = new StreamsBuilder({ allowAnonymousState: true })
+  readonly builder = new StreamsBuilder({ allowAnonymousState: true, compat: 'java' })
   readonly #made = new Map<string, unknown>()
 
   put(id: string, made: unknown): void {

@@ -23,7 +23,7 @@ export {
   type Windowed,
   type WindowedSerde,
 } from './windowed.ts'
-export type { Emit } from './operators/windowed-output.ts'
+export type { Emit } from './operators/close-emitter.ts'
 export { KGroupedTable } from './dsl/k-grouped-table.ts'
 export { GlobalKTable } from './dsl/global-table.ts'
 export type { DerivedTableOptions } from './dsl/k-table.ts'

@@ -106,9 +106,7 @@ export function firstStartMs({ sizeMs, advanceMs }: TimeWindows, timeMs: number)
   return earliest <= 0 ? 0 : earliest - (earliest % advanceMs)
 }
 
-/**
- * How long a store has to keep windows for their step to be right, ms of stream time: the least retention it may have.
- */
+/** How long a store has to keep windows for their step to be right, ms of stream time: the least retention it may have. */
 export function neededRetentionMs(windows: TimeWindows | SlidingWindows | SessionWindows): number {
   switch (windows.kind) {
     case 'time':

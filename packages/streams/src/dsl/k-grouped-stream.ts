@@ -1,6 +1,6 @@
 import { aggregateOperator } from '../operators/aggregate.ts'
 import { longSerde } from '../serde.ts'
-import type { Emit } from '../operators/windowed-output.ts'
+import type { Emit } from '../operators/close-emitter.ts'
 import type { SessionWindows, SlidingWindows, TimeWindows } from '../windows.ts'
 import type { StreamParts } from './k-stream.ts'
 import type { KTable } from './k-table.ts'

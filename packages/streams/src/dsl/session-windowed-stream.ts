@@ -1,6 +1,6 @@
 import { sessionView } from '../operators/window-view.ts'
 import { sessionAggregateOperator } from '../operators/session-aggregate.ts'
-import type { Emit } from '../operators/windowed-output.ts'
+import type { Emit } from '../operators/close-emitter.ts'
 import { longSerde } from '../serde.ts'
 import { sessionWindowedSerde, type Windowed } from '../windowed.ts'
 import type { SessionWindows } from '../windows.ts'
@@ -82,16 +82,25 @@ export class SessionWindowedKStream<K, V> {
     namePrefix = prefix,
   ): KTable<Windowed<K>, A> {
     const { graph } = this.#grouped.parts
+    const { isCompatible } = graph
     const windows = this.#windows
     const emit = this.#emit
     retentionMs(plan, windows)
     const name = graph.nameOr(options.name, namePrefix)
     const step = new WindowedTableNode<K, A>(sessionView(plan.name))
-    const aggregation = { storeName: plan.name, initialize, aggregate, merge, emit, step }
+    const aggregation = {
+      storeName: plan.name,
+      initialize,
+      aggregate,
+      merge,
+      emit,
+      isCompatible,
+      step,
+    }
     const write: ConstructorParameters<typeof GraphNode>[1] = (topology, parents) => {
       const supplier = sessionAggregateOperator(windows, aggregation)
       topology.addProcessor({ name, parents, supplier })
-      topology.addStateStore(sessionStoreOf(plan, windows), [name])
+      topology.addStateStore(sessionStoreOf(plan, windows, isCompatible), [name])
     }
     const node = new GraphNode(name, write, { graceMs: windows.graceMs + windows.gapMs })
     const { parent, sources } = this.#grouped.partitionedParent(plan.name, plan.isNamed)

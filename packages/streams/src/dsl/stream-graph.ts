@@ -87,6 +87,8 @@ export interface GraphSource {
 export interface StreamGraphOptions {
   /** State and internal topics may get names from their place in the topology, as in Java. Default false. */
   readonly allowAnonymousState?: boolean
+  /** `java`: also where Kafka Streams does what nobody would want; decision 0007 lists what that is. Default: not there. */
+  readonly compat?: 'java'
 }
 
 /**
@@ -97,6 +99,8 @@ export class StreamGraph {
   /** Makes the streams and tables of this graph. */
   readonly make: Makers
   readonly #root = new GraphNode('', () => {})
+  /** Does as Kafka Streams does, in everything. */
+  readonly isCompatible: boolean
   readonly #allowAnonymousState: boolean
   #index = 0
   #priority = 0
@@ -104,6 +108,7 @@ export class StreamGraph {
   constructor(options: StreamGraphOptions, make: Makers) {
     this.make = make
     this.#allowAnonymousState = options.allowAnonymousState ?? false
+    this.isCompatible = options.compat === 'java'
   }
 
   get root(): GraphNode {

@@ -31,8 +31,14 @@ export function windowStoreOf<K, V>(
 export function sessionStoreOf<K, V>(
   plan: StorePlan<K, V>,
   windows: SessionWindows,
+  isCompatible: boolean,
 ): StoreBuilder<SessionStore<K, V>> {
-  return inMemorySessionStore({ ...storePart(plan), retentionMs: retentionMs(plan, windows) })
+  // Java's default is one ms less: the session whose end is the close bound is written but not found again (trap 13).
+  const more = isCompatible || plan.options.retentionMs !== undefined ? 0 : 1
+  return inMemorySessionStore({
+    ...storePart(plan),
+    retentionMs: retentionMs(plan, windows) + more,
+  })
 }
 
 function storePart<K, V>(plan: StorePlan<K, V>) {

@@ -1,7 +1,7 @@
 import { windowView } from '../operators/window-view.ts'
 import { slidingAggregateOperator } from '../operators/sliding-aggregate.ts'
 import { windowAggregateOperator } from '../operators/window-aggregate.ts'
-import type { Emit } from '../operators/windowed-output.ts'
+import type { Emit } from '../operators/close-emitter.ts'
 import { longSerde } from '../serde.ts'
 import { timeWindowedSerde, type Windowed } from '../windowed.ts'
 import type { SlidingWindows, TimeWindows } from '../windows.ts'
@@ -79,11 +79,19 @@ export class TimeWindowedKStream<K, V> {
     namePrefix = prefix,
   ): KTable<Windowed<K>, A> {
     const { graph } = this.#grouped.parts
+    const { isCompatible } = graph
     const windows = this.#windows
     retentionMs(plan, windows)
     const name = graph.nameOr(options.name, namePrefix)
     const step = new WindowedTableNode<K, A>(windowView(plan.name))
-    const aggregation = { storeName: plan.name, initialize, aggregate, emit: this.#emit, step }
+    const aggregation = {
+      storeName: plan.name,
+      initialize,
+      aggregate,
+      emit: this.#emit,
+      isCompatible,
+      step,
+    }
     const write: ConstructorParameters<typeof GraphNode>[1] = (topology, parents) => {
       topology.addProcessor({
         name,

@@ -1,21 +1,38 @@
 import type { OperatorContext } from '../operator.ts'
 
-/** At most this often a step looks for windows that have closed, ms of the wall clock. */
+/** When a windowed step sends a window: with each update, or once, when it has closed. */
+export type Emit = 'update' | 'close'
+
+/** Undefined for a step that emits on update. */
+export function closeEmitter(
+  context: OperatorContext,
+  step: { readonly storeName: string; readonly emit: Emit; readonly isCompatible: boolean },
+): CloseEmitter | undefined {
+  return step.emit === 'close'
+    ? new CloseEmitter(context, step.storeName, step.isCompatible)
+    : undefined
+}
+
+/** As Java does: at most this often a step looks for windows that have closed, ms of the wall clock. */
 const emitIntervalMs = 1_000
 
 /**
  * When a step that emits on close looks for closed windows, and from where. How far it came outlives a restart with the committed
- * offsets.
+ * offsets. Ours looks with each record, and before the record gets into the store: putting it may expire what closes with it. Java
+ * looks afterwards, and once a second, and loses what its in-memory store has forgotten by then; `isCompatible` does as Java does.
  * @see Kafka Streams `AbstractKStreamTimeWindowAggregateProcessor`, whose conditions these are (trap 15)
  */
 export class CloseEmitter {
+  /** Whether to look before the record is put, or after it. */
+  readonly comesFirst: boolean
   readonly #context: OperatorContext
   readonly #storeName: string
   #nextMs = 0
   /** The close time up to which windows were emitted; -1 before the first. */
   #emittedMs: number
 
-  constructor(context: OperatorContext, storeName: string) {
+  constructor(context: OperatorContext, storeName: string, isCompatible: boolean) {
+    this.comesFirst = !isCompatible
     this.#context = context
     this.#storeName = storeName
     this.#emittedMs = context.task.committedMetadata.get(storeName) ?? -1
@@ -25,10 +42,10 @@ export class CloseEmitter {
     return this.#emittedMs
   }
 
-  /** Whether to look now: not more often than the interval, and only if the close time has moved. */
+  /** Whether to look now: only if the close time has moved. */
   isDue(closeMs: number): boolean {
     const { clock, isUnthrottled } = this.#context.task
-    if (!isUnthrottled) {
+    if (!this.comesFirst && !isUnthrottled) {
       const now = clock.now()
       if (now < this.#nextMs) return false
       this.#nextMs = now + emitIntervalMs

@@ -3,7 +3,7 @@ import { noHeaders, type Change, type Headers } from '../record.ts'
 import type { SessionStore } from '../state/session-store.ts'
 import type { Window, Windowed } from '../windowed.ts'
 import type { SessionWindows } from '../windows.ts'
-import { CloseEmitter } from './close-emitter.ts'
+import { closeEmitter, type CloseEmitter } from './close-emitter.ts'
 import type { WindowedAggregation } from './window-aggregate.ts'
 
 export interface SessionAggregation<K, V, A> extends WindowedAggregation<K, V, A> {
@@ -20,7 +20,7 @@ export function sessionAggregateOperator<K, V, A>(
   windows: SessionWindows,
   aggregation: SessionAggregation<K, V, A>,
 ): OperatorSupplier<K, V> {
-  const { storeName, initialize, aggregate, merge, emit, step } = aggregation
+  const { storeName, initialize, aggregate, merge, step } = aggregation
   const { gapMs, graceMs } = windows
   return () => {
     let forward: Forward
@@ -37,13 +37,14 @@ export function sessionAggregateOperator<K, V, A>(
       init(context) {
         forward = context.forward
         store = context.store(storeName) as SessionStore<K, A>
-        closed = emit === 'close' ? new CloseEmitter(context, storeName) : undefined
+        closed = closeEmitter(context, aggregation)
         countDropped = () => context.countDropped()
       },
       process(key, value, timestamp, headers) {
         if (key === null) return countDropped()
         observedMs = Math.max(observedMs, timestamp)
         const closeMs = observedMs - graceMs - gapMs
+        if (closed?.comesFirst) emitClosed(closed, store, forward, closeMs, headers)
         const met = [...store.findSessions(key, timestamp - gapMs, timestamp + gapMs)]
         let merged = initialize()
         // Read again where it is passed on: the merger may change what it is given.
@@ -63,7 +64,7 @@ export function sessionAggregateOperator<K, V, A>(
           store.put(key, window, newValue, timestamp)
           update(key, window, newValue, null)
         }
-        if (closed) emitClosed(closed, store, forward, closeMs, headers)
+        if (closed && !closed.comesFirst) emitClosed(closed, store, forward, closeMs, headers)
       },
     }
   }

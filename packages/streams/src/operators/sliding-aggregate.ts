@@ -4,6 +4,7 @@ import type { ValueAndTimestamp } from '../state/store.ts'
 import type { TimestampedWindowStore } from '../state/window-store.ts'
 import type { SlidingWindows } from '../windows.ts'
 import type { WindowedAggregation } from './window-aggregate.ts'
+import { closeEmitter } from './close-emitter.ts'
 import { WindowedOutput } from './windowed-output.ts'
 
 /** The record that a sliding step works on. */
@@ -46,7 +47,7 @@ export function slidingAggregateOperator<K, V, A>(
   windows: SlidingWindows,
   aggregation: WindowedAggregation<K, V, A>,
 ): OperatorSupplier<K, V> {
-  const { storeName, emit } = aggregation
+  const { storeName } = aggregation
   const { differenceMs, graceMs } = windows
   return () => {
     let store: TimestampedWindowStore<K, A>
@@ -57,7 +58,7 @@ export function slidingAggregateOperator<K, V, A>(
     return {
       init(context) {
         store = context.store(storeName) as TimestampedWindowStore<K, A>
-        output = new WindowedOutput(context, storeName, emit)
+        output = new WindowedOutput(context.forward, closeEmitter(context, aggregation))
         countDropped = () => context.countDropped()
         sliding = new SlidingUpdate(differenceMs, aggregation, store, output, countDropped)
       },
@@ -67,14 +68,16 @@ export function slidingAggregateOperator<K, V, A>(
         const closeMs = observedMs - graceMs
         if (timestamp + differenceMs < closeMs) return countDropped()
         const record = { key, value, timestamp, headers, closeMs }
-        // Early records do not look for closed windows, in Java either.
-        if (timestamp < differenceMs) return sliding.early(record)
-        sliding.take(record)
-        output.close(store, closeMs, headers, (emittedMs) => {
+        const closing = (emittedMs: number): readonly [number, number] | undefined => {
           const toMs = closeMs - differenceMs - 1
           if (toMs < 0) return undefined
           return [emittedMs === -1 ? 0 : Math.max(0, emittedMs - differenceMs), toMs]
-        })
+        }
+        output.close(store, closeMs, headers, true, closing)
+        // Java's early records do not look for closed windows.
+        if (timestamp < differenceMs) return sliding.early(record)
+        sliding.take(record)
+        output.close(store, closeMs, headers, false, closing)
       },
     }
   }

@@ -2,7 +2,8 @@ import type { OperatorSupplier } from '../operator.ts'
 import type { TimestampedWindowStore } from '../state/window-store.ts'
 import { firstStartMs, type TimeWindows } from '../windows.ts'
 import type { TableStep } from './aggregate.ts'
-import { WindowedOutput, type Emit } from './windowed-output.ts'
+import { closeEmitter, type Emit } from './close-emitter.ts'
+import { WindowedOutput } from './windowed-output.ts'
 
 /** An aggregation by key and window, however the windows lie. */
 export interface WindowedAggregation<K, V, A> {
@@ -11,6 +12,8 @@ export interface WindowedAggregation<K, V, A> {
   readonly initialize: () => A | null
   readonly aggregate: (aggregate: A | null, value: V, key: K) => A | null
   readonly emit: Emit
+  /** Emits on close as Java does. */
+  readonly isCompatible: boolean
   readonly step: TableStep
 }
 
@@ -23,7 +26,7 @@ export function windowAggregateOperator<K, V, A>(
   windows: TimeWindows,
   aggregation: WindowedAggregation<K, V, A>,
 ): OperatorSupplier<K, V> {
-  const { storeName, initialize, aggregate, emit, step } = aggregation
+  const { storeName, initialize, aggregate, step } = aggregation
   const { sizeMs, advanceMs, graceMs } = windows
   return () => {
     let store: TimestampedWindowStore<K, A>
@@ -34,13 +37,15 @@ export function windowAggregateOperator<K, V, A>(
     return {
       init(context) {
         store = context.store(storeName) as TimestampedWindowStore<K, A>
-        output = new WindowedOutput(context, storeName, emit)
+        output = new WindowedOutput(context.forward, closeEmitter(context, aggregation))
         countDropped = () => context.countDropped()
       },
       process(key, value, timestamp, headers) {
         if (key === null) return countDropped()
         observedMs = Math.max(observedMs, timestamp)
         const closeMs = observedMs - graceMs
+        const closing = (emittedMs: number) => closedStarts(windows, closeMs, emittedMs)
+        output.close(store, closeMs, headers, true, closing)
         const firstMs = firstStartMs(windows, timestamp)
         for (let startMs = firstMs; startMs <= timestamp; startMs += advanceMs) {
           const endMs = startMs + sizeMs
@@ -61,9 +66,7 @@ export function windowAggregateOperator<K, V, A>(
           store.put(key, newValue, newValue === null ? timestamp : newTimestamp, startMs)
           output.update(key, startMs, endMs, newValue, oldValue, newTimestamp, headers)
         }
-        output.close(store, closeMs, headers, (emittedMs) =>
-          closedStarts(windows, closeMs, emittedMs),
-        )
+        output.close(store, closeMs, headers, false, closing)
       },
     }
   }

@@ -1,19 +1,17 @@
-import type { Forward, OperatorContext } from '../operator.ts'
+import type { Forward } from '../operator.ts'
 import type { Change, Headers } from '../record.ts'
 import type { TimestampedWindowStore } from '../state/window-store.ts'
-import { CloseEmitter } from './close-emitter.ts'
-
-/** When a windowed step sends a window: with each update, or once, when it has closed. */
-export type Emit = 'update' | 'close'
+import type { CloseEmitter } from './close-emitter.ts'
 
 /** What a step over a window store sends downstream. */
 export class WindowedOutput<K, A> {
   readonly #forward: Forward
   readonly #closed: CloseEmitter | undefined
 
-  constructor(context: OperatorContext, storeName: string, emit: Emit) {
-    this.#forward = context.forward
-    this.#closed = emit === 'close' ? new CloseEmitter(context, storeName) : undefined
+  /** @param closed undefined: it sends each update */
+  constructor(forward: Forward, closed: CloseEmitter | undefined) {
+    this.#forward = forward
+    this.#closed = closed
   }
 
   /** After a window changed. */
@@ -32,17 +30,18 @@ export class WindowedOutput<K, A> {
   }
 
   /**
-   * After a record: sends the windows that it has closed.
+   * Sends the windows that a record has closed. Called before and after the record is put; acts once.
    * @param range starts of the windows that closed since `emittedMs` (-1 at first), both inclusive; undefined for none
    */
   close(
     store: TimestampedWindowStore<K, A>,
     closeMs: number,
     headers: Headers,
+    isBefore: boolean,
     range: (emittedMs: number) => readonly [fromMs: number, toMs: number] | undefined,
   ): void {
     const closed = this.#closed
-    if (!closed?.isDue(closeMs)) return
+    if (!closed || closed.comesFirst !== isBefore || !closed.isDue(closeMs)) return
     const starts = range(closed.emittedMs)
     if (!starts) return
     for (const [windowed, { value, timestamp }] of store.fetchAll(...starts)) {
