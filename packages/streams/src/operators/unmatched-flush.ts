@@ -53,19 +53,17 @@ export function unmatchedFlush<K>({
     time.firstWaiting = Infinity
     const open = { left: false, right: false }
     let done: UnmatchedRow<K> | undefined
-    for (const row of store.rows()) {
+    for (const { row, value } of store.entries()) {
       time.firstWaiting = row.timestamp
       if (open.left && open.right) break
       if (isOpen(row)) {
         open[row.side] = true
         continue
       }
-      for (const value of row.values()) {
-        forward(row, value, headers)
-        // A row goes when the next one is out, so that none is lost where giving one up fails.
-        if (done && done !== row) store.delete(done, recordTimestamp)
-        done = row
-      }
+      forward(row, value(), headers)
+      // A row goes when the next one is out, so that none is lost where giving one up fails.
+      if (done && done !== row) store.delete(done, recordTimestamp)
+      done = row
     }
     if (done) store.delete(done, recordTimestamp)
   }
