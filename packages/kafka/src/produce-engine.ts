@@ -184,11 +184,13 @@ export class ProduceEngine {
     const first = this.#calls.values().next().value
     if (!first) return
     const leftMs = Math.max(0, first.deadlineMs - this.cluster.clock.monotonicMs())
-    this.#deadline = this.cluster.clock.setTimer(Math.ceil(leftMs), () => {
+    const expire = (): void => {
       this.#deadline = undefined
       this.#expire()
       this.#watch()
-    })
+    }
+    // What lingers while the broker is away has no connection that would keep the process, which would end without having sent it.
+    this.#deadline = this.cluster.clock.setTimer(Math.ceil(leftMs), expire, { keepsAlive: true })
   }
 
   #expire(): void {

@@ -6,6 +6,7 @@ export {
   type ApacheKafkaOptions,
 } from './apache-kafka.ts'
 export { makeCertificates, type Certificate, type TestCertificates } from './certificates.ts'
+export { endChild, exitOf, isRunning, type ChildExit } from './child-exit.ts'
 export { startFaultProxy, type Direction, type FaultProxy, type Flow } from './fault-proxy.ts'
 export { freePorts } from './free-ports.ts'
 export {
