@@ -42,6 +42,12 @@ export const streamsErrors = {
   MR_STREAMS_TASK_TIMEOUT: { retryable: false },
   /** A state directory cannot be used as it is. */
   MR_STREAMS_STATE_DIRECTORY: { retryable: false },
+  /** State on disk cannot be read; it is rebuilt from its changelog. */
+  MR_STREAMS_STATE_DAMAGED: { retryable: true },
+  /** State could not be written to disk; the changelog has what is missing there. */
+  MR_STREAMS_STATE_NOT_WRITTEN: { retryable: true },
+  /** A key is longer than a store on disk can hold. */
+  MR_STREAMS_KEY_TOO_LARGE: { retryable: false },
   /** The module of a topology does not export one. */
   MR_STREAMS_BAD_MODULE: { retryable: false },
   /** A suppress step holds more than it may, and was told to stop then. */

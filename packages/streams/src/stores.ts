@@ -1,8 +1,8 @@
 import type { StoreOptions } from './dsl/options.ts'
 import type { Serde } from './serde.ts'
 import {
-  inMemoryKeyValueStore,
-  inMemoryTimestampedKeyValueStore,
+  keyValueStoreBuilder,
+  timestampedKeyValueStoreBuilder,
   type KeyValueStore,
   type TimestampedKeyValueStore,
 } from './state/key-value-store.ts'
@@ -22,7 +22,7 @@ export type ProcessorStoreOptions<K, V> = Pick<StoreOptions<K, V>, 'type' | 'log
 export function keyValueStore<K, V>(
   options: ProcessorStoreOptions<K, V>,
 ): StoreBuilder<KeyValueStore<K, V>> {
-  return inMemoryKeyValueStore(engineOptions(options))
+  return keyValueStoreBuilder(engineOptions(options))
 }
 
 /**
@@ -32,10 +32,11 @@ export function keyValueStore<K, V>(
 export function timestampedKeyValueStore<K, V>(
   options: ProcessorStoreOptions<K, V>,
 ): StoreBuilder<TimestampedKeyValueStore<K, V>> {
-  return inMemoryTimestampedKeyValueStore(engineOptions(options))
+  return timestampedKeyValueStoreBuilder(engineOptions(options))
 }
 
-function engineOptions<K, V>({ name, key, value, logging }: ProcessorStoreOptions<K, V>) {
+function engineOptions<K, V>(options: ProcessorStoreOptions<K, V>) {
+  const { name, key, value, logging, type = 'persistent' } = options
   const topicConfig = typeof logging === 'object' ? logging : {}
-  return { name, key, value, isLogged: logging !== false, topicConfig }
+  return { name, key, value, isLogged: logging !== false, topicConfig, type }
 }

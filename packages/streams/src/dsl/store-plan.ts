@@ -1,8 +1,9 @@
 import { required, type Serde } from '../serde.ts'
 import {
-  inMemoryTimestampedKeyValueStore,
+  timestampedKeyValueStoreBuilder,
   type TimestampedKeyValueStore,
 } from '../state/key-value-store.ts'
+import { CachedKeyValueStore } from '../state/cached-key-value-store.ts'
 import type { StoreBuilder } from '../state/store.ts'
 import { storeOptions, type Store, type StoreOptions } from './options.ts'
 import type { StreamGraph } from './stream-graph.ts'
@@ -71,12 +72,16 @@ export function refuseUnnamed<K, V>(graph: StreamGraph, plan: StorePlan<K, V>): 
 export function keyValueStoreOf<K, V>(
   plan: StorePlan<K, V>,
 ): StoreBuilder<TimestampedKeyValueStore<K, V>> {
-  const { logging } = plan.options
-  return inMemoryTimestampedKeyValueStore({
+  const { logging, caching } = plan.options
+  const options = {
     name: plan.name,
     key: required(plan.key, 'key', plan.name),
     value: required(plan.value, 'value', plan.name),
     isLogged: logging !== false,
     topicConfig: typeof logging === 'object' ? logging : {},
-  })
+    type: plan.options.type ?? 'persistent',
+  } as const
+  const builder = timestampedKeyValueStoreBuilder(options)
+  if (caching === false) return builder
+  return { ...builder, buildCached: (cache) => new CachedKeyValueStore(options, cache) }
 }

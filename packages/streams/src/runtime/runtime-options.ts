@@ -17,6 +17,8 @@ export interface RuntimeSettings {
   readonly maxTaskIdleMs: number
   /** Records fetched and not processed, over all partitions of a thread, above which no more are taken. */
   readonly bufferedRecords: number
+  /** Changes of state that wait in memory for the next commit, bytes per thread; more bring the commit forward. */
+  readonly stateBufferBytes: number
   /** How long a thread may go on trying without one commit before it gives up, ms. */
   readonly taskTimeoutMs: number
   /** How long the group goes on without a sign of a thread, ms. */
@@ -50,6 +52,7 @@ export interface ThreadSurroundings {
 const defaults = {
   maxTaskIdleMs: 0,
   bufferedRecords: 20_000,
+  stateBufferBytes: 67_108_864,
   taskTimeoutMs: 300_000,
   sessionTimeoutMs: 45_000,
   heartbeatIntervalMs: 3_000,
@@ -61,6 +64,7 @@ const bounds = {
   commitIntervalMs: [1, 3_600_000],
   maxTaskIdleMs: [-1, 3_600_000],
   bufferedRecords: [1, 10_000_000],
+  stateBufferBytes: [1, 4_294_967_296],
   taskTimeoutMs: [0, 3_600_000],
   sessionTimeoutMs: [1_000, 1_800_000],
   heartbeatIntervalMs: [100, 600_000],

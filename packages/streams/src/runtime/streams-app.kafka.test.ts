@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
+import { globSync, truncateSync } from 'node:fs'
 import { after, before, describe, test } from 'node:test'
+import { silentLogger } from '@millrace/core'
 import { eventually } from '@millrace/core/testing'
 import { createAdmin, type KafkaOptions } from '@millrace/kafka'
 import { kafkaBackends, type RunningKafka } from '@millrace/testkit'
@@ -102,5 +104,60 @@ for (const backend of await kafkaBackends())
               counts.map((_, index) => index + 1),
               `each count of "${word}" once, in order`,
             )
+      })
+
+    for (const { name, damage, restoredRecords, warning } of [
+      {
+        name: 'only the tail is replayed',
+        damage: () => {},
+        restoredRecords: 0,
+        warning: undefined,
+      },
+      {
+        name: 'a file cut short is rebuilt from the changelog, and the log says so',
+        damage: (file: string) => truncateSync(file, 4_096 * 3),
+        restoredRecords: [...expected.values()].reduce((sum, count) => sum + count, 0),
+        warning: 'the state on disk is damaged and is rebuilt from the changelogs',
+      },
+    ])
+      test(`state on disk after a restart: ${name}`, async () => {
+        await using directory = await stateDirectory()
+        const { input, output, settings } = await subject({ stateDir: directory.path })
+        const persistent = { ...settings, topology: wordCount(input, output, 'persistent') }
+        await write(options, input, lines)
+        const app = new StreamsApp(persistent)
+        await app.start()
+        await eventually('counted', async () => {
+          assert.deepEqual(await totals(output), expected)
+          return true
+        })
+        await app.close()
+        const files = globSync(`${directory.path}/*/1_*/data.mdb`)
+        assert.ok(files.length > 0, 'tasks with state have a file')
+        for (const file of files) damage(file)
+        const ended = new Map<string, number>()
+        const warnings: string[] = []
+        await using again = new StreamsApp({
+          ...persistent,
+          logger: { ...silentLogger, warn: (message) => warnings.push(message) },
+          onRestore({ taskId, phase, restoredCount }) {
+            if (phase === 'end') ended.set(taskId, restoredCount)
+          },
+        })
+        await again.start()
+        await write(options, input, ['to be'])
+        await eventually('counted on', async () => {
+          const counts = await totals(output)
+          assert.deepEqual([counts.get('to'), counts.get('be'), counts.get('or')], [5, 4, 1])
+          return true
+        })
+        assert.equal(
+          [...ended.values()].reduce((sum, count) => sum + count, 0),
+          restoredRecords,
+        )
+        assert.equal(
+          warnings.find((each) => each === warning),
+          warning,
+        )
       })
   })

@@ -1,7 +1,8 @@
+import { join } from 'node:path'
 import { StreamTask } from '../task/stream-task.ts'
 import type { Topology } from '../topology/topology.ts'
 import type { RecordCollector } from '../task/stream-task.ts'
-import { memoryEnvironment } from '../state/task-environment.ts'
+import { openTaskEnvironment } from '../state/lmdb-environment.ts'
 import { RunningTask } from './running-task.ts'
 import type { LagOf } from './input-order.ts'
 import type { RuntimeSettings, ThreadIdentity, ThreadSurroundings } from './runtime-options.ts'
@@ -33,7 +34,7 @@ export class TaskFactory {
     partition: number,
     positions: readonly StartPosition[],
   ): RunningTask {
-    const { topology, plan, settings, collector, clock } = this.#options
+    const { topology, plan, settings, identity, collector, clock, logger } = this.#options
     const id = `${subtopologyId}_${partition}`
     const subtopology = plan.subtopologies.find((each) => each.id === subtopologyId)
     if (!subtopology || partition >= subtopology.taskCount)
@@ -42,7 +43,12 @@ export class TaskFactory {
         `Task ${id} was assigned, and there were ${subtopology?.taskCount ?? 0} partitions when this thread started. A source topic was given more: its state lies by the old count, so reset the application or go back.`,
         { taskId: id },
       )
-    const environment = memoryEnvironment()
+    const environment = openTaskEnvironment({
+      directory: join(identity.stateDirectory, id),
+      taskId: id,
+      clock,
+      logger,
+    })
     const task = new StreamTask({
       ...this.#options.errorHandling,
       applicationId: settings.applicationId,

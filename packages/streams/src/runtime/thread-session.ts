@@ -267,8 +267,18 @@ export class ThreadSession {
     this.#resumeDrained()
     this.#room.signal()
     const isDue = clock.monotonicMs() - this.#lastCommitMs >= settings.commitIntervalMs
-    if (isDue || this.#running().some(({ task }) => task.wantsCommit)) await this.#commit()
+    if (isDue || this.#wantsCommit()) await this.#commit()
     return hasWorked
+  }
+
+  /** A processor asked for it, or too much state waits in memory. */
+  #wantsCommit(): boolean {
+    let waitingBytes = 0
+    for (const { task, environment } of this.#tasks.values()) {
+      if (task.wantsCommit) return true
+      waitingBytes += environment.bufferedBytes
+    }
+    return waitingBytes > this.#options.settings.stateBufferBytes
   }
 
   #process(): boolean {

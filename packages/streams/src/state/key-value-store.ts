@@ -1,5 +1,5 @@
 import type { Serde } from '../serde.ts'
-import { SortedBytesMap } from './sorted-bytes-map.ts'
+import { inMemory, keyValueBytes, type KeyValueBytes, type StoredValue } from './key-value-bytes.ts'
 import type { StateStore, StoreBuilder, StoreContext, ValueAndTimestamp } from './store.ts'
 import type { Headers } from '../record.ts'
 
@@ -38,20 +38,22 @@ export interface KeyValueStoreOptions<K, V> {
   /** Default true. */
   readonly isLogged?: boolean
   readonly topicConfig?: Readonly<Record<string, string>>
+  /** `persistent`: on disk in an app, in memory in a test driver. Default `memory`. */
+  readonly type?: 'memory' | 'persistent'
 }
 
-/** State by key in memory, restored from its changelog. */
-export function inMemoryKeyValueStore<K, V>(
+/** State by key. */
+export function keyValueStoreBuilder<K, V>(
   options: KeyValueStoreOptions<K, V>,
 ): StoreBuilder<KeyValueStore<K, V>> {
-  return { ...builderPart(options), build: () => new InMemoryKeyValueStore(options) }
+  return { ...builderPart(options), build: () => new PlainKeyValueStore(options) }
 }
 
-/** As `inMemoryKeyValueStore`, each value with a timestamp. */
-export function inMemoryTimestampedKeyValueStore<K, V>(
+/** As `keyValueStoreBuilder`, each value with a timestamp. */
+export function timestampedKeyValueStoreBuilder<K, V>(
   options: KeyValueStoreOptions<K, V>,
 ): StoreBuilder<TimestampedKeyValueStore<K, V>> {
-  return { ...builderPart(options), build: () => new InMemoryTimestampedKeyValueStore(options) }
+  return { ...builderPart(options), build: () => new TimestampedStore(options) }
 }
 
 function builderPart<K, V>(options: KeyValueStoreOptions<K, V>) {
@@ -63,32 +65,33 @@ function builderPart<K, V>(options: KeyValueStoreOptions<K, V>) {
   } as const
 }
 
-/** Bytes and their timestamp. */
-interface StoredValue {
-  readonly bytes: Buffer
-  readonly timestamp: number
-}
-
-/** The part that both kinds share: bytes in a map, changes to the changelog. */
-class InMemoryBytes<K, V> {
+/** The part that both kinds share: keys and values to bytes, changes to the changelog. */
+class LoggedEntries<K, V> {
   readonly name: string
   readonly #key: Serde<K>
   readonly #value: Serde<V>
-  readonly #entries = new SortedBytesMap<StoredValue>()
+  readonly #type: 'memory' | 'persistent'
+  #entries: KeyValueBytes = inMemory()
   #context: StoreContext | undefined
 
   constructor(options: KeyValueStoreOptions<K, V>) {
     this.name = options.name
     this.#key = options.key
     this.#value = options.value
+    this.#type = options.type ?? 'memory'
+  }
+
+  get isPersistent(): boolean {
+    return this.#entries.isPersistent
   }
 
   get size(): number {
-    return this.#entries.size
+    return this.#entries.approximateEntryCount
   }
 
   init(context: StoreContext): void {
     this.#context = context
+    this.#entries = keyValueBytes(this.name, this.#type, context)
   }
 
   restore(key: Buffer, value: Buffer | null, timestamp: number): void {
@@ -130,8 +133,8 @@ class InMemoryBytes<K, V> {
     }
   }
 
-  clear(): void {
-    this.#entries.clear()
+  close(): void {
+    this.#entries.close()
   }
 
   #decoded(stored: StoredValue | undefined): ValueAndTimestamp<V> | undefined {
@@ -139,14 +142,17 @@ class InMemoryBytes<K, V> {
   }
 }
 
-class InMemoryTimestampedKeyValueStore<K, V> implements TimestampedKeyValueStore<K, V> {
+class TimestampedStore<K, V> implements TimestampedKeyValueStore<K, V> {
   readonly name: string
-  readonly isPersistent = false
-  readonly #bytes: InMemoryBytes<K, V>
+  readonly #bytes: LoggedEntries<K, V>
 
   constructor(options: KeyValueStoreOptions<K, V>) {
     this.name = options.name
-    this.#bytes = new InMemoryBytes(options)
+    this.#bytes = new LoggedEntries(options)
+  }
+
+  get isPersistent(): boolean {
+    return this.#bytes.isPersistent
   }
 
   get approximateEntryCount(): number {
@@ -184,18 +190,21 @@ class InMemoryTimestampedKeyValueStore<K, V> implements TimestampedKeyValueStore
   flush(): void {}
 
   close(): void {
-    this.#bytes.clear()
+    this.#bytes.close()
   }
 }
 
-class InMemoryKeyValueStore<K, V> implements KeyValueStore<K, V> {
+class PlainKeyValueStore<K, V> implements KeyValueStore<K, V> {
   readonly name: string
-  readonly isPersistent = false
-  readonly #bytes: InMemoryBytes<K, V>
+  readonly #bytes: LoggedEntries<K, V>
 
   constructor(options: KeyValueStoreOptions<K, V>) {
     this.name = options.name
-    this.#bytes = new InMemoryBytes(options)
+    this.#bytes = new LoggedEntries(options)
+  }
+
+  get isPersistent(): boolean {
+    return this.#bytes.isPersistent
   }
 
   get approximateEntryCount(): number {
@@ -245,7 +254,7 @@ class InMemoryKeyValueStore<K, V> implements KeyValueStore<K, V> {
   flush(): void {}
 
   close(): void {
-    this.#bytes.clear()
+    this.#bytes.close()
   }
 }
 

@@ -15,18 +15,3 @@ export interface TaskEnvironment extends StateEnvironment {
   /** Drops what was not committed and lets go of the disk. Idempotent. */
   close(): void
 }
-
-/** For tasks whose stores are all in memory: nothing is kept, everything is restored. */
-export function memoryEnvironment(): TaskEnvironment {
-  return {
-    open(store) {
-      throw new Error(`The store "${store}" has no place on disk here.`)
-    },
-    storedOffset: () => undefined,
-    writtenAtMs: undefined,
-    bufferedBytes: 0,
-    commit() {},
-    wipe() {},
-    close() {},
-  }
-}
