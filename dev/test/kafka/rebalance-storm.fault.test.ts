@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { spawn, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { randomInt, seededRandom, systemClock, uuidv7 } from '@millrace/core'
 import { eventually } from '@millrace/core/testing'
 import { createAdmin, createConsumer, createProducer, type KafkaOptions } from '@millrace/kafka'
+import { endChild } from '@millrace/testkit'
 import { rounds } from '../spine/rounds.ts'
 import { BrokerUnderFire } from './broker-under-fire.ts'
 import { brokerSessions } from './group-readers.ts'
@@ -49,9 +49,7 @@ class Copiers implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const exits = [...this.#running].map((child) => once(child, 'exit'))
-    for (const child of this.#running) child.kill('SIGKILL')
-    await Promise.all(exits)
+    await Promise.all([...this.#running].map((child) => endChild(child, 'SIGKILL')))
   }
 }
 

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
+import { endChild } from '@millrace/testkit'
 
 /** A program of this folder that may be killed, stopped and started again; ends with the test. */
 export class KillableProcess implements AsyncDisposable {
@@ -43,12 +43,9 @@ export class KillableProcess implements AsyncDisposable {
   }
 
   async #end(signal: NodeJS.Signals): Promise<void> {
-    const child = this.#child
-    if (child.exitCode !== null || child.signalCode !== null) return
-    const exited = once(child, 'exit')
-    child.kill(signal)
+    const ended = endChild(this.#child, signal)
     // One that is frozen takes no other signal before it is thawed.
-    child.kill('SIGCONT')
-    await exited
+    this.#child.kill('SIGCONT')
+    await ended
   }
 }

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
+import { endChild, exitOf } from '@millrace/testkit'
 
 const program = fileURLToPath(new URL('../src/main.mjs', import.meta.url))
 
@@ -54,25 +54,15 @@ export class BrokerProcess {
 
   /** Resolves to the signal that ended it by itself, or null when it exited. */
   async endedBy(): Promise<NodeJS.Signals | null> {
-    const child = this.#child
-    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
-    return child.signalCode
+    return (await exitOf(this.#child)).signal
   }
 
   /** SIGKILL, as nothing in the process can prepare for. */
   async kill(): Promise<void> {
-    await this.#end('SIGKILL')
+    await endChild(this.#child, 'SIGKILL')
   }
 
   async stop(): Promise<number | null> {
-    await this.#end('SIGTERM')
-    return this.#child.exitCode
-  }
-
-  async #end(signal: NodeJS.Signals): Promise<void> {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return
-    const exited = once(this.#child, 'exit')
-    this.#child.kill(signal)
-    await exited
+    return (await endChild(this.#child, 'SIGTERM')).code
   }
 }

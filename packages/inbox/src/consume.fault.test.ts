@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,6 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { armFaults } from '@millrace/core/testing'
 import { startPostgres, type EmbeddedPostgres } from '@millrace/embedded'
 import type { EventEnvelope } from '@millrace/events'
+import { exitOf } from '@millrace/testkit'
 import { book, dealtWith, deposit, openFixture, type Fixture } from '../test/fixture.ts'
 
 async function temporaryDirectory(): Promise<{ readonly path: string } & AsyncDisposable> {
@@ -85,7 +85,7 @@ async function openLedger(events: readonly EventEnvelope[]): Promise<Ledger> {
         env: { ...process.env, ...env },
         stdio: ['ignore', 'inherit', 'inherit'],
       })
-      const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null]
+      const { code, signal } = await exitOf(child)
       return signal ?? code
     },
     [Symbol.asyncDispose]: async () => {

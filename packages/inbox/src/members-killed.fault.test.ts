@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { spawn, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,6 +9,7 @@ import { randomInt, seededRandom, systemClock } from '@millrace/core'
 import { eventually } from '@millrace/core/testing'
 import { startBroker } from '@millrace/broker'
 import { createAdmin, createProducer } from '@millrace/kafka'
+import { endChild } from '@millrace/testkit'
 import { deposit, openFixture } from '../test/fixture.ts'
 
 const program = fileURLToPath(new URL('../test/member-process.ts', import.meta.url))
@@ -37,22 +37,15 @@ class Members {
   /** Kills the one at `index` and starts another in its place. */
   async replace(index: number): Promise<void> {
     const [victim] = this.#running.splice(index % this.#running.length, 1)
-    if (victim) await end(victim, 'SIGKILL')
+    if (victim) await endChild(victim, 'SIGKILL')
     this.start()
   }
 
   async stop(): Promise<void> {
     const running = this.#running
     this.#running = []
-    await Promise.all(running.map((each) => end(each, 'SIGTERM')))
+    await Promise.all(running.map((each) => endChild(each, 'SIGTERM')))
   }
-}
-
-async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return
-  const exited = once(child, 'exit')
-  child.kill(signal)
-  await exited
 }
 
 test('members of a group killed at random while events fail, park and are taken up again: each effect once, each key in order', async (t) => {

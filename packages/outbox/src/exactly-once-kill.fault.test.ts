@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict'
 import { spawn, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { after, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { eventually } from '@millrace/core/testing'
 import { createAdmin } from '@millrace/kafka'
-import { kafkaBackends, type RunningKafka } from '@millrace/testkit'
+import { endChild, exitOf, kafkaBackends, type RunningKafka } from '@millrace/testkit'
 import { outboxFixture, testEvent, type OutboxFixture } from '../test/fixture.ts'
 import { killAll } from '../test/kill-relay.ts'
 import { assertGapless, readCommitted } from '../test/read-topic.ts'
@@ -48,10 +47,8 @@ for (const backend of await kafkaBackends()) {
           await subject.write(25)
           const pass = point === 'beforeTakeOver' ? 1 : 1 + (kill % 3)
           const child = subject.start({ RELAY_FAULT: `${point}#${pass}` })
-          const exited = once(child, 'exit')
           await subject.write(25)
-          const [, signal] = (await exited) as [number | null, string | null]
-          assert.equal(signal, 'SIGKILL')
+          assert.equal((await exitOf(child)).signal, 'SIGKILL')
         }
         subject.start({})
         await subject.assertExact()
@@ -71,9 +68,8 @@ for (const backend of await kafkaBackends()) {
         zombie.kill('SIGCONT')
         await subject.write(20)
         await subject.assertExact()
-        const exited = once(zombie, 'exit')
-        zombie.kill('SIGTERM')
-        assert.deepEqual(await exited, [0, null], 'it goes on as a relay among others')
+        const ended = await endChild(zombie, 'SIGTERM')
+        assert.deepEqual(ended, { code: 0, signal: null }, 'it goes on as a relay among others')
         await subject.write(20)
         await subject.assertExact()
       })

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { spawn, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { eventually } from '@millrace/core/testing'
+import { endChild, exitOf } from '@millrace/testkit'
 import { outboxFixture, publishAll, testEvent } from '../test/fixture.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'millrace-outbox-'))
@@ -56,13 +56,10 @@ for (const point of ['afterClaim', 'beforePublish', 'afterPublish', 'afterMark']
     for (let kill = 0; kill < kills; kill++) {
       await write()
       const child = startRelay(fixture.url, file, `kill@outbox.relay.${point}#${1 + (kill % 3)}`)
-      const exited = once(child, 'exit')
       await write()
-      const [, signal] = (await exited) as [number | null, string | null]
-      assert.equal(signal, 'SIGKILL')
+      assert.equal((await exitOf(child)).signal, 'SIGKILL')
     }
     const last = startRelay(fixture.url, file, '')
-    const exited = once(last, 'exit')
     try {
       await eventually(
         'all marked',
@@ -70,10 +67,10 @@ for (const point of ['afterClaim', 'beforePublish', 'afterPublish', 'afterMark']
         { timeoutMs: 15_000 },
       )
     } finally {
-      last.kill('SIGTERM')
-      await exited
+      await endChild(last, 'SIGTERM')
     }
-    assert.deepEqual(await exited, [0, null], 'it ends by itself after a clean close')
+    const ended = await exitOf(last)
+    assert.deepEqual(ended, { code: 0, signal: null }, 'it ends by itself after a clean close')
     const topic = readTopic(file)
     assert.deepEqual([...new Set(topic.map((line) => line.eventId))], written)
     const repeated = topic.length - written.length

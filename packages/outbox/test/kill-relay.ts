@@ -1,13 +1,11 @@
 import assert from 'node:assert/strict'
 import type { ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
+import { endChild, isRunning } from '@millrace/testkit'
 
 /** Kills a relay's process with SIGKILL, which must still run: one that ended by itself is a defect. */
 export async function killRelay(relay: ChildProcess): Promise<void> {
   assertRuns(relay)
-  const exited = once(relay, 'exit')
-  relay.kill('SIGKILL')
-  await exited
+  await endChild(relay, 'SIGKILL')
 }
 
 /** A relay ends by a signal or by `close` only, whatever happens to its servers. */
@@ -22,8 +20,5 @@ export function assertRuns(relay: ChildProcess): void {
 
 /** SIGKILL for those that still run. */
 export async function killAll(relays: readonly ChildProcess[]): Promise<void> {
-  const running = relays.filter(
-    ({ exitCode, signalCode }) => exitCode === null && signalCode === null,
-  )
-  await Promise.all(running.map(killRelay))
+  await Promise.all(relays.filter(isRunning).map(killRelay))
 }

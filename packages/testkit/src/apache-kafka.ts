@@ -4,11 +4,11 @@
  * time, `mvn`; where one is missing, `startApacheKafka` says so in one line and gives `undefined`.
  */
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { endChild } from './child-exit.ts'
 import { freePorts } from './free-ports.ts'
 import { waitUntilKafkaAnswers } from './kafka-probe.ts'
 import { fetchJars, whyNoJars, type JarSet } from './maven-jars.ts'
@@ -177,11 +177,7 @@ class ApacheKafkaProcess implements ApacheKafka {
   }
 
   async #end(signal: NodeJS.Signals): Promise<void> {
-    const child = this.#process
-    if (!child || child.exitCode !== null || child.signalCode !== null) return
-    const exited = once(child, 'exit')
-    child.kill(signal)
-    await exited
+    if (this.#process) await endChild(this.#process, signal)
   }
 
   get #configFile(): string {

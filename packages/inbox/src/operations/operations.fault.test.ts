@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { eventually } from '@millrace/core/testing'
+import { exitOf } from '@millrace/testkit'
 import { dealtWith, deposit, openFixture, type Fixture } from '../../test/fixture.ts'
 import { createOperations } from './operations.ts'
 import type { OperationRequest } from './types.ts'
@@ -22,7 +22,7 @@ async function run(
     env: { ...process.env, MILLRACE_FAULTS: faults, ...more },
     stdio: ['ignore', 'inherit', 'inherit'],
   })
-  const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null]
+  const { code, signal } = await exitOf(child)
   return signal ?? code
 }
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { armFaults, eventually } from '@millrace/core/testing'
+import { exitOf } from '@millrace/testkit'
 import { dayLogFixture, daysAgo, type DayLogFixture } from '../../test/day-log-fixture.ts'
 
 const program = fileURLToPath(new URL('../../test/day-log-process.ts', import.meta.url))
@@ -15,7 +15,7 @@ async function killedAt(fault: string, args: readonly string[]): Promise<void> {
     env: { ...process.env, MILLRACE_FAULTS: `kill@${fault}` },
     stdio: ['ignore', 'ignore', 'inherit'],
   })
-  const [, signal] = (await once(child, 'exit')) as [number | null, string | null]
+  const { signal } = await exitOf(child)
   assert.equal(signal, 'SIGKILL', `${fault} was reached`)
 }
 
