@@ -2,9 +2,12 @@ import { SimulatedClock } from '@millrace/core'
 import type { ErrorHandling } from '../error-handlers.ts'
 import { StreamsError } from '../errors.ts'
 import { noHeaders, type Headers, type RawRecord } from '../record.ts'
+import type { KeyValueStore } from '../state/key-value-store.ts'
 import type { StateStore } from '../state/store.ts'
+import { RecordCache } from '../state/record-cache.ts'
 import { StreamTask, type StreamTaskOptions } from '../task/stream-task.ts'
 import type { Topology } from '../topology/topology.ts'
+import { TestInput, TestOutput, type TopicSerdes } from './test-topics.ts'
 import { WaitingRecords } from './waiting-records.ts'
 
 /** A record to give to a topology, as bytes. */
@@ -31,6 +34,8 @@ export interface TestDriverOptions extends ErrorHandling {
   readonly applicationId?: string
   /** Where the wall clock starts, ms. Default 2026-01-01. */
   readonly nowMs?: number
+  /** Memory for caches, which each record's end flushes, bytes. Default 0: none. */
+  readonly cacheMaxBytes?: number
 }
 
 /**
@@ -70,8 +75,10 @@ export class TopologyTestDriver {
       countDropped: (count) => void (this.#droppedCount += count),
     } satisfies Partial<StreamTaskOptions>
     this.#globalTask = new StreamTask({ ...shared, taskId: 'global', nodes: globalNodes })
+    const { cacheMaxBytes = 0 } = options
     this.#task = new StreamTask({
       ...shared,
+      ...(cacheMaxBytes > 0 && { cache: new RecordCache(cacheMaxBytes) }),
       taskId: '0_0',
       nodes: new Set(topology.nodes.keys()).difference(globalNodes),
       globalStores: this.#globalTask.stores,
@@ -117,6 +124,21 @@ export class TopologyTestDriver {
     const left = this.#written.filter((record) => !taken.includes(record))
     this.#written.splice(0, this.#written.length, ...left)
     return taken
+  }
+
+  /** An input topic, with types. */
+  input<K, V>(topic: string, serdes: TopicSerdes<K, V>): TestInput<K, V> {
+    return new TestInput(serdes, (record) => this.pipe(topic, record))
+  }
+
+  /** An output topic, with types. */
+  output<K, V>(topic: string, serdes: TopicSerdes<K, V>): TestOutput<K, V> {
+    return new TestOutput(serdes, () => this.take(topic))
+  }
+
+  /** A store that a processor has. Those of tables and aggregations are timestamped: see `store`. */
+  keyValueStore<K, V>(name: string): KeyValueStore<K, V> {
+    return this.store(name) as KeyValueStore<K, V>
   }
 
   /** A store of the topology. @throws StreamsError `MR_STREAMS_UNKNOWN_STORE` */
