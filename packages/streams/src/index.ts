@@ -111,5 +111,12 @@ export {
 } from './state/window-store.ts'
 export type { StateStore, StoreBuilder, ValueAndTimestamp } from './state/store.ts'
 export { keyValueStore, timestampedKeyValueStore, type ProcessorStoreOptions } from './stores.ts'
+export {
+  diffTopologies,
+  type DifferenceVerdict,
+  type DiffOptions,
+  type TopologyDiff,
+  type TopologyDifference,
+} from './topology/diff.ts'
 export type { OffsetReset, StreamPartitioner, TopicSelector } from './topology/topology.ts'
 export { Topology } from './topology/topology.ts'

@@ -40,6 +40,7 @@ export function inMemoryJoinWindowStore<K, V>(
     name: options.name,
     isLogged: options.isLogged,
     topicConfig: options.topicConfig,
+    kind: 'joinWindow',
     changelog: { policy: 'delete', retentionMs: options.retentionMs },
     build: () => new InMemoryJoinWindowStore(options),
   }

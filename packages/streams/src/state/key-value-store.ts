@@ -46,14 +46,22 @@ export interface KeyValueStoreOptions<K, V> {
 export function keyValueStoreBuilder<K, V>(
   options: KeyValueStoreOptions<K, V>,
 ): StoreBuilder<KeyValueStore<K, V>> {
-  return { ...builderPart(options), build: () => new PlainKeyValueStore(options) }
+  return {
+    ...builderPart(options),
+    kind: 'keyValue',
+    build: () => new PlainKeyValueStore(options),
+  }
 }
 
 /** As `keyValueStoreBuilder`, each value with a timestamp. */
 export function timestampedKeyValueStoreBuilder<K, V>(
   options: KeyValueStoreOptions<K, V>,
 ): StoreBuilder<TimestampedKeyValueStore<K, V>> {
-  return { ...builderPart(options), build: () => new TimestampedStore(options) }
+  return {
+    ...builderPart(options),
+    kind: 'timestampedKeyValue',
+    build: () => new TimestampedStore(options),
+  }
 }
 
 function builderPart<K, V>(options: KeyValueStoreOptions<K, V>) {

@@ -59,6 +59,7 @@ export function inMemorySessionStore<K, V>(
     name: options.name,
     isLogged: options.isLogged ?? true,
     topicConfig: options.topicConfig ?? {},
+    kind: 'session',
     changelog: { policy: 'compact,delete', retentionMs: options.retentionMs },
     build: () => new InMemorySessionStore(options),
   }

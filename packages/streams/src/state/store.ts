@@ -59,6 +59,8 @@ export type LogChange = (
 /** How a store is made, once for each task that has it. */
 export interface StoreBuilder<S extends StateStore = StateStore> {
   readonly name: string
+  /** What is in it, in which form: the content of one kind cannot be read by another. */
+  readonly kind: StoreKind
   /** Whether changes are written to a changelog topic, from which the store is restored. */
   readonly isLogged: boolean
   /** Settings of the changelog topic beyond the library's, in Kafka's names. */
@@ -67,6 +69,15 @@ export interface StoreBuilder<S extends StateStore = StateStore> {
   readonly changelog: ChangelogCleanup
   build(): S
 }
+
+export type StoreKind =
+  | 'keyValue'
+  | 'timestampedKeyValue'
+  | 'window'
+  | 'session'
+  | 'joinWindow'
+  | 'unmatched'
+  | 'suppressBuffer'
 
 export type ChangelogCleanup =
   | { readonly policy: 'compact' }

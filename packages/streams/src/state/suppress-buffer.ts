@@ -39,6 +39,7 @@ export function suppressBuffer<K, V>(
     name: options.name,
     isLogged: options.isLogged,
     topicConfig: options.topicConfig,
+    kind: 'suppressBuffer',
     changelog: { policy: 'compact' },
     build: () => new SuppressBuffer(options),
   }

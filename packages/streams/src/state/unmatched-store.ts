@@ -51,6 +51,7 @@ export function inMemoryUnmatchedStore<K, L, R>(
     name: options.name,
     isLogged: options.isLogged,
     topicConfig: options.topicConfig,
+    kind: 'unmatched',
     changelog: { policy: 'compact' },
     build: () => new InMemoryUnmatchedStore(options),
   }

@@ -66,6 +66,7 @@ export function inMemoryTimestampedWindowStore<K, V>(
     name: options.name,
     isLogged: options.isLogged ?? true,
     topicConfig: options.topicConfig ?? {},
+    kind: 'window',
     changelog: { policy: 'compact,delete', retentionMs: options.retentionMs },
     build: () => new InMemoryTimestampedWindowStore(options),
   }
