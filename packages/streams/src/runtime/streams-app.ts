@@ -22,11 +22,17 @@ import {
   type ThreadState,
   type UncaughtDecision,
 } from './stream-thread.ts'
+import { loadTopology } from './topology-module.ts'
 import { externalSourceTopics, planTopics, type TopicPlan } from './topic-plan.ts'
+import { WorkerThread } from './worker-thread.ts'
 
 export interface StreamsAppOptions
   extends SettingsGiven, Omit<KafkaOptions, 'clientId'>, ErrorHandling {
-  readonly topology: Topology
+  /**
+   * A topology, whose threads share this process's event loop; or the URL of a module that has one as its default export, whose threads are
+   * workers. `new URL('./topology.ts', import.meta.url)`
+   */
+  readonly topology: Topology | URL
   /** Default: the application id. */
   readonly clientId?: string
   /** Stream threads of this process, 1 to 64. Default 1. */
@@ -69,6 +75,7 @@ export class StreamsApp implements AsyncDisposable {
     this.#options = options
     this.#settings = runtimeSettings(options)
     this.#kafka = kafkaOptions(options)
+    if (options.topology instanceof URL) refuseFunctions(options)
     this.#dropped = (options.meter ?? noopMeter).counter({
       name: 'mr_streams_dropped_records_total',
       help: 'Records left out: late, undecodable, without the key that is needed',
@@ -124,18 +131,23 @@ export class StreamsApp implements AsyncDisposable {
     const { applicationId } = this.#settings
     this.#move('REBALANCING')
     this.#directory = openStateDirectory(stateDir, applicationId)
-    const plan = await this.#prepareTopics()
+    const topology = await this.#topology()
+    const plan = await this.#prepareTopics(topology)
     for (let index = 0; index < threads; index++)
       this.#threads.push({
-        handle: this.#thread(index, plan, this.#directory),
+        handle: this.#thread(index, topology, plan, this.#directory),
         state: 'CREATED',
         taskIds: [],
       })
     for (const { handle } of this.#threads) handle.start()
   }
 
-  async #prepareTopics(): Promise<TopicPlan> {
+  async #topology(): Promise<Topology> {
     const { topology } = this.#options
+    return topology instanceof URL ? (await loadTopology(topology.href)).topology : topology
+  }
+
+  async #prepareTopics(topology: Topology): Promise<TopicPlan> {
     await using admin = await createAdmin(this.#kafka)
     const existing = await admin.describeTopics(externalSourceTopics(topology))
     const plan = planTopics(topology, this.#settings.applicationId, existing)
@@ -162,19 +174,40 @@ export class StreamsApp implements AsyncDisposable {
     return { ...plan, partitionCounts }
   }
 
-  #thread(index: number, plan: TopicPlan, directory: StateDirectory): ThreadHandle {
-    const { clock = systemClock, logger = silentLogger, meter = noopMeter } = this.#options
+  #thread(
+    index: number,
+    topology: Topology,
+    plan: TopicPlan,
+    directory: StateDirectory,
+  ): ThreadHandle {
+    const { clock = systemClock, meter = noopMeter } = this.#options
+    const settings = this.#settings
+    const identity = {
+      index,
+      processId: directory.processId,
+      stateDirectory: directory.path,
+    }
+    const events = this.#eventsOf(index)
+    if (this.#options.topology instanceof URL) {
+      const topologyUrl = this.#options.topology.href
+      const { logger: _logger, meter: _meter, clock: _clock, ...kafka } = this.#kafka
+      return new WorkerThread(
+        { topologyUrl, settings, identity, plan, kafka },
+        events,
+        this.#logger,
+      )
+    }
     return new StreamThread({
-      settings: this.#settings,
-      identity: { index, processId: directory.processId, stateDirectory: directory.path },
-      topology: this.#options.topology,
+      settings,
+      identity,
+      topology,
       plan,
       kafka: this.#kafka,
       clock,
-      logger,
+      logger: this.#logger,
       meter,
       errorHandling: this.#options,
-      events: this.#eventsOf(index),
+      events,
     })
   }
 
@@ -244,6 +277,30 @@ export class StreamsApp implements AsyncDisposable {
   get #logger() {
     return this.#options.logger ?? silentLogger
   }
+}
+
+/** Functions and clocks stay in the thread in which they were made. @throws StreamsError `MR_STREAMS_BAD_OPTION` */
+function refuseFunctions(options: StreamsAppOptions): void {
+  const functions = [
+    'onDeserializationError',
+    'onProcessingError',
+    'onProductionError',
+    'deadLetterTopic',
+  ] as const
+  for (const name of functions)
+    if (options[name] !== undefined)
+      throw badOption(
+        name,
+        options[name],
+        'cannot be given to worker threads: export `errorHandling` from the module of the topology instead',
+      )
+  for (const name of ['mapAddress', 'clock'] as const)
+    if (options[name] !== undefined)
+      throw badOption(
+        name,
+        '[given]',
+        'cannot be given to worker threads: pass the topology itself instead of a URL',
+      )
 }
 
 function kafkaOptions(options: StreamsAppOptions): KafkaOptions {

@@ -1,0 +1,74 @@
+/** The inside of a worker: one stream thread, which talks to its application by messages. */
+import { noopMeter, systemClock, type LogFields, type Logger } from '@millrace/core'
+import { parentPort, workerData } from 'node:worker_threads'
+import { StreamThread, type UncaughtDecision } from './stream-thread.ts'
+import { loadTopology } from './topology-module.ts'
+import {
+  sendable,
+  sentError,
+  type FromWorker,
+  type LogLevel,
+  type ToWorker,
+  type WorkerStart,
+} from './worker-messages.ts'
+
+const port = parentPort
+if (!port) throw new Error('This module is the inside of a worker; start a StreamsApp instead.')
+const tell = (message: FromWorker): void => port.postMessage(message)
+
+function workerLogger(own: LogFields): Logger {
+  const log =
+    (level: LogLevel) =>
+    (message: string, fields: LogFields = {}): void =>
+      tell({ kind: 'log', level, message, fields: sendable({ ...own, ...fields }) })
+  return {
+    // Not sent: one line per record would cost more than the record.
+    debug() {},
+    info: log('info'),
+    warn: log('warn'),
+    error: log('error'),
+    child: (fields) => workerLogger({ ...own, ...fields }),
+  }
+}
+
+async function run(): Promise<void> {
+  const { topologyUrl, settings, identity, plan, kafka } = workerData as WorkerStart
+  const logger = workerLogger({ threadIndex: identity.index })
+  const { topology, errorHandling } = await loadTopology(topologyUrl)
+  let decide: ((decision: UncaughtDecision) => void) | undefined
+  const thread = new StreamThread({
+    settings,
+    identity,
+    topology,
+    plan,
+    kafka: { ...kafka, logger },
+    clock: systemClock,
+    logger,
+    meter: noopMeter,
+    errorHandling,
+    events: {
+      onState: (state, taskIds) => tell({ kind: 'state', state, taskIds }),
+      onProgress: (progress) => tell({ kind: 'progress', progress }),
+      onUncaught: (error) =>
+        new Promise((resolve) => {
+          decide = resolve
+          tell({ kind: 'uncaught', error: sentError(error) })
+        }),
+      countDropped: (count) => tell({ kind: 'dropped', count }),
+    },
+  })
+  port?.on('message', (message: ToWorker) => {
+    if (message.kind === 'decision') decide?.(message.decision)
+    else void thread.close()
+  })
+  thread.start()
+  await thread.ended
+}
+
+try {
+  await run()
+  tell({ kind: 'ended', error: undefined })
+} catch (error) {
+  tell({ kind: 'ended', error: sentError(error) })
+}
+port.close()
