@@ -106,6 +106,7 @@ export function buildConsumer(
       serviceName,
       topics: consume.topics,
       effects: shared.effects,
+      isAdditive: consume.isAdditive ?? false,
       isShadow: false,
     },
     owner: shared.lease.owner,

@@ -375,15 +375,16 @@ export class KafkaInboxConsumer implements InboxConsumer {
     inFlight.isDraining = true
     // What waits for a database that is away would only wait on.
     if (inFlight.isWaiting) inFlight.cancel.abort(drainedAway)
+    const abandon = (): void => {
+      logger.error('A handler goes on although its signal is aborted; it is left behind', {
+        topic: inFlight.batch.topic,
+        partition: inFlight.batch.partition,
+      })
+      gone.resolve(false)
+    }
     const timers = [
       clock.setTimer(drainTimeoutMs, () => inFlight.cancel.abort(drainedAway)),
-      clock.setTimer(2 * drainTimeoutMs + abandonMs, () => {
-        logger.error('A handler goes on although its signal is aborted; it is left behind', {
-          topic: inFlight.batch.topic,
-          partition: inFlight.batch.partition,
-        })
-        gone.resolve(false)
-      }),
+      clock.setTimer(2 * drainTimeoutMs + abandonMs, abandon, { keepsAlive: true }),
     ]
     const hasEnded = await Promise.race([inFlight.done, gone.promise])
     for (const timer of timers) timer.cancel()

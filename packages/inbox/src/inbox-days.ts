@@ -113,7 +113,9 @@ export class InboxDays {
     let running: Promise<void> = Promise.resolve()
     const run = (): void => {
       running = this.#run({ ...days, signal: closing.signal }).then(() => {
-        if (!closing.signal.aborted) timer = this.#clock.setTimer(interval, run)
+        if (closing.signal.aborted) return
+        // Its process may have nothing else to do, and no connection open by then.
+        timer = this.#clock.setTimer(interval, run, { keepsAlive: true })
       })
     }
     run()

@@ -42,6 +42,7 @@ export type {
   Operation,
   OperationItem,
   OperationItemState,
+  KnownGroup,
   OperationPlan,
   OperationProgress,
   OperationRequest,

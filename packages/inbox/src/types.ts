@@ -145,6 +145,11 @@ export interface ConsumeOptions {
   readonly handler: BatchHandler
   /** Default `none`. */
   readonly effects?: HandlerEffects
+  /**
+   * The handler adds to what it has built (a counter, a sum), so that an event it gets again counts again. Replays into the group are then
+   * refused unless they are forced: build anew beside it with `shadow`, or empty what was built first. Default false.
+   */
+  readonly isAdditive?: boolean
   /** Most records in one transaction, 1 to 5,000. Default 500. */
   readonly maxBatchRecords?: number
   /** Most partitions handled at once, 1 to 100; each takes a connection of the pool meanwhile. Order within a partition is kept. Default 4. */

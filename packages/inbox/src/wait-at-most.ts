@@ -1,13 +1,16 @@
 import type { Clock } from '@millrace/core'
 
-/** Resolves with the work, or after `limitMs` without it; the work goes on and its error, if any, is dropped then. */
+/**
+ * Resolves with the work, or after `limitMs` without it; the work goes on and its error, if any, is dropped then. Keeps the process alive
+ * until then: what is waited for may be a handler that hangs and keeps nothing open.
+ */
 export async function waitAtMost(
   clock: Clock,
   limitMs: number,
   work: Promise<void>,
 ): Promise<void> {
   const late = Promise.withResolvers<void>()
-  const timer = clock.setTimer(limitMs, () => late.resolve())
+  const timer = clock.setTimer(limitMs, () => late.resolve(), { keepsAlive: true })
   try {
     await Promise.race([work, late.promise])
   } finally {

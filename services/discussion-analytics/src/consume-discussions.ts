@@ -57,6 +57,8 @@ export function consumeDiscussions(options: ConsumeDiscussionsOptions): InboxCon
     kafka: kafkaOptionsOf(options),
     topics: [discussionEventsTopic.name],
     handler: aggregate,
+    // Sums and counts: a replay would add to them what they hold.
+    isAdditive: true,
     maxBatchRecords: options.maxBatchRecords,
     lagIntervalMs: 1_000,
     consumer: {

@@ -149,3 +149,34 @@ test('operations: the 21st plan that waits is 429, says what to do, and when to 
   await tracking.post(`/operations/${made[0]}/cancel`, { reason: 'not needed' })
   assert.equal((await tracking.post('/operations', body)).httpStatus, 201)
 })
+
+test('groups: all of them, also where nothing waits; a database that is away is named', async () => {
+  await using shop = await makeService('shop')
+  await using bank = await makeService('bank')
+  const gone = { name: 'gone', url: 'postgres://nobody@127.0.0.1:1/gone' }
+  await using tracking = await startTracking([shop, bank, gone], { sourceTimeoutMs: 2_000 })
+  await consume(bank, await write(shop))
+  await consume(bank, await write(shop), { group: 'letters' })
+  const found = await tracking.get<{
+    items: { seenAt: string }[]
+    unreachable: { service: string }[]
+  }>('/groups')
+  const said = {
+    service: 'bank',
+    topics: ['order-events'],
+    effects: 'none',
+    isAdditive: false,
+    isShadow: false,
+  }
+  assert.deepEqual(
+    found.items.map(({ seenAt: _seenAt, ...group }) => group),
+    [
+      { ...said, consumerGroup: 'bank' },
+      { ...said, consumerGroup: 'letters' },
+    ],
+  )
+  assert.deepEqual(
+    found.unreachable.map((each) => each.service),
+    ['gone'],
+  )
+})

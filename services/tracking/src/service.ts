@@ -21,6 +21,7 @@ import { registerAlerts } from './routes/alerts.ts'
 import { registerCounts } from './routes/counts.ts'
 import { registerEvents } from './routes/events.ts'
 import { registerFailures } from './routes/failures.ts'
+import { registerGroups } from './routes/groups.ts'
 import { registerJourneys } from './routes/journeys.ts'
 import { registerOperations } from './routes/operations.ts'
 import { parseSourceTable } from './sources/source-table.ts'
@@ -109,6 +110,7 @@ export const trackingService = defineService({
     registerCounts(routes, now)
     registerFailures(routes, now)
     registerOperations(routes)
+    registerGroups(routes)
     registerAlerts(routes)
   },
 })

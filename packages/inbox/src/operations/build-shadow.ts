@@ -25,7 +25,14 @@ export function buildShadow(
   const worker = new OperationWorker({
     database,
     schema: quoteIdentifier(inbox.schema ?? 'inbox'),
-    registration: { group: groupId, serviceName, topics: [], effects, isShadow: true },
+    registration: {
+      group: groupId,
+      serviceName,
+      topics: [],
+      effects,
+      isAdditive: false,
+      isShadow: true,
+    },
     owner: uuidv7(),
     replay: new ReplayStep({
       database,

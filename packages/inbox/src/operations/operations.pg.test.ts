@@ -646,6 +646,49 @@ for (const effects of [
     assert.equal((await fixture.effects())[0]?.count, 2)
   })
 
+test('replay: into a handler that adds up it is refused unless forced; into another group it is not', async () => {
+  await using fixture = await openFixture()
+  const operations = operationsOf(fixture)
+  fixture.send(deposit(1))
+  await dealtWith(fixture.consume({ ...fast, isAdditive: true }), 1)
+  const [group, ...others] = await operations.groups()
+  assert.deepEqual(
+    { ...group, seenAt: null },
+    {
+      group: 'ledger',
+      serviceName: 'bank',
+      topics: ['accounts'],
+      effects: 'none',
+      isAdditive: true,
+      isShadow: false,
+      seenAt: null,
+    },
+  )
+  assert.deepEqual([others.length, group?.seenAt instanceof Date], [0, true])
+  const range = { from: new Date(Date.now() - 60_000), to: new Date(Date.now() + 60_000) }
+  const request = { kind: 'replay', group: 'ledger', topic: 'accounts', ...range } as const
+  const planned = await operations.plan(request)
+  assert.deepEqual(
+    planned.plan.refusals.map((refusal) => [refusal.code, refusal.isFinal]),
+    [['adds-up', true]],
+  )
+  await assert.rejects(operations.confirm(planned.id, act), {
+    code: 'MR_INBOX_PLAN_REFUSED',
+    message: /would count twice\. Replay into a shadow group, or empty what the group has built/,
+  })
+  const other = await operations.plan({ ...request, sourceGroup: 'another' })
+  assert.deepEqual(other.plan.refusals, [], 'each event goes once into another group')
+  const { id } = await operations.plan({ ...request, force: true })
+  await operations.confirm(id, act)
+  assert.equal((await ended(operations, id)).progress.done, 1)
+  assert.equal((await fixture.effects())[0]?.count, 2)
+
+  // Tracking may plan for a service that is older than itself.
+  await fixture.database.query('alter table consumption_group drop column is_additive')
+  assert.deepEqual((await operations.plan(request)).plan.refusals, [])
+  assert.equal((await operations.groups())[0]?.isAdditive, false)
+})
+
 test('replay: a shadow group gets the events of another one, each once, with rows of its own', async () => {
   await using fixture = await openFixture()
   const operations = operationsOf(fixture)

@@ -26,6 +26,7 @@ import { actMoves } from './operation-moves.ts'
 import { makePlan, type MadePlan } from './plan.ts'
 import { candidatesOf } from './sql/candidates.ts'
 import { insertEdit } from './sql/edits.ts'
+import { listGroups } from './sql/groups.ts'
 import { insertItems } from './sql/look.ts'
 import { cancelItems, confirmOperation, moveOperation, setOperationRate } from './sql/moves.ts'
 import { lockPlansOf, readOpenPlans } from './sql/open-plans.ts'
@@ -46,6 +47,7 @@ import type {
   Act,
   AuditLine,
   EventEdit,
+  KnownGroup,
   ListedOperation,
   Operation,
   OperationItem,
@@ -91,6 +93,10 @@ class PostgresOperations implements Operations {
     this.#schema = schema
     this.#planTtlMs = planTtlMs
     this.#maxOpenPlans = maxOpenPlans
+  }
+
+  groups(): Promise<readonly KnownGroup[]> {
+    return listGroups(this.#database, this.#schema)
   }
 
   async plan(request: OperationRequest, planned?: { readonly by: string }): Promise<Operation> {

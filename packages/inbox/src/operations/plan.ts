@@ -29,6 +29,7 @@ export async function makePlan(
   if (!group) refusals.push(unknownGroup(request))
   if (request.kind === 'replay' && group?.effects === 'external' && request.force !== true)
     refusals.push(externalEffects(request.group))
+  if (group?.isAdditive === true && replaysItsOwn(request)) refusals.push(addsUp(request.group))
   if (looked.count > maxItems) refusals.push(tooMany())
   let editRevision: number | null = null
   if (request.kind === 'edit') {
@@ -96,6 +97,19 @@ function externalEffects(group: string): Refusal {
   return wholeRefusal(
     'external-effects',
     `The handler of group "${group}" has effects outside its database (mail, payments), which a replay would repeat. Force it only if that is wanted.`,
+  )
+}
+
+/** Into another group each event goes once, so nothing is counted twice there. */
+function replaysItsOwn(request: OperationRequest): boolean {
+  if (request.kind !== 'replay' || request.force === true) return false
+  return (request.sourceGroup ?? request.group) === request.group
+}
+
+function addsUp(group: string): Refusal {
+  return wholeRefusal(
+    'adds-up',
+    `The handler of group "${group}" adds to what it has built (counters, sums), so replayed events would count twice. Replay into a shadow group, or empty what the group has built and force the replay.`,
   )
 }
 

@@ -1,6 +1,6 @@
 import type { Clock } from '@millrace/core'
 import type { Database } from '@millrace/postgres'
-import type { ConsumptionStatus } from '../types.ts'
+import type { ConsumptionStatus, HandlerEffects } from '../types.ts'
 
 export interface OperationsOptions {
   /** The database the inbox writes to; this may be another process than its consumers. */
@@ -54,7 +54,7 @@ export interface ReplayRequest {
   readonly to: Date
   readonly eventType?: string
   readonly key?: string
-  /** Also through a handler with external effects, which then happen again. */
+  /** Also through a handler with external effects, which then happen again, or one that adds up, which then counts them again. */
   readonly force?: boolean
   readonly ratePerSecond?: number
 }
@@ -93,6 +93,7 @@ export interface Refusal {
     | 'not-processed'
     | 'payload-missing'
     | 'external-effects'
+    | 'adds-up'
     | 'unknown-group'
     | 'not-failed'
     | 'edit-under-way'
@@ -231,6 +232,20 @@ export interface EventEdit {
   readonly reason: string
 }
 
+/** A consumer group that was ever seen on this database, and what it says of itself. */
+export interface KnownGroup {
+  readonly group: string
+  readonly serviceName: string
+  readonly topics: readonly string[]
+  readonly effects: HandlerEffects
+  /** Its handler adds to what it has built: a replay counts again. */
+  readonly isAdditive: boolean
+  /** Its events come from replays alone. */
+  readonly isShadow: boolean
+  /** When a consumer of it last said so; within about a minute while one runs. */
+  readonly seenAt: Date
+}
+
 /** Who acts, and why: stands in the audit. */
 export interface Act {
   /** 1 to 200 characters. */
@@ -244,6 +259,8 @@ export interface Act {
  * not run at all at the moment.
  */
 export interface Operations {
+  /** Groups that an operation can be planned for, by name; at most 1,000. */
+  groups(): Promise<readonly KnownGroup[]>
   /**
    * Looks what the request would touch, and keeps that as a PLANNED operation. Changes nothing else.
    * @throws InboxError `MR_INBOX_BAD_OPERATION`, `MR_INBOX_TOO_MANY_PLANS` with `maxOpenPlans` of the same person unconfirmed

@@ -1,6 +1,7 @@
 import {
   createOperations,
   InboxError,
+  type KnownGroup,
   type ListedOperation,
   type Operation,
   type OperationRequest,
@@ -43,6 +44,21 @@ export class TrackedOperations {
         `The service ${service} has no consumption log, so there is nothing to re-drive or replay.`,
       )
     return { service, operation: await refused(operations.plan(request, { by })) }
+  }
+
+  /** By service and name. */
+  async groups(): Promise<{
+    readonly items: readonly { readonly service: string; readonly known: KnownGroup }[]
+    readonly unreachable: readonly Unreachable[]
+  }> {
+    const { answers, unreachable } = await this.#logs.ask(async (_logs, source) => {
+      const all = await operationsOf(source, source.reading)
+      return (await Promise.all(all.map((each) => each.groups()))).flat()
+    })
+    const items = answers.flatMap(({ service, value }) =>
+      value.map((known) => ({ service, known })),
+    )
+    return { items, unreachable }
   }
 
   /** Newest first over all services. */
