@@ -14,8 +14,11 @@ const maxRetries = 2
 
 const client = new QueryClient({
   defaultOptions: {
+    mutations: { networkMode: 'always' },
     queries: {
       staleTime: 5000,
+      // The gateway may be on this very machine: it is there when the browser takes itself to be offline.
+      networkMode: 'always',
       retry: (failures, error) =>
         failures < maxRetries && error instanceof ApiProblem && error.isRetryable,
       retryDelay: (failures) => 250 * 2 ** failures,

@@ -215,6 +215,28 @@ test('journey: followed until it is quiet', { skip }, async () => {
   await page.getByText('All done').waitFor()
 })
 
+test(
+  'journey: one that failed long ago shows by itself that it was mended, also where the browser takes itself to be offline',
+  { skip },
+  async () => {
+    await using house = await openHouse('/', {}, (api) => {
+      const long = new Date(Date.now() - 3_600_000).toISOString()
+      api.tracking.add({
+        atMs: Date.now() - 3_600_000,
+        aggregateId: 'order-9',
+        consumptions: [{ status: 'FAILED', updatedAt: long, errorMessage: 'no' }],
+      })
+    })
+    const { page, api } = house
+    await page.goto(`${house.base}/journeys/order-9`)
+    await page.getByText('Stopped on the way').waitFor()
+    await page.evaluate(() => window.dispatchEvent(new Event('offline')))
+    const rows = api.tracking.events[0]?.['consumptions'] as object[] | undefined
+    Object.assign(rows?.[0] ?? {}, { status: 'PROCESSED', errorMessage: null })
+    await page.getByText('All done').waitFor()
+  },
+)
+
 test('journey: an id that no log knows', { skip }, async () => {
   await using house = await openHouse('/journeys/nobody')
   await house.page.getByRole('heading', { name: 'No log knows this id' }).waitFor()

@@ -33,6 +33,23 @@ export function EmptyState(props: {
   )
 }
 
+/** A page whose address names nothing that is there: says so in the words of who was asked, and leads on. */
+export function MissingPage(props: {
+  readonly heading: string
+  readonly title: string
+  readonly problem: ApiProblem
+  readonly action: ReactNode
+}) {
+  return (
+    <div className="page">
+      <h1>{props.heading}</h1>
+      <EmptyState title={props.title} action={props.action}>
+        {props.problem.facts.detail ?? 'The link may be cut off.'}
+      </EmptyState>
+    </div>
+  )
+}
+
 /** Could not load, or not allowed: reason, code, age of what is still shown, and a retry. */
 export function ProblemNotice(props: {
   readonly problem: ApiProblem

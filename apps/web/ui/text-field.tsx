@@ -1,4 +1,4 @@
-import { type KeyboardEvent, useId } from 'react'
+import { type KeyboardEvent, type RefCallback, useCallback, useId } from 'react'
 
 interface TextFieldProps {
   readonly label: string
@@ -9,7 +9,8 @@ interface TextFieldProps {
   readonly hint?: string
   readonly isLong?: boolean
   readonly isRequired?: boolean
-  readonly autoFocus?: boolean
+  /** Focus on appearing; `in-place` without scrolling, where what stands above is to be read first. */
+  readonly autoFocus?: boolean | 'in-place'
   readonly suggestions?: readonly string[]
   /** Ctrl or ⌘ with Enter. */
   readonly onSubmitKey?: () => void
@@ -21,6 +22,14 @@ const nearLimit = 200
 /** A labelled text input with its fault and, near the limit, the characters left. */
 export function TextField(props: TextFieldProps) {
   const id = useId()
+  const { autoFocus } = props
+  const focus: RefCallback<HTMLElement> = useCallback(
+    (element) => {
+      if (autoFocus !== undefined && autoFocus !== false)
+        element?.focus({ preventScroll: autoFocus === 'in-place' })
+    },
+    [autoFocus],
+  )
   const left = props.maxLength - props.value.length
   const leave = (event: KeyboardEvent<HTMLElement>): void => {
     // In a dialog, Esc closes the dialog.
@@ -32,7 +41,6 @@ export function TextField(props: TextFieldProps) {
     className: 'input',
     value: props.value,
     required: props.isRequired,
-    autoFocus: props.autoFocus,
     maxLength: props.maxLength,
     'aria-invalid': props.fault !== undefined,
     'aria-describedby': `${id}-hint`,
@@ -43,6 +51,7 @@ export function TextField(props: TextFieldProps) {
       {props.isLong === true ? (
         <textarea
           {...shared}
+          ref={focus}
           onChange={(event) => props.onChange(event.target.value)}
           onKeyDown={(event) => {
             leave(event)
@@ -52,6 +61,7 @@ export function TextField(props: TextFieldProps) {
       ) : (
         <input
           {...shared}
+          ref={focus}
           list={`${id}-list`}
           onKeyDown={leave}
           onChange={(event) => props.onChange(event.target.value)}

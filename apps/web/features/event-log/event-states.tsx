@@ -25,14 +25,18 @@ export function ProductionState(props: { readonly production: Production | null 
   )
 }
 
-/** What one group made of the event. */
-export function ConsumptionState(props: { readonly consumption: Consumption }) {
+/** What one group made of the event. `hasGroup` false: without its name, where the page says it anyway. */
+export function ConsumptionState(props: {
+  readonly consumption: Consumption
+  readonly hasGroup?: boolean
+}) {
   const { group, status, attempts, errorMessage } = props.consumption
   const { word, tone, means } = consumptionStates[status]
   const tries = attempts > 1 ? `, ${count(attempts, 'attempt')}` : ''
   return (
     <Chip tone={tone} title={errorMessage ?? `${group}: ${means}`}>
-      {group} {word}
+      {props.hasGroup === false ? '' : `${group} `}
+      {word}
       {tries}
     </Chip>
   )

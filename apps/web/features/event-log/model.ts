@@ -1,4 +1,4 @@
-import type { Tone } from '../../ui/tone.ts'
+import type { ShownState } from '../../ui/tone.ts'
 
 export type ProductionStatus =
   | 'PENDING'
@@ -16,15 +16,8 @@ export type ConsumptionStatus =
   | 'PARKED'
   | 'SKIPPED'
 
-interface Shown {
-  readonly word: string
-  readonly tone: Tone
-  /** What it means, for hover. */
-  readonly means: string
-}
-
 /** The one total map of what the production log says. */
-export const productionStates: Readonly<Record<ProductionStatus, Shown>> = {
+export const productionStates: Readonly<Record<ProductionStatus, ShownState>> = {
   PENDING: { word: 'pending', tone: 'attention', means: 'written, waits for the relay' },
   PUBLISHING: { word: 'publishing', tone: 'busy', means: 'with the broker now' },
   PUBLISHED: { word: 'published', tone: 'good', means: 'on its topic' },
@@ -34,7 +27,7 @@ export const productionStates: Readonly<Record<ProductionStatus, Shown>> = {
 }
 
 /** The one total map of what a consumption log says. */
-export const consumptionStates: Readonly<Record<ConsumptionStatus, Shown>> = {
+export const consumptionStates: Readonly<Record<ConsumptionStatus, ShownState>> = {
   RECEIVED: {
     word: 'received',
     tone: 'attention',

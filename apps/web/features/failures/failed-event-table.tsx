@@ -22,6 +22,7 @@ export function FailedEventTable(props: {
   const { events, ticked, onTick } = props
   const lastTicked = useRef<string | null>(null)
   const open = events.filter(canRedrive)
+  const isOneGroup = new Set(events.map(({ consumption }) => consumption.group)).size === 1
   const isAll = open.length > 0 && open.every((each) => ticked.has(each.key))
   const toggle = (key: string): void => {
     const next = new Set(ticked)
@@ -70,6 +71,7 @@ export function FailedEventTable(props: {
             failed={failed}
             isTicked={ticked.has(failed.key)}
             isOpen={failed.key === props.opened}
+            hasGroup={!isOneGroup}
             onTick={() => toggle(failed.key)}
             onOpen={() => props.onOpen(failed.key)}
           />
@@ -83,6 +85,7 @@ function FailedRow(props: {
   readonly failed: FailedEvent
   readonly isTicked: boolean
   readonly isOpen: boolean
+  readonly hasGroup: boolean
   readonly onTick: () => void
   readonly onOpen: () => void
 }) {
@@ -111,7 +114,8 @@ function FailedRow(props: {
           {event.eventType}
         </button>
         <small className="mono">
-          {event.topic}/{consumption.partition}@{consumption.offset}
+          {event.topic}/<wbr />
+          {consumption.partition}@{consumption.offset}
         </small>
       </td>
       <td>
@@ -124,7 +128,7 @@ function FailedRow(props: {
         )}
       </td>
       <td>
-        <ConsumptionState consumption={consumption} />
+        <ConsumptionState consumption={consumption} hasGroup={props.hasGroup} />
       </td>
       <td className="event-time figure" title={exactTime(consumption.updatedAtMs)}>
         {clockTime(consumption.updatedAtMs)}

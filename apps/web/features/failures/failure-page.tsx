@@ -7,7 +7,7 @@ import { asProblem } from '../../lib/problem.ts'
 import { useTitle } from '../../lib/use-title.ts'
 import { Button } from '../../ui/button.tsx'
 import { CopyId } from '../../ui/copy-id.tsx'
-import { EmptyState, ProblemNotice, Skeleton } from '../../ui/states.tsx'
+import { MissingPage, ProblemNotice, Skeleton } from '../../ui/states.tsx'
 import { Time } from '../../ui/time.tsx'
 import { UnreachableNotice } from '../event-log/unreachable-notice.tsx'
 import { usePlan } from '../operations/use-plan.ts'
@@ -52,19 +52,16 @@ export function FailurePage() {
   const problem = found.isError ? asProblem(found.error) : null
   if (problem?.isMissing === true && found.data === undefined)
     return (
-      <div className="page">
-        <h1>Failure</h1>
-        <EmptyState
-          title="No failure has this fingerprint"
-          action={
-            <Link to="/failures" className="button" data-look="primary">
-              To all failures
-            </Link>
-          }
-        >
-          {problem.facts.detail ?? 'The link may be cut off.'}
-        </EmptyState>
-      </div>
+      <MissingPage
+        heading="Failure"
+        title="No failure has this fingerprint"
+        problem={problem}
+        action={
+          <Link to="/failures" className="button" data-look="primary">
+            To all failures
+          </Link>
+        }
+      />
     )
   return (
     <div className="page">

@@ -48,6 +48,7 @@ export function FailuresPage() {
     l: release,
   })
   const items = matching(shown?.items ?? [], search.q)
+  const problem = failures.isError ? asProblem(failures.error) : null
   return (
     <div className="page">
       <header className="page-head">
@@ -104,9 +105,9 @@ export function FailuresPage() {
           </select>
         </label>
       </div>
-      {failures.isError && (
+      {problem !== null && (
         <ProblemNotice
-          problem={asProblem(failures.error)}
+          problem={problem}
           onRetry={() => void failures.refetch()}
           lastGoodAtMs={failures.dataUpdatedAt}
         />
@@ -133,7 +134,7 @@ export function FailuresPage() {
           </p>
         )}
       </section>
-      <Unpublished />
+      <Unpublished told={problem} />
     </div>
   )
 }

@@ -21,6 +21,8 @@ import { Timeline } from './timeline.tsx'
 import './journey.css'
 
 const liveMs = 1_000
+/** What failed may be mended elsewhere, at any time. */
+const quietFailureMs = 5_000
 
 const views = [
   { value: 'story', label: 'Story' },
@@ -43,8 +45,10 @@ function JourneyView(props: { readonly id: string }) {
     queryKey: ['journey', id],
     queryFn: ({ signal }) => getJourney(id, signal),
     // Until quiet: then nothing more is to be expected.
-    refetchInterval: ({ state }) =>
-      state.data !== undefined && isQuiet(state.data, Date.now()) ? false : liveMs,
+    refetchInterval: ({ state: { data } }) => {
+      if (data === undefined || !isQuiet(data, Date.now())) return liveMs
+      return data.state === 'failed' ? quietFailureMs : false
+    },
   })
   const open = (event: string | null): void => {
     const { event: _before, ...rest } = search

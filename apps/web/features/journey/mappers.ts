@@ -8,7 +8,6 @@ import type {
   EventPayloads,
   Hop,
   Journey,
-  JourneyState,
   Sentence,
   ShownPayload,
   Span,
@@ -71,8 +70,7 @@ function readPayload(wire: WireReader | null): ShownPayload | null {
 const quietMs = 10_000
 
 export function isQuiet(journey: Journey, nowMs: number): boolean {
-  const settled: readonly JourneyState[] = ['done', 'failed']
-  return settled.includes(journey.state) && nowMs - journey.lastAtMs > quietMs
+  return journey.state !== 'under-way' && nowMs - journey.lastAtMs > quietMs
 }
 
 /** What happened to an event, in sentences, in the order in which it did. */

@@ -68,5 +68,5 @@ export async function listItems(
 }
 
 export async function listGroups(signal?: AbortSignal): Promise<readonly KnownGroup[]> {
-  return toKnownGroups((await request(`${base}/backlog`, { signal })).body)
+  return toKnownGroups((await request(`${base}/groups`, { signal })).body)
 }

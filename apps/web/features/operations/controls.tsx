@@ -77,7 +77,7 @@ export function ConfirmForm(props: { readonly operation: Operation }) {
         onChange={setReason}
         maxLength={1_000}
         isRequired
-        autoFocus
+        autoFocus="in-place"
         hint="One sentence for whoever asks later. It stands in the audit, with your name."
       />
       {acting.isError && <ProblemNotice problem={asProblem(acting.error)} />}
@@ -148,23 +148,27 @@ export function Controls(props: { readonly operation: Operation }) {
         >
           Cancel what has not begun
         </Button>
-        <label className="operation-rate">
-          Events per second
-          <input
-            className="input"
-            inputMode="decimal"
-            maxLength={6}
-            value={rate}
-            aria-invalid={!isRate}
-            onChange={(event) => setRate(event.target.value)}
-          />
-        </label>
-        <Button
-          disabled={!canAct || !isRate || Number(rate) === operation.ratePerSecond}
-          onClick={() => acting.mutate({ what: 'rate', reason: why, ratePerSecond: Number(rate) })}
-        >
-          Set the rate
-        </Button>
+        <span className="operation-rate">
+          <label>
+            Events per second
+            <input
+              className="input"
+              inputMode="decimal"
+              maxLength={6}
+              value={rate}
+              aria-invalid={!isRate}
+              onChange={(event) => setRate(event.target.value)}
+            />
+          </label>
+          <Button
+            disabled={!canAct || !isRate || Number(rate) === operation.ratePerSecond}
+            onClick={() =>
+              acting.mutate({ what: 'rate', reason: why, ratePerSecond: Number(rate) })
+            }
+          >
+            Set the rate
+          </Button>
+        </span>
       </div>
       {acting.isError && <ProblemNotice problem={asProblem(acting.error)} />}
     </fieldset>

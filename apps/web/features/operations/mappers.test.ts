@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { inWords, isoOfLocal, localOf, planAgain, shareDone, toOperation } from './mappers.ts'
+import {
+  inWords,
+  isoOfLocal,
+  localOf,
+  planAgain,
+  rateText,
+  shareDone,
+  toOperation,
+  toOperationDetail,
+} from './mappers.ts'
 
 const wire = {
   id: 'o',
@@ -48,3 +57,25 @@ test('times of a form: the reader’s zone in, ISO 8601 out, and back', () => {
   assert.equal(isoOfLocal(localOf(timeMs)), '2026-11-21T10:00:05.000Z')
   assert.equal(isoOfLocal('soon'), undefined)
 })
+
+for (const { action, details, says } of [
+  { action: 'plan', details: { count: 12 }, says: '12 events' },
+  { action: 'confirm', details: { count: 1, planned: 12 }, says: '1 event of 12 planned' },
+  { action: 'rate', details: { before: 50, after: 0.25 }, says: 'from 50 to 0.25 per second' },
+  { action: 'pause', details: { from: 'RUNNING' }, says: 'it was running' },
+  { action: 'pause', details: { from: 'LATER', odd: 1 }, says: 'from "LATER", odd 1' },
+  { action: 'resume', details: {}, says: null },
+])
+  test(`audit: ${action} with ${JSON.stringify(details)} says ${says ?? 'nothing more'}`, () => {
+    const line = { at: wire.createdAt, by: 'ada', action, reason: null, details }
+    assert.equal(toOperationDetail({ operation: wire, audit: [line] }).audit[0]?.details, says)
+  })
+
+for (const [perSecond, text] of [
+  [0.001, '0.001'],
+  [0.30000001192092896, '0.3'],
+  [50, '50'],
+  [10_000, '10,000'],
+] as const)
+  test(`rate: ${perSecond} a second is shown as ${text}`, () =>
+    assert.equal(rateText(perSecond), text))

@@ -1,4 +1,4 @@
-import { count, exactTime, shortId } from '../../lib/format.ts'
+import { count, exactTime, integer, shortId } from '../../lib/format.ts'
 import { WireReader } from '../../lib/wire.ts'
 import { readUnreachable } from '../event-log/mappers.ts'
 import {
@@ -37,7 +37,7 @@ export function toOperationDetail(body: unknown): OperationDetail {
       by: line.text('by'),
       action: line.text('action'),
       reason: line.textOrNull('reason'),
-      details: detailsOf(line.objectOrNull('details')),
+      details: detailsOf(line.text('action'), line.objectOrNull('details')),
     })),
   }
 }
@@ -64,16 +64,13 @@ export function toItemPage(body: unknown): ItemPage {
   }
 }
 
-/** The groups that the backlog knows of. */
 export function toKnownGroups(body: unknown): readonly KnownGroup[] {
-  return new WireReader(body, 'backlog')
-    .list('services', (service) =>
-      service.list('groups', (group) => ({
-        service: service.text('service'),
-        group: group.text('consumerGroup'),
-      })),
-    )
-    .flat()
+  return new WireReader(body, 'groups').list('items', (group) => ({
+    service: group.text('service'),
+    group: group.text('consumerGroup'),
+    topics: group.texts('topics'),
+    isShadow: group.flag('isShadow'),
+  }))
 }
 
 function readOperation(wire: WireReader): Operation {
@@ -173,11 +170,27 @@ function valueOf(name: string, value: unknown): string {
   return name === 'eventId' ? shortId(String(value)) : String(value)
 }
 
-function detailsOf(wire: WireReader | null): string | null {
+/** A rate may be well below one: an hour for a handful of events. */
+export function rateText(perSecond: number): string {
+  return perSecond >= 100 ? integer(perSecond) : String(Number(perSecond.toPrecision(3)))
+}
+
+/** What an audit line says beyond its act; details that are not known here are shown as they are. */
+function detailsOf(action: string, wire: WireReader | null): string | null {
   const entries = wire?.entries() ?? []
-  return entries.length === 0
-    ? null
-    : entries.map(([name, value]) => `${name} ${JSON.stringify(value)}`).join(', ')
+  if (entries.length === 0) return null
+  const values = new Map(entries)
+  const [events, planned] = [values.get('count'), values.get('planned')]
+  const [before, after] = [values.get('before'), values.get('after')]
+  if (action === 'plan' && typeof events === 'number') return count(events, 'event')
+  if (action === 'confirm' && typeof events === 'number' && typeof planned === 'number')
+    return `${count(events, 'event')} of ${integer(planned)} planned`
+  if (action === 'rate' && typeof before === 'number' && typeof after === 'number')
+    return `from ${rateText(before)} to ${rateText(after)} per second`
+  const from = values.get('from')
+  if (typeof from === 'string' && from in operationStates)
+    return `it was ${operationStates[from as keyof typeof operationStates].word}`
+  return entries.map(([name, value]) => `${name} ${JSON.stringify(value)}`).join(', ')
 }
 
 const verbs: Readonly<Record<OperationKind, string>> = {

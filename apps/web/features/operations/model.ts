@@ -1,5 +1,5 @@
 import type { Unreachable } from '../event-log/model.ts'
-import type { Tone } from '../../ui/tone.ts'
+import type { ShownState } from '../../ui/tone.ts'
 
 export type OperationKind = 'redrive' | 'replay' | 'edit'
 
@@ -11,12 +11,6 @@ export type OperationState =
   | 'PAUSED'
   | 'DONE'
   | 'CANCELLED'
-
-interface ShownState {
-  readonly word: string
-  readonly tone: Tone
-  readonly means: string
-}
 
 /** The one total map of how an operation stands. */
 export const operationStates: Readonly<Record<OperationState, ShownState>> = {
@@ -32,7 +26,7 @@ export const operationStates: Readonly<Record<OperationState, ShownState>> = {
 export type ItemState = 'WAITING' | 'RELEASED' | 'DONE' | 'FAILED' | 'SKIPPED' | 'CANCELLED'
 
 export const itemStates: Readonly<Record<ItemState, ShownState>> = {
-  WAITING: { word: 'waits', tone: 'attention', means: 'its turn has not come' },
+  WAITING: { word: 'waits', tone: 'quiet', means: 'its turn has not come' },
   RELEASED: { word: 'under way', tone: 'busy', means: 'with the consumer now' },
   DONE: { word: 'done', tone: 'good', means: 'the handler took it' },
   FAILED: { word: 'failed', tone: 'bad', means: 'the handler failed at it again' },
@@ -145,6 +139,10 @@ export interface ItemPage {
 export interface KnownGroup {
   readonly service: string
   readonly group: string
+  /** Those it consumes; none where it is a shadow. */
+  readonly topics: readonly string[]
+  /** Its events come from replays alone. */
+  readonly isShadow: boolean
 }
 
 export interface OperationSearch {

@@ -9,11 +9,11 @@ import { Button } from '../../ui/button.tsx'
 import { Chip } from '../../ui/chip.tsx'
 import { CopyId } from '../../ui/copy-id.tsx'
 import { Icon } from '../../ui/icon.tsx'
-import { EmptyState, ProblemNotice, Skeleton } from '../../ui/states.tsx'
+import { MissingPage, ProblemNotice, Skeleton } from '../../ui/states.tsx'
 import { Time } from '../../ui/time.tsx'
 import { getOperation, listItems } from './api.ts'
 import { ConfirmForm, Controls } from './controls.tsx'
-import { inWords, isOpen, titleOf } from './mappers.ts'
+import { inWords, isOpen, rateText, titleOf } from './mappers.ts'
 import { itemStates, type AuditLine, type Operation, type OperationItem } from './model.ts'
 import { OperationChip, OperationProgress, OperationScope } from './operation-states.tsx'
 import '../event-log/event-log.css'
@@ -37,19 +37,16 @@ export function OperationPage() {
   const problem = found.isError ? asProblem(found.error) : null
   if (problem?.isMissing === true && operation === undefined)
     return (
-      <div className="page">
-        <h1>Operation</h1>
-        <EmptyState
-          title="No operation has this id"
-          action={
-            <Link to="/operations" className="button" data-look="primary">
-              To all operations
-            </Link>
-          }
-        >
-          {problem.facts.detail ?? 'The link may be cut off.'}
-        </EmptyState>
-      </div>
+      <MissingPage
+        heading="Operation"
+        title="No operation has this id"
+        problem={problem}
+        action={
+          <Link to="/operations" className="button" data-look="primary">
+            To all operations
+          </Link>
+        }
+      />
     )
   return (
     <div className="page">
@@ -90,8 +87,8 @@ export function OperationPage() {
 }
 
 const effectWords = {
-  none: 'The handler says it has no effects.',
-  idempotent: 'The handler changes its own database only; what was done is not done twice.',
+  none: 'The handler changes its own database only, together with the log.',
+  idempotent: 'What the handler does outside its database may happen twice without harm.',
   external: 'The handler acts outside its database, mail for example.',
 } as const
 
@@ -107,9 +104,14 @@ function Plan(props: { readonly operation: Operation }) {
             : effectWords[operation.effects]}
         </li>
         <li>
-          At most {integer(operation.ratePerSecond)} events per second, reached step by step. It can
-          be paused and cancelled.
+          At most {rateText(operation.ratePerSecond)} events per second, reached step by step. It
+          can be paused and cancelled.
         </li>
+        {operation.request['force'] === true && (
+          <li>
+            It is forced: what the handler sends is sent again, what it adds up is counted again.
+          </li>
+        )}
         {operation.cutOffMs !== null && (
           <li>
             What fails after{' '}
@@ -178,7 +180,7 @@ function Outcome(props: { readonly operation: Operation }) {
         </div>
         <OperationProgress operation={operation} />
         <dl className="operation-dates">
-          <Fact label="Rate">{integer(operation.ratePerSecond)} per second</Fact>
+          <Fact label="Rate">{rateText(operation.ratePerSecond)} per second</Fact>
           <Fact label="Confirmed">
             {operation.confirmedAtMs === null ? (
               '–'
@@ -356,7 +358,7 @@ function Audit(props: { readonly lines: readonly AuditLine[] }) {
             <Time atMs={line.atMs} /> <strong>{line.by}</strong>{' '}
             {actWords[line.action] ?? line.action}
             {line.reason !== null && <>: “{line.reason}”</>}
-            {line.details !== null && <small className="mono">{line.details}</small>}
+            {line.details !== null && <small>{line.details}</small>}
           </li>
         ))}
       </ol>

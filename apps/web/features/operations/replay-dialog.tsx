@@ -40,7 +40,7 @@ function ReplayForm(props: { readonly groups: readonly KnownGroup[] }) {
   const [fields, setFields] = useState({
     group: keyOf(groups[0] as KnownGroup),
     source: '',
-    topic: '',
+    topic: onlyTopicOf(groups[0]),
     from: localOf(nowMs - hourMs),
     to: localOf(nowMs),
     eventType: '',
@@ -90,11 +90,15 @@ function ReplayForm(props: { readonly groups: readonly KnownGroup[] }) {
         <select
           className="input"
           value={fields.group}
-          onChange={(event) => set({ group: event.target.value, source: '' })}
+          onChange={(event) => {
+            const next = groups.find((each) => keyOf(each) === event.target.value)
+            set({ group: event.target.value, source: '', topic: onlyTopicOf(next) })
+          }}
         >
           {groups.map((each) => (
             <option key={keyOf(each)} value={keyOf(each)}>
-              {each.group} ({each.service})
+              {each.group} ({each.service}
+              {each.isShadow ? ', a shadow' : ''})
             </option>
           ))}
         </select>
@@ -119,7 +123,7 @@ function ReplayForm(props: { readonly groups: readonly KnownGroup[] }) {
         value={fields.topic}
         maxLength={249}
         isRequired
-        suggestions={['discussion.events']}
+        suggestions={[...new Set([chosen, ...sources].flatMap((each) => each?.topics ?? []))]}
         onChange={(topic) => set({ topic })}
       />
       <div className="operation-times">
@@ -161,7 +165,7 @@ function ReplayForm(props: { readonly groups: readonly KnownGroup[] }) {
           checked={fields.isForced}
           onChange={(event) => set({ isForced: event.target.checked })}
         />
-        Also when the handler acts outside its database: mail is then sent again
+        Also when it repeats effects: mail is sent again, sums are added to once more
       </label>
       {plan.isError && <ProblemNotice problem={asProblem(plan.error)} />}
       <div className="actions">
@@ -171,6 +175,11 @@ function ReplayForm(props: { readonly groups: readonly KnownGroup[] }) {
       </div>
     </form>
   )
+}
+
+/** Chosen by itself where there is no other. */
+function onlyTopicOf(group: KnownGroup | undefined): string {
+  return group?.topics.length === 1 ? (group.topics[0] ?? '') : ''
 }
 
 function keyOf({ service, group }: KnownGroup): string {
