@@ -103,7 +103,8 @@ function plain(value: unknown): unknown {
       return value
     case 'object':
       return value === null ? null : inspect(value)
-    default:
+    case 'function':
+    case 'symbol':
       return inspect(value)
   }
 }
