@@ -137,7 +137,9 @@ export class OutboxDays {
             this.#logger.warn('Old days were not archived; tried again later', { error }),
         )
         .then(() => {
-          if (!closing.signal.aborted) timer = this.#clock.setTimer(everyMs, run)
+          if (closing.signal.aborted) return
+          // Its process may have nothing else to do, and no connection open by then.
+          timer = this.#clock.setTimer(everyMs, run, { keepsAlive: true })
         })
     }
     run()
