@@ -62,6 +62,10 @@ export function adaptClient(client: ForeignClient): PooledClient {
   }
 }
 
+/** Limits of connections outside a pool that sets none: a server that takes them and says nothing is to be an error, not a wait for ever. */
+const connectTimeoutMs = 10_000
+const answerTimeoutMs = 35_000
+
 /** A connection outside the pool, with its settings but for limits that would cut long work. @throws PostgresError */
 export function connectLikePool(
   pool: ForeignPool,
@@ -74,7 +78,10 @@ export function connectLikePool(
       ...settings,
       // The pool keeps it from being listed, so that it is not logged by accident.
       ...(settings.password !== undefined && { password: settings.password }),
-      ...(isUnlimited && { statement_timeout: 0, query_timeout: 0 }),
+      connectionTimeoutMillis: settings.connectionTimeoutMillis || connectTimeoutMs,
+      ...(isUnlimited
+        ? { statement_timeout: 0, query_timeout: 0 }
+        : { query_timeout: settings.query_timeout || answerTimeoutMs }),
       ...(session.applicationName !== undefined && { application_name: session.applicationName }),
       keepAlive: true,
       pipeline: false,

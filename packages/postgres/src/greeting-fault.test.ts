@@ -2,27 +2,18 @@ import assert from 'node:assert/strict'
 import { createServer, type AddressInfo, type Server } from 'node:net'
 import { test } from 'node:test'
 import { Pool } from 'pg'
+import { greeting, serverMessage } from '../test/server-messages.ts'
 import { databaseOfPool, openDatabase } from './database.ts'
-
-/** A message of the server: its type, its length with the four bytes of the length, its body. */
-function message(type: string, body: Buffer): Buffer {
-  const head = Buffer.alloc(5)
-  head.write(type, 'latin1')
-  head.writeInt32BE(4 + body.length, 1)
-  return Buffer.concat([head, body])
-}
 
 /** Greets as ready and ends the session in the same packet, as a backend does whose postmaster was killed just then. */
 async function startEndingServer(): Promise<Server> {
-  const ok = message('R', Buffer.alloc(4))
-  const ready = message('Z', Buffer.from('I'))
-  const fatal = message(
+  const fatal = serverMessage(
     'E',
     Buffer.from('SFATAL\0VFATAL\0C57P01\0Mterminating connection\0\0', 'latin1'),
   )
   const server = createServer((socket) => {
     socket.on('error', () => {})
-    socket.once('data', () => socket.end(Buffer.concat([ok, ready, fatal])))
+    socket.once('data', () => socket.end(Buffer.concat([greeting, fatal])))
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return server

@@ -61,8 +61,12 @@ class ListenLoop {
   async run(onAttempt: () => void): Promise<void> {
     while (!this.#abort.signal.aborted) {
       try {
-        await using connection = await this.#open()
-        await this.#listen(connection, onAttempt)
+        const opening = this.#open()
+        await using connection = await this.#unlessStopped(opening)
+        // One that is open only then is of no use any more.
+        if (connection === undefined)
+          void opening.then((late) => late[Symbol.asyncDispose]()).catch(() => {})
+        else await this.#listen(connection, onAttempt)
       } catch (error) {
         this.#logger.warn('Listening for notifications failed, connecting again', {
           channel: this.#channel,
@@ -90,7 +94,8 @@ class ListenLoop {
     }
     connection.client.on('end', onEnd)
     connection.client.on('error', onEnd)
-    await connection.query(`listen ${quoteIdentifier(this.#channel)}`)
+    await this.#unlessStopped(connection.query(`listen ${quoteIdentifier(this.#channel)}`))
+    if (this.#abort.signal.aborted) return
     this.#failures = 0
     this.#listenOptions.onConnected?.()
     onListening()
@@ -99,8 +104,22 @@ class ListenLoop {
       await this.#wakeup.wait(heartbeatMs, this.#abort.signal)
       if (over.signal.aborted || this.#abort.signal.aborted) return
       if (systemClock.monotonicMs() - lastSignMs < heartbeatMs) continue
-      await connection.query('select 1')
+      await this.#unlessStopped(connection.query('select 1'))
       lastSignMs = systemClock.monotonicMs()
+    }
+  }
+
+  /** The work's result; `undefined` as soon as `stop` is called: a server that says nothing does not hold a close up. */
+  async #unlessStopped<T>(work: Promise<T>): Promise<T | undefined> {
+    work.catch(() => {}) // Told below, unless it was stopped: then nobody needs it.
+    const { signal } = this.#abort
+    const stopped = Promise.withResolvers<undefined>()
+    const onStop = (): void => stopped.resolve(undefined)
+    signal.addEventListener('abort', onStop, { once: true })
+    try {
+      return await (signal.aborted ? undefined : Promise.race([work, stopped.promise]))
+    } finally {
+      signal.removeEventListener('abort', onStop)
     }
   }
 }
