@@ -22,6 +22,7 @@ export async function runScenario(scenario: Scenario): Promise<Outcome> {
     driver = new TopologyTestDriver(topology, {
       applicationId: 'oracle',
       nowMs,
+      cacheMaxBytes: Number(scenario.config?.['statestore.cache.max.bytes'] ?? 0),
       ...errorHandlingOf(scenario),
     })
     for (const [index, input] of scenario.input.entries()) {

@@ -53,7 +53,9 @@ export interface StoreOptions<K, V> {
   readonly type?: 'memory' | 'persistent'
   /** false: no changelog, and nothing to restore from. An object gives the changelog topic settings of Kafka's. Default true. */
   readonly logging?: boolean | Readonly<Record<string, string>>
-  /** Whether updates of a key between two commits are passed on as one. */
+  /**
+   * Whether updates of a key between two commits are passed on as one, where the thread has caches. Default true; of key-value stores only.
+   */
   readonly caching?: boolean
   /** How long windows are kept, ms of stream time; of windowed stores only. Default: as long as they can change. */
   readonly retentionMs?: number

@@ -102,7 +102,7 @@ export class StreamsBuilder {
     const plan = planStore(graph, topicPrefix(topic), store, options)
     const sourceName = tableSourceName(graph, options)
     const name = graph.nameOr(options.name, 'KTABLE-SOURCE-')
-    const unlogged = { ...plan, options: { ...plan.options, logging: false } }
+    const unlogged = { ...plan, options: { ...plan.options, logging: false, caching: false } }
     const node = new GraphNode(name, (topology) => {
       // As in Java, where it is read without one.
       const source = { ...sourceOf(sourceName, [topic], options), timestampExtractor: undefined }

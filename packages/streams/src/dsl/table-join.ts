@@ -63,7 +63,7 @@ export function joinTables<K, V, VOther, VOut>(
     topology.addProcessor({
       name,
       parents: [thisName, otherName],
-      supplier: tableJoinMergeOperator(plan?.name),
+      supplier: tableJoinMergeOperator(plan?.name, step),
     })
     if (plan) topology.addStateStore(keyValueStoreOf(plan), [name])
     topology.connectProcessorAndStores(thisName, leftSide.other.stores)

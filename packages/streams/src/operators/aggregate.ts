@@ -1,6 +1,6 @@
-import type { Forward, OperatorSupplier } from '../operator.ts'
-import type { Change } from '../record.ts'
+import type { OperatorSupplier } from '../operator.ts'
 import type { TimestampedKeyValueStore } from '../state/key-value-store.ts'
+import { tableOutput, type TableOutput } from './table-output.ts'
 
 /** A step whose output is a table: it tells what the key had before only where somebody downstream asked. */
 export interface TableStep {
@@ -18,13 +18,13 @@ export function aggregateOperator<K, V, A>(
   step: TableStep,
 ): OperatorSupplier<K, V> {
   return () => {
-    let forward: Forward
     let store: TimestampedKeyValueStore<K, A>
+    let output: TableOutput<K, A>
     let countDropped: () => void
     return {
       init(context) {
-        forward = context.forward
         store = context.store(storeName) as TimestampedKeyValueStore<K, A>
+        output = tableOutput(context, store, step.sendsOldValues)
         countDropped = () => context.countDropped()
       },
       process(key, value, timestamp, headers) {
@@ -33,10 +33,8 @@ export function aggregateOperator<K, V, A>(
         const newValue = aggregate(stored?.value ?? initialize(), value, key)
         const newTimestamp = stored ? Math.max(timestamp, stored.timestamp) : timestamp
         // Read again, since the function may have changed what it was given; as in Java, what the key began with counts as its old value.
-        const oldValue = step.sendsOldValues ? (store.get(key)?.value ?? initialize()) : null
-        // The tombstone of a changelog carries the time of the record that made it.
-        store.put(key, newValue, newValue === null ? timestamp : newTimestamp)
-        forward(key, { newValue, oldValue } satisfies Change<A>, newTimestamp, headers)
+        const oldValue = output.needsOldValue ? (store.get(key)?.value ?? initialize()) : null
+        output.put(key, newValue, oldValue, timestamp, newTimestamp, headers)
       },
     }
   }

@@ -1,7 +1,8 @@
-import type { Forward, OperatorSupplier } from '../operator.ts'
+import type { OperatorSupplier } from '../operator.ts'
 import type { Change } from '../record.ts'
 import type { TimestampedKeyValueStore } from '../state/key-value-store.ts'
 import type { TableStep } from './aggregate.ts'
+import { tableOutput, type TableOutput } from './table-output.ts'
 
 export interface TableAggregation<K, V, A> {
   /** What the first value is added to; null: it becomes the aggregate itself (a reduce). */
@@ -20,13 +21,12 @@ export function tableAggregateOperator<K, V, A>(
   step: TableStep,
 ): OperatorSupplier<K, Change<V>> {
   return () => {
-    let forward: Forward
     let store: TimestampedKeyValueStore<K, A>
-    const sendsOldValues = step.sendsOldValues
+    let output: TableOutput<K, A>
     return {
       init(context) {
-        forward = context.forward
         store = context.store(storeName) as TimestampedKeyValueStore<K, A>
+        output = tableOutput(context, store, step.sendsOldValues)
       },
       process(key, change, timestamp, headers) {
         const stored = store.get(key)
@@ -37,10 +37,8 @@ export function tableAggregateOperator<K, V, A>(
           newValue = add(newValue ?? initialize(), change.newValue, key)
         const newTimestamp = stored ? Math.max(timestamp, stored.timestamp) : timestamp
         // Read again where it is passed on: the functions may change what they are given.
-        const oldValue = sendsOldValues && stored ? (store.get(key)?.value ?? null) : null
-        // Java's store gives a deletion the time of the record that makes it, though its result has the later one.
-        store.put(key, newValue, newValue === null ? timestamp : newTimestamp)
-        forward(key, { newValue, oldValue } satisfies Change<A>, newTimestamp, headers)
+        const oldValue = output.needsOldValue && stored ? (store.get(key)?.value ?? null) : null
+        output.put(key, newValue, oldValue, timestamp, newTimestamp, headers)
       },
     }
   }

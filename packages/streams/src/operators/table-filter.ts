@@ -1,7 +1,8 @@
-import type { Forward, OperatorSupplier } from '../operator.ts'
+import type { OperatorSupplier } from '../operator.ts'
 import type { Change } from '../record.ts'
 import type { TimestampedKeyValueStore } from '../state/key-value-store.ts'
 import type { TableStep } from './aggregate.ts'
+import { tableOutput, type TableOutput } from './table-output.ts'
 
 /**
  * Takes out of a table what the predicate does not take: such a value is a deletion downstream, known to be there or not. Where old values
@@ -15,14 +16,14 @@ export function tableFilterOperator<K, V>(
   const passed = (value: V | null, key: K): V | null =>
     value !== null && predicate(value, key) ? value : null
   return () => {
-    let forward: Forward
+    let output: TableOutput<K, V>
     let store: TimestampedKeyValueStore<K, V> | undefined
     const sendsOldValues = step.sendsOldValues
     return {
       init(context) {
-        forward = context.forward
         if (storeName !== undefined)
           store = context.store(storeName) as TimestampedKeyValueStore<K, V>
+        output = tableOutput(context, store, sendsOldValues)
       },
       process(key, change, timestamp, headers) {
         const newValue = passed(change.newValue, key)
@@ -31,8 +32,7 @@ export function tableFilterOperator<K, V>(
           oldValue = store ? (store.get(key)?.value ?? null) : passed(change.oldValue, key)
           if (newValue === null && oldValue === null) return
         }
-        store?.put(key, newValue, timestamp)
-        forward(key, { newValue, oldValue } satisfies Change<V>, timestamp, headers)
+        output.put(key, newValue, oldValue, timestamp, timestamp, headers)
       },
     }
   }

@@ -2,6 +2,7 @@ import type { Forward, OperatorSupplier } from '../operator.ts'
 import type { Change } from '../record.ts'
 import type { TimestampedKeyValueStore } from '../state/key-value-store.ts'
 import type { TableStep } from './aggregate.ts'
+import { tableOutput, type TableOutput } from './table-output.ts'
 import type { TableLookup, TableView } from './table-view.ts'
 
 /** One side of a join of two tables: what is joined when that side changes. */
@@ -53,20 +54,18 @@ export function tableJoinOperator<K, V, VOther, VOut>(
 /** The result of a join, from both sides' changes; kept in a store if it has one. */
 export function tableJoinMergeOperator<K, V>(
   storeName: string | undefined,
+  step: TableStep,
 ): OperatorSupplier<K, Change<V>> {
   return () => {
-    let forward: Forward
-    let store: TimestampedKeyValueStore<K, V> | undefined
+    let output: TableOutput<K, V>
     return {
       init(context) {
-        forward = context.forward
-        if (storeName !== undefined)
-          store = context.store(storeName) as TimestampedKeyValueStore<K, V>
+        const store = storeName === undefined ? undefined : context.store(storeName)
+        const table = store as TimestampedKeyValueStore<K, V> | undefined
+        output = tableOutput(context, table, step.sendsOldValues)
       },
-      process(key, change, timestamp, headers) {
-        store?.put(key, change.newValue, timestamp)
-        forward(key, change, timestamp, headers)
-      },
+      process: (key, { newValue, oldValue }, timestamp, headers) =>
+        output.put(key, newValue, oldValue, timestamp, timestamp, headers),
     }
   }
 }

@@ -2,6 +2,7 @@ import type { Forward, OperatorSupplier } from '../operator.ts'
 import type { Change } from '../record.ts'
 import type { TimestampedKeyValueStore } from '../state/key-value-store.ts'
 import type { TableStep } from './aggregate.ts'
+import { tableOutput, type TableOutput } from './table-output.ts'
 
 /**
  * Turns records into updates of a table: the latest by arrival counts, whatever its timestamp (trap 25). Without a store it only passes
@@ -12,24 +13,22 @@ export function tableSourceOperator<K, V>(
   step: TableStep,
 ): OperatorSupplier<K, V> {
   return () => {
-    let forward: Forward
+    let output: TableOutput<K, V>
     let store: TimestampedKeyValueStore<K, V> | undefined
     let countDropped: () => void
     return {
       init(context) {
-        forward = context.forward
         const name = storeName()
         store =
           name === undefined ? undefined : (context.store(name) as TimestampedKeyValueStore<K, V>)
+        output = tableOutput(context, store, step.sendsOldValues)
         countDropped = () => context.countDropped()
       },
       process(key, value, timestamp, headers) {
         if (key === null) return countDropped()
         const newValue = value as V | null
-        const stored = store && step.sendsOldValues ? store.get(key) : undefined
-        store?.put(key, newValue, timestamp)
-        const change: Change<V> = { newValue, oldValue: stored?.value ?? null }
-        forward(key, change, timestamp, headers)
+        const stored = output.needsOldValue ? store?.get(key) : undefined
+        output.put(key, newValue, stored?.value ?? null, timestamp, timestamp, headers)
       },
     }
   }

@@ -1,4 +1,5 @@
 import type { Headers, RecordContext } from '../record.ts'
+import type { RecordCache } from './record-cache.ts'
 
 /** One instance of state: of one store, in one task. */
 export interface StateStore {
@@ -68,6 +69,8 @@ export interface StoreBuilder<S extends StateStore = StateStore> {
   /** How the changelog is cleaned; `retentionMs` is the store's own. */
   readonly changelog: ChangelogCleanup
   build(): S
+  /** The store behind a cache, where it may have one and the thread has caches. */
+  buildCached?(cache: RecordCache): S
 }
 
 export type StoreKind =

@@ -3,6 +3,7 @@ import type { ErrorHandling } from '../error-handlers.ts'
 import { StreamsError } from '../errors.ts'
 import type { Forward, TaskContext } from '../operator.ts'
 import { noHeaders, type Headers, type RawRecord, type RecordContext } from '../record.ts'
+import type { RecordCache } from '../state/record-cache.ts'
 import type { StateEnvironment, StateStore, StoreContext } from '../state/store.ts'
 import type {
   ProcessorNode,
@@ -42,6 +43,8 @@ export interface StreamTaskOptions extends ErrorHandling {
   readonly collector: RecordCollector
   readonly clock: Clock
   readonly isUnthrottled?: boolean
+  /** Memory for the caches of all tasks of a thread; without it updates of tables go on one by one. */
+  readonly cache?: RecordCache
   /** Stores that every task may read. */
   readonly globalStores?: ReadonlyMap<string, StateStore>
   readonly countDropped?: (count: number) => void
@@ -247,7 +250,9 @@ export class StreamTask {
       for (const name of node.stores) {
         const { topology } = this.#options
         const builder = topology.stores.get(name) ?? topology.globalStores.get(name)
-        if (builder && !stores.has(name)) stores.set(name, builder.build())
+        if (!builder || stores.has(name)) continue
+        const { cache } = this.#options
+        stores.set(name, (cache && builder.buildCached?.(cache)) ?? builder.build())
       }
     }
     return stores

@@ -1,0 +1,50 @@
+import type { OperatorContext } from '../operator.ts'
+import type { Change, Headers } from '../record.ts'
+import { CachedKeyValueStore } from '../state/cached-key-value-store.ts'
+import type { TimestampedKeyValueStore } from '../state/key-value-store.ts'
+
+/** Where an operator that keeps a table puts its updates: into the store, and downstream. */
+export interface TableOutput<K, V> {
+  /** Whether `put` wants to know what the key had: somebody downstream asked, and no cache finds it out by itself. */
+  readonly needsOldValue: boolean
+  /**
+   * @param recordTimestamp of the record that makes the update; a deletion is stored with it, as in Java
+   * @param timestamp of the result
+   */
+  put(
+    key: K,
+    newValue: V | null,
+    oldValue: V | null,
+    recordTimestamp: number,
+    timestamp: number,
+    headers: Headers,
+  ): void
+}
+
+/** Behind a cache, updates go downstream when it lets them go; else each at once. Without a store, all go downstream. */
+export function tableOutput<K, V>(
+  { forward, task }: Pick<OperatorContext, 'forward' | 'task'>,
+  store: TimestampedKeyValueStore<K, V> | undefined,
+  sendsOldValues: boolean,
+): TableOutput<K, V> {
+  if (store instanceof CachedKeyValueStore) {
+    const cached = store as CachedKeyValueStore<K, V>
+    cached.onFlush(
+      (key, change, timestamp, headers, record) =>
+        task.runAs(record, () => forward(key, change, timestamp, headers)),
+      sendsOldValues,
+    )
+    return {
+      needsOldValue: false,
+      put: (key, newValue, _, recordTimestamp, timestamp, headers) =>
+        cached.hold(key, newValue, newValue === null ? recordTimestamp : timestamp, headers),
+    }
+  }
+  return {
+    needsOldValue: sendsOldValues,
+    put(key, newValue, oldValue, recordTimestamp, timestamp, headers) {
+      store?.put(key, newValue, newValue === null ? recordTimestamp : timestamp)
+      forward(key, { newValue, oldValue } satisfies Change<V>, timestamp, headers)
+    },
+  }
+}
