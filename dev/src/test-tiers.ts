@@ -25,6 +25,8 @@ const tiers = {
     env: { MILLRACE_TEST_KAFKA: 'apache' },
     concurrency: 2,
   },
+  /** What Kafka Streams itself answers, asked anew (needs Java 17 and Maven). At most 5 minutes. */
+  oracle: { takes: (file: string) => file.endsWith('.oracle.test.ts'), env: {}, concurrency: 1 },
   /** Real processes, killed. At most 15 minutes. */
   faults: { takes: (file: string) => file.endsWith('.fault.test.ts'), env: {}, concurrency: 1 },
   long: {

@@ -82,7 +82,7 @@ export const reducers: Table<(reduced: unknown, value: unknown) => unknown> = {
   toNull: () => null,
   nullOnX: (reduced, value) => (isX(value) ? null : text(reduced) + text(value)),
   throwOnX: (reduced, value) => (isX(value) ? throwOnX(value) : text(reduced) + text(value)),
-  sum: (reduced, value) => (reduced as number) + (value as number),
+  sum: (reduced, value) => (reduced as number) + ((value ?? 0) as number),
 }
 
 export const initializers: Table<() => unknown> = {

@@ -91,7 +91,7 @@ final class Functions {
             "toNull", (reduced, value) -> null,
             "nullOnX", (reduced, value) -> isX(value) ? null : text(reduced) + text(value),
             "throwOnX", (reduced, value) -> isX(value) ? throwOnX(value) : text(reduced) + text(value),
-            "sum", (reduced, value) -> (Long) reduced + (Long) value);
+            "sum", (reduced, value) -> (Long) reduced + (value == null ? 0 : (Long) value));
 
     static final Map<String, Initializer<Object>> INITIALIZERS = Map.of(
             "empty", () -> "",
