@@ -125,30 +125,6 @@ test('connection: a software name that is no name is an invalid request', async 
   assert.equal(errorCode, errorCodes.INVALID_REQUEST)
 })
 
-const badFrames: readonly { name: string; bytes: Buffer }[] = [
-  { name: 'HTTP', bytes: Buffer.from('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n') },
-  { name: 'a frame of -1 bytes', bytes: Buffer.from('ffffffff', 'hex') },
-  { name: 'a frame of 2 GB', bytes: Buffer.from('7fffffff', 'hex') },
-  { name: 'a frame of 0 bytes', bytes: Buffer.from('00000000', 'hex') },
-  { name: 'an unknown key', bytes: Buffer.from('0000000a03e70000000000010000', 'hex') },
-  { name: 'an unknown version', bytes: Buffer.from('0000000a000003e7000000010000', 'hex') },
-  { name: 'a body that ends early', bytes: Buffer.from('0000000a00030001000000010000', 'hex') },
-  {
-    name: 'an array of 2 billion elements',
-    bytes: Buffer.from('0000000e000300010000000100007fffffff', 'hex'),
-  },
-]
-for (const { name, bytes } of badFrames) {
-  test(`connection: ${name} closes this connection and no other`, async () => {
-    await using broker = await testBroker()
-    await using other = await broker.connect()
-    await using client = await broker.connect()
-    client.socket.write(bytes)
-    await client.closed()
-    assert.equal((await other.call(apiVersionsApi, 3, versionsRequest)).errorCode, 0)
-  })
-}
-
 test('connection: every truncation of a request closes the connection or waits, never more', async () => {
   await using broker = await testBroker({ topics: [{ name: 't', partitions: 1 }] })
   await using good = await broker.connect()
