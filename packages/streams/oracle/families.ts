@@ -1,3 +1,4 @@
+import { cogroupSteps } from './cogroup-steps.ts'
 import type { StepFamily } from './context.ts'
 import { groupingSteps } from './grouping-steps.ts'
 import { processorSteps } from './processor-steps.ts'
@@ -10,6 +11,7 @@ import { windowSteps } from './window-steps.ts'
 export const families: StepFamily = {
   ...statelessSteps,
   ...groupingSteps,
+  ...cogroupSteps,
   ...processorSteps,
   ...tableSteps,
   ...streamJoinSteps,

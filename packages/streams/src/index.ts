@@ -5,6 +5,12 @@ export type { StreamGraphOptions } from './dsl/stream-graph.ts'
 export { KStream } from './dsl/k-stream.ts'
 export { KTable } from './dsl/k-table.ts'
 export { KGroupedStream } from './dsl/k-grouped-stream.ts'
+export {
+  CogroupedKStream,
+  SessionWindowedCogroupedKStream,
+  TimeWindowedCogroupedKStream,
+  type CogroupOptions,
+} from './dsl/cogrouped-stream.ts'
 export { TimeWindowedKStream } from './dsl/windowed-stream.ts'
 export { SessionWindowedKStream } from './dsl/session-windowed-stream.ts'
 export {

@@ -5,6 +5,7 @@ import java.util.List;
 final class Families {
     private static final List<Steps> ALL = List.of(
             new StatelessSteps(),
+            new CogroupSteps(),
             new ProcessorSteps(),
             new StreamJoinSteps(),
             new TableSteps(),

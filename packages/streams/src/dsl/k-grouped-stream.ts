@@ -2,6 +2,8 @@ import { aggregateOperator } from '../operators/aggregate.ts'
 import { longSerde } from '../serde.ts'
 import type { Emit } from '../operators/close-emitter.ts'
 import type { SessionWindows, SlidingWindows, TimeWindows } from '../windows.ts'
+import type { CogroupAggregator } from './cogroup-table.ts'
+import { CogroupedKStream } from './cogrouped-stream.ts'
 import type { StreamParts } from './k-stream.ts'
 import type { KTable } from './k-table.ts'
 import { storeOptions, type Named, type Store } from './options.ts'
@@ -96,6 +98,16 @@ export class KGroupedStream<K, V> {
     return windows.kind === 'session'
       ? new SessionWindowedKStream(this, windows, emit)
       : new TimeWindowedKStream(this, windows, emit)
+  }
+
+  /**
+   * Begins an aggregation of several streams into one value for each key: `orders.cogroup(addOrder).cogroup(payments, addPayment)
+   * .aggregate(() => empty, { store: 'accounts' })`.
+   */
+  cogroup<A>(aggregator: (aggregate: A, value: V, key: K) => A | null): CogroupedKStream<K, A> {
+    const self = this as unknown as KGroupedStream<K, unknown>
+    const groups = new Map([[self, aggregator as CogroupAggregator<K, A>]])
+    return new CogroupedKStream({ graph: this.parts.graph, groups, repartitions: new Map() })
   }
 
   #aggregate<A>(
