@@ -7,6 +7,7 @@
  */
 import { toError, type Clock, type Logger } from '@millrace/core'
 import type { ClusterAdmin, Consumer, ConsumerBatch, TopicPartition } from '@millrace/kafka'
+import { partitionName } from './partition-name.ts'
 import { noHeaders } from '../record.ts'
 import type { StateStore } from '../state/store.ts'
 import type { RunningTask, TaskChangelog } from './running-task.ts'
@@ -111,7 +112,7 @@ export class ChangelogRestorer {
     const offset = this.#startOffset(task, changelog, beginOffset, endOffset)
     if (offset >= endOffset) return
     const restoring: Restoring = { task, changelog, store, endOffset, restoredCount: 0, offset }
-    this.#restoring.set(keyOf(changelog), restoring)
+    this.#restoring.set(partitionName(changelog), restoring)
     this.#tell(restoring, 'start')
   }
 
@@ -164,7 +165,7 @@ export class ChangelogRestorer {
 
   async #read(): Promise<void> {
     for await (const batch of this.#options.consumer) {
-      const restoring = this.#restoring.get(keyOf(batch))
+      const restoring = this.#restoring.get(partitionName(batch))
       if (restoring) this.#take(restoring, batch)
     }
   }
@@ -198,7 +199,7 @@ export class ChangelogRestorer {
       for (const restoring of this.#restoring.values()) {
         const isOwned = consumer
           .assignment()
-          .some((row) => keyOf(row) === keyOf(restoring.changelog))
+          .some((row) => partitionName(row) === partitionName(restoring.changelog))
         const position = isOwned ? consumer.position(restoring.changelog) : null
         if (position === null) continue
         restoring.offset = Math.max(restoring.offset, Number(position))
@@ -210,7 +211,7 @@ export class ChangelogRestorer {
 
   #settle(restoring: Restoring): void {
     if (restoring.offset < restoring.endOffset) return
-    const key = keyOf(restoring.changelog)
+    const key = partitionName(restoring.changelog)
     if (this.#restoring.get(key) !== restoring) return
     this.#persist(restoring.task)
     this.#restoring.delete(key)
@@ -251,8 +252,4 @@ export class ChangelogRestorer {
   #fail(error: unknown): void {
     if (!this.#closing.signal.aborted) this.#options.onFailure(toError(error))
   }
-}
-
-function keyOf({ topic, partition }: TopicPartition): string {
-  return `${topic}/${partition}`
 }

@@ -6,6 +6,7 @@ import { backoffMs, isAbortError, toError } from '@millrace/core'
 import { KafkaError } from '@millrace/kafka'
 import { StreamsError } from '../errors.ts'
 import type { RestoreProgress } from './changelog-restorer.ts'
+import { GlobalTables } from './global-tables.ts'
 import { ThreadSession, type ThreadSessionOptions } from './thread-session.ts'
 
 /** Java's names. */
@@ -39,7 +40,7 @@ export interface ThreadHandle {
 
 export type StreamThreadOptions = Omit<
   ThreadSessionOptions,
-  'onProgress' | 'onTasks' | 'onCommitted' | 'countDropped'
+  'onProgress' | 'onTasks' | 'onCommitted' | 'countDropped' | 'globalStores'
 > & { readonly events: ThreadEvents }
 
 const pauses = { baseMs: 100, maxMs: 5_000 }
@@ -55,6 +56,7 @@ export class StreamThread implements ThreadHandle {
   readonly #ended = Promise.withResolvers<void>()
   readonly #closing = new AbortController()
   #session: ThreadSession | undefined
+  #globals: GlobalTables | undefined
   #isStarted = false
   /** Sessions that failed since the last commit, and when the first did. */
   #failures = 0
@@ -96,19 +98,25 @@ export class StreamThread implements ThreadHandle {
   }
 
   async #run(): Promise<void> {
-    while (!this.#closing.signal.aborted) {
-      try {
-        await this.#runSession()
-      } catch (error) {
-        await this.#afterFailure(toError(error))
+    try {
+      while (!this.#closing.signal.aborted) {
+        try {
+          await this.#runSession()
+        } catch (error) {
+          await this.#afterFailure(toError(error))
+        }
       }
+    } finally {
+      await this.#globals?.[Symbol.asyncDispose]()
     }
   }
 
   async #runSession(): Promise<void> {
     const { events } = this.#options
+    const globals = await this.#globalTables()
     const session = await ThreadSession.open({
       ...this.#options,
+      globalStores: globals?.stores ?? new Map(),
       onProgress: events.onProgress,
       onTasks: (state, taskIds) => {
         if (!this.#closing.signal.aborted) events.onState(taskStates[state], taskIds)
@@ -126,6 +134,24 @@ export class StreamThread implements ThreadHandle {
     } finally {
       this.#session = undefined
     }
+  }
+
+  /** Those that are there go on from session to session; after an error of their own they begin anew. */
+  async #globalTables(): Promise<GlobalTables | undefined> {
+    this.#globals ??= await GlobalTables.open(
+      {
+        ...this.#options,
+        countDropped: this.#options.events.countDropped,
+        onFailure: (error) => {
+          const failed = this.#globals
+          this.#globals = undefined
+          void failed?.[Symbol.asyncDispose]()
+          this.#session?.abandon(error)
+        },
+      },
+      this.#closing.signal,
+    )
+    return this.#globals
   }
 
   /** Returns to try again. @throws what ends the thread */

@@ -3,17 +3,20 @@ import { globSync, truncateSync } from 'node:fs'
 import { after, before, describe, test } from 'node:test'
 import { silentLogger } from '@millrace/core'
 import { eventually } from '@millrace/core/testing'
-import { createAdmin, type KafkaOptions } from '@millrace/kafka'
+import { createAdmin, createProducer, type KafkaOptions } from '@millrace/kafka'
 import { kafkaBackends, type RunningKafka } from '@millrace/testkit'
 import {
   countsOf,
   createTopics,
   readCommitted,
   stateDirectory,
+  text,
   uniqueName,
   wordCount,
   write,
 } from '../../test/streams-fixture.ts'
+import { StreamsBuilder } from '../dsl/streams-builder.ts'
+import type { StreamsError } from '../errors.ts'
 import { StreamsApp, type StreamsAppOptions } from './streams-app.ts'
 import type { StreamsState } from './app-state.ts'
 
@@ -160,4 +163,147 @@ for (const backend of await kafkaBackends())
           warning,
         )
       })
+
+    test('a global table is read whole before the first task runs, and followed from then on (trap 31)', async () => {
+      await using directory = await stateDirectory()
+      const [orders, countries, output] = ['orders', 'countries', 'named'].map(uniqueName) as [
+        string,
+        string,
+        string,
+      ]
+      await createTopics(options, 3, orders, countries, output)
+      await using producer = await createProducer(options)
+      const put = (topic: string, key: string, value: string) =>
+        producer.send([{ topic, key, value }])
+      await put(orders, 'o1', 'at')
+      await put(countries, 'at', 'Austria')
+      const builder = new StreamsBuilder()
+      const names = builder.globalTable(countries, text, 'countries')
+      builder
+        .stream(orders, text)
+        .joinGlobalTable(
+          names,
+          (country) => country,
+          (_, name) => name,
+        )
+        .to(output, text)
+      await using app = new StreamsApp({
+        applicationId: uniqueName('app'),
+        brokers: kafka.brokers,
+        topology: builder.build(),
+        guarantee: 'exactly_once_v2',
+        commitIntervalMs: 50,
+        stateDir: directory.path,
+      })
+      await app.start()
+      const named = async (count: number) =>
+        eventually('named', async () => {
+          const records = await readCommitted(options, output)
+          assert.equal(records.length, count)
+          return records.map(({ key, value }) => `${key} ${String(value)}`).toSorted()
+        })
+      assert.deepEqual(await named(1), ['o1 Austria'])
+      await put(countries, 'ch', 'Switzerland')
+      // Followed at its own pace, so asked for until it is there.
+      await eventually('known', async () => {
+        await put(orders, 'o2', 'ch')
+        return (await readCommitted(options, output)).some(({ key }) => key === 'o2')
+      })
+    })
+
+    test('an error of the topology ends the app, says where it was, and leaves nothing of the transaction', async () => {
+      await using directory = await stateDirectory()
+      const [input, output] = [uniqueName('in'), uniqueName('out')]
+      await createTopics(options, 1, input, output)
+      await write(options, input, ['good', 'bad', 'good'])
+      const builder = new StreamsBuilder()
+      builder
+        .stream(input, text)
+        .mapValues(
+          (value) => {
+            if (value === 'bad') throw new Error('a bad one')
+            return value
+          },
+          { value: text.value },
+        )
+        .to(output)
+      const settings: StreamsAppOptions = {
+        applicationId: uniqueName('app'),
+        brokers: kafka.brokers,
+        topology: builder.build(),
+        guarantee: 'exactly_once_v2',
+        commitIntervalMs: 5_000,
+        stateDir: directory.path,
+      }
+      const app = new StreamsApp(settings)
+      await app.start()
+      await eventually('ended', () => app.state === 'ERROR')
+      assert.equal((app.failure as StreamsError).code, 'MR_STREAMS_PROCESSING_FAILED')
+      assert.match(String(app.failure), new RegExp(`${input}/0 at offset 1`))
+      assert.deepEqual(await readCommitted(options, output), [])
+      await app.close()
+      await using tolerant = new StreamsApp({
+        ...settings,
+        commitIntervalMs: 50,
+        onProcessingError: () => 'CONTINUE',
+      })
+      await tolerant.start()
+      await eventually('both good ones', async () => {
+        const records = await readCommitted(options, output)
+        return records.length === 2
+      })
+      assert.equal(tolerant.droppedCount, 1)
+    })
+
+    test('what cannot start says why: a missing topic, an internal topic of another size, a state directory in use', async () => {
+      await using directory = await stateDirectory()
+      const { input, output, settings } = await subject({ stateDir: directory.path })
+      const topology = wordCount(uniqueName('nowhere'), output)
+      await assert.rejects(new StreamsApp({ ...settings, topology }).start(), {
+        code: 'MR_STREAMS_MISSING_TOPIC',
+      })
+      await createTopics(options, 7, `${settings.applicationId}-words-repartition`)
+      await assert.rejects(new StreamsApp(settings).start(), {
+        code: 'MR_STREAMS_PARTITION_MISMATCH',
+      })
+      const other = { ...settings, applicationId: uniqueName('app') }
+      await using first = new StreamsApp({ ...other, topology: wordCount(input, output) })
+      await first.start()
+      await assert.rejects(new StreamsApp(other).start(), { code: 'MR_STREAMS_STATE_DIRECTORY' })
+    })
+
+    test('brokers that go away for a while are waited for, and every count is there once', async () => {
+      await using directory = await stateDirectory()
+      const { input, output, settings } = await subject({ stateDir: directory.path })
+      await using app = new StreamsApp({
+        ...settings,
+        topology: wordCount(input, output, 'persistent'),
+        sessionTimeoutMs: 20_000,
+      })
+      await app.start()
+      await eventually('running', () => app.state === 'RUNNING')
+      for (let round = 1; round <= 2; round++) {
+        await write(
+          options,
+          input,
+          Array.from({ length: 300 }, (_, index) => `word${index % 10}`),
+        )
+        await kafka.kill()
+        await kafka.restart()
+        await eventually(
+          'counted',
+          async () => {
+            const counts = countsOf(await readCommitted(options, output))
+            assert.equal(counts.size, 10)
+            for (const each of counts.values())
+              assert.deepEqual(
+                each,
+                Array.from({ length: 30 * round }, (_, index) => index + 1),
+              )
+            return true
+          },
+          { timeoutMs: 60_000 },
+        )
+      }
+    })
   })

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { StreamTask } from '../task/stream-task.ts'
+import type { StateStore } from '../state/store.ts'
 import type { Topology } from '../topology/topology.ts'
 import type { RecordCollector } from '../task/stream-task.ts'
 import { openTaskEnvironment } from '../state/lmdb-environment.ts'
@@ -15,6 +16,7 @@ export interface TaskFactoryOptions extends ThreadSurroundings {
   readonly identity: ThreadIdentity
   readonly topology: Topology
   readonly plan: TopicPlan
+  readonly globalStores: ReadonlyMap<string, StateStore>
   readonly collector: RecordCollector
   readonly lagOf: LagOf
   readonly countDropped: (count: number) => void
@@ -59,6 +61,7 @@ export class TaskFactory {
       collector,
       clock,
       environment,
+      globalStores: this.#options.globalStores,
       countDropped: this.#options.countDropped,
     })
     const running = new RunningTask({

@@ -17,6 +17,7 @@ import {
 } from '@millrace/kafka'
 import { setImmediate } from 'node:timers/promises'
 import { StreamsError } from '../errors.ts'
+import type { StateStore } from '../state/store.ts'
 import type { Topology } from '../topology/topology.ts'
 import { ChangelogRestorer, type RestoreProgress } from './changelog-restorer.ts'
 import { Exclusive } from './exclusive.ts'
@@ -35,6 +36,8 @@ export interface ThreadSessionOptions extends ThreadSurroundings {
   readonly identity: ThreadIdentity
   readonly topology: Topology
   readonly plan: TopicPlan
+  /** Stores that every task may read. */
+  readonly globalStores: ReadonlyMap<string, StateStore>
   readonly onProgress: (progress: RestoreProgress) => void
   /** Tasks were given up, or given and are being restored, or all run. */
   readonly onTasks: (state: 'REVOKED' | 'ASSIGNED' | 'RUNNING', taskIds: readonly string[]) => void
