@@ -38,9 +38,12 @@ async function createTopic(name: string): Promise<string> {
   await eventually('the topic can be read', async () => {
     const { topics } = await client.call(listOffsetsApi, 5, {
       replicaId: -1,
-      topics: [{ name, partitions: [{ partitionIndex: 1, timestamp: -1n }] }],
+      // Apache Kafka makes a topic's partitions one after the other, each to be read when it is there.
+      topics: [
+        { name, partitions: [0, 1].map((index) => ({ partitionIndex: index, timestamp: -1n })) },
+      ],
     })
-    return topics[0]!.partitions[0]!.errorCode === 0
+    return topics[0]!.partitions.every(({ errorCode }) => errorCode === 0)
   })
   const { topics } = await client.call(metadataApi, 12, { topics: [{ name, topicId: zeroUuid }] })
   return topics[0]!.topicId
