@@ -11,6 +11,7 @@ export {
   TimeWindowedCogroupedKStream,
   type CogroupOptions,
 } from './dsl/cogrouped-stream.ts'
+export type { WindowedOptions } from './dsl/windowed-node.ts'
 export { TimeWindowedKStream } from './dsl/windowed-stream.ts'
 export { SessionWindowedKStream } from './dsl/session-windowed-stream.ts'
 export {

@@ -1,6 +1,5 @@
 import { aggregateOperator } from '../operators/aggregate.ts'
 import { longSerde } from '../serde.ts'
-import type { Emit } from '../operators/close-emitter.ts'
 import type { SessionWindows, SlidingWindows, TimeWindows } from '../windows.ts'
 import type { CogroupAggregator } from './cogroup-table.ts'
 import { CogroupedKStream } from './cogrouped-stream.ts'
@@ -8,6 +7,7 @@ import type { StreamParts } from './k-stream.ts'
 import type { KTable } from './k-table.ts'
 import { storeOptions, type Named, type Store } from './options.ts'
 import { SessionWindowedKStream } from './session-windowed-stream.ts'
+import type { WindowedOptions } from './windowed-node.ts'
 import { TimeWindowedKStream } from './windowed-stream.ts'
 import { planRepartition, repartitionNode, type Repartition } from './repartition.ts'
 import { keyValueStoreOf, planStore, type StorePlan } from './store-plan.ts'
@@ -77,36 +77,26 @@ export class KGroupedStream<K, V> {
     )
   }
 
-  /**
-   * Aggregates by key and window.
-   * @param options.emit `update` (the default): each change of a window is sent; `close`: each window once, when the grace after its end is
-   * over, which is seen when a record comes
-   */
+  /** Aggregates by key and window. */
   windowedBy(
     windows: TimeWindows | SlidingWindows,
-    options?: { readonly emit?: Emit },
+    options?: WindowedOptions<K, V>,
   ): TimeWindowedKStream<K, V>
-  windowedBy(
-    windows: SessionWindows,
-    options?: { readonly emit?: Emit },
-  ): SessionWindowedKStream<K, V>
+  windowedBy(windows: SessionWindows, options?: WindowedOptions<K, V>): SessionWindowedKStream<K, V>
   windowedBy(
     windows: TimeWindows | SlidingWindows | SessionWindows,
-    options: { readonly emit?: Emit } = {},
+    options: WindowedOptions<K, V> = {},
   ): TimeWindowedKStream<K, V> | SessionWindowedKStream<K, V> {
-    const emit = options.emit ?? 'update'
     return windows.kind === 'session'
-      ? new SessionWindowedKStream(this, windows, emit)
-      : new TimeWindowedKStream(this, windows, emit)
+      ? new SessionWindowedKStream(this, windows, options)
+      : new TimeWindowedKStream(this, windows, options)
   }
 
-  /**
-   * Begins an aggregation of several streams into one value for each key: `orders.cogroup(addOrder).cogroup(payments, addPayment)
-   * .aggregate(() => empty, { store: 'accounts' })`.
-   */
+  /** Aggregates this stream together with others of the same key, each with a function of its own, into one value. */
   cogroup<A>(aggregator: (aggregate: A, value: V, key: K) => A | null): CogroupedKStream<K, A> {
-    const self = this as unknown as KGroupedStream<K, unknown>
-    const groups = new Map([[self, aggregator as CogroupAggregator<K, A>]])
+    const groups = new Map([
+      [this as KGroupedStream<K, unknown>, aggregator as CogroupAggregator<K, A>],
+    ])
     return new CogroupedKStream({ graph: this.parts.graph, groups, repartitions: new Map() })
   }
 

@@ -1,6 +1,5 @@
 import { sessionView } from '../operators/window-view.ts'
 import { sessionAggregateOperator } from '../operators/session-aggregate.ts'
-import type { Emit } from '../operators/close-emitter.ts'
 import { longSerde } from '../serde.ts'
 import { sessionWindowedSerde, type Windowed } from '../windowed.ts'
 import type { SessionWindows } from '../windows.ts'
@@ -8,21 +7,25 @@ import type { KGroupedStream } from './k-grouped-stream.ts'
 import type { KTable } from './k-table.ts'
 import type { Named, Store } from './options.ts'
 import { planStore, type StorePlan } from './store-plan.ts'
-import { GraphNode } from './stream-graph.ts'
 import { WindowedTableNode } from './windowed-table-node.ts'
 import { isUnnamed } from './windowed-stream.ts'
+import { addWindowedNode, type WindowedOptions } from './windowed-node.ts'
 import { retentionMs, sessionStoreOf } from './windowed-store.ts'
 
 /** Records by key and session, ready to be aggregated. Made by `windowedBy`. */
 export class SessionWindowedKStream<K, V> {
   readonly #grouped: KGroupedStream<K, V>
   readonly #windows: SessionWindows
-  readonly #emit: Emit
+  readonly #options: WindowedOptions<K, V>
 
-  constructor(grouped: KGroupedStream<K, V>, windows: SessionWindows, emit: Emit) {
+  constructor(
+    grouped: KGroupedStream<K, V>,
+    windows: SessionWindows,
+    options: WindowedOptions<K, V>,
+  ) {
     this.#grouped = grouped
     this.#windows = windows
-    this.#emit = emit
+    this.#options = options
   }
 
   /** How many records each session of a key has had, those without a value too. */
@@ -84,7 +87,7 @@ export class SessionWindowedKStream<K, V> {
     const { graph } = this.#grouped.parts
     const { isCompatible } = graph
     const windows = this.#windows
-    const emit = this.#emit
+    const emit = this.#options.emit ?? 'update'
     retentionMs(plan, windows)
     const name = graph.nameOr(options.name, namePrefix)
     const step = new WindowedTableNode<K, A>(sessionView(plan.name))
@@ -97,14 +100,17 @@ export class SessionWindowedKStream<K, V> {
       isCompatible,
       step,
     }
-    const write: ConstructorParameters<typeof GraphNode>[1] = (topology, parents) => {
-      const supplier = sessionAggregateOperator(windows, aggregation)
-      topology.addProcessor({ name, parents, supplier })
-      topology.addStateStore(sessionStoreOf(plan, windows, isCompatible), [name])
-    }
-    const node = new GraphNode(name, write, { graceMs: windows.graceMs + windows.gapMs })
-    const { parent, sources } = this.#grouped.partitionedParent(plan.name, plan.isNamed)
-    graph.add([parent], node)
+    const { node, sources } = addWindowedNode(this.#grouped, {
+      name,
+      storeName: plan.name,
+      isStoreNamed: plan.isNamed,
+      graceMs: windows.graceMs + windows.gapMs,
+      late: this.#options.late,
+      make: (outlets) => ({
+        supplier: sessionAggregateOperator(windows, { ...aggregation, outlets }),
+        store: sessionStoreOf(plan, windows, isCompatible),
+      }),
+    })
     const key = plan.key && sessionWindowedSerde(plan.key)
     return graph.make.table({ graph, node, name, key, value: plan.value, sources, step })
   }

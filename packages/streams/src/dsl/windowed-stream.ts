@@ -1,7 +1,6 @@
 import { windowView } from '../operators/window-view.ts'
 import { slidingAggregateOperator } from '../operators/sliding-aggregate.ts'
 import { windowAggregateOperator } from '../operators/window-aggregate.ts'
-import type { Emit } from '../operators/close-emitter.ts'
 import { longSerde } from '../serde.ts'
 import { timeWindowedSerde, type Windowed } from '../windowed.ts'
 import type { SlidingWindows, TimeWindows } from '../windows.ts'
@@ -9,20 +8,24 @@ import type { KGroupedStream } from './k-grouped-stream.ts'
 import type { KTable } from './k-table.ts'
 import { storeOptions, type Named, type Store } from './options.ts'
 import { planStore, type StorePlan } from './store-plan.ts'
-import { GraphNode } from './stream-graph.ts'
 import { WindowedTableNode } from './windowed-table-node.ts'
+import { addWindowedNode, type WindowedOptions } from './windowed-node.ts'
 import { retentionMs, windowStoreOf } from './windowed-store.ts'
 
 /** Records by key and window of a fixed length, ready to be aggregated. Made by `windowedBy`. */
 export class TimeWindowedKStream<K, V> {
   readonly #grouped: KGroupedStream<K, V>
   readonly #windows: TimeWindows | SlidingWindows
-  readonly #emit: Emit
+  readonly #options: WindowedOptions<K, V>
 
-  constructor(grouped: KGroupedStream<K, V>, windows: TimeWindows | SlidingWindows, emit: Emit) {
+  constructor(
+    grouped: KGroupedStream<K, V>,
+    windows: TimeWindows | SlidingWindows,
+    options: WindowedOptions<K, V>,
+  ) {
     this.#grouped = grouped
     this.#windows = windows
-    this.#emit = emit
+    this.#options = options
   }
 
   /** How many records each window of a key has had. Of tumbling and hopping windows those without a value count too. */
@@ -88,24 +91,24 @@ export class TimeWindowedKStream<K, V> {
       storeName: plan.name,
       initialize,
       aggregate,
-      emit: this.#emit,
+      emit: this.#options.emit ?? ('update' as const),
       isCompatible,
       step,
     }
-    const write: ConstructorParameters<typeof GraphNode>[1] = (topology, parents) => {
-      topology.addProcessor({
-        name,
-        parents,
+    const { node, sources } = addWindowedNode(this.#grouped, {
+      name,
+      storeName: plan.name,
+      isStoreNamed: plan.isNamed,
+      graceMs: windows.graceMs,
+      late: this.#options.late,
+      make: (outlets) => ({
         supplier:
           windows.kind === 'time'
-            ? windowAggregateOperator(windows, aggregation)
-            : slidingAggregateOperator(windows, aggregation),
-      })
-      topology.addStateStore(windowStoreOf(plan, windows), [name])
-    }
-    const node = new GraphNode(name, write, { graceMs: windows.graceMs })
-    const { parent, sources } = this.#grouped.partitionedParent(plan.name, plan.isNamed)
-    graph.add([parent], node)
+            ? windowAggregateOperator(windows, { ...aggregation, outlets })
+            : slidingAggregateOperator(windows, { ...aggregation, outlets }),
+        store: windowStoreOf(plan, windows),
+      }),
+    })
     const sizeMs = windows.kind === 'time' ? windows.sizeMs : windows.differenceMs
     const key = plan.key && timeWindowedSerde(plan.key, sizeMs)
     return graph.make.table({ graph, node, name, key, value: plan.value, sources, step })

@@ -4,6 +4,7 @@ import type { SessionStore } from '../state/session-store.ts'
 import type { Window, Windowed } from '../windowed.ts'
 import type { SessionWindows } from '../windows.ts'
 import { closeEmitter, type CloseEmitter } from './close-emitter.ts'
+import { forwardLate, forwardResults } from './late-records.ts'
 import type { WindowedAggregation } from './window-aggregate.ts'
 
 export interface SessionAggregation<K, V, A> extends WindowedAggregation<K, V, A> {
@@ -27,6 +28,7 @@ export function sessionAggregateOperator<K, V, A>(
     let store: SessionStore<K, A>
     let closed: CloseEmitter | undefined
     let countDropped: () => void
+    let late: Forward | undefined
     let observedMs = -1
     const update = (key: K, window: Window, newValue: A | null, oldValue: A | null): void => {
       if (closed) return
@@ -35,7 +37,8 @@ export function sessionAggregateOperator<K, V, A>(
     }
     return {
       init(context) {
-        forward = context.forward
+        forward = forwardResults(context, aggregation.outlets)
+        late = forwardLate(context, aggregation.outlets)
         store = context.store(storeName) as SessionStore<K, A>
         closed = closeEmitter(context, aggregation)
         countDropped = () => context.countDropped()
@@ -50,8 +53,10 @@ export function sessionAggregateOperator<K, V, A>(
         // Read again where it is passed on: the merger may change what it is given.
         for (const [, each] of met) merged = merge(merged, each, key)
         const window = spanning(timestamp, met)
-        if (window.endMs < closeMs) countDropped()
-        else {
+        if (window.endMs < closeMs) {
+          countDropped()
+          late?.(key, value, timestamp, headers)
+        } else {
           if (window.startMs !== timestamp || window.endMs !== timestamp)
             for (const [{ window: old }] of met) {
               const oldValue = step.sendsOldValues

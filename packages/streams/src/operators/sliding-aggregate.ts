@@ -1,10 +1,11 @@
-import type { OperatorSupplier } from '../operator.ts'
+import type { Forward, OperatorSupplier } from '../operator.ts'
 import type { Headers } from '../record.ts'
 import type { ValueAndTimestamp } from '../state/store.ts'
 import type { TimestampedWindowStore } from '../state/window-store.ts'
 import type { SlidingWindows } from '../windows.ts'
 import type { WindowedAggregation } from './window-aggregate.ts'
 import { closeEmitter } from './close-emitter.ts'
+import { forwardLate, forwardResults } from './late-records.ts'
 import { WindowedOutput } from './windowed-output.ts'
 
 /** The record that a sliding step works on. */
@@ -54,11 +55,16 @@ export function slidingAggregateOperator<K, V, A>(
     let output: WindowedOutput<K, A>
     let sliding: SlidingUpdate<K, V, A>
     let countDropped: () => void
+    let late: Forward | undefined
     let observedMs = -1
     return {
       init(context) {
         store = context.store(storeName) as TimestampedWindowStore<K, A>
-        output = new WindowedOutput(context.forward, closeEmitter(context, aggregation))
+        output = new WindowedOutput(
+          forwardResults(context, aggregation.outlets),
+          closeEmitter(context, aggregation),
+        )
+        late = forwardLate(context, aggregation.outlets)
         countDropped = () => context.countDropped()
         sliding = new SlidingUpdate(differenceMs, aggregation, store, output, countDropped)
       },
@@ -66,6 +72,8 @@ export function slidingAggregateOperator<K, V, A>(
         if (key === null || value === null) return countDropped()
         observedMs = Math.max(observedMs, timestamp)
         const closeMs = observedMs - graceMs
+        // The first of its windows to close ends with it, or is that of the early records.
+        if (Math.max(timestamp, differenceMs) < closeMs) late?.(key, value, timestamp, headers)
         if (timestamp + differenceMs < closeMs) return countDropped()
         const record = { key, value, timestamp, headers, closeMs }
         const closing = (emittedMs: number): readonly [number, number] | undefined => {

@@ -1,8 +1,9 @@
-import type { OperatorSupplier } from '../operator.ts'
+import type { Forward, OperatorSupplier } from '../operator.ts'
 import type { TimestampedWindowStore } from '../state/window-store.ts'
 import { firstStartMs, type TimeWindows } from '../windows.ts'
 import type { TableStep } from './aggregate.ts'
 import { closeEmitter, type Emit } from './close-emitter.ts'
+import { forwardLate, forwardResults, type Outlets } from './late-records.ts'
 import { WindowedOutput } from './windowed-output.ts'
 
 /** An aggregation by key and window, however the windows lie. */
@@ -15,6 +16,8 @@ export interface WindowedAggregation<K, V, A> {
   /** Emits on close as Java does. */
   readonly isCompatible: boolean
   readonly step: TableStep
+  /** The children to which results and late records go, where late ones have a stream of their own. */
+  readonly outlets?: Outlets | undefined
 }
 
 /**
@@ -32,12 +35,17 @@ export function windowAggregateOperator<K, V, A>(
     let store: TimestampedWindowStore<K, A>
     let output: WindowedOutput<K, A>
     let countDropped: () => void
+    let late: Forward | undefined
     /** Largest timestamp that this step has seen (trap 1). */
     let observedMs = -1
     return {
       init(context) {
         store = context.store(storeName) as TimestampedWindowStore<K, A>
-        output = new WindowedOutput(context.forward, closeEmitter(context, aggregation))
+        output = new WindowedOutput(
+          forwardResults(context, aggregation.outlets),
+          closeEmitter(context, aggregation),
+        )
+        late = forwardLate(context, aggregation.outlets)
         countDropped = () => context.countDropped()
       },
       process(key, value, timestamp, headers) {
@@ -47,6 +55,9 @@ export function windowAggregateOperator<K, V, A>(
         const closing = (emittedMs: number) => closedStarts(windows, closeMs, emittedMs)
         output.close(store, closeMs, headers, true, closing)
         const firstMs = firstStartMs(windows, timestamp)
+        // Windows close in the order of their starts: if one did not take it, the first did not.
+        if (late && firstMs <= timestamp && firstMs + sizeMs <= closeMs)
+          late(key, value, timestamp, headers)
         for (let startMs = firstMs; startMs <= timestamp; startMs += advanceMs) {
           const endMs = startMs + sizeMs
           if (endMs <= closeMs) {

@@ -13,6 +13,7 @@ import {
   tumblingWindows,
   untilTimeLimit,
   untilWindowCloses,
+  type KStream,
   type SessionStore,
   type StreamGraphOptions,
   type TimestampedWindowStore,
@@ -196,6 +197,61 @@ test('an aggregator may change what it is given: each window has its own', () =>
     }
   }
 })
+
+for (const { name, windows, records, late } of [
+  {
+    name: 'hopping windows, each record once, also where later windows took it',
+    windows: hoppingWindows({ sizeMs: 10, advanceMs: 5, graceMs: 0 }),
+    records: [20, 13, 12, 4, 21],
+    late: [13, 12, 4],
+  },
+  {
+    name: 'sliding windows',
+    windows: slidingWindows({ differenceMs: 10, graceMs: 2 }),
+    records: [50, 48, 47, 36, 3, 51],
+    late: [47, 36, 3],
+  },
+  {
+    name: 'sliding windows from time zero',
+    windows: slidingWindows({ differenceMs: 10, graceMs: 0 }),
+    records: [10, 3, 11, 4],
+    late: [4],
+  },
+  {
+    name: 'sessions, without those that an open session takes in',
+    windows: sessionWindows({ gapMs: 10, graceMs: 0 }),
+    records: [50, 80, 62, 75, 69],
+    late: [62],
+  },
+])
+  test(`late records have a stream: ${name}`, () => {
+    const builder = new StreamsBuilder()
+    const grouped = builder.stream('in', text).groupByKey()
+    const options = { late: (each: KStream<string, string>) => each.to('late') }
+    const windowed =
+      windows.kind === 'session'
+        ? grouped.windowedBy(windows, options)
+        : grouped.windowedBy(windows, options)
+    windowed.count({ store: 'counts', name: 'count' }).toStream().to('out', { value: longSerde })
+    const topology = builder.build()
+    assert.match(topology.describe(), /Processor: count-late .*\n +--> KSTREAM-SINK-/)
+    const driver = new TopologyTestDriver(topology)
+    for (const [index, timestamp] of records.entries()) {
+      const headers = [{ key: 'n', value: Buffer.from(String(index)) }]
+      driver.pipe('in', { key: Buffer.from('k'), value: Buffer.from('v'), timestamp, headers })
+    }
+    const found = driver.take('late')
+    assert.deepEqual(
+      found.map(({ timestamp }) => timestamp),
+      late,
+    )
+    for (const { key, timestamp, headers } of found) {
+      assert.equal(String(key), 'k')
+      assert.equal(String(headers[0]?.value), String(records.indexOf(timestamp)))
+    }
+    assert.ok(driver.take('out').length > 0)
+    assert.ok(driver.droppedCount >= late.length)
+  })
 
 test('sessions are kept under their key, start and end', () => {
   const builder = new StreamsBuilder()
