@@ -92,11 +92,13 @@ export class KGroupedStream<K, V> {
       : new TimeWindowedKStream(this, windows, options)
   }
 
-  /** Aggregates this stream together with others of the same key, each with a function of its own, into one value. */
+  /**
+   * Begins an aggregation of several streams into one value for each key: `orders.cogroup(addOrder).cogroup(payments, addPayment)
+   * .aggregate(() => empty, { store: 'accounts' })`.
+   */
   cogroup<A>(aggregator: (aggregate: A, value: V, key: K) => A | null): CogroupedKStream<K, A> {
-    const groups = new Map([
-      [this as KGroupedStream<K, unknown>, aggregator as CogroupAggregator<K, A>],
-    ])
+    const self = this as unknown as KGroupedStream<K, unknown>
+    const groups = new Map([[self, aggregator as CogroupAggregator<K, A>]])
     return new CogroupedKStream({ graph: this.parts.graph, groups, repartitions: new Map() })
   }
 
