@@ -25,25 +25,28 @@ export const requestTimeoutMs = 15_000
 export async function request(path: string, options: RequestOptions = {}): Promise<Answer> {
   const { method = 'GET', body, signal } = options
   const limit = AbortSignal.timeout(requestTimeoutMs)
-  const response = await send(path, {
-    method,
-    headers: {
-      accept: 'application/json',
-      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-    },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    signal: signal === undefined ? limit : AbortSignal.any([signal, limit]),
-  })
+  const response = await answerOf(path, () =>
+    fetch(path, {
+      method,
+      headers: {
+        accept: 'application/json',
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      signal: signal === undefined ? limit : AbortSignal.any([signal, limit]),
+    }),
+  )
   const correlationId = response.headers.get('x-correlation-id')
-  const parsed = await bodyOf(response)
+  const parsed = await answerOf(path, () => bodyOf(response))
   if (!response.ok) throw problemFrom(response.status, parsed, correlationId)
   if (parsed === undefined && response.status !== 204) throw notJson(path, response.status)
   return { body: parsed ?? null, eventId: response.headers.get('x-event-id'), correlationId }
 }
 
-async function send(path: string, init: RequestInit): Promise<Response> {
+/** Head or body of an answer: either may be cut off, or come too late. */
+async function answerOf<T>(path: string, read: () => Promise<T>): Promise<T> {
   try {
-    return await fetch(path, init)
+    return await read()
   } catch (error) {
     if (error instanceof DOMException && error.name === 'AbortError') throw error
     throw unreachable(path, error)

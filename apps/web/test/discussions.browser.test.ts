@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import type { Page } from 'playwright-core'
 import { browserMissing } from './fixture/browser.ts'
 import { openHouse } from './fixture/house.ts'
+import { pressPair } from './fixture/keys.ts'
 
 const skip = browserMissing()
 const thread = '/discussions/qc-q12'
@@ -20,8 +21,7 @@ test(
     await using house = await openHouse('/')
     const { page, api } = house
     await page.waitForSelector('.strip')
-    await page.keyboard.press('g')
-    await page.keyboard.press('d')
+    await pressPair(page, 'g', 'd')
     await page.waitForSelector('.thread-list')
     await page.keyboard.press('j')
     await page.keyboard.press('j')
@@ -60,8 +60,7 @@ test('keyboard: single keys can be turned off, and stay off', { skip }, async ()
   await page.reload()
   await page.waitForSelector('.thread-list')
   await page.keyboard.press('c')
-  await page.keyboard.press('g')
-  await page.keyboard.press('o')
+  await pressPair(page, 'g', 'o')
   assert.equal(await page.getByRole('dialog').count(), 0)
   assert.match(page.url(), /discussions$/)
 })

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { browserMissing } from './fixture/browser.ts'
 import { openHouse } from './fixture/house.ts'
+import { pressPair } from './fixture/keys.ts'
 import type { MockApi } from './fixture/mock-api.ts'
 import { addFailures } from './fixture/mock-tracking.ts'
 
@@ -15,8 +16,7 @@ test(
     await using house = await openHouse('/', {}, withFailures)
     const { page } = house
     await page.getByRole('heading', { level: 1, name: 'Overview' }).waitFor()
-    await page.keyboard.press('g')
-    await page.keyboard.press('f')
+    await pressPair(page, 'g', 'f')
     await page.locator('.failure-table').waitFor()
     await page.keyboard.press('/')
     await page.keyboard.type('out of range')
@@ -39,8 +39,7 @@ test(
     await page.getByRole('heading', { name: 'Mended: 12 events handled' }).waitFor()
     await page.getByText('“the weight is mended”').waitFor()
     assert.equal(await page.locator('.operation-items [data-tone=good]').count(), 12)
-    await page.keyboard.press('g')
-    await page.keyboard.press('f')
+    await pressPair(page, 'g', 'f')
     await page.getByRole('link', { name: 'MailRefused' }).waitFor()
     await page.getByRole('link', { name: 'RangeError' }).waitFor({ state: 'detached' })
     assert.deepEqual(house.errors, [])

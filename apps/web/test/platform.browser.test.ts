@@ -10,6 +10,8 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import type { Page } from 'playwright-core'
 import { browserMissing, openPage } from './fixture/browser.ts'
+import { pressPair } from './fixture/keys.ts'
+import { withPageTold } from './fixture/told.ts'
 
 const skip = browserMissing()
 const startScript = fileURLToPath(new URL('../../../dev/bin/start.mjs', import.meta.url))
@@ -66,49 +68,46 @@ test(
     await using platform = await startPlatform()
     await using opened = await openPage()
     const { page, errors } = opened
-    await page.goto(platform.url)
-    await page.getByText(/^Live, all \d parts ready/).waitFor()
-    // Looked for from before the click on: it moves for the 5 s that its rate is a mean of, and the walk may take longer than that.
-    const moving = page.locator('[data-edge="relay-topic"][data-moving="true"]').waitFor()
-    await Promise.all([
-      moving,
-      page.getByRole('button', { name: 'Open a new thread' }).click(),
-      page.getByText(/^Arrived in/).waitFor(),
-    ])
+    await withPageTold(page, async () => {
+      await page.goto(platform.url)
+      await page.getByText(/^Live, all \d parts ready/).waitFor()
+      // Looked for from before the click on: it moves for the 5 s that its rate is a mean of, and the walk may take longer than that.
+      const moving = page.locator('[data-edge="relay-topic"][data-moving="true"]').waitFor()
+      await Promise.all([
+        moving,
+        page.getByRole('button', { name: 'Open a new thread' }).click(),
+        page.getByText(/^Arrived in/).waitFor(),
+      ])
 
-    await page.getByRole('link', { name: 'Journey' }).click()
-    await page.getByText('All done').waitFor()
-    await page.getByText(/^discussion-analytics handled it/).waitFor()
-    await page.getByText('Byte for byte what was written.').waitFor()
+      await page.getByRole('link', { name: 'Journey' }).click()
+      await page.getByText('All done').waitFor()
+      await page.getByText(/^discussion-analytics handled it/).waitFor()
+      await page.getByText('Byte for byte what was written.').waitFor()
 
-    await pressPair(page, 'g', 'e')
-    await page.getByRole('link', { name: 'thread_created' }).first().waitFor()
+      await pressPair(page, 'g', 'e')
+      await page.getByRole('link', { name: 'thread_created' }).first().waitFor()
 
-    await pressPair(page, 'g', 'd')
-    await page.getByRole('link', { name: 'Where does my click go?' }).click()
-    const figure = (unit: string, value: string) =>
-      page.locator(`[data-figure="${unit}"]`, { hasText: value }).waitFor()
-    await figure('views', '1')
-    await page.getByRole('button', { name: /^Up vote this thread/ }).click()
-    await figure('up votes', '1')
-    await page.keyboard.press('c')
-    await page.keyboard.type('To be sure.')
-    await page.keyboard.press('Control+Enter')
-    await figure('comments', '1')
-    // 1 view + 5 × 1 comment + 3 × 1 vote
-    await page.locator('.engagement-score', { hasText: '9' }).waitFor()
-    await page.getByText('1 view + 5 × 1 comment + 3 × 1 vote').waitFor()
-    const threadId = new URL(page.url()).pathname.split('/').at(-1) ?? ''
-    await mendInTheConsole(page, await platform.databaseUrl(), threadId)
-    await replayInTheConsole(page, threadId)
+      await pressPair(page, 'g', 'd')
+      await page.getByRole('link', { name: 'Where does my click go?' }).click()
+      const figure = (unit: string, value: string) =>
+        page.locator(`[data-figure="${unit}"]`, { hasText: value }).waitFor()
+      await figure('views', '1')
+      await page.getByRole('button', { name: /^Up vote this thread/ }).click()
+      await figure('up votes', '1')
+      await page.keyboard.press('c')
+      await page.keyboard.type('To be sure.')
+      await page.keyboard.press('Control+Enter')
+      await figure('comments', '1')
+      // 1 view + 5 × 1 comment + 3 × 1 vote
+      await page.locator('.engagement-score', { hasText: '9' }).waitFor()
+      await page.getByText('1 view + 5 × 1 comment + 3 × 1 vote').waitFor()
+      const threadId = new URL(page.url()).pathname.split('/').at(-1) ?? ''
+      await mendInTheConsole(page, await platform.databaseUrl(), threadId)
+      await replayInTheConsole(page, threadId)
+    })
     assert.deepEqual(errors, [])
   },
 )
-
-/** Both without waiting for the page in between: it takes a second key as part of a pair for 1.2 s alone. */
-async function pressPair(page: Page, first: string, second: string): Promise<void> {
-  await Promise.all([page.keyboard.press(first), page.keyboard.press(second)])
-}
 
 /** "A new user can take an event from pending to failed to mended in the console without reading anything." */
 async function mendInTheConsole(page: Page, databaseUrl: string, threadId: string): Promise<void> {
