@@ -11,14 +11,15 @@ import {
   type BenchCase,
   type BenchRun,
 } from './bench-run.ts'
-import { startBitFlipProxy } from './bit-flip-proxy.ts'
-import type {
-  CheckResult,
-  ConsumeJob,
-  ConsumeResult,
-  LatencyResult,
-  ProduceJob,
-  ProduceResult,
+import { startBitFlipProxy } from '@millrace/testkit'
+import {
+  checkValues,
+  type CheckResult,
+  type ConsumeJob,
+  type ConsumeResult,
+  type LatencyResult,
+  type ProduceJob,
+  type ProduceResult,
 } from './clients/client-job.ts'
 import type { Program } from './measured-process.ts'
 import { percentile } from '../result.ts'
@@ -216,7 +217,7 @@ export class CheckCase implements BenchCase {
   async #check(system: ClientName, program: Program): Promise<void> {
     const run = this.#run
     const name = 'consume checks'
-    await using proxy = await startBitFlipProxy(this.#broker.port)
+    await using proxy = await startBitFlipProxy(this.#broker.port, checkValues.committed)
     const measured = await measureJob<CheckResult>(run, { system, case: name }, program, {
       job: 'check',
       brokers: proxy.address,

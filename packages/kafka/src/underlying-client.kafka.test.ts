@@ -1,6 +1,6 @@
 /**
  * Why @platformatic/kafka 2.12.1 is not what this package is built on: each fault of its producer and consumer is shown on theirs, and the same on ours. The part
- * that shows theirs failing stays, so that an upgrade which mends it is noticed here. (That theirs checks no CRC: `bench`, suite kafka.)
+ * that shows theirs failing stays, so that an upgrade which mends it is noticed here.
  */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
@@ -14,11 +14,12 @@ import {
   stringSerializers,
 } from '@platformatic/kafka'
 import { eventually } from '@millrace/core/testing'
-import { kafkaBackends, type RunningKafka } from '@millrace/testkit'
-import { createTopic, uniqueName } from '../test/fixtures.ts'
+import { kafkaBackends, startBitFlipProxy, type RunningKafka } from '@millrace/testkit'
+import { createTopic, textOf, uniqueName } from '../test/fixtures.ts'
 import { readCommitted } from '../test/read-committed.ts'
 import {
   createAdmin,
+  createConsumer,
   createProducer,
   createTransactionalProducer,
   partitionForKey,
@@ -84,6 +85,44 @@ for (const backend of await kafkaBackends())
         seen.some((value) => value.startsWith('abort')),
         `theirs is mended: it gave ${seen.join(', ')}`,
       )
+    })
+
+    test('checksum: theirs hands out a record of which a bit was flipped on the way; ours asks for it again', async () => {
+      const topic = await createTopic(options, 1)
+      const value = 'a balance of 1000'
+      await using producer = await createProducer(options)
+      await producer.send([{ topic, key: null, value }])
+      await using forOurs = await startBitFlipProxy(kafka.port, value)
+      await using consumer = await createConsumer({
+        ...options,
+        brokers: [forOurs.address],
+        groupId: uniqueName('ours'),
+        topics: [topic],
+      })
+      for await (const { records } of consumer) {
+        assert.deepEqual(records.map(textOf), [value])
+        break
+      }
+      assert.equal(forOurs.flippedBits, 1, 'it was damaged the first time')
+
+      await using forTheirs = await startBitFlipProxy(kafka.port, value)
+      const their = new TheirConsumer({
+        ...theirs(),
+        bootstrapBrokers: [forTheirs.address],
+        groupId: uniqueName('theirs'),
+        deserializers: stringDeserializers,
+      })
+      const seen: string[] = []
+      try {
+        const stream = await their.consume({ topics: [topic], mode: 'earliest', autocommit: false })
+        stream.on('data', (message) => void seen.push(message.value))
+        await eventually('theirs has read it', () => seen.length > 0, { timeoutMs: 30_000 })
+        await stream.close()
+      } finally {
+        await their.close(true)
+      }
+      assert.equal(forTheirs.flippedBits, 1)
+      assert.notEqual(seen[0], value, 'theirs is mended: it noticed')
     })
 
     test('partitions: their default puts keys elsewhere than Java where the count is no power of two', async () => {

@@ -5,6 +5,7 @@ export {
   type ApacheKafka,
   type ApacheKafkaOptions,
 } from './apache-kafka.ts'
+export { startBitFlipProxy, type BitFlipProxy } from './bit-flip-proxy.ts'
 export { makeCertificates, type Certificate, type TestCertificates } from './certificates.ts'
 export { endChild, exitOf, isRunning, type ChildExit } from './child-exit.ts'
 export { startFaultProxy, type Direction, type FaultProxy, type Flow } from './fault-proxy.ts'

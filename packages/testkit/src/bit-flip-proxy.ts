@@ -1,8 +1,7 @@
 import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
-import { checkValues } from './clients/client-job.ts'
 
-/** A proxy before one broker that flips one bit in the records of the first fetch answer that has any. */
+/** A proxy before one broker that flips one bit in the first fetch answer with a certain text. */
 export interface BitFlipProxy extends AsyncDisposable {
   readonly address: string
   /** Bits flipped so far: 0 or 1. */
@@ -15,8 +14,9 @@ const sizeBytes = 4
 /**
  * Clients stay on the proxy, for it puts its own port in the place of the broker's wherever an answer names the broker's address:
  * the bytes of "127.0.0.1" and the port behind them, in Metadata and FindCoordinator of any version.
+ * @param text of a value that is not compressed; a bit in its middle is flipped, so that nothing but a checksum can tell
  */
-export async function startBitFlipProxy(targetPort: number): Promise<BitFlipProxy> {
+export async function startBitFlipProxy(targetPort: number, text: string): Promise<BitFlipProxy> {
   const sockets = new Set<Socket>()
   const state = { flippedBits: 0 }
   const server = createServer((client) => {
@@ -29,7 +29,7 @@ export async function startBitFlipProxy(targetPort: number): Promise<BitFlipProx
     pipeFrames(broker, client, (frame) => {
       const key = keys.get(frame.readInt32BE(sizeBytes))
       keys.delete(frame.readInt32BE(sizeBytes))
-      if (key === fetchKey) state.flippedBits += state.flippedBits === 0 ? flipOne(frame) : 0
+      if (key === fetchKey) state.flippedBits += state.flippedBits === 0 ? flipOne(frame, text) : 0
       else replaceAddress(frame, targetPort, port)
     })
     for (const [socket, other] of [
@@ -73,11 +73,11 @@ function pipeFrames(from: Socket, to: Socket, look: (frame: Buffer) => void): vo
   })
 }
 
-/** In the middle of the first committed value of the answer, so that nothing but a checksum can tell. */
-function flipOne(frame: Buffer): number {
-  const at = frame.indexOf(checkValues.committed)
+/** @returns how many bits it flipped */
+function flipOne(frame: Buffer, text: string): number {
+  const at = frame.indexOf(text)
   if (at < 0) return 0
-  const middle = at + checkValues.committed.length / 2
+  const middle = at + Math.floor(text.length / 2)
   frame.writeUInt8(frame.readUInt8(middle) ^ 1, middle)
   return 1
 }
