@@ -46,7 +46,9 @@ export const processors: Readonly<Record<string, Made>> = {
   }),
   metadata: made((record, context) => {
     const { recordMetadata: at, streamTime, wallClockTime, taskId, applicationId } = context
-    const value = `${at?.topic}/${at?.partition}@${at?.offset} stream ${streamTime} wall ${wallClockTime} task ${taskId} app ${applicationId}`
+    // In a punctuator Java shows a record without a topic; ours shows none.
+    const from = at ? `${at.topic}/${at.partition}@${at.offset}` : 'null/-1@-1'
+    const value = `${from} stream ${streamTime} wall ${wallClockTime} task ${taskId} app ${applicationId}`
     context.forward({ ...record, value })
   }),
   count: made((record, context, step) => {

@@ -28,6 +28,9 @@ export type Move = (draft: Draft) => void
 
 /** A random scenario in the making. */
 export class Draft {
+  /** How likely it is that a function is one that throws; more so where the topology goes on after errors. */
+  readonly throwingChance: number
+  readonly #goesOn: boolean
   readonly #random: Random
   readonly #steps: Step[] = []
   readonly #things: Thing[] = []
@@ -36,6 +39,8 @@ export class Draft {
 
   constructor(random: Random) {
     this.#random = random
+    this.#goesOn = this.chance(0.15)
+    this.throwingChance = this.#goesOn ? 0.2 : 0.02
   }
 
   chance(probability: number): boolean {
@@ -93,7 +98,25 @@ export class Draft {
 
   scenario(name: string): Scenario {
     this.#addSinks()
-    return { name, steps: this.#steps, input: this.#input() }
+    const config = this.#config()
+    return {
+      name,
+      steps: this.#steps,
+      input: this.#input(),
+      ...(Object.keys(config).length > 0 && { config }),
+    }
+  }
+
+  #config(): Readonly<Record<string, string | number>> {
+    // Windowed stores have no cache here; see GAPS.md.
+    const mayCache = !this.#steps.some(({ op }) => op === 'windowedBy')
+    return {
+      ...(mayCache && this.chance(0.2) && { 'statestore.cache.max.bytes': 10_485_760 }),
+      ...(this.#goesOn && {
+        'processing.exception.handler':
+          'org.apache.kafka.streams.errors.LogAndContinueProcessingExceptionHandler',
+      }),
+    }
   }
 
   /** Nearly all that nothing reads is written to a topic, so that it can be compared. */

@@ -58,7 +58,8 @@ export function aggregation(
   if (kind <= 2) {
     const functions =
       value === 'long' ? ['sum', 'first', 'last'] : ['concat', 'first', 'nullOnX', 'last']
-    const fn = draft.chance(0.05) ? 'toNull' : draft.one(functions)
+    const rare = value === 'string' && draft.chance(draft.throwingChance) ? 'throwOnX' : undefined
+    const fn = rare ?? (draft.chance(0.05) ? 'toNull' : draft.one(functions))
     return { options: { op: 'reduce', fn }, value }
   }
   const [init, fn, made] = draft.one<readonly [string, string, Type]>([

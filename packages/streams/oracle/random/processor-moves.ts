@@ -1,7 +1,7 @@
 import type { Draft, Move } from './draft.ts'
 
 /** Random processors, with stores and without. */
-export const processorMoves: readonly Move[] = [process, processValues, countOrHold]
+export const processorMoves: readonly Move[] = [process, processValues, count, hold]
 
 function process(draft: Draft): void {
   const from = draft.pick('stream', ({ key, value }) => key === 'string' && value === 'string')
@@ -25,7 +25,7 @@ function processValues(draft: Draft): void {
 }
 
 /** The one store is used by one processor or by two, which makes one subtopology of theirs. */
-function countOrHold(draft: Draft): void {
+function count(draft: Draft): void {
   const from = draft.pick('stream', ({ key, value }) => key === 'string' && value === 'string')
   if (!from) return
   const name = draft.newName('kv')
@@ -48,4 +48,25 @@ function countOrHold(draft: Draft): void {
       },
       { kind: 'stream', key, value },
     )
+}
+
+/** A punctuator of either time: ticks, or what was held till then. */
+function hold(draft: Draft): void {
+  const from = draft.pick('stream', ({ key, value }) => key === 'string' && value === 'string')
+  if (!from) return
+  const { id, key, value } = from
+  const schedule = {
+    everyMs: draft.one([1, 5, 20, 500]),
+    type: draft.one(['STREAM_TIME', 'WALL_CLOCK_TIME']),
+    ...(draft.chance(0.2) && { startMs: draft.one([3, 1_000_003]) }),
+  }
+  const name = draft.newName('held')
+  const made = draft.chance(0.5)
+    ? { fn: 'hold', stores: [name] }
+    : { fn: 'ticks', count: draft.int(1, 3), ...(draft.chance(0.3) && { cancelAfter: 2 }) }
+  if (made.fn === 'hold') draft.add({ op: 'addStateStore', name, key, value })
+  draft.add(
+    { op: 'process', from: id, ...made, ...schedule, key, value },
+    { kind: 'stream', key, value },
+  )
 }

@@ -11,7 +11,7 @@ export const statelessMoves: readonly Move[] = [
   flatMapValues,
   selectKey,
   selectKey,
-  (draft) => step(draft, 'peek', draft.chance(0.05) ? 'throwOnX' : 'nothing'),
+  (draft) => step(draft, 'peek', draft.chance(draft.throwingChance) ? 'throwOnX' : 'nothing'),
   merge,
   repartition,
   split,
@@ -38,7 +38,7 @@ export function addStream(draft: Draft): void {
 
 /** Of the value alone, which windowed keys allow too. */
 export function predicate(draft: Draft): string {
-  if (draft.chance(0.02)) return 'throwOnX'
+  if (draft.chance(draft.throwingChance)) return 'throwOnX'
   return draft.one(['all', 'even', 'startsWithA', 'hasValue', 'even', 'none', 'hasKey'])
 }
 
@@ -53,7 +53,8 @@ export function valueMapper(draft: Draft, { key, value }: Thing): readonly [stri
     ['toText', 'string'],
   ]
   if (key !== 'windowed') mappers.push(['withKey', 'string'])
-  if (draft.chance(0.1)) mappers.push(['toNull', value], ['throwOnX', value])
+  if (draft.chance(0.1)) mappers.push(['toNull', value])
+  if (draft.chance(draft.throwingChance)) return ['throwOnX', value]
   return draft.one(mappers)
 }
 
@@ -128,7 +129,10 @@ export function selector(draft: Draft, { key, value }: Thing): readonly [string,
     ['firstLetter', 'string'],
     ['length', 'long'],
   ]
-  if (key !== 'windowed') selectors.push(['key', key], ['nullOnX', key])
+  if (key !== 'windowed') {
+    if (draft.chance(draft.throwingChance)) return ['throwOnX', key]
+    selectors.push(['key', key], ['nullOnX', key])
+  }
   return draft.one(selectors)
 }
 
