@@ -17,6 +17,8 @@ const app = new StreamsApp({
   commitIntervalMs: 50,
   sessionTimeoutMs: 6_000,
   heartbeatIntervalMs: 300,
+  // Each update is to be seen.
+  cacheMaxBytes: 0,
   threads: 2,
   stateDir,
   onUncaughtError(error) {

@@ -19,6 +19,10 @@ export interface RuntimeSettings {
   readonly bufferedRecords: number
   /** Changes of state that wait in memory for the next commit, bytes per thread; more bring the commit forward. */
   readonly stateBufferBytes: number
+  /** Memory for updates of tables that are not sent yet, bytes; 0: each is sent. Java's `statestore.cache.max.bytes`. */
+  readonly cacheMaxBytes: number
+  /** How often committed records of repartition topics are deleted, ms. */
+  readonly repartitionPurgeIntervalMs: number
   /** How long a thread may go on trying without one commit before it gives up, ms. */
   readonly taskTimeoutMs: number
   /** How long the group goes on without a sign of a thread, ms. */
@@ -53,6 +57,8 @@ const defaults = {
   maxTaskIdleMs: 0,
   bufferedRecords: 20_000,
   stateBufferBytes: 67_108_864,
+  cacheMaxBytes: 10_485_760,
+  repartitionPurgeIntervalMs: 30_000,
   taskTimeoutMs: 300_000,
   sessionTimeoutMs: 45_000,
   heartbeatIntervalMs: 3_000,
@@ -65,6 +71,8 @@ const bounds = {
   maxTaskIdleMs: [-1, 3_600_000],
   bufferedRecords: [1, 10_000_000],
   stateBufferBytes: [1, 4_294_967_296],
+  cacheMaxBytes: [0, 4_294_967_296],
+  repartitionPurgeIntervalMs: [1, 3_600_000],
   taskTimeoutMs: [0, 3_600_000],
   sessionTimeoutMs: [1_000, 1_800_000],
   heartbeatIntervalMs: [100, 600_000],

@@ -60,6 +60,8 @@ for (const backend of await kafkaBackends())
         topology: wordCount(input, output),
         guarantee: 'exactly_once_v2',
         commitIntervalMs: 50,
+        // Each update is to be seen.
+        cacheMaxBytes: 0,
         ...more,
       }
       return { input, output, settings }
@@ -208,6 +210,48 @@ for (const backend of await kafkaBackends())
       await eventually('known', async () => {
         await put(orders, 'o2', 'ch')
         return (await readCommitted(options, output)).some(({ key }) => key === 'o2')
+      })
+    })
+
+    test('with a cache a commit sends each key at most once; the last counts are the same (trap 36)', async () => {
+      await using directory = await stateDirectory()
+      const { input, output, settings } = await subject({
+        stateDir: directory.path,
+        cacheMaxBytes: 1_000_000,
+        commitIntervalMs: 1_000,
+      })
+      await write(
+        options,
+        input,
+        Array.from({ length: 3_000 }, (_, index) => `word${index % 5}`),
+      )
+      await using app = new StreamsApp(settings)
+      await app.start()
+      await eventually('counted', async () => {
+        const last = await totals(output)
+        assert.equal(last.size, 5)
+        for (const count of last.values()) assert.equal(count, 600)
+        return true
+      })
+      const records = await readCommitted(options, output)
+      assert.ok(records.length < 300, `${records.length} updates of 3,000 were sent`)
+    })
+
+    test('committed records of a repartition topic are deleted (trap 35)', async () => {
+      await using directory = await stateDirectory()
+      const { input, settings } = await subject({
+        stateDir: directory.path,
+        repartitionPurgeIntervalMs: 100,
+      })
+      await using app = new StreamsApp(settings)
+      await app.start()
+      await using admin = await createAdmin(options)
+      const topic = `${settings.applicationId}-words-repartition`
+      const partitions = [0, 1, 2].map((partition) => ({ topic, partition }))
+      await eventually('deleted', async () => {
+        await write(options, input, ['a b c d e f g h'])
+        const begins = await admin.listOffsets(partitions, 'earliest')
+        return begins.every(({ offset }) => offset > 0n)
       })
     })
 

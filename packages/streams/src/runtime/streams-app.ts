@@ -35,7 +35,7 @@ export interface StreamsAppOptions
   readonly topology: Topology | URL
   /** Default: the application id. */
   readonly clientId?: string
-  /** Stream threads of this process, 1 to 64. Default 1. */
+  /** Stream threads of this process, which share `cacheMaxBytes`, 1 to 64. Default 1. */
   readonly threads?: number
   /** Where state is kept. Each process on a machine needs one of its own. Default: `millrace-streams` in the directory for temporary files. */
   readonly stateDir?: string
@@ -73,7 +73,11 @@ export class StreamsApp implements AsyncDisposable {
     if (!Number.isInteger(threads) || threads < 1 || threads > 64)
       throw badOption('threads', threads, 'must be an integer from 1 to 64')
     this.#options = options
-    this.#settings = runtimeSettings(options)
+    const settings = runtimeSettings(options)
+    this.#settings = {
+      ...settings,
+      cacheMaxBytes: Math.floor(settings.cacheMaxBytes / threads),
+    }
     this.#kafka = kafkaOptions(options)
     if (options.topology instanceof URL) refuseFunctions(options)
     this.#dropped = (options.meter ?? noopMeter).counter({

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { StreamTask } from '../task/stream-task.ts'
+import type { RecordCache } from '../state/record-cache.ts'
 import type { StateStore } from '../state/store.ts'
 import type { Topology } from '../topology/topology.ts'
 import type { RecordCollector } from '../task/stream-task.ts'
@@ -18,6 +19,8 @@ export interface TaskFactoryOptions extends ThreadSurroundings {
   readonly plan: TopicPlan
   readonly globalStores: ReadonlyMap<string, StateStore>
   readonly collector: RecordCollector
+  /** Shared by the tasks of the thread. */
+  readonly cache: RecordCache | undefined
   readonly lagOf: LagOf
   readonly countDropped: (count: number) => void
 }
@@ -62,6 +65,7 @@ export class TaskFactory {
       clock,
       environment,
       globalStores: this.#options.globalStores,
+      ...(this.#options.cache && { cache: this.#options.cache }),
       countDropped: this.#options.countDropped,
     })
     const running = new RunningTask({

@@ -17,6 +17,7 @@ import {
 } from '@millrace/kafka'
 import { setImmediate } from 'node:timers/promises'
 import { StreamsError } from '../errors.ts'
+import { RecordCache } from '../state/record-cache.ts'
 import type { StateStore } from '../state/store.ts'
 import type { Topology } from '../topology/topology.ts'
 import { ChangelogRestorer, type RestoreProgress } from './changelog-restorer.ts'
@@ -24,6 +25,7 @@ import { Exclusive } from './exclusive.ts'
 import { OutputCollector } from './output-collector.ts'
 import type { RunningTask } from './running-task.ts'
 import type { RuntimeSettings, ThreadIdentity, ThreadSurroundings } from './runtime-options.ts'
+import { RepartitionPurge } from './repartition-purge.ts'
 import { resetsOf, startPositions } from './start-positions.ts'
 import { storedTasks } from './state-directory.ts'
 import { taskAssignor, tasksOfShare } from './task-assignor.ts'
@@ -60,6 +62,7 @@ export class ThreadSession {
   readonly #consumer: Consumer
   readonly #collector: OutputCollector
   readonly #restorer: ChangelogRestorer
+  readonly #purge: RepartitionPurge
   readonly #factory: TaskFactory
   readonly #tasks = new Map<string, RunningTask>()
   readonly #exclusive = new Exclusive()
@@ -129,7 +132,7 @@ export class ThreadSession {
       readonly changelogReader: Consumer
     },
   ) {
-    const { clock, plan } = options
+    const { clock, plan, settings } = options
     this.#options = options
     this.#output = clients.output
     this.#admin = clients.admin
@@ -143,6 +146,13 @@ export class ThreadSession {
       nowMs: () => clock.now(),
       tracked: new Set(plan.subtopologies.flatMap(({ changelogs }) => [...changelogs.values()])),
     })
+    this.#purge = new RepartitionPurge({
+      admin: clients.admin,
+      clock,
+      logger: options.logger,
+      topics: plan.repartitionTopics,
+      intervalMs: settings.repartitionPurgeIntervalMs,
+    })
     this.#restorer = new ChangelogRestorer({
       consumer: clients.changelogReader,
       admin: clients.admin,
@@ -155,6 +165,7 @@ export class ThreadSession {
     this.#factory = new TaskFactory({
       ...options,
       collector: this.#collector,
+      cache: settings.cacheMaxBytes > 0 ? new RecordCache(settings.cacheMaxBytes) : undefined,
       lagOf: (queue) => this.#lagOf(queue),
     })
   }
@@ -205,6 +216,7 @@ export class ThreadSession {
       for (const task of this.#tasks.values()) this.#closeTask(task, this.#failure === undefined)
       this.#tasks.clear()
       await this.#output[Symbol.asyncDispose]()
+      await this.#purge.close()
       await this.#admin.close()
     }
   }
@@ -311,14 +323,13 @@ export class ThreadSession {
     for (const { task } of running) task.flush()
     if (!hasTaken && this.#collector.count === 0) return
     await this.#collector.flush()
-    await this.#output.commit(
-      // Also those that did not move: an offset is what the broker refuses to members that have lost their place (trap 38).
-      running.flatMap((task) => task.offsetsToCommit()),
-      this.#consumer,
-    )
+    // Also those that did not move: an offset is what the broker refuses to members that have lost their place (trap 38).
+    const offsets = running.flatMap((task) => task.offsetsToCommit())
+    await this.#output.commit(offsets, this.#consumer)
     for (const task of running)
       task.committed(({ topic, partition }) => this.#collector.endOf(topic, partition))
     this.#lastCommitMs = clock.monotonicMs()
+    this.#purge.committed(offsets)
     this.#options.onCommitted()
   }
 

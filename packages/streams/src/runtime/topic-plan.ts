@@ -27,6 +27,8 @@ export interface SubtopologyPlan {
 export interface TopicPlan {
   readonly subtopologies: readonly SubtopologyPlan[]
   readonly internalTopics: readonly InternalTopicPlan[]
+  /** Names on the cluster. */
+  readonly repartitionTopics: ReadonlySet<string>
   /** Partition count of every source topic. */
   readonly partitionCounts: ReadonlyMap<string, number>
 }
@@ -66,6 +68,7 @@ export function planTopics(
   return {
     subtopologies,
     partitionCounts: counts,
+    repartitionTopics: new Set([...topology.internalTopics.keys()].map(nameOf)),
     internalTopics: [
       ...repartitionPlans(topology, nameOf, counts),
       ...subtopologies.flatMap((plan) => changelogPlans(topology, plan)),

@@ -35,6 +35,7 @@ for (const backend of await kafkaBackends())
         guarantee: 'exactly_once_v2',
         commitIntervalMs: 50,
         heartbeatIntervalMs: 300,
+        cacheMaxBytes: 0,
         threads: 2,
       }
       return { input, output, settings }
