@@ -9,8 +9,8 @@ import { whyNoJava } from '../oracle/run-java.ts'
 import { goldenText } from '../oracle/scenario-files.ts'
 
 // Random topologies and records, run on Kafka Streams and on ours. A failure is made small and kept under oracle/regressions/, from where
-// oracle.test.ts replays it for ever. ORACLE_SEED is the first seed, ORACLE_COUNT how many.
-const seed = Number(process.env['ORACLE_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
+// oracle.test.ts replays it for ever. MILLRACE_SEED is the first seed, ORACLE_COUNT how many.
+const seed = Number(process.env['MILLRACE_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
 const count = Number(process.env['ORACLE_COUNT'] ?? 10_000)
 /** Scenarios that are held at once. */
 const batchSize = 2500
