@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { apis } from '@millrace/protocol'
 import { servedApis } from './api/registry.ts'
+import * as exported from './index.ts'
 import { brokerErrors } from './errors.ts'
 
 const folder = new URL('../', import.meta.url)
@@ -44,5 +45,10 @@ test('gaps: GAPS.md names every API that the protocol package knows and the brok
 
 test('gaps: every error code stands in the README', () => {
   const missing = Object.keys(brokerErrors).filter((code) => !readme.includes(code))
+  assert.deepEqual(missing, [])
+})
+
+test('gaps: everything that can be called stands in the README', () => {
+  const missing = Object.keys(exported).filter((name) => !new RegExp(`\\b${name}\\b`).test(readme))
   assert.deepEqual(missing, [])
 })
