@@ -223,6 +223,37 @@ test('an error that stops a task leaves the others running, and the task goes on
   ])
 })
 
+for (const c of [
+  {
+    guarantee: 'exactly_once_v2',
+    letters: 1,
+    name: 'is taken back with the transaction of its task',
+  },
+  { guarantee: 'at_least_once', letters: 2, name: 'stays' },
+] as const)
+  test(`the dead letter of a task that stops ${c.name} under ${c.guarantee} (trap 44)`, () => {
+    let answer: 'FAIL' | 'CONTINUE' = 'FAIL'
+    const builder = new StreamsBuilder()
+    const fragile = (): string => {
+      throw new Error('broken')
+    }
+    builder.stream('in', text).mapValues(fragile, { name: 'fragile', value: stringSerde }).to('out')
+    const driver = new PartitionedTestDriver(builder.build(), {
+      partitions: 1,
+      guarantee: c.guarantee,
+      deadLetterTopic: 'in-dlq',
+      onProcessingError: () => answer,
+    })
+    const input = driver.input('in', text)
+    assert.throws(() => input.pipe('k', 'v'), { code: 'MR_STREAMS_PROCESSING_FAILED' })
+    answer = 'CONTINUE'
+    driver.restore()
+    assert.deepEqual(
+      driver.output('in-dlq', text).readPairs(),
+      Array.from({ length: c.letters }, () => ['k', 'v']),
+    )
+  })
+
 test('a global table is read by the tasks of all partitions', () => {
   const builder = new StreamsBuilder()
   const names = builder.globalTable('names', text, 'names')
