@@ -9,7 +9,7 @@ import type { Named, Store } from './options.ts'
 import { planStore, type StorePlan } from './store-plan.ts'
 import { WindowedTableNode } from './windowed-table-node.ts'
 import { isUnnamed } from './windowed-stream.ts'
-import { addWindowedNode, type WindowedOptions } from './windowed-node.ts'
+import { addWindowedNode, checkWindowedOptions, type WindowedOptions } from './windowed-node.ts'
 import { retentionMs, sessionStoreOf } from './windowed-store.ts'
 
 /** Records by key and session, ready to be aggregated. Made by `windowedBy`. */
@@ -25,6 +25,7 @@ export class SessionWindowedKStream<K, V> {
   ) {
     this.#grouped = grouped
     this.#windows = windows
+    checkWindowedOptions(options)
     this.#options = options
   }
 
@@ -86,6 +87,7 @@ export class SessionWindowedKStream<K, V> {
   ): KTable<Windowed<K>, A> {
     const { graph } = this.#grouped.parts
     const { isCompatible } = graph
+    const { closeIdleAfterMs } = this.#options
     const windows = this.#windows
     const emit = this.#options.emit ?? 'update'
     retentionMs(plan, windows)
@@ -107,7 +109,7 @@ export class SessionWindowedKStream<K, V> {
       graceMs: windows.graceMs + windows.gapMs,
       late: this.#options.late,
       make: (outlets) => ({
-        supplier: sessionAggregateOperator(windows, { ...aggregation, outlets }),
+        supplier: sessionAggregateOperator(windows, { ...aggregation, closeIdleAfterMs, outlets }),
         store: sessionStoreOf(plan, windows, isCompatible),
       }),
     })

@@ -1,5 +1,6 @@
 import type { Emit } from '../operators/close-emitter.ts'
 import type { Outlets } from '../operators/late-records.ts'
+import { StreamsError } from '../errors.ts'
 import { mergeOperator } from '../operators/peek.ts'
 import type { OperatorSupplier } from '../operator.ts'
 import type { StoreBuilder } from '../state/store.ts'
@@ -15,11 +16,36 @@ export interface WindowedOptions<K, V> {
    */
   readonly emit?: Emit
   /**
+   * With `emit: 'close'`: after this long without a record of its partition, ms of the wall clock, integer >= 1, the windows that are open
+   * close and are sent; up to a quarter of the time later. Records that come then and belong to them are late. Default: windows close when
+   * a record shows that it is time. Not in Java (KIP-424 and KIP-539 are open).
+   * @experimental
+   */
+  readonly closeIdleAfterMs?: number
+  /**
    * Is given the stream of records that came too late for a window: each once, with its own timestamp and headers, also where other
    * windows took it. They are counted as dropped all the same. Not in Java; adds the nodes `<name>-results` and `<name>-late`.
    * @experimental
    */
   readonly late?: (records: KStream<K, V>) => void
+}
+
+/** @throws StreamsError `MR_STREAMS_BAD_OPTION` */
+export function checkWindowedOptions<K, V>({
+  emit,
+  closeIdleAfterMs,
+}: WindowedOptions<K, V>): void {
+  if (closeIdleAfterMs === undefined) return
+  if (!Number.isSafeInteger(closeIdleAfterMs) || closeIdleAfterMs < 1)
+    throw new StreamsError(
+      'MR_STREAMS_BAD_OPTION',
+      `closeIdleAfterMs is ${closeIdleAfterMs}; it must be a whole number of ms, at least 1.`,
+    )
+  if (emit !== 'close')
+    throw new StreamsError(
+      'MR_STREAMS_BAD_OPTION',
+      `closeIdleAfterMs is ${closeIdleAfterMs} ms, but windows are sent with each update. Set emit to 'close', or leave it out.`,
+    )
 }
 
 /**

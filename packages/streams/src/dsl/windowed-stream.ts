@@ -9,7 +9,7 @@ import type { KTable } from './k-table.ts'
 import { storeOptions, type Named, type Store } from './options.ts'
 import { planStore, type StorePlan } from './store-plan.ts'
 import { WindowedTableNode } from './windowed-table-node.ts'
-import { addWindowedNode, type WindowedOptions } from './windowed-node.ts'
+import { addWindowedNode, checkWindowedOptions, type WindowedOptions } from './windowed-node.ts'
 import { retentionMs, windowStoreOf } from './windowed-store.ts'
 
 /** Records by key and window of a fixed length, ready to be aggregated. Made by `windowedBy`. */
@@ -25,6 +25,7 @@ export class TimeWindowedKStream<K, V> {
   ) {
     this.#grouped = grouped
     this.#windows = windows
+    checkWindowedOptions(options)
     this.#options = options
   }
 
@@ -83,6 +84,7 @@ export class TimeWindowedKStream<K, V> {
   ): KTable<Windowed<K>, A> {
     const { graph } = this.#grouped.parts
     const { isCompatible } = graph
+    const { closeIdleAfterMs } = this.#options
     const windows = this.#windows
     retentionMs(plan, windows)
     const name = graph.nameOr(options.name, namePrefix)
@@ -104,8 +106,8 @@ export class TimeWindowedKStream<K, V> {
       make: (outlets) => ({
         supplier:
           windows.kind === 'time'
-            ? windowAggregateOperator(windows, { ...aggregation, outlets })
-            : slidingAggregateOperator(windows, { ...aggregation, outlets }),
+            ? windowAggregateOperator(windows, { ...aggregation, closeIdleAfterMs, outlets })
+            : slidingAggregateOperator(windows, { ...aggregation, closeIdleAfterMs, outlets }),
         store: windowStoreOf(plan, windows),
       }),
     })

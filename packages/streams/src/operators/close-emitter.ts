@@ -42,6 +42,19 @@ export class CloseEmitter {
     return this.#emittedMs
   }
 
+  isNotNow(when: 'before' | 'after' | 'idle'): boolean {
+    return when !== 'idle' && this.comesFirst !== (when === 'before')
+  }
+
+  /**
+   * The time that a step has seen at least, when it starts again: that which closed what was sent. Java begins at -1, and takes records
+   * into windows that it has sent and will not send again.
+   * @param waitMs from a window's end to its close
+   */
+  seenMs(waitMs: number): number {
+    return this.comesFirst && this.#emittedMs >= 0 ? this.#emittedMs + waitMs : -1
+  }
+
   /** Whether to look now: only if the close time has moved. */
   isDue(closeMs: number): boolean {
     const { clock, isUnthrottled } = this.#context.task

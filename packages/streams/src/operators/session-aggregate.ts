@@ -4,6 +4,7 @@ import type { SessionStore } from '../state/session-store.ts'
 import type { Window, Windowed } from '../windowed.ts'
 import type { SessionWindows } from '../windows.ts'
 import { closeEmitter, type CloseEmitter } from './close-emitter.ts'
+import { idleWatch, type IdleWatch } from './idle-watch.ts'
 import { forwardLate, forwardResults } from './late-records.ts'
 import type { WindowedAggregation } from './window-aggregate.ts'
 
@@ -30,6 +31,7 @@ export function sessionAggregateOperator<K, V, A>(
     let countDropped: () => void
     let late: Forward | undefined
     let observedMs = -1
+    let idle: IdleWatch | undefined
     const update = (key: K, window: Window, newValue: A | null, oldValue: A | null): void => {
       if (closed) return
       const change: Change<A> = { newValue, oldValue: step.sendsOldValues ? oldValue : null }
@@ -41,14 +43,26 @@ export function sessionAggregateOperator<K, V, A>(
         late = forwardLate(context, aggregation.outlets)
         store = context.store(storeName) as SessionStore<K, A>
         closed = closeEmitter(context, aggregation)
+        observedMs = closed?.seenMs(graceMs + gapMs) ?? -1
+        idle = idleWatch(context, aggregation, () => {
+          if (!closed || observedMs < 0) return
+          // Sessions end at a time seen, or before, and their ends are inclusive.
+          observedMs += 1 + graceMs + gapMs
+          emitClosed(closed, store, forward, observedMs - graceMs - gapMs, noHeaders)
+        })
         countDropped = () => context.countDropped()
       },
       process(key, value, timestamp, headers) {
         if (key === null) return countDropped()
+        idle?.touch()
         observedMs = Math.max(observedMs, timestamp)
         const closeMs = observedMs - graceMs - gapMs
         if (closed?.comesFirst) emitClosed(closed, store, forward, closeMs, headers)
-        const met = [...store.findSessions(key, timestamp - gapMs, timestamp + gapMs)]
+        // What was sent is not taken up again.
+        const earliestEndMs = closed?.comesFirst
+          ? Math.max(timestamp - gapMs, closed.emittedMs)
+          : timestamp - gapMs
+        const met = [...store.findSessions(key, earliestEndMs, timestamp + gapMs)]
         let merged = initialize()
         // Read again where it is passed on: the merger may change what it is given.
         for (const [, each] of met) merged = merge(merged, each, key)

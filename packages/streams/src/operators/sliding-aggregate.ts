@@ -1,10 +1,11 @@
 import type { Forward, OperatorSupplier } from '../operator.ts'
-import type { Headers } from '../record.ts'
+import { noHeaders, type Headers } from '../record.ts'
 import type { ValueAndTimestamp } from '../state/store.ts'
 import type { TimestampedWindowStore } from '../state/window-store.ts'
 import type { SlidingWindows } from '../windows.ts'
 import type { WindowedAggregation } from './window-aggregate.ts'
 import { closeEmitter } from './close-emitter.ts'
+import { idleWatch, type IdleWatch } from './idle-watch.ts'
 import { forwardLate, forwardResults } from './late-records.ts'
 import { WindowedOutput } from './windowed-output.ts'
 
@@ -57,35 +58,43 @@ export function slidingAggregateOperator<K, V, A>(
     let countDropped: () => void
     let late: Forward | undefined
     let observedMs = -1
+    let idle: IdleWatch | undefined
+    const close = (closeMs: number, headers: Headers, when: 'before' | 'after' | 'idle'): void =>
+      output.close(store, closeMs, headers, when, (emittedMs) => {
+        const toMs = closeMs - differenceMs - 1
+        if (toMs < 0) return undefined
+        return [emittedMs === -1 ? 0 : Math.max(0, emittedMs - differenceMs), toMs]
+      })
     return {
       init(context) {
         store = context.store(storeName) as TimestampedWindowStore<K, A>
-        output = new WindowedOutput(
-          forwardResults(context, aggregation.outlets),
-          closeEmitter(context, aggregation),
-        )
+        const closed = closeEmitter(context, aggregation)
+        output = new WindowedOutput(forwardResults(context, aggregation.outlets), closed)
+        observedMs = closed?.seenMs(graceMs) ?? -1
+        idle = idleWatch(context, aggregation, () => {
+          if (observedMs < 0) return
+          // Windows begin at a time seen, or before, and their ends are inclusive.
+          observedMs += differenceMs + 1 + graceMs
+          close(observedMs - graceMs, noHeaders, 'idle')
+        })
         late = forwardLate(context, aggregation.outlets)
         countDropped = () => context.countDropped()
         sliding = new SlidingUpdate(differenceMs, aggregation, store, output, countDropped)
       },
       process(key, value, timestamp, headers) {
         if (key === null || value === null) return countDropped()
+        idle?.touch()
         observedMs = Math.max(observedMs, timestamp)
         const closeMs = observedMs - graceMs
         // The first of its windows to close ends with it, or is that of the early records.
         if (Math.max(timestamp, differenceMs) < closeMs) late?.(key, value, timestamp, headers)
         if (timestamp + differenceMs < closeMs) return countDropped()
         const record = { key, value, timestamp, headers, closeMs }
-        const closing = (emittedMs: number): readonly [number, number] | undefined => {
-          const toMs = closeMs - differenceMs - 1
-          if (toMs < 0) return undefined
-          return [emittedMs === -1 ? 0 : Math.max(0, emittedMs - differenceMs), toMs]
-        }
-        output.close(store, closeMs, headers, true, closing)
+        close(closeMs, headers, 'before')
         // Java's early records do not look for closed windows.
         if (timestamp < differenceMs) return sliding.early(record)
         sliding.take(record)
-        output.close(store, closeMs, headers, false, closing)
+        close(closeMs, headers, 'after')
       },
     }
   }

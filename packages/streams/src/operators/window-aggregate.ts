@@ -1,8 +1,10 @@
 import type { Forward, OperatorSupplier } from '../operator.ts'
+import { noHeaders, type Headers } from '../record.ts'
 import type { TimestampedWindowStore } from '../state/window-store.ts'
 import { firstStartMs, type TimeWindows } from '../windows.ts'
 import type { TableStep } from './aggregate.ts'
 import { closeEmitter, type Emit } from './close-emitter.ts'
+import { idleWatch, type IdleWatch } from './idle-watch.ts'
 import { forwardLate, forwardResults, type Outlets } from './late-records.ts'
 import { WindowedOutput } from './windowed-output.ts'
 
@@ -15,6 +17,8 @@ export interface WindowedAggregation<K, V, A> {
   readonly emit: Emit
   /** Emits on close as Java does. */
   readonly isCompatible: boolean
+  /** After how much of the wall clock without a record open windows close; undefined: never. */
+  readonly closeIdleAfterMs?: number | undefined
   readonly step: TableStep
   /** The children to which results and late records go, where late ones have a stream of their own. */
   readonly outlets?: Outlets | undefined
@@ -38,22 +42,33 @@ export function windowAggregateOperator<K, V, A>(
     let late: Forward | undefined
     /** Largest timestamp that this step has seen (trap 1). */
     let observedMs = -1
+    let idle: IdleWatch | undefined
+    const close = (closeMs: number, headers: Headers, when: 'before' | 'after' | 'idle'): void =>
+      output.close(store, closeMs, headers, when, (emittedMs) =>
+        closedStarts(windows, closeMs, emittedMs),
+      )
     return {
       init(context) {
         store = context.store(storeName) as TimestampedWindowStore<K, A>
-        output = new WindowedOutput(
-          forwardResults(context, aggregation.outlets),
-          closeEmitter(context, aggregation),
-        )
+        const closed = closeEmitter(context, aggregation)
+        output = new WindowedOutput(forwardResults(context, aggregation.outlets), closed)
+        observedMs = closed?.seenMs(graceMs) ?? -1
+        idle = idleWatch(context, aggregation, () => {
+          if (observedMs < 0) return
+          // The last window that a time seen may belong to.
+          const endMs = observedMs - (observedMs % advanceMs) + sizeMs
+          observedMs = Math.max(observedMs, endMs + graceMs)
+          close(observedMs - graceMs, noHeaders, 'idle')
+        })
         late = forwardLate(context, aggregation.outlets)
         countDropped = () => context.countDropped()
       },
       process(key, value, timestamp, headers) {
         if (key === null) return countDropped()
+        idle?.touch()
         observedMs = Math.max(observedMs, timestamp)
         const closeMs = observedMs - graceMs
-        const closing = (emittedMs: number) => closedStarts(windows, closeMs, emittedMs)
-        output.close(store, closeMs, headers, true, closing)
+        close(closeMs, headers, 'before')
         const firstMs = firstStartMs(windows, timestamp)
         // Windows close in the order of their starts: if one did not take it, the first did not.
         if (late && firstMs <= timestamp && firstMs + sizeMs <= closeMs)
@@ -77,7 +92,7 @@ export function windowAggregateOperator<K, V, A>(
           store.put(key, newValue, newValue === null ? timestamp : newTimestamp, startMs)
           output.update(key, startMs, endMs, newValue, oldValue, newTimestamp, headers)
         }
-        output.close(store, closeMs, headers, false, closing)
+        close(closeMs, headers, 'after')
       },
     }
   }

@@ -30,18 +30,18 @@ export class WindowedOutput<K, A> {
   }
 
   /**
-   * Sends the windows that a record has closed. Called before and after the record is put; acts once.
+   * Sends the windows that have closed. Called before and after a record is put, of which one acts, and when the step is idle.
    * @param range starts of the windows that closed since `emittedMs` (-1 at first), both inclusive; undefined for none
    */
   close(
     store: TimestampedWindowStore<K, A>,
     closeMs: number,
     headers: Headers,
-    isBefore: boolean,
+    when: 'before' | 'after' | 'idle',
     range: (emittedMs: number) => readonly [fromMs: number, toMs: number] | undefined,
   ): void {
     const closed = this.#closed
-    if (!closed || closed.comesFirst !== isBefore || !closed.isDue(closeMs)) return
+    if (!closed || closed.isNotNow(when) || !closed.isDue(closeMs)) return
     const starts = range(closed.emittedMs)
     if (!starts) return
     for (const [windowed, { value, timestamp }] of store.fetchAll(...starts)) {

@@ -125,6 +125,8 @@ test('a step that emits on close as in Java looks once a second, and goes on aft
   const restarted = new CloseEmitter(context, 'store', true)
   assert.equal(restarted.emittedMs, 10)
   assert.ok(!restarted.isDue(10), 'nothing has closed since')
+  assert.equal(restarted.seenMs(5), -1, 'Java forgets what time it was')
+  assert.equal(new CloseEmitter(context, 'store', false).seenMs(5), 15)
 })
 
 test('a session whose end is the close bound is found again by the next record within the grace; as in Java it is not (trap 13)', () => {
@@ -252,6 +254,100 @@ for (const { name, windows, records, late } of [
     assert.ok(driver.take('out').length > 0)
     assert.ok(driver.droppedCount >= late.length)
   })
+
+for (const { name, windows, sentOnce } of [
+  {
+    name: 'tumbling windows',
+    windows: tumblingWindows({ sizeMs: 10, graceMs: 5 }),
+    sentOnce: [100],
+  },
+  {
+    name: 'hopping windows',
+    windows: hoppingWindows({ sizeMs: 10, advanceMs: 5, graceMs: 5 }),
+    sentOnce: [95, 100, 105],
+  },
+  {
+    name: 'sliding windows',
+    windows: slidingWindows({ differenceMs: 10, graceMs: 5 }),
+    sentOnce: [94, 98, 105],
+  },
+  {
+    name: 'sessions',
+    windows: sessionWindows({ gapMs: 10, graceMs: 5 }),
+    sentOnce: [104],
+  },
+])
+  test(`idle ${name} close by the wall clock, are sent once, and take no more records`, async () => {
+    const builder = new StreamsBuilder()
+    const grouped = builder.stream('in', text).groupByKey()
+    const options = { emit: 'close', closeIdleAfterMs: 1000 } as const
+    const windowed =
+      windows.kind === 'session'
+        ? grouped.windowedBy(windows, options)
+        : grouped.windowedBy(windows, options)
+    const starts: number[] = []
+    windowed
+      .count({ store: 'counts' })
+      .toStream()
+      .forEach((_, { window }) => starts.push(window.startMs))
+    const driver = new TopologyTestDriver(builder.build())
+    piped(driver, [
+      ['k', 104],
+      ['k', 108],
+    ])
+    for (let at = 0; at < 3; at++) await driver.advance(250)
+    piped(driver, [['k', 108]])
+    await driver.advance(250)
+    for (let at = 0; at < 3; at++) await driver.advance(250)
+    assert.deepEqual(starts, [], 'a record came less than a second ago')
+    await driver.advance(250)
+    assert.deepEqual(starts, sentOnce)
+    const before = driver.droppedCount
+    piped(driver, [['k', 108]])
+    assert.ok(driver.droppedCount > before)
+    for (let at = 0; at < 20; at++) await driver.advance(1000)
+    assert.equal(new Set(starts).size, starts.length, `${starts.join()}: each once`)
+  })
+
+test('a session that was sent is not taken up again by a record near to it', async () => {
+  const builder = new StreamsBuilder()
+  const sessions: number[][] = []
+  builder
+    .stream('in', text)
+    .groupByKey()
+    .windowedBy(sessionWindows({ gapMs: 10, graceMs: 0 }), {
+      emit: 'close',
+      closeIdleAfterMs: 1000,
+    })
+    .count({ store: { name: 'sessions', retentionMs: 1000 } })
+    .toStream()
+    .forEach((count, { window }) => sessions.push([window.startMs, window.endMs, count]))
+  const driver = new TopologyTestDriver(builder.build())
+  piped(driver, [['k', 100]])
+  for (let at = 0; at < 6; at++) await driver.advance(500)
+  piped(driver, [
+    ['k', 105],
+    ['k', 200],
+  ])
+  assert.deepEqual(sessions, [
+    [100, 100, 1],
+    [105, 105, 1],
+  ])
+})
+
+test('closing idle windows needs a time, and emission on close', () => {
+  const grouped = new StreamsBuilder().stream('in', text).groupByKey()
+  const tumbling = tumblingWindows({ sizeMs: 10, graceMs: 0 })
+  for (const options of [
+    { emit: 'close', closeIdleAfterMs: 0 },
+    { emit: 'close', closeIdleAfterMs: 0.5 },
+    { closeIdleAfterMs: 10 },
+  ] as const)
+    assert.throws(
+      () => grouped.windowedBy(tumbling, options),
+      (error: unknown) => error instanceof StreamsError && error.code === 'MR_STREAMS_BAD_OPTION',
+    )
+})
 
 test('sessions are kept under their key, start and end', () => {
   const builder = new StreamsBuilder()
