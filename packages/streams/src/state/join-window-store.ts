@@ -140,20 +140,27 @@ class InMemoryJoinWindowStore<K, V> implements JoinWindowStore<K, V> {
     this.#clearPassedSpans()
     if (timestamp < this.#oldestKept) return false
     if (kept === undefined) return true
-    let rows = this.#rows.get(keyId)
+    const span = Math.floor(timestamp / this.#spanMs)
+    const rows = this.#rows.get(keyId)
     if (!rows) {
-      rows = { keyId, timestamps: [], values: [], lastSpan: -1 }
-      this.#rows.set(keyId, rows)
+      // Many keys have one record: an array that begins with it has room for just that, one that is pushed to has room for 17.
+      const first = { keyId, timestamps: [timestamp], values: [kept], lastSpan: span }
+      this.#rows.set(keyId, first)
+      this.#note(first, span)
+      return true
     }
     insert(rows, kept, timestamp)
-    const span = Math.floor(timestamp / this.#spanMs)
     if (span !== rows.lastSpan) {
       rows.lastSpan = span
-      const noted = this.#spans.get(span)
-      if (noted) noted.push(rows)
-      else this.#spans.set(span, [rows])
+      this.#note(rows, span)
     }
     return true
+  }
+
+  #note(rows: Rows, span: number): void {
+    const noted = this.#spans.get(span)
+    if (noted) noted.push(rows)
+    else this.#spans.set(span, [rows])
   }
 
   /** Also of what was too old, as in Java. */
@@ -180,13 +187,17 @@ class InMemoryJoinWindowStore<K, V> implements JoinWindowStore<K, V> {
       if (each >= span) continue
       this.#spans.delete(each)
       for (const rows of noted) {
-        const passed = firstAtOrAfter(rows.timestamps, clearedMs)
-        rows.timestamps.splice(0, passed)
-        rows.values.splice(0, passed)
-        if (rows.timestamps.length === 0) this.#rows.delete(rows.keyId)
+        if ((rows.timestamps.at(-1) as number) < clearedMs) this.#rows.delete(rows.keyId)
+        else dropBefore(rows, clearedMs)
       }
     }
   }
+}
+
+function dropBefore({ timestamps, values }: Rows, timestamp: number): void {
+  const passed = firstAtOrAfter(timestamps, timestamp)
+  timestamps.splice(0, passed)
+  values.splice(0, passed)
 }
 
 function insert({ timestamps, values }: Rows, value: unknown, timestamp: number): void {
