@@ -117,6 +117,20 @@ export const tableSteps: StepFamily = {
     context.table(step).leftJoin(other(context, step), joiner(step), joinOptions(context, step)),
   tableOuterJoin: (context, step) =>
     context.table(step).outerJoin(other(context, step), joiner(step), joinOptions(context, step)),
+  tableJoinByForeignKey: (context, step) =>
+    textual(context.table(step)).joinByForeignKey(
+      textual(other(context, step)),
+      functionOf(selectors, step['keyOf']),
+      joiner(step),
+      { value: serdeOf('string'), ...joinOptions(context, step) },
+    ),
+  tableLeftJoinByForeignKey: (context, step) =>
+    textual(context.table(step)).leftJoinByForeignKey(
+      textual(other(context, step)),
+      functionOf(selectors, step['keyOf']),
+      joiner(step),
+      { value: serdeOf('string'), ...joinOptions(context, step) },
+    ),
   joinTable: (context, step) =>
     context.stream(step).joinTable(other(context, step), joiner(step), sideOptions(context, step)),
   leftJoinTable: (context, step) =>
@@ -164,6 +178,12 @@ function grouped(context: Context, step: Step): KGroupedTable<unknown, unknown> 
 
 function other(context: Context, step: Step): KTable<unknown, unknown> {
   return context.at(step, 'other') as KTable<unknown, unknown>
+}
+
+/** The table with the serdes that Java falls back on where it knows none. */
+function textual(table: KTable<unknown, unknown>): KTable<unknown, unknown> {
+  const { key = serdeOf('string'), value = serdeOf('string') } = table.parts
+  return table.parts.graph.make.table({ ...table.parts, key, value })
 }
 
 function globalTable(context: Context, step: Step): GlobalKTable<unknown, unknown> {

@@ -1,5 +1,6 @@
 import com.fasterxml.jackson.databind.JsonNode;
 import java.util.Map;
+import java.util.function.BiFunction;
 import org.apache.kafka.common.utils.Bytes;
 import org.apache.kafka.streams.KeyValue;
 import org.apache.kafka.streams.kstream.GlobalKTable;
@@ -11,6 +12,7 @@ import org.apache.kafka.streams.kstream.KTable;
 import org.apache.kafka.streams.kstream.KeyValueMapper;
 import org.apache.kafka.streams.kstream.Materialized;
 import org.apache.kafka.streams.kstream.Reducer;
+import org.apache.kafka.streams.kstream.TableJoined;
 import org.apache.kafka.streams.kstream.ValueJoiner;
 import org.apache.kafka.streams.kstream.ValueJoinerWithKey;
 import org.apache.kafka.streams.state.KeyValueStore;
@@ -68,6 +70,8 @@ final class TableSteps implements Steps {
             case "tableAggregate" -> context.put(step, aggregate(context.at(step, "from"), step));
             case "tableJoin", "tableLeftJoin", "tableOuterJoin" ->
                     context.put(step, join(context.table(step), context.at(step, "other"), step, op));
+            case "tableJoinByForeignKey", "tableLeftJoinByForeignKey" ->
+                    context.put(step, joinByForeignKey(context.table(step), context.at(step, "other"), step, op.contains("Left")));
             case "joinTable" -> context.put(step, joinTable(context.stream(step), context.at(step, "other"), step));
             case "leftJoinTable" -> context.put(step, leftJoinTable(context.stream(step), context.at(step, "other"), step));
             case "globalTable" -> context.put(step, globalTable(context, step));
@@ -156,6 +160,19 @@ final class TableSteps implements Steps {
                     store == null ? left.leftJoin(right, joiner, named) : left.leftJoin(right, joiner, named, store);
             default -> store == null ? left.outerJoin(right, joiner, named) : left.outerJoin(right, joiner, named, store);
         };
+    }
+
+    private static Object joinByForeignKey(
+            KTable<Object, Object> left, KTable<Object, Object> right, JsonNode step, boolean isLeft) {
+        Materialized<Object, Object, KeyValueStore<Bytes, byte[]>> given = Context.keyValueStore(step);
+        Materialized<Object, Object, KeyValueStore<Bytes, byte[]>> store = given == null ? Materialized.with(null, null) : given;
+        var selector = Functions.of(Functions.SELECTORS, step, "keyOf");
+        BiFunction<Object, Object, Object> keyOf = selector::apply;
+        var joiner = Functions.of(JOINERS, step, "fn");
+        TableJoined<Object, Object> joined = TableJoined.as(Context.text(step, "name"));
+        return isLeft
+                ? left.leftJoin(right, keyOf, joiner, joined, store)
+                : left.join(right, keyOf, joiner, joined, store);
     }
 
     private static Joined<Object, Object, Object> joined(JsonNode step) {

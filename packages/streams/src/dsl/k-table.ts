@@ -5,6 +5,7 @@ import { filteredView, mappedView } from '../operators/table-view.ts'
 import { toStreamOperator } from '../operators/table.ts'
 import type { OperatorSupplier } from '../operator.ts'
 import { required, type Serde } from '../serde.ts'
+import { joinByForeignKey } from './foreign-key-join.ts'
 import type { KGroupedTable } from './k-grouped-table.ts'
 import type { KStream } from './k-stream.ts'
 import type { GroupedOptions, Named, Store } from './options.ts'
@@ -169,6 +170,33 @@ export class KTable<K, V> {
       'left',
       options,
     )
+  }
+
+  /**
+   * Rows joined with the row of another table that they name: updated with either. A row for which the extractor returns null names none, and
+   * has no result. `name` also names the topics and the store that it takes.
+   */
+  joinByForeignKey<KForeign, VForeign, VOut>(
+    other: KTable<KForeign, VForeign>,
+    foreignKeyOf: (value: V, key: K) => KForeign | null,
+    joiner: (value: V, foreignValue: VForeign, key: K) => VOut | null,
+    options: TableJoinOptions<K, VOut> = {},
+  ): KTable<K, VOut> {
+    const join = joiner as (value: V | null, foreignValue: VForeign | null, key: K) => VOut | null
+    const [left, right] = [this.parts, other.parts]
+    return joinByForeignKey({ left, right, foreignKeyOf, joiner: join, isLeft: false, options })
+  }
+
+  /** As `joinByForeignKey`; rows that name none, or one that is not there, are joined with null. */
+  leftJoinByForeignKey<KForeign, VForeign, VOut>(
+    other: KTable<KForeign, VForeign>,
+    foreignKeyOf: (value: V, key: K) => KForeign | null,
+    joiner: (value: V, foreignValue: VForeign | null, key: K) => VOut | null,
+    options: TableJoinOptions<K, VOut> = {},
+  ): KTable<K, VOut> {
+    const join = joiner as (value: V | null, foreignValue: VForeign | null, key: K) => VOut | null
+    const [left, right] = [this.parts, other.parts]
+    return joinByForeignKey({ left, right, foreignKeyOf, joiner: join, isLeft: true, options })
   }
 
   /** Rows that either table has a value for; where the other has none, its side is null. */

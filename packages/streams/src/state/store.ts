@@ -81,6 +81,7 @@ export type StoreKind =
   | 'joinWindow'
   | 'unmatched'
   | 'suppressBuffer'
+  | 'subscription'
 
 export type ChangelogCleanup =
   | { readonly policy: 'compact' }
