@@ -7,7 +7,7 @@ import { scenarioFiles } from '../oracle/scenario-files.ts'
 import { bytesOf } from '../oracle/types.ts'
 
 // The oracle's scenarios once more, with tasks that crash at each record: under exactly-once what is written must be what it was without.
-// Not those whose operators know the time only in memory, as Java's: windows and joins (trap 1), punctuators (trap 46).
+// Not those whose operators know the time only in memory, as Java's: windows, joins of streams, punctuators.
 const families =
   /^scenarios\/(stateless|grouping|tables\/(derive|global|group|join|stream-join|to-table)|branches|cogroup\/plain|errors\/processing|processors\/(stores|forwarding))/
 /** Order between topics is that of timestamps only while none of the tasks that write them is behind. */

@@ -6,6 +6,7 @@ import {
   longSerde,
   StreamsBuilder,
   stringSerde,
+  type KeyValueStore,
   type ProcessorContext,
   type Topology,
 } from '@millrace/streams'
@@ -253,6 +254,45 @@ for (const c of [
       Array.from({ length: c.letters }, () => ['k', 'v']),
     )
   })
+
+test('a standby follows its changelogs without running a processor, and goes on with what it has (trap 51); without one the stores are filled before the processor starts (trap 52)', () => {
+  const held = keyValueStore({ name: 'held', ...text })
+  for (const standbys of [true, false]) {
+    const calls: string[] = []
+    const builder = new StreamsBuilder()
+    builder.stream('in', text).process(
+      () => {
+        let store: KeyValueStore<string, string>
+        return {
+          init(context) {
+            store = context.store(held)
+            calls.push(`init ${[...store.range()].join()}`)
+          },
+          process({ key, value }) {
+            store.put(key, value)
+            calls.push(`process ${value}`)
+          },
+        }
+      },
+      { name: 'hold', stores: [held] },
+    )
+    const driver = new PartitionedTestDriver(builder.build(), { partitions: 1, standbys })
+    const input = driver.input('in', text)
+    input.pipe('a', '1')
+    input.pipe('b', '2')
+    driver.crashAt('afterProcess', '0_0')
+    input.pipe('a', '3')
+    assert.equal(driver.restore().get('0_0'), standbys ? 0 : 2)
+    assert.deepEqual(calls, [
+      'init ',
+      'process 1',
+      'process 2',
+      'process 3',
+      'init a,1,b,2',
+      'process 3',
+    ])
+  }
+})
 
 test('a global table is read by the tasks of all partitions', () => {
   const builder = new StreamsBuilder()
