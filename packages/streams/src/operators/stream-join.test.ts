@@ -15,11 +15,11 @@ import type { Topology } from '../topology/topology.ts'
 const text = { key: stringSerde, value: stringSerde }
 const joiner = (left: string | null, right: string | null): string => `${left}+${right}`
 
-function joinTopology(kind: 'leftJoin' | 'outerJoin'): Topology {
+function joinTopology(kind: 'leftJoin' | 'outerJoin', withinMs = 10): Topology {
   const builder = new StreamsBuilder()
   const left = builder.stream('left', text)
   const right = builder.stream('right', text)
-  const options = { windows: joinWindows({ withinMs: 10, graceMs: 0 }), store: 'pairs' }
+  const options = { windows: joinWindows({ withinMs, graceMs: 0 }), store: 'pairs' }
   left[kind](right, joiner, options).to('out', text)
   return builder.build()
 }
@@ -112,6 +112,17 @@ test('after a restart partners are still there, and rows that wait are given up 
   const last = started(joinTopology('outerJoin'), before.written)
   last.pipe('left', 'z', 50, 'l4')
   assert.deepEqual(last.out(), ['l1+null@5', 'l2+null@6', 'l3+null@6', 'null+r1@7'])
+})
+
+// Java adds to the largest long there, which overflows unless nothing is added.
+test('after a restart a join without width and grace looks at its rows once another waits', () => {
+  const before = started(joinTopology('leftJoin', 0))
+  before.pipe('left', 'a', 5, 'l1')
+  const after = started(joinTopology('leftJoin', 0), before.written)
+  after.pipe('left', 'b', 50, 'l2')
+  assert.deepEqual(after.out(), [])
+  after.pipe('right', 'z', 60, 'r1')
+  assert.deepEqual(after.out(), ['l1+null@5', 'l2+null@50'])
 })
 
 const refusals: readonly {
