@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { systemClock } from '@millrace/core'
+import { endChild, exitOf, isRunning } from '@millrace/testkit'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
 
@@ -45,4 +48,19 @@ test('a process whose only work is to archive old days goes on while Postgres is
     })
   `)
   assert.equal(said, '1\n2\n')
+})
+
+test('a consumer whose broker and Postgres are both away stays, and ends in order when it is told to', async () => {
+  const program = fileURLToPath(new URL('../test/member-process.ts', import.meta.url))
+  const nowhere = ['postgres://nobody@127.0.0.1:1/none', '127.0.0.1:1']
+  const child = spawn(process.execPath, [program, ...nowhere, 'accounts', 'ledger'], {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  })
+  await Promise.race([once(child, 'message'), exitOf(child)])
+  assert.equal(isRunning(child), true, 'it started')
+  child.disconnect()
+  // Longer than any pause between two attempts.
+  await systemClock.sleep(5_000)
+  assert.equal(isRunning(child), true)
+  assert.deepEqual(await endChild(child, 'SIGTERM', 30_000), { code: 0, signal: null })
 })

@@ -42,3 +42,5 @@ const consumer = inbox.consume({
 })
 consumer.start()
 process.on('SIGTERM', () => void consumer.close().then(() => database.close()))
+// To whoever opened a channel.
+process.send?.('started')
