@@ -38,7 +38,7 @@ test('a function that throws is an error that names node, task, topic, partition
       assert.deepEqual([error.code, error.details], ['MR_STREAMS_PROCESSING_FAILED', place])
       assert.match(
         error.message,
-        /"fragile" of task 0_0 failed on in\/0 at offset 1: RangeError: an x/,
+        /"fragile" of task 0_0 failed on in\/0 at offset 1: RangeError: an x\. Correct/,
       )
       assert.match(error.message, /onProcessingError/)
       assert.ok(error.cause instanceof RangeError)

@@ -58,6 +58,12 @@ export const streamsErrors = {
 
 export type StreamsErrorCode = keyof typeof streamsErrors
 
+/** An error's text with a full stop behind it, for a message that goes on. */
+export function sentenceOf(error: unknown): string {
+  const text = String(error)
+  return /[.!?]$/.test(text) ? text : `${text}.`
+}
+
 export class StreamsError extends MillraceError<StreamsErrorCode> {
   constructor(
     code: StreamsErrorCode,

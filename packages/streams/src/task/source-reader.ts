@@ -1,4 +1,4 @@
-import { StreamsError } from '../errors.ts'
+import { sentenceOf, StreamsError } from '../errors.ts'
 import type { RawRecord, RecordContext } from '../record.ts'
 import type { SourceNode } from '../topology/topology.ts'
 import type { TaskErrors } from './task-errors.ts'
@@ -72,7 +72,7 @@ export class SourceReader {
       const { topic, partition, offset } = record
       const failure = new StreamsError(
         'MR_STREAMS_UNDECODABLE',
-        `The ${part} of ${topic}/${partition} at offset ${offset} is not what "${source.name}" expects: ${String(error)} Correct its serde, or leave such records out with onDeserializationError.`,
+        `The ${part} of ${topic}/${partition} at offset ${offset} is not what "${source.name}" expects: ${sentenceOf(error)} Correct its serde, or leave such records out with onDeserializationError.`,
         { node: source.name, topic, partition, offset, part },
         { cause: error },
       )

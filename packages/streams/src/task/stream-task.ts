@@ -1,6 +1,6 @@
 import type { Clock } from '@millrace/core'
 import type { ErrorHandling } from '../error-handlers.ts'
-import { StreamsError } from '../errors.ts'
+import { sentenceOf, StreamsError } from '../errors.ts'
 import type { Forward, TaskContext } from '../operator.ts'
 import { noHeaders, type Headers, type RawRecord, type RecordContext } from '../record.ts'
 import type { RecordCache } from '../state/record-cache.ts'
@@ -344,7 +344,7 @@ export class StreamTask {
       const { topic, partition, offset } = record
       const failure = new StreamsError(
         'MR_STREAMS_UNENCODABLE',
-        `The sink "${sink.name}" cannot write a ${part} to ${sinkTopic}, made from ${topic}/${partition} at offset ${offset}: ${String(error)} Correct its serde or what comes before it, or leave such records out with onProductionError.`,
+        `The sink "${sink.name}" cannot write a ${part} to ${sinkTopic}, made from ${topic}/${partition} at offset ${offset}: ${sentenceOf(error)} Correct its serde or what comes before it, or leave such records out with onProductionError.`,
         { node: sink.name, taskId: this.id, topic, partition, offset, part, sinkTopic },
         { cause: error },
       )

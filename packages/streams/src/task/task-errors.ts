@@ -4,7 +4,7 @@ import type {
   ErrorHandling,
   ProductionDecision,
 } from '../error-handlers.ts'
-import { StreamsError } from '../errors.ts'
+import { sentenceOf, StreamsError } from '../errors.ts'
 import type { RecordContext } from '../record.ts'
 import { deadLetterOf } from './dead-letter.ts'
 
@@ -145,7 +145,7 @@ export class TaskErrors {
       )
     return new StreamsError(
       'MR_STREAMS_PROCESSING_FAILED',
-      `"${node}" of task ${taskId} failed ${from}: ${String(error)} Correct what it calls, or leave such records out with onProcessingError.`,
+      `"${node}" of task ${taskId} failed ${from}: ${sentenceOf(error)} Correct what it calls, or leave such records out with onProcessingError.`,
       place,
       { cause: error },
     )
