@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { globSync, truncateSync } from 'node:fs'
 import { after, before, describe, test } from 'node:test'
 import { silentLogger } from '@millrace/core'
-import { eventually } from '@millrace/core/testing'
+import { armFaults, eventually } from '@millrace/core/testing'
 import { createAdmin, createProducer, type KafkaOptions } from '@millrace/kafka'
 import { kafkaBackends, type RunningKafka } from '@millrace/testkit'
 import {
@@ -314,6 +314,46 @@ for (const backend of await kafkaBackends())
       await using first = new StreamsApp({ ...other, topology: wordCount(input, output) })
       await first.start()
       await assert.rejects(new StreamsApp(other).start(), { code: 'MR_STREAMS_STATE_DIRECTORY' })
+    })
+
+    test('state that cannot be written ends the session, not the app: it catches up from the changelog and counts on', async () => {
+      await using directory = await stateDirectory()
+      const { input, output, settings } = await subject({ stateDir: directory.path })
+      let passes = 0
+      const disarm = armFaults((point) => {
+        if (point === 'streams.state.write' && [4, 5, 9].includes(++passes))
+          throw new Error('no space left on device')
+      })
+      try {
+        const warnings: string[] = []
+        await using app = new StreamsApp({
+          ...settings,
+          topology: wordCount(input, output, 'persistent'),
+          logger: {
+            ...silentLogger,
+            warn: (_, fields) =>
+              warnings.push(String((fields?.['error'] as Error | undefined)?.message)),
+          },
+        })
+        await app.start()
+        for (let round = 1; round <= 10; round++) {
+          await write(options, input, ['a b c d e f'])
+          await eventually('counted', async () => {
+            const counts = countsOf(await readCommitted(options, output))
+            assert.equal(counts.size, 6)
+            for (const each of counts.values())
+              assert.deepEqual(
+                each,
+                Array.from({ length: round }, (_, index) => index + 1),
+              )
+            return true
+          })
+        }
+        assert.ok(passes >= 9, `${passes} writes`)
+        assert.equal(warnings.filter((each) => each.includes('no space left')).length, 3)
+      } finally {
+        disarm()
+      }
     })
 
     test('brokers that go away for a while are waited for, and every count is there once', async () => {

@@ -89,7 +89,12 @@ export class TaskFactory {
           Math.max(value, task.committedMetadata.get(name) ?? -Infinity),
         )
     }
-    task.initStores()
+    try {
+      task.initStores()
+    } catch (error) {
+      environment.close()
+      throw error
+    }
     return running
   }
 }

@@ -5,11 +5,22 @@ import {
   createTransactionalProducer,
   KafkaError,
   type Consumer,
+  type GroupMetadata,
   type KafkaOptions,
   type OffsetToCommit,
   type ProducerColumns,
   type SentColumns,
 } from '@millrace/kafka'
+
+/** In whose name offsets are committed. */
+export interface OutputMember {
+  readonly consumer: Consumer
+  /**
+   * The member as it was when it was given the tasks. Not as it is: one that has lost its place meanwhile is no member, or one of a later
+   * generation, and the broker would take its offsets (those of no member always).
+   */
+  readonly group: GroupMetadata
+}
 
 export interface TaskOutput extends AsyncDisposable {
   send(columns: ProducerColumns): Promise<SentColumns>
@@ -17,7 +28,7 @@ export interface TaskOutput extends AsyncDisposable {
    * Makes what was sent and these offsets permanent. Everything sent must have been acknowledged: an offset is not to arrive before the
    * records it stands for, or who takes the task over could read its changelog too short.
    */
-  commit(offsets: readonly OffsetToCommit[], consumer: Consumer): Promise<void>
+  commit(offsets: readonly OffsetToCommit[], member: OutputMember): Promise<void>
 }
 
 const unknownCommitAttempts = 30
@@ -44,9 +55,9 @@ export async function transactionalOutput(
   }
   return {
     send: (columns) => producer.sendColumns(columns),
-    async commit(offsets, consumer) {
+    async commit(offsets, { group }) {
       await faults.at('streams.commit.beforeOffsets')
-      await producer.sendOffsets(offsets, consumer.groupMetadata())
+      await producer.sendOffsets(offsets, group)
       await faults.at('streams.commit.afterOffsets')
       for (let attempt = 1; ; attempt++) {
         try {
@@ -70,7 +81,7 @@ export async function plainOutput(kafka: KafkaOptions): Promise<TaskOutput> {
   const producer = await createProducer(kafka)
   return {
     send: (columns) => producer.sendColumns(columns),
-    async commit(offsets, consumer) {
+    async commit(offsets, { consumer }) {
       await faults.at('streams.commit.beforeOffsets')
       await consumer.commit(offsets)
       await faults.at('streams.commit.afterCommit')

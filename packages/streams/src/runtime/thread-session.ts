@@ -13,6 +13,7 @@ import {
   createConsumer,
   type ClusterAdmin,
   type Consumer,
+  type GroupMetadata,
   type TopicPartition,
 } from '@millrace/kafka'
 import { setImmediate } from 'node:timers/promises'
@@ -70,6 +71,8 @@ export class ThreadSession {
   /** The feeder waits here while enough is queued. */
   readonly #room: Wakeup
   #lastCommitMs: number
+  /** The member that was given the tasks. */
+  #group: GroupMetadata
   #failure: Error | undefined
   #isStopping = false
 
@@ -140,6 +143,7 @@ export class ThreadSession {
     this.#news = new Wakeup(clock)
     this.#room = new Wakeup(clock)
     this.#lastCommitMs = clock.monotonicMs()
+    this.#group = { groupId: settings.applicationId }
     this.#collector = new OutputCollector({
       send: (columns) => this.#output.send(columns),
       partitionCounts: plan.partitionCounts,
@@ -325,7 +329,9 @@ export class ThreadSession {
     await this.#collector.flush()
     // Also those that did not move: an offset is what the broker refuses to members that have lost their place (trap 38).
     const offsets = running.flatMap((task) => task.offsetsToCommit())
-    await this.#output.commit(offsets, this.#consumer)
+    // Lost while the brokers took the records.
+    if (this.#failure) throw this.#failure
+    await this.#output.commit(offsets, { consumer: this.#consumer, group: this.#group })
     for (const task of running)
       task.committed(({ topic, partition }) => this.#collector.endOf(topic, partition))
     this.#lastCommitMs = clock.monotonicMs()
@@ -364,13 +370,7 @@ export class ThreadSession {
   /** Others may have the tasks already: what was not committed is theirs to do. */
   async #onLost(): Promise<void> {
     if (this.#tasks.size === 0) return
-    this.#fail(
-      new StreamsError(
-        'MR_STREAMS_TASK_MIGRATED',
-        'The group went on without this thread, which was stopped or cut off for longer than sessionTimeoutMs; its tasks are with others. It joins again.',
-        { taskIds: [...this.#tasks.keys()] },
-      ),
-    )
+    this.#fail(migrated([...this.#tasks.keys()]))
   }
 
   async #onAssigned(partitions: readonly TopicPartition[]): Promise<void> {
@@ -386,6 +386,9 @@ export class ThreadSession {
 
   async #takeOver(partitions: readonly TopicPartition[]): Promise<void> {
     const { plan, topology, settings } = this.#options
+    const group = this.#consumer.groupMetadata()
+    if (group.generationId < 0) throw migrated([...this.#tasks.keys()])
+    this.#group = group
     const assigned = tasksOfShare(plan.subtopologies, partitions)
     for (const task of this.#tasks.values())
       if (!assigned.has(task.id)) {
@@ -464,4 +467,12 @@ export class ThreadSession {
     this.#news.signal()
     this.#room.signal()
   }
+}
+
+function migrated(taskIds: readonly string[]): StreamsError {
+  return new StreamsError(
+    'MR_STREAMS_TASK_MIGRATED',
+    'The group went on without this thread, which was stopped or cut off for longer than sessionTimeoutMs; its tasks are with others. It joins again.',
+    { taskIds },
+  )
 }

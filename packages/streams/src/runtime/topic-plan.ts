@@ -118,6 +118,8 @@ function countRepartitions(topology: Topology, nameOf: NameOf, counts: Map<strin
     if (partitions === undefined) open.add(name)
     else counts.set(nameOf(name), partitions)
   const groups = topology.subtopologies
+  // Topics that lead back to where they come from (joins by foreign key) are counted without each other; co-partitioning then settles them.
+  let isCycle = false
   while (open.size > 0) {
     const before = open.size
     for (const topic of open) {
@@ -128,11 +130,14 @@ function countRepartitions(topology: Topology, nameOf: NameOf, counts: Map<strin
         }),
       )
       const read = writers.flatMap(({ nodes }) => topicsRead(topology, nodes, nameOf))
-      if (read.length === 0 || read.some((each) => !counts.has(each))) continue
-      counts.set(nameOf(topic), Math.max(...read.map((each) => counts.get(each) as number)))
+      const known = read.flatMap((each) => counts.get(each) ?? [])
+      if (known.length === 0 || (known.length < read.length && !isCycle)) continue
+      counts.set(nameOf(topic), Math.max(...known))
       open.delete(topic)
+      isCycle = false
     }
-    if (open.size === before)
+    if (open.size === before && !isCycle) isCycle = true
+    else if (open.size === before)
       throw new StreamsError(
         'MR_STREAMS_BAD_TOPOLOGY',
         `How many partitions ${[...open].map((name) => `"${name}"`).join(', ')} should have cannot be told: nothing that has partitions writes there. Give the repartition step a count.`,

@@ -147,6 +147,58 @@ for (const backend of await kafkaBackends())
       })
   })
 
+for (const backend of await kafkaBackends())
+  describe(`word count stopped on ${backend.name}`, () => {
+    test('exactly once: an instance that stands still past its session, and wakes up, counts nothing twice', async (t) => {
+      const seed = Number(process.env['MILLRACE_SEED'] ?? Date.now() % 1_000_000)
+      t.diagnostic(`MILLRACE_SEED=${seed}`)
+      const random = seededRandom(seed)
+      await using kafka = await backend.start()
+      const options = { brokers: kafka.brokers, clientId: 'streams-fault-test' }
+      await using directory = await stateDirectory()
+      const [input, output] = [uniqueName('lines'), uniqueName('counts')]
+      await createTopics(options, 4, input, output)
+      const args = [kafka.brokers[0] as string, uniqueName('app'), input, output]
+      const instances = new Instances(args, { stateDir: directory.path, type: 'persistent' })
+      const writer = startWriter(options, input, random)
+      const total = async (): Promise<number> => (await readCommitted(options, output)).length
+      try {
+        const zombie = instances.start(0)
+        await eventually('counting', async () => (await total()) > 200, { timeoutMs: 30_000 })
+        await systemClock.sleep(randomInt(random, 200))
+        zombie.kill('SIGSTOP')
+        instances.start(1)
+        const before = await total()
+        await eventually('the other took over', async () => (await total()) > before + 1_000, {
+          timeoutMs: 60_000,
+          everyMs: 200,
+        })
+        zombie.kill('SIGCONT')
+        await systemClock.sleep(3_000)
+        const written = await writer.stop()
+        await eventually(
+          'everything is counted',
+          async () => {
+            const counts = countsOf(await readCommitted(options, output))
+            for (const [word, count] of written) assert.equal(counts.get(word)?.at(-1), count)
+            return true
+          },
+          { timeoutMs: 60_000, everyMs: 500 },
+        )
+        await instances.stop('SIGTERM')
+        for (const [word, counts] of countsOf(await readCommitted(options, output)))
+          assert.deepEqual(
+            counts,
+            Array.from({ length: written.get(word) ?? 0 }, (_, index) => index + 1),
+            `each count of ${word} is there once and in order`,
+          )
+      } finally {
+        await writer.stop()
+        await instances.stop('SIGKILL')
+      }
+    })
+  })
+
 function nextFault(random: Random): string {
   const points = ['beforeOffsets', 'afterOffsets', 'afterCommit']
   return `kill@streams.commit.${points[randomInt(random, points.length)]}#${1 + randomInt(random, 10)}`

@@ -8,7 +8,7 @@
  */
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Clock, Logger } from '@millrace/core'
+import { faults, type Clock, type Logger } from '@millrace/core'
 import { open, type Database, type RootDatabase } from 'lmdb'
 import { StreamsError } from '../errors.ts'
 import { LmdbBytes } from './lmdb-bytes.ts'
@@ -81,6 +81,7 @@ class LmdbEnvironment implements TaskEnvironment {
     const changed = [...this.#stores.values()].filter((store) => store.hasChanges)
     if (own.length === 0 && changed.length === 0) return
     try {
+      void faults.at('streams.state.write')
       this.#root.transactionSync(() => {
         for (const store of changed) store.write()
         for (const [store, offset] of own) this.#facts?.putSync(store, numberBytes(offset))
