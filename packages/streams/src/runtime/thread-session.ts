@@ -6,6 +6,9 @@
  *
  * After a failure everything is closed as it stands, nothing is committed, and the thread begins a new session: stores go back to their last
  * commit, reading to the committed offsets.
+ *
+ * One file, since all of it moves the same few tasks between the same states; what can be told apart (input order and bounds, restoring,
+ * output, assignment) is in files of its own.
  */
 import { toError, Wakeup } from '@millrace/core'
 import {
@@ -23,6 +26,7 @@ import type { StateStore } from '../state/store.ts'
 import type { Topology } from '../topology/topology.ts'
 import { ChangelogRestorer, type RestoreProgress } from './changelog-restorer.ts'
 import { Exclusive } from './exclusive.ts'
+import { InputBounds } from './input-bounds.ts'
 import { OutputCollector } from './output-collector.ts'
 import type { RunningTask } from './running-task.ts'
 import type { RuntimeSettings, ThreadIdentity, ThreadSurroundings } from './runtime-options.ts'
@@ -64,6 +68,7 @@ export class ThreadSession {
   readonly #collector: OutputCollector
   readonly #restorer: ChangelogRestorer
   readonly #purge: RepartitionPurge
+  readonly #bounds: InputBounds
   readonly #factory: TaskFactory
   readonly #tasks = new Map<string, RunningTask>()
   readonly #exclusive = new Exclusive()
@@ -150,6 +155,11 @@ export class ThreadSession {
       nowMs: () => clock.now(),
       tracked: new Set(plan.subtopologies.flatMap(({ changelogs }) => [...changelogs.values()])),
     })
+    this.#bounds = new InputBounds({
+      consumer: clients.consumer,
+      tasks: () => this.#tasks.values(),
+      bufferedRecords: settings.bufferedRecords,
+    })
     this.#purge = new RepartitionPurge({
       admin: clients.admin,
       clock,
@@ -231,49 +241,10 @@ export class ThreadSession {
       const task = this.#taskOf(batch)
       task?.add(batch)
       this.#news.signal()
-      while (this.#isFull() && !this.#isStopping && !this.#failure) await this.#room.wait(idleMs)
+      while (this.#bounds.isFull() && !this.#isStopping && !this.#failure)
+        await this.#room.wait(idleMs)
     }
     if (!this.#isStopping && !this.#failure) throw new Error('The consumer ended by itself.')
-  }
-
-  /**
-   * Enough is queued, and all of it will be processed without more. Where a task waits for one of its partitions, or for its state, the
-   * others are paused instead, or what it waits for would never come.
-   */
-  #isFull(): boolean {
-    let count = 0
-    let isWaiting = false
-    for (const task of this.#tasks.values()) {
-      if (task.state !== 'RUNNING') isWaiting = true
-      for (const queue of task.queues) {
-        count += queue.length
-        if (queue.length === 0) isWaiting = true
-      }
-    }
-    const { bufferedRecords } = this.#options.settings
-    if (count < bufferedRecords) return false
-    if (!isWaiting) return true
-    this.#pauseFull(bufferedRecords / Math.max(1, this.#tasks.size))
-    return false
-  }
-
-  readonly #paused = new Map<string, TopicPartition>()
-
-  #pauseFull(limit: number): void {
-    for (const { queues } of this.#tasks.values())
-      for (const { topic, partition, length } of queues)
-        if (length >= limit && !this.#paused.has(`${topic}/${partition}`)) {
-          this.#paused.set(`${topic}/${partition}`, { topic, partition })
-          this.#consumer.pause([{ topic, partition }])
-        }
-  }
-
-  #resumeDrained(): void {
-    if (this.#paused.size === 0) return
-    for (const { queues } of this.#tasks.values())
-      for (const { topic, partition, length } of queues)
-        if (length === 0 && this.#paused.delete(`${topic}/${partition}`))
-          this.#consumer.resume([{ topic, partition }])
   }
 
   /** Processes what is there for a while, and commits when it is time. Returns whether there was something. */
@@ -283,7 +254,7 @@ export class ThreadSession {
     const hasWorked = this.#process()
     this.#collector.handOver()
     this.#collector.throwIfFailed()
-    this.#resumeDrained()
+    this.#bounds.resumeDrained()
     this.#room.signal()
     const isDue = clock.monotonicMs() - this.#lastCommitMs >= settings.commitIntervalMs
     if (isDue || this.#wantsCommit()) await this.#commit()
@@ -349,7 +320,7 @@ export class ThreadSession {
       if (this.#failure) return
       try {
         await this.#commit()
-        this.#paused.clear()
+        this.#bounds.forget()
         for (const task of this.#tasks.values()) {
           if (task.state === 'RESTORING') {
             this.#restorer.drop(task)
