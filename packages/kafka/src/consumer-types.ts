@@ -153,7 +153,10 @@ export interface Consumer extends AsyncIterable<ConsumerBatch>, AsyncDisposable 
   pause(partitions: readonly TopicPartition[]): void
   resume(partitions: readonly TopicPartition[]): void
   assignment(): readonly TopicPartition[]
-  /** For `sendOffsets` of a transactional producer, which commits in the name of this member. Ask anew for every transaction. */
+  /**
+   * For `sendOffsets` of a transactional producer, which commits in the name of this member. Ask when a batch is handed out, not when it is
+   * committed: after a loss of membership meanwhile there is no member (generation -1), whose offsets brokers take without a check.
+   */
   groupMetadata(): Required<GroupMetadata>
   /** First offset of each partition. @throws KafkaError */
   beginningOffsets(partitions: readonly TopicPartition[]): Promise<readonly TopicPartitionOffset[]>
