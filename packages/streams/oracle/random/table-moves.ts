@@ -16,6 +16,7 @@ export const tableMoves: readonly Move[] = [
   aggregate,
   joinTables,
   joinTables,
+  joinByForeignKey,
   joinStream,
   joinStream,
   inTurn(addGlobalTable, joinGlobal),
@@ -171,6 +172,26 @@ function joinTables(draft: Draft): void {
       other: other.id,
       fn,
       ...draft.maybeName('joined'),
+      ...maybeStore(draft, from.key, value),
+    },
+    { kind: 'table', key: from.key, value },
+  )
+}
+
+function joinByForeignKey(draft: Draft): void {
+  const isText = ({ key, value }: Thing): boolean => key === 'string' && value === 'string'
+  const from = draft.pick('table', isText)
+  const other = draft.pick('table', isText)
+  if (!from || !other) return
+  const [fn, value] = joiner(draft, from.value, other.value)
+  draft.add(
+    {
+      op: draft.one(['tableJoinByForeignKey', 'tableLeftJoinByForeignKey']),
+      from: from.id,
+      other: other.id,
+      keyOf: draft.one(['value', 'firstLetter', 'nullOnX', 'key']),
+      fn,
+      ...draft.maybeName('referred'),
       ...maybeStore(draft, from.key, value),
     },
     { kind: 'table', key: from.key, value },
