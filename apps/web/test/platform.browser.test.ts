@@ -35,9 +35,12 @@ async function startPlatform() {
       return `postgres://postgres:${encodeURIComponent(password.trim())}@${postgres}/discussion_service_db`
     },
     async [Symbol.asyncDispose](): Promise<void> {
-      const ended = once(child, 'exit')
-      child.kill('SIGTERM')
-      await ended
+      // One that has ended already says so no more.
+      if (child.exitCode === null && child.signalCode === null) {
+        const ended = once(child, 'exit')
+        child.kill('SIGTERM')
+        await ended
+      }
       await rm(data, { recursive: true, force: true })
     },
   }

@@ -106,11 +106,12 @@ suite('runService', () => {
       stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
     })
     children.add(child)
+    const ended = once(child, 'exit')
     let output = ''
     child.stdout?.on('data', (chunk: Buffer) => (output += chunk.toString()))
     await eventually('it is ready', () => output.includes('"message":"ready"'))
     child.disconnect()
-    const [code] = await once(child, 'exit')
+    const [code] = await ended
     assert.equal(code, 0)
   })
 
