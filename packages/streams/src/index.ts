@@ -33,7 +33,7 @@ export {
 export type { Emit } from './operators/close-emitter.ts'
 export { KGroupedTable } from './dsl/k-grouped-table.ts'
 export { GlobalKTable } from './dsl/global-table.ts'
-export type { DerivedTableOptions } from './dsl/k-table.ts'
+export type { DerivedTableOptions, KeySelection } from './dsl/k-table.ts'
 export {
   untilTimeLimit,
   untilWindowCloses,
