@@ -83,6 +83,11 @@ export class Draft {
     return this.chance(0.5) ? fitting.at(-1) : this.one(fitting)
   }
 
+  /** Whether there is such a step. */
+  has(fits: (step: Step) => boolean): boolean {
+    return this.#steps.some(fits)
+  }
+
   /** Adds a step, and what it makes. */
   add(step: Step, made?: Omit<Thing, 'id'>): string {
     const id = `n${this.#steps.length}`

@@ -7,7 +7,9 @@ function process(draft: Draft): void {
   const from = draft.pick('stream', ({ key, value }) => key === 'string' && value === 'string')
   if (!from) return
   const { id, key, value } = from
-  const fn = draft.one(['pass', 'twice', 'later', 'metadata', 'nothing'])
+  // A tick whose record moves stream time makes the next tick, without end.
+  const ticks = draft.has((step) => step['type'] === 'STREAM_TIME')
+  const fn = draft.one(['pass', ...(ticks ? [] : ['twice', 'later']), 'metadata', 'nothing'])
   draft.add(
     { op: 'process', from: id, fn, key, value, ...draft.maybeName('process') },
     { kind: 'stream', key, value },
@@ -55,9 +57,10 @@ function hold(draft: Draft): void {
   const from = draft.pick('stream', ({ key, value }) => key === 'string' && value === 'string')
   if (!from) return
   const { id, key, value } = from
+  const movesTime = draft.has(({ fn }) => fn === 'twice' || fn === 'later')
   const schedule = {
     everyMs: draft.one([1, 5, 20, 500]),
-    type: draft.one(['STREAM_TIME', 'WALL_CLOCK_TIME']),
+    type: movesTime ? 'WALL_CLOCK_TIME' : draft.one(['STREAM_TIME', 'WALL_CLOCK_TIME']),
     ...(draft.chance(0.2) && { startMs: draft.one([3, 1_000_003]) }),
   }
   const name = draft.newName('held')
