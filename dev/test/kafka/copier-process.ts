@@ -28,12 +28,13 @@ async function copy(
   batch: ConsumerBatch,
 ): Promise<void> {
   const { topic, partition, nextOffset } = batch
+  const member = consumer.groupMetadata()
   await producer.begin()
   void producer
     .send(batch.records.map(({ key, value }) => ({ topic: to, partition, key, value })))
     .catch(() => {})
   const position = { topic, partition, offset: nextOffset }
-  void producer.sendOffsets([position], consumer.groupMetadata()).catch(() => {})
+  void producer.sendOffsets([position], member).catch(() => {})
   await producer.commit()
 }
 

@@ -251,10 +251,7 @@ class KafkaTransactionalProducer
     return running
   }
 
-  async #sendOffsets(
-    offsets: readonly OffsetToCommit[],
-    group: GroupMetadata,
-  ): Promise<void> {
+  async #sendOffsets(offsets: readonly OffsetToCommit[], group: GroupMetadata): Promise<void> {
     if (offsets.length === 0) return
     const identity = this.#identity as ProducerIdentity
     if (!this.#groups.has(group.groupId)) {

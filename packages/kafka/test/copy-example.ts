@@ -5,9 +5,10 @@ export async function copy(kafka: KafkaOptions, consumer: Consumer, to: string):
   await using producer = await createTransactionalProducer(options)
   for await (const batch of consumer) {
     const { topic, partition, nextOffset: offset } = batch
+    const member = consumer.groupMetadata() // as of now: whoever loses the partition meanwhile is refused
     await producer.begin()
     void producer.send(batch.records.map(({ key, value }) => ({ topic: to, key, value })))
-    void producer.sendOffsets([{ topic, partition, offset }], consumer.groupMetadata())
+    void producer.sendOffsets([{ topic, partition, offset }], member)
     await producer.commit()
   }
 }
