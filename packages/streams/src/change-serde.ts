@@ -15,12 +15,7 @@ export function changeSerde<V>(inner: Serde<V>): Serde<Change<V>> {
       const added = newValue === null ? null : inner.serialize(newValue)
       const removed = oldValue === null ? null : inner.serialize(oldValue)
       if (added && removed)
-        return Buffer.concat([
-          zigzagVarint(added.length),
-          added,
-          removed,
-          Buffer.of(Layout.BOTH),
-        ])
+        return Buffer.concat([zigzagVarint(added.length), added, removed, Buffer.of(Layout.BOTH)])
       if (added) return Buffer.concat([added, Buffer.of(Layout.NEW)])
       if (removed) return Buffer.concat([removed, Buffer.of(Layout.OLD)])
       throw new TypeError('An update of a table has neither a new nor an old value.')

@@ -14,9 +14,9 @@ export function murmur3Of128Bits(data: Buffer): Buffer {
   const blocks = data.length >>> 4
   for (let at = 0; at < blocks * 16; at += 16) {
     h1 ^= mixedFirst(data.readBigUInt64LE(at))
-    h1 = wrapped((wrapped(rotated(h1, 27n) + h2)) * 5n + 0x52dce729n)
+    h1 = wrapped(wrapped(rotated(h1, 27n) + h2) * 5n + 0x52dce729n)
     h2 ^= mixedSecond(data.readBigUInt64LE(at + 8))
-    h2 = wrapped((wrapped(rotated(h2, 31n) + h1)) * 5n + 0x38495ab5n)
+    h2 = wrapped(wrapped(rotated(h2, 31n) + h1) * 5n + 0x38495ab5n)
   }
   const tail = Buffer.alloc(16)
   data.copy(tail, 0, blocks * 16)

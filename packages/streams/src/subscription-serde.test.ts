@@ -16,7 +16,12 @@ for (const { name, row, hex } of [
   },
   {
     name: 'of a deleted row has no hash',
-    row: { hash: null, instruction: Instruction.DELETE_AND_ANSWER, primaryKey: '', primaryPartition: 0 },
+    row: {
+      hash: null,
+      instruction: Instruction.DELETE_AND_ANSWER,
+      primaryKey: '',
+      primaryPartition: 0,
+    },
     hex: '81 01 00000000',
   },
 ])

@@ -55,7 +55,8 @@ export function subscriptionSerde<K>(key: Serde<K>): Serde<Subscription<K>> {
         throw new RangeError(`A subscription has the instruction ${instruction}; 0 to 3 are known.`)
       const hasPartition = versionOf(bytes) > 0
       const keyEnd = bytes.length - (hasPartition ? 4 : 0)
-      if (keyEnd < end) throw new RangeError(`${bytes.length} bytes are too few for a subscription.`)
+      if (keyEnd < end)
+        throw new RangeError(`${bytes.length} bytes are too few for a subscription.`)
       return {
         hash,
         instruction,
@@ -92,11 +93,15 @@ function versionOf(bytes: Buffer): number {
   return (bytes[0] ?? 0) & 0x7f
 }
 
-function readHash(bytes: Buffer, at: number): { readonly hash: Buffer | null; readonly end: number } {
+function readHash(
+  bytes: Buffer,
+  at: number,
+): { readonly hash: Buffer | null; readonly end: number } {
   if (versionOf(bytes) > version)
     throw new RangeError(`Version ${versionOf(bytes)} of a subscription is not known.`)
   const hasHash = bytes.length > 0 && ((bytes[0] as number) & noHash) === 0
   const end = hasHash ? at + hashBytes : at
-  if (bytes.length < end) throw new RangeError(`${bytes.length} bytes are too few for a subscription.`)
+  if (bytes.length < end)
+    throw new RangeError(`${bytes.length} bytes are too few for a subscription.`)
   return { hash: hasHash ? bytes.subarray(at, end) : null, end }
 }

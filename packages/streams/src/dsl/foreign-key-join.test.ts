@@ -14,8 +14,18 @@ function ordersOfCustomers(isLeft: boolean): Topology {
   const options = { name: 'order-customer', store: { name: 'joined', ...text } }
   const customerOf = (customer: string): string | null => (customer === 'nobody' ? null : customer)
   const joined = isLeft
-    ? orders.leftJoinByForeignKey(customers, customerOf, (order, customer) => `${order}/${customer}`, options)
-    : orders.joinByForeignKey(customers, customerOf, (order, customer) => `${order}/${customer}`, options)
+    ? orders.leftJoinByForeignKey(
+        customers,
+        customerOf,
+        (order, customer) => `${order}/${customer}`,
+        options,
+      )
+    : orders.joinByForeignKey(
+        customers,
+        customerOf,
+        (order, customer) => `${order}/${customer}`,
+        options,
+      )
   joined.toStream().to('out')
   return builder.build()
 }
@@ -82,9 +92,17 @@ test('subscriptions are partitioned as the foreign table, answers as the table o
 test('a join by foreign key without a name is refused, for it keeps state', () => {
   const builder = new StreamsBuilder()
   const orders = builder.table('orders', text, 'orders')
-  assert.throws(() => orders.joinByForeignKey(orders, (value) => value, (left) => left), {
-    code: 'MR_STREAMS_ANONYMOUS_STATE',
-  })
+  assert.throws(
+    () =>
+      orders.joinByForeignKey(
+        orders,
+        (value) => value,
+        (left) => left,
+      ),
+    {
+      code: 'MR_STREAMS_ANONYMOUS_STATE',
+    },
+  )
 })
 
 function sorted<V>(map: ReadonlyMap<string, V>): readonly (readonly [string, V])[] {

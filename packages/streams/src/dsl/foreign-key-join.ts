@@ -182,7 +182,14 @@ function throughTopic<K, V>(
   const serdes = () => passage.serdes() as { key: Serde<unknown>; value: Serde<unknown> }
   const written = chained(graph, parents, sink, (topology, from) => {
     topology.addInternalTopic({ name: topic, partitions: undefined })
-    topology.addSink({ name: sink, parents: from, topic, ...serdes(), partitioner, isInternal: true })
+    topology.addSink({
+      name: sink,
+      parents: from,
+      topic,
+      ...serdes(),
+      partitioner,
+      isInternal: true,
+    })
   })
   return chained(graph, [written], source, (topology) => {
     topology.addSource({

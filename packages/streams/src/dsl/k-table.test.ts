@@ -21,16 +21,27 @@ const materialized: readonly {
   readonly stores: readonly string[]
 }[] = [
   { name: 'nobody looks anything up', build: (left) => left.filter((v) => v > ''), stores: [] },
-  { name: 'a step was given one', build: (left) => left.filter(() => true, { store: 'kept' }), stores: ['kept'] },
+  {
+    name: 'a step was given one',
+    build: (left) => left.filter(() => true, { store: 'kept' }),
+    stores: ['kept'],
+  },
   {
     name: 'a grouping needs what a row was: the source keeps it',
-    build: (left) => left.mapValues((v) => v, text).groupBy((v, k) => [v, k], text).count({ store: 'n' }),
+    build: (left) =>
+      left
+        .mapValues((v) => v, text)
+        .groupBy((v, k) => [v, k], text)
+        .count({ store: 'n' }),
     stores: ['left-STATE-STORE-0000000000', 'n'],
   },
   {
     name: 'a grouping after a step that keeps it: the source does not',
     build: (left) =>
-      left.mapValues((v) => v, { store: { name: 'kept', ...text } }).groupBy((v, k) => [v, k], text).count({ store: 'n' }),
+      left
+        .mapValues((v) => v, { store: { name: 'kept', ...text } })
+        .groupBy((v, k) => [v, k], text)
+        .count({ store: 'n' }),
     stores: ['kept', 'n'],
   },
   {
@@ -56,7 +67,10 @@ test('a table without a store needs no name; once something looks it up, it does
   const builder = new StreamsBuilder()
   const left = builder.table('left', text)
   const right = builder.table('right', text, 'right-store')
-  left.filter(() => true).toStream().to('out')
+  left
+    .filter(() => true)
+    .toStream()
+    .to('out')
   assert.throws(() => left.join(right, plus), {
     code: 'MR_STREAMS_ANONYMOUS_STATE',
     message: /left-STATE-STORE-0000000000/,
@@ -73,7 +87,10 @@ test('a table without a store needs no name; once something looks it up, it does
 
 test('a grouping of a table says which serde it lacks', () => {
   const builder = new StreamsBuilder()
-  builder.table('in', text, 's').groupBy((v, k) => [v, k]).count({ store: { name: 'n', ...text, value: longSerde } })
+  builder
+    .table('in', text, 's')
+    .groupBy((v, k) => [v, k])
+    .count({ store: { name: 'n', ...text, value: longSerde } })
   assert.throws(() => builder.build(), { code: 'MR_STREAMS_NO_SERDE' })
 })
 
@@ -82,10 +99,16 @@ test('the stores of a table, its mapping and its groups hold what they say, with
   const upper = builder
     .table('in', text, 'source')
     .mapValues((value) => value.toUpperCase(), { store: { name: 'upper', ...text } })
-  upper.groupBy((value, key) => [value, key], { ...text, name: 'by-value' }).count({ store: 'counts' })
+  upper
+    .groupBy((value, key) => [value, key], { ...text, name: 'by-value' })
+    .count({ store: 'counts' })
   using driver = disposable(new TopologyTestDriver(builder.build()))
   const pipe = (key: string, value: string | null, timestamp: number): void =>
-    driver.pipe('in', { key: Buffer.from(key), value: value === null ? null : Buffer.from(value), timestamp })
+    driver.pipe('in', {
+      key: Buffer.from(key),
+      value: value === null ? null : Buffer.from(value),
+      timestamp,
+    })
   pipe('a', 'x', 5)
   pipe('b', 'x', 3)
   pipe('a', 'y', 4)
@@ -102,7 +125,11 @@ test('tables that are joined are read with equally many partitions, wherever the
   const builder = new StreamsBuilder()
   const left = builder.table('left', { ...text, name: 'l' }, 'left-store')
   const right = builder.stream('right', { ...text, name: 'r' }).selectKey((value) => value)
-  right.leftJoinTable(left.filter(() => true), plus, { ...text, leftValue: stringSerde, name: 'j' })
+  right.leftJoinTable(
+    left.filter(() => true),
+    plus,
+    { ...text, leftValue: stringSerde, name: 'j' },
+  )
   const table = builder.stream('third', { ...text, name: 't' }).toTable({ store: 'third-store' })
   table.join(left, plus)
   assert.deepEqual(
@@ -115,7 +142,10 @@ test('tables that are joined are read with equally many partitions, wherever the
 })
 
 test('a reducer that changes what it is given does not change what was (trap 28)', () => {
-  const list = { serialize: (value: string[]) => Buffer.from(JSON.stringify(value)), deserialize: (bytes: Buffer) => JSON.parse(String(bytes)) as string[] }
+  const list = {
+    serialize: (value: string[]) => Buffer.from(JSON.stringify(value)),
+    deserialize: (bytes: Buffer) => JSON.parse(String(bytes)) as string[],
+  }
   const builder = new StreamsBuilder()
   const lists = builder
     .table('in', text, 'source')
@@ -128,11 +158,16 @@ test('a reducer that changes what it is given does not change what was (trap 28)
     )
   lists
     .groupBy((all) => ['all', all.join()], { ...text, name: 'all' })
-    .reduce((_, all) => all, (all, gone) => `${all}-${gone}`, { store: 'log' })
+    .reduce(
+      (_, all) => all,
+      (all, gone) => `${all}-${gone}`,
+      { store: 'log' },
+    )
     .toStream()
     .to('out')
   using driver = disposable(new TopologyTestDriver(builder.build()))
-  for (const key of ['a', 'b']) driver.pipe('in', { key: Buffer.from(key), value: Buffer.from('v'), timestamp: 1 })
+  for (const key of ['a', 'b'])
+    driver.pipe('in', { key: Buffer.from(key), value: Buffer.from('v'), timestamp: 1 })
   // One record with both values: what was is taken away as it was, then what is replaces it.
   const [, update] = driver.take('test-all-repartition')
   assert.equal(update?.value?.toString('hex'), Buffer.from('\u0006a,ba\u0002').toString('hex'))

@@ -30,7 +30,9 @@ test('orders are joined with the customers of the moment; a later change of a cu
     const customers = builder.table('customers', text, 'customers')
     builder
       .stream('orders', text)
-      .joinTable(customers, (order, customer, key) => `${key}:${order}/${customer}`, { value: stringSerde })
+      .joinTable(customers, (order, customer, key) => `${key}:${order}/${customer}`, {
+        value: stringSerde,
+      })
       .to('out')
   })
   assert.deepEqual(pipe('orders', 'c1', 'early', 5), [])
@@ -50,7 +52,10 @@ test('a left join takes records without a key through its repartition topic (KIP
     builder
       .stream('orders', text)
       .selectKey((order) => (order === 'nobody' ? null : order) as string, { key: stringSerde })
-      .leftJoinTable(customers, (order, customer) => `${order}/${customer}`, { name: 'join', value: stringSerde })
+      .leftJoinTable(customers, (order, customer) => `${order}/${customer}`, {
+        name: 'join',
+        value: stringSerde,
+      })
       .to('out')
   })
   assert.deepEqual(pipe('orders', 'k', 'nobody', 1), ['null=nobody/null@1'])
@@ -64,7 +69,12 @@ test('a global table is joined by any key, and its store has no changelog (trap 
     const countries = builder.globalTable('countries', text, 'countries')
     builder
       .stream('orders', text)
-      .joinGlobalTable(countries, (order) => order.slice(-2), (order, country) => `${order} ${country}`, { value: stringSerde })
+      .joinGlobalTable(
+        countries,
+        (order) => order.slice(-2),
+        (order, country) => `${order} ${country}`,
+        { value: stringSerde },
+      )
       .to('out')
   })
   pipe('countries', 'de', 'Germany', 99)
@@ -77,10 +87,15 @@ test('a global table is joined by any key, and its store has no changelog (trap 
 
 test('a record of a global table that cannot be read stops the driver (trap 31)', () => {
   const build = (builder: StreamsBuilder): void => {
-    const serde = { serialize: bytesOfJson, deserialize: (each: Buffer) => JSON.parse(String(each)) as unknown }
+    const serde = {
+      serialize: bytesOfJson,
+      deserialize: (each: Buffer) => JSON.parse(String(each)) as unknown,
+    }
     builder.globalTable('countries', { key: stringSerde, value: serde }, 'countries')
   }
-  assert.throws(() => joinedWith(build).pipe('countries', 'de', '{', 1), { code: 'MR_STREAMS_UNDECODABLE' })
+  assert.throws(() => joinedWith(build).pipe('countries', 'de', '{', 1), {
+    code: 'MR_STREAMS_UNDECODABLE',
+  })
 })
 
 function bytesOfJson(value: unknown): Buffer {

@@ -34,7 +34,8 @@ export function streamTableJoinOperator<K, V, KTable, VTable>({
         const tableKey = keyOf(value, key)
         if (value === null || (tableKey === null && !isLeft)) return countDropped()
         const row = tableKey === null ? undefined : rows.get(tableKey)
-        if (row || isLeft) forward(key, joiner(value, row ? row.value : null, key), timestamp, headers)
+        if (row || isLeft)
+          forward(key, joiner(value, row ? row.value : null, key), timestamp, headers)
       },
     }
   }

@@ -33,8 +33,7 @@ export function tableAggregateOperator<K, V, A>(
         let newValue: A | null = stored ? stored.value : null
         if (change.oldValue !== null && newValue !== null)
           newValue = subtract(newValue, change.oldValue, key)
-        if (change.newValue !== null)
-          newValue = add(newValue ?? initialize(), change.newValue, key)
+        if (change.newValue !== null) newValue = add(newValue ?? initialize(), change.newValue, key)
         const newTimestamp = stored ? Math.max(timestamp, stored.timestamp) : timestamp
         // Read again where it is passed on: the functions may change what they are given.
         const oldValue = output.needsOldValue && stored ? (store.get(key)?.value ?? null) : null

@@ -228,7 +228,8 @@ export class CachedKeyValueStore<K, V> implements TimestampedKeyValueStore<K, V>
       }
       if (at === cached.length || order > 0) yield* this.#row(key, row.value, row.timestamp)
     }
-    for (const { key, value, timestamp } of cached.slice(at)) yield* this.#row(key, value, timestamp)
+    for (const { key, value, timestamp } of cached.slice(at))
+      yield* this.#row(key, value, timestamp)
   }
 
   *#row(

@@ -4,7 +4,9 @@ import { Type, type TSchema } from 'typebox'
 export const nullable = <Schema extends TSchema>(schema: Schema) =>
   Type.Union([schema, Type.Null()])
 
-export const Time = Type.String({ description: 'ISO 8601, UTC, with microseconds where they are known' })
+export const Time = Type.String({
+  description: 'ISO 8601, UTC, with microseconds where they are known',
+})
 const TextOrNull = nullable(Type.String())
 const NumberOrNull = nullable(Type.Number())
 const TimeOrNull = nullable(Type.String())
