@@ -40,6 +40,8 @@ export async function runOnJava(scenarios: readonly Scenario[]): Promise<readonl
       [
         '-Xmx1g',
         '-XX:+UseSerialGC',
+        // Short runs: the second compiler costs more than it saves (6.1 s of CPU against 15.3 s for 3,044 scenarios).
+        '-XX:TieredStopAtLevel=1',
         `-Djava.io.tmpdir=${work}`,
         '-cp',
         `${classes}:${libs}/*`,

@@ -10,7 +10,7 @@ import { bytesOf, shown } from './types.ts'
 const nowMs = 1_000_000
 
 /** Runs a scenario on Millrace. */
-export async function runScenario(scenario: Scenario): Promise<Outcome> {
+export async function runScenario(scenario: Scenario, maxWritten = 100_000): Promise<Outcome> {
   const { name } = scenario
   let at: 'build' | number = 'build'
   let driver: TopologyTestDriver | undefined
@@ -22,6 +22,7 @@ export async function runScenario(scenario: Scenario): Promise<Outcome> {
     driver = new TopologyTestDriver(topology, {
       applicationId: 'oracle',
       nowMs,
+      maxWritten,
       cacheMaxBytes: Number(scenario.config?.['statestore.cache.max.bytes'] ?? 0),
       ...errorHandlingOf(scenario),
     })

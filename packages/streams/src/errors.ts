@@ -52,6 +52,8 @@ export const streamsErrors = {
   MR_STREAMS_BAD_MODULE: { retryable: false },
   /** A suppress step holds more than it may, and was told to stop then. */
   MR_STREAMS_BUFFER_FULL: { retryable: false },
+  /** One record made a topology write more than a test driver allows: it most likely feeds itself and never ends. */
+  MR_STREAMS_ENDLESS: { retryable: false },
   /** What was closed cannot be used. */
   MR_STREAMS_CLOSED: { retryable: false },
 } as const

@@ -34,3 +34,16 @@ test('words are counted: through a repartition topic, with changelog and outputs
   assert.equal(driver.take('test-words-repartition').length, 6)
   assert.equal(driver.take('test-counts-changelog').length, 6)
 })
+
+test('a topology that reads what it writes is an error of the driver, whatever handlers say, and not a hang', () => {
+  const builder = new StreamsBuilder()
+  builder.stream('round', text).to('round')
+  const driver = new TopologyTestDriver(builder.build(), {
+    maxWritten: 100,
+    onProcessingError: () => 'CONTINUE',
+    onProductionError: () => 'CONTINUE',
+  })
+  const record = { key: null, value: Buffer.from('again'), timestamp: 1 }
+  assert.throws(() => driver.pipe('round', record), { code: 'MR_STREAMS_ENDLESS' })
+  assert.equal(driver.take().length, 100)
+})

@@ -5,6 +5,7 @@ import { noHeaders, type Headers, type RawRecord } from '../record.ts'
 import type { KeyValueStore } from '../state/key-value-store.ts'
 import type { StateStore } from '../state/store.ts'
 import { RecordCache } from '../state/record-cache.ts'
+import { StoppedByError } from '../task/task-errors.ts'
 import { StreamTask, type StreamTaskOptions } from '../task/stream-task.ts'
 import type { Topology } from '../topology/topology.ts'
 import { TestInput, TestOutput, type TopicSerdes } from './test-topics.ts'
@@ -34,6 +35,11 @@ export interface TestDriverOptions extends ErrorHandling {
   readonly applicationId?: string
   /** Where the wall clock starts, ms. Default 2026-01-01. */
   readonly nowMs?: number
+  /**
+   * Most records that one call may make the topology write, to topics and changelogs; more is an error, for a topology that feeds itself
+   * would never come back. Default 1,000,000.
+   */
+  readonly maxWritten?: number
   /** Memory for caches, which each record's end flushes, bytes. Default 0: none. */
   readonly cacheMaxBytes?: number
 }
@@ -48,15 +54,18 @@ export class TopologyTestDriver {
   readonly #task: StreamTask
   /** Fills the global stores; no task reads its topics. */
   readonly #globalTask: StreamTask
-  readonly #written: WrittenRecord[] = []
+  #written: WrittenRecord[] = []
   readonly #waiting = new WaitingRecords((record) => this.#task.timestampOf(record))
   readonly #waitingGlobal: RawRecord[] = []
   readonly #offsets = new Map<string, number>()
+  readonly #maxWritten: number
+  #writtenByCall = 0
   #droppedCount = 0
 
   constructor(topology: Topology, options: TestDriverOptions = {}) {
     this.#applicationId = options.applicationId ?? 'test'
     this.clock = new SimulatedClock(options.nowMs)
+    this.#maxWritten = options.maxWritten ?? 1_000_000
     const globalNodes = new Set<string>()
     for (const { isGlobal, nodes } of topology.subtopologies)
       if (isGlobal) for (const node of nodes) globalNodes.add(node)
@@ -94,8 +103,9 @@ export class TopologyTestDriver {
     return this.#droppedCount
   }
 
-  /** @throws StreamsError `MR_STREAMS_UNKNOWN_TOPIC`, or that of the topology where it stops at an error */
+  /** @throws StreamsError `MR_STREAMS_UNKNOWN_TOPIC`, `MR_STREAMS_ENDLESS`, or that of the topology where it stops at an error */
   pipe(topic: string, record: PipedRecord): void {
+    this.#writtenByCall = 0
     const offset = this.#offsets.get(topic) ?? 0
     this.#offsets.set(topic, offset + 1)
     this.#enqueue({
@@ -112,6 +122,7 @@ export class TopologyTestDriver {
 
   /** Moves the wall clock; a punctuator that it passes several times runs once. */
   async advance(ms: number): Promise<void> {
+    this.#writtenByCall = 0
     await this.clock.advance(ms)
     this.#task.punctuateWallClock()
     this.#commit()
@@ -120,10 +131,9 @@ export class TopologyTestDriver {
 
   /** What was written since the last call, in order: to one topic or to all. */
   take(topic?: string): WrittenRecord[] {
-    const taken = this.#written.filter((record) => topic === undefined || record.topic === topic)
-    const left = this.#written.filter((record) => !taken.includes(record))
-    this.#written.splice(0, this.#written.length, ...left)
-    return taken
+    const all = this.#written
+    this.#written = topic === undefined ? [] : all.filter((record) => record.topic !== topic)
+    return topic === undefined ? all : all.filter((record) => record.topic === topic)
   }
 
   /** An input topic, with types. */
@@ -177,6 +187,8 @@ export class TopologyTestDriver {
   }
 
   #collect(record: WrittenRecord): void {
+    if (++this.#writtenByCall > this.#maxWritten)
+      throw new StoppedByError(endless(this.#maxWritten))
     this.#written.push(record)
     const { topic, key, value, timestamp, headers } = record
     if (!this.#globalTask.topics.includes(topic) && !this.#task.topics.includes(topic)) return
@@ -189,4 +201,12 @@ export class TopologyTestDriver {
     if (this.#globalTask.topics.includes(record.topic)) this.#waitingGlobal.push(record)
     else this.#waiting.add(record)
   }
+}
+
+function endless(maxWritten: number): StreamsError {
+  return new StreamsError(
+    'MR_STREAMS_ENDLESS',
+    `One call made the topology write more than ${maxWritten} records. It most likely reads what it writes, or a punctuator moves the time that calls it; where so much is meant, raise maxWritten.`,
+    { maxWritten },
+  )
 }
