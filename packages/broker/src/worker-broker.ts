@@ -15,7 +15,7 @@ import type {
 export async function startInWorker(options: BrokerOptions): Promise<Broker> {
   const { logger = silentLogger, meter = noopMeter, clock, ...others } = options
   const workerOptions: WorkerOptions = clock === 'virtual' ? { ...others, clock } : others
-  const worker = new Worker(new URL(workerFile(), import.meta.url), {
+  const worker = new Worker(new URL('./worker.mjs', import.meta.url), {
     workerData: workerOptions,
     name: 'millrace-broker',
   })
@@ -92,11 +92,6 @@ class PendingCalls {
     for (const { reject } of this.#pending.values()) reject(died(undefined))
     this.#pending.clear()
   }
-}
-
-/** The sources run as they are; a published package holds their compiled form beside this file. */
-function workerFile(): string {
-  return import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js'
 }
 
 function addCounts(
