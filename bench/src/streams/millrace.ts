@@ -1,16 +1,18 @@
 /** Ours for the streams suite: runs one topology until its standard input ends. */
 import { StreamsApp } from '@millrace/streams'
 import type { StreamsJob } from './job.ts'
-import { benchTopology } from './topologies.ts'
 
 const job = JSON.parse(process.argv[2] ?? '') as StreamsJob
+// Workers have the environment of their process.
+process.env['STREAMS_JOB'] = process.argv[2]
 const app = new StreamsApp({
   applicationId: job.applicationId,
-  topology: benchTopology(job),
+  topology: new URL('./topology-module.ts', import.meta.url),
   brokers: [job.brokers],
   guarantee: job.guarantee,
   commitIntervalMs: job.commitIntervalMs,
   threads: job.threads,
+  cacheMaxBytes: job.cacheBytes,
   stateDir: job.stateDir,
   onUncaughtError: (error) => {
     console.error(error)
