@@ -1,6 +1,5 @@
 /** Streams on one Apache Kafka: ours and Java Kafka Streams, the same topologies, topics and settings, in turn within each round. */
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { systemClock } from '@millrace/core'
 import { createAdmin, type Admin } from '@millrace/kafka'
-import { fetchJars, whyNoJars, type JarSet } from '@millrace/testkit'
+import { exitOf, fetchJars, isRunning, whyNoJars, type JarSet } from '@millrace/testkit'
 import { startApache, startOurs, type BenchBroker } from '../kafka/brokers.ts'
 import { processUsage, type Program } from '../kafka/measured-process.ts'
 import type { Peer } from '../kafka/peers.ts'
@@ -225,11 +224,9 @@ function lagOf(lags: readonly { readonly lagRecords: number }[]): number {
   return lags.reduce((sum, { lagRecords }) => sum + lagRecords, 0)
 }
 
+/** In order, or after 15 s by force. */
 async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return
-  const exited = once(child, 'exit')
+  if (!isRunning(child)) return
   child.stdin?.end()
-  const timer = setTimeout(() => child.kill('SIGKILL'), 15_000)
-  await exited
-  clearTimeout(timer)
+  await exitOf(child, 15_000).catch(() => {}) // What it measured is told already.
 }

@@ -1,17 +1,12 @@
-import type { Forward, OperatorSupplier } from '../operator.ts'
+import type { OperatorSupplier } from '../operator.ts'
+import { eachRecord } from './each-record.ts'
 
 /** Shows each record to the action and passes it on. */
 export function peekOperator<K, V>(action: (value: V, key: K) => void): OperatorSupplier<K, V> {
-  return () => {
-    let forward: Forward
-    return {
-      init: (context) => void (forward = context.forward),
-      process(key, value, timestamp, headers) {
-        action(value, key)
-        forward(key, value, timestamp, headers)
-      },
-    }
-  }
+  return eachRecord((forward) => (key, value, timestamp, headers) => {
+    action(value, key)
+    forward(key, value, timestamp, headers)
+  })
 }
 
 /** Gives each record to the action; nothing comes after it. */
@@ -21,11 +16,5 @@ export function forEachOperator<K, V>(action: (value: V, key: K) => void): Opera
 
 /** Passes on what comes from any of several parents. */
 export function mergeOperator(): OperatorSupplier {
-  return () => {
-    let forward: Forward
-    return {
-      init: (context) => void (forward = context.forward),
-      process: (key, value, timestamp, headers) => forward(key, value, timestamp, headers),
-    }
-  }
+  return eachRecord((forward) => forward)
 }

@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict'
 import { spawn, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
 import { after, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { randomInt, seededRandom, systemClock, type Random } from '@millrace/core'
 import { eventually } from '@millrace/core/testing'
 import { createAdmin, createProducer, type KafkaOptions } from '@millrace/kafka'
-import { endChild, kafkaBackends, type RunningKafka } from '@millrace/testkit'
+import { endChild, exitOf, kafkaBackends, type RunningKafka } from '@millrace/testkit'
 import {
   countsOf,
   createTopics,
@@ -116,30 +115,16 @@ for (const backend of await kafkaBackends())
               await instances.end(index, 'SIGKILL')
             } else {
               await instances.end(index, 'SIGTERM')
-              const exited = once(instances.start(index, nextFault(random)), 'exit')
-              const [, signal] = (await exited) as [number | null, string | null]
+              const { signal } = await exitOf(instances.start(index, nextFault(random)))
               assert.equal(signal, 'SIGKILL')
             }
             instances.start(index)
           }
           await goesOn()
           const written = await writer.stop()
-          await eventually(
-            'everything is counted',
-            async () => {
-              const counts = countsOf(await readCommitted(options, output))
-              for (const [word, count] of written) assert.equal(counts.get(word)?.at(-1), count)
-              return true
-            },
-            { timeoutMs: 90_000, everyMs: 500 },
-          )
+          await allIsCounted(options, output, written, 90_000)
           await instances.stop('SIGTERM')
-          for (const [word, counts] of countsOf(await readCommitted(options, output)))
-            assert.deepEqual(
-              counts,
-              Array.from({ length: written.get(word) ?? 0 }, (_, index) => index + 1),
-              `each count of ${word} is there once and in order`,
-            )
+          assertExact(await readCommitted(options, output), written)
         } finally {
           await writer.stop()
           await instances.stop('SIGKILL')
@@ -176,28 +161,43 @@ for (const backend of await kafkaBackends())
         zombie.kill('SIGCONT')
         await systemClock.sleep(3_000)
         const written = await writer.stop()
-        await eventually(
-          'everything is counted',
-          async () => {
-            const counts = countsOf(await readCommitted(options, output))
-            for (const [word, count] of written) assert.equal(counts.get(word)?.at(-1), count)
-            return true
-          },
-          { timeoutMs: 60_000, everyMs: 500 },
-        )
+        await allIsCounted(options, output, written, 60_000)
         await instances.stop('SIGTERM')
-        for (const [word, counts] of countsOf(await readCommitted(options, output)))
-          assert.deepEqual(
-            counts,
-            Array.from({ length: written.get(word) ?? 0 }, (_, index) => index + 1),
-            `each count of ${word} is there once and in order`,
-          )
+        assertExact(await readCommitted(options, output), written)
       } finally {
         await writer.stop()
         await instances.stop('SIGKILL')
       }
     })
   })
+
+type Written = ReadonlyMap<string, number>
+
+async function allIsCounted(
+  options: KafkaOptions,
+  output: string,
+  written: Written,
+  timeoutMs: number,
+): Promise<void> {
+  await eventually(
+    'everything is counted',
+    async () => {
+      const counts = countsOf(await readCommitted(options, output))
+      for (const [word, count] of written) assert.equal(counts.get(word)?.at(-1), count)
+      return true
+    },
+    { timeoutMs, everyMs: 500 },
+  )
+}
+
+function assertExact(records: Awaited<ReturnType<typeof readCommitted>>, written: Written): void {
+  for (const [word, counts] of countsOf(records))
+    assert.deepEqual(
+      counts,
+      Array.from({ length: written.get(word) ?? 0 }, (_, index) => index + 1),
+      `each count of ${word} is there once and in order`,
+    )
+}
 
 function nextFault(random: Random): string {
   const points = ['beforeOffsets', 'afterOffsets', 'afterCommit']
@@ -220,7 +220,7 @@ function startWriter(options: KafkaOptions, topic: string, random: Random) {
     }
   })()
   return {
-    async stop(): Promise<ReadonlyMap<string, number>> {
+    async stop(): Promise<Written> {
       stopping.abort()
       await writing
       return written
