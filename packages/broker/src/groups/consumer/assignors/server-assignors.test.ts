@@ -110,6 +110,40 @@ test('uniform: readers of the same topics have equal parts, and only what that a
   )
 })
 
+test('uniform: a fuller reader gives before one that has its part, whatever topics theirs are of', () => {
+  const counts = new Map([
+    ['a', 3],
+    ['b', 2],
+    ['c', 2],
+  ])
+  const all = [...counts.keys()]
+  const shares = uniformAssignor.assign(
+    [
+      member(
+        'five',
+        all,
+        new Map([
+          ['a', new Set([0, 1])],
+          ['b', new Set([1])],
+          ['c', new Set([0, 1])],
+        ]),
+      ),
+      member(
+        'two',
+        all,
+        new Map([
+          ['a', new Set([2])],
+          ['b', new Set([0])],
+        ]),
+      ),
+      ...['new-1', 'new-2', 'new-3'].map((id) => member(id, all)),
+    ],
+    counts,
+  )
+  assert.deepEqual([...shares.values()].map(sizeOf), [2, 2, 1, 1, 1])
+  assert.ok(hasPartition(shares.get('two')!, 'a', 2) && hasPartition(shares.get('two')!, 'b', 0))
+})
+
 test('uniform: a second assignment of the same changes nothing', () => {
   fc.assert(
     fc.property(groups, ({ members, counts }) => {

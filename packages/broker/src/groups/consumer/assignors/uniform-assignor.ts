@@ -7,7 +7,7 @@ const MAX_ROUNDS = 16
 /**
  * `uniform`: members who read the same topics get equal parts, give or take one partition, and what a member had moves only where that
  * asks for it (Kafka: UniformAssignor, whose two builders this replaces; which of equal partitions moves may differ). Where members read
- * different topics, each topic's readers are levelled in turn until nothing moves.
+ * different topics, topics with the same readers are levelled together, one set of readers after the other, until nothing moves.
  */
 export const uniformAssignor: ServerAssignor = {
   name: 'uniform',
@@ -17,9 +17,10 @@ export const uniformAssignor: ServerAssignor = {
     keepCurrent(members, topics, loads)
     const ordered = [...topics.values()].toSorted(byPartitionsPerReader)
     for (const topic of ordered) dealOut(topic, loads)
+    const pools = poolsOf(ordered)
     for (let round = 0; round < MAX_ROUNDS; round++) {
       let moved = 0
-      for (const topic of ordered) moved += level(topic, loads)
+      for (const pool of pools) moved += level(pool, loads)
       if (moved === 0) break
     }
     const shares = members.map(() => new Map<string, Set<number>>())
@@ -89,14 +90,27 @@ function dealOut({ readers, owners }: Topic, loads: number[]): void {
   }
 }
 
-/** Moves partitions from the reader with most to the one with least while that makes them more equal; returns how many moved. */
-function level({ readers, owners }: Topic, loads: number[]): number {
-  const partitionsOf = new Map<number, number[]>()
-  for (const [partition, owner] of owners.entries()) {
-    const partitions = partitionsOf.get(owner)
-    if (partitions === undefined) partitionsOf.set(owner, [partition])
-    else partitions.push(partition)
-  }
+/**
+ * Topics by who reads them. Levelled one by one, a topic would take from a reader what another topic's partitions of a fuller reader
+ * could have given.
+ */
+function poolsOf(topics: readonly Topic[]): Topic[][] {
+  return [...Map.groupBy(topics, ({ readers }) => readers.join()).values()]
+}
+
+/**
+ * Moves partitions from the reader with most to the one with least while that makes them more equal; returns how many moved. Who gave
+ * one gets none and who got one gives none, so nobody loses more than it had too many.
+ */
+function level(pool: readonly Topic[], loads: number[]): number {
+  const { readers } = pool[0]!
+  const partitionsOf = new Map<number, { owners: Int32Array; partition: number }[]>()
+  for (const { owners } of pool)
+    for (const [partition, owner] of owners.entries()) {
+      const partitions = partitionsOf.get(owner)
+      if (partitions === undefined) partitionsOf.set(owner, [{ owners, partition }])
+      else partitions.push({ owners, partition })
+    }
   let moved = 0
   for (;;) {
     const least = leastLoaded(readers, loads)
@@ -105,7 +119,7 @@ function level({ readers, owners }: Topic, loads: number[]): number {
       if (loads[reader]! > loads[most]! && (partitionsOf.get(reader)?.length ?? 0) > 0)
         most = reader
     if (loads[most]! - loads[least]! < 2) return moved
-    const partition = partitionsOf.get(most)!.pop()!
+    const { owners, partition } = partitionsOf.get(most)!.pop()!
     owners[partition] = least
     loads[most]!--
     loads[least]!++
