@@ -1,14 +1,11 @@
 /**
  * One stream thread from joining the group until it ends or has to begin anew: its consumer, its producer and its tasks.
  *
- * What may change tasks runs one piece at a time through `#exclusive`: a round of processing, a commit, partitions coming and going. A round
- * is synchronous, so between two awaits nothing of a task is half done.
+ * What may change tasks runs one piece at a time through `#exclusive`: a round of processing and its commit (`processing-rounds.ts`),
+ * partitions coming and going (`task-moves.ts`). A round is synchronous, so between two awaits nothing of a task is half done.
  *
  * After a failure everything is closed as it stands, nothing is committed, and the thread begins a new session: stores go back to their last
  * commit, reading to the committed offsets.
- *
- * One file, since all of it moves the same few tasks between the same states; what can be told apart (input order and bounds, restoring,
- * output, assignment) is in files of its own.
  */
 import { toError, Wakeup } from '@millrace/core'
 import {
@@ -16,11 +13,9 @@ import {
   createConsumer,
   type ClusterAdmin,
   type Consumer,
-  type GroupMetadata,
   type TopicPartition,
 } from '@millrace/kafka'
 import { setImmediate } from 'node:timers/promises'
-import { StreamsError } from '../errors.ts'
 import { RecordCache } from '../state/record-cache.ts'
 import type { StateStore } from '../state/store.ts'
 import type { Topology } from '../topology/topology.ts'
@@ -28,13 +23,14 @@ import { ChangelogRestorer, type RestoreProgress } from './changelog-restorer.ts
 import { Exclusive } from './exclusive.ts'
 import { InputBounds } from './input-bounds.ts'
 import { OutputCollector } from './output-collector.ts'
+import { ProcessingRounds } from './processing-rounds.ts'
 import type { RunningTask } from './running-task.ts'
 import type { RuntimeSettings, ThreadIdentity, ThreadSurroundings } from './runtime-options.ts'
 import { RepartitionPurge } from './repartition-purge.ts'
-import { resetsOf, startPositions } from './start-positions.ts'
 import { storedTasks } from './state-directory.ts'
 import { taskAssignor, tasksOfShare } from './task-assignor.ts'
 import { TaskFactory } from './task-factory.ts'
+import { TaskMoves } from './task-moves.ts'
 import { plainOutput, transactionalOutput, type TaskOutput } from './task-output.ts'
 import type { TopicPlan } from './topic-plan.ts'
 
@@ -52,11 +48,6 @@ export interface ThreadSessionOptions extends ThreadSurroundings {
   readonly countDropped: (count: number) => void
 }
 
-/** Longest that records are processed before the event loop has its turn: fetches, acknowledgements and heartbeats wait for it. */
-const roundMs = 10
-const recordsPerTurn = 256
-/** Sent and not acknowledged; above it processing waits. */
-const waitingMaxBytes = 16_777_216
 /** How often wall-clock punctuators are looked at while nothing comes. */
 const idleMs = 50
 
@@ -69,15 +60,13 @@ export class ThreadSession {
   readonly #restorer: ChangelogRestorer
   readonly #purge: RepartitionPurge
   readonly #bounds: InputBounds
-  readonly #factory: TaskFactory
+  readonly #moves: TaskMoves
+  readonly #rounds: ProcessingRounds
   readonly #tasks = new Map<string, RunningTask>()
   readonly #exclusive = new Exclusive()
   readonly #news: Wakeup
   /** The feeder waits here while enough is queued. */
   readonly #room: Wakeup
-  #lastCommitMs: number
-  /** The member that was given the tasks. */
-  #group: GroupMetadata
   #failure: Error | undefined
   #isStopping = false
 
@@ -147,8 +136,6 @@ export class ThreadSession {
     this.#consumer = clients.consumer
     this.#news = new Wakeup(clock)
     this.#room = new Wakeup(clock)
-    this.#lastCommitMs = clock.monotonicMs()
-    this.#group = { groupId: settings.applicationId }
     this.#collector = new OutputCollector({
       send: (columns) => this.#output.send(columns),
       partitionCounts: plan.partitionCounts,
@@ -176,11 +163,33 @@ export class ThreadSession {
       onRestored: (task) => this.#onRestored(task),
       onFailure: (error) => this.#fail(error),
     })
-    this.#factory = new TaskFactory({
+    const factory = new TaskFactory({
       ...options,
       collector: this.#collector,
       cache: settings.cacheMaxBytes > 0 ? new RecordCache(settings.cacheMaxBytes) : undefined,
       lagOf: (queue) => this.#lagOf(queue),
+    })
+    this.#moves = new TaskMoves(
+      {
+        ...options,
+        consumer: clients.consumer,
+        factory,
+        restorer: this.#restorer,
+        onFailure: (error) => this.#fail(error),
+      },
+      this.#tasks,
+    )
+    this.#rounds = new ProcessingRounds({
+      ...options,
+      consumer: clients.consumer,
+      output: clients.output,
+      collector: this.#collector,
+      bounds: this.#bounds,
+      purge: this.#purge,
+      tasks: this.#tasks,
+      group: () => this.#moves.group,
+      failure: () => this.#failure,
+      onProcessed: () => this.#room.signal(),
     })
   }
 
@@ -195,8 +204,7 @@ export class ThreadSession {
     try {
       while (!this.#isStopping && !this.#failure) {
         const hasWorked = await this.#exclusive.run(() => this.#round())
-        if (this.#collector.waitingBytes > waitingMaxBytes)
-          await this.#collector.waitForRoom(waitingMaxBytes / 2)
+        if (this.#rounds.isOutputFull) await this.#rounds.waitForOutput()
         else if (hasWorked) await setImmediate()
         else await this.#news.wait(idleMs)
       }
@@ -227,8 +235,11 @@ export class ThreadSession {
     } catch (error) {
       this.#fail(error)
     } finally {
-      for (const task of this.#tasks.values()) this.#closeTask(task, this.#failure === undefined)
-      this.#tasks.clear()
+      try {
+        this.#moves.closeAll(this.#failure === undefined)
+      } catch (error) {
+        this.#fail(error)
+      }
       await this.#output[Symbol.asyncDispose]()
       await this.#purge.close()
       await this.#admin.close()
@@ -247,176 +258,51 @@ export class ThreadSession {
     if (!this.#isStopping && !this.#failure) throw new Error('The consumer ended by itself.')
   }
 
-  /** Processes what is there for a while, and commits when it is time. Returns whether there was something. */
   async #round(): Promise<boolean> {
     if (this.#failure) return false
-    const { clock, settings } = this.#options
-    const hasWorked = this.#process()
-    this.#collector.handOver()
-    this.#collector.throwIfFailed()
-    this.#bounds.resumeDrained()
-    this.#room.signal()
-    const isDue = clock.monotonicMs() - this.#lastCommitMs >= settings.commitIntervalMs
-    if (isDue || this.#wantsCommit()) await this.#commit()
-    return hasWorked
+    return this.#rounds.round()
   }
 
-  /** A processor asked for it, or too much state waits in memory. */
-  #wantsCommit(): boolean {
-    let waitingBytes = 0
-    for (const { task, environment } of this.#tasks.values()) {
-      if (task.wantsCommit) return true
-      waitingBytes += environment.bufferedBytes
-    }
-    return waitingBytes > this.#options.settings.stateBufferBytes
-  }
-
-  #process(): boolean {
-    const { clock } = this.#options
-    const running = this.#running()
-    const untilMs = clock.monotonicMs() + roundMs
-    let hasWorked = false
-    for (const task of running) if (task.task.punctuateWallClock()) hasWorked = true
-    for (let isBusy = true; isBusy && clock.monotonicMs() < untilMs;) {
-      isBusy = false
-      for (const task of running) {
-        if (task.process(recordsPerTurn, clock.monotonicMs()) === 0) continue
-        isBusy = hasWorked = true
-        if (task.task.wantsCommit) return true
-      }
-      if (this.#collector.waitingBytes > waitingMaxBytes) break
-    }
-    return hasWorked
-  }
-
-  /** Trap 37: what stores hold back goes out, all of it is acknowledged, then the offsets, then the state on disk. */
-  async #commit(): Promise<void> {
-    const { clock } = this.#options
-    const running = this.#running()
-    this.#lastCommitMs = clock.monotonicMs()
-    const hasTaken = running.some(({ needsCommit }) => needsCommit)
-    for (const { task } of running) task.flush()
-    if (!hasTaken && this.#collector.count === 0) return
-    await this.#collector.flush()
-    // Also those that did not move: an offset is what the broker refuses to members that have lost their place (trap 38).
-    const offsets = running.flatMap((task) => task.offsetsToCommit())
-    // Lost while the brokers took the records.
-    if (this.#failure) throw this.#failure
-    await this.#output.commit(offsets, { consumer: this.#consumer, group: this.#group })
-    for (const task of running)
-      task.committed(({ topic, partition }) => this.#collector.endOf(topic, partition))
-    this.#lastCommitMs = clock.monotonicMs()
-    this.#purge.committed(offsets)
-    this.#options.onCommitted()
-  }
-
-  #running(): readonly RunningTask[] {
-    return [...this.#tasks.values()].filter(({ state }) => state === 'RUNNING')
-  }
-
-  /** Everything is given up before a rebalance; the tasks are kept for the case that they come back. */
   async #onRevoked(): Promise<void> {
-    await this.#exclusive.run(async () => {
-      if (this.#failure) return
-      try {
-        await this.#commit()
-        this.#bounds.forget()
-        for (const task of this.#tasks.values()) {
-          if (task.state === 'RESTORING') {
-            this.#restorer.drop(task)
-            this.#closeTask(task, true)
-            this.#tasks.delete(task.id)
-          } else {
-            task.state = 'SUSPENDED'
-            task.begin([])
-          }
-        }
-        this.#options.onTasks('REVOKED', [])
-      } catch (error) {
-        this.#fail(error)
-      }
+    await this.#change(async () => {
+      await this.#rounds.commit()
+      this.#bounds.forget()
+      this.#moves.revoked()
     })
   }
 
-  /** Others may have the tasks already: what was not committed is theirs to do. */
   async #onLost(): Promise<void> {
-    if (this.#tasks.size === 0) return
-    this.#fail(migrated([...this.#tasks.keys()]))
+    // At once: a commit under way must not pass for one of a member.
+    try {
+      this.#moves.lost()
+    } catch (error) {
+      this.#fail(error)
+    }
   }
 
   async #onAssigned(partitions: readonly TopicPartition[]): Promise<void> {
-    await this.#exclusive.run(async () => {
-      if (this.#failure) return
-      try {
-        await this.#takeOver(partitions)
-      } catch (error) {
-        this.#fail(error)
-      }
-    })
-  }
-
-  async #takeOver(partitions: readonly TopicPartition[]): Promise<void> {
-    const { plan, topology, settings } = this.#options
-    const group = this.#consumer.groupMetadata()
-    if (group.generationId < 0) throw migrated([...this.#tasks.keys()])
-    this.#group = group
-    const assigned = tasksOfShare(plan.subtopologies, partitions)
-    for (const task of this.#tasks.values())
-      if (!assigned.has(task.id)) {
-        this.#closeTask(task, true)
-        this.#tasks.delete(task.id)
-      }
-    this.#options.onTasks('ASSIGNED', [...assigned.keys()])
-    const resets = resetsOf(topology, settings.applicationId, settings.offsetReset)
-    const positions = await startPositions(this.#consumer, partitions, resets)
-    for (const position of positions) this.#consumer.seek(position)
-    const added: RunningTask[] = []
-    for (const [id, { subtopology, partition }] of assigned) {
-      const own = positions.filter(
-        (row) =>
-          row.partition === partition &&
-          plan.subtopologies
-            .find((each) => each.id === subtopology)
-            ?.sourceTopics.includes(row.topic),
-      )
-      const present = this.#tasks.get(id)
-      if (present) {
-        present.begin(own)
-        present.state = 'RUNNING'
-        continue
-      }
-      const task = this.#factory.create(subtopology, partition, own)
-      this.#tasks.set(id, task)
-      added.push(task)
-    }
-    // Not awaited by the group: restoring may take longer than a rebalance.
-    this.#restorer.begin(added).catch((error: unknown) => this.#fail(error))
-    if (added.length === 0) this.#tellIfRunning()
+    await this.#change(() => this.#moves.assigned(partitions))
   }
 
   #onRestored(task: RunningTask): void {
     try {
-      task.task.initOperators()
-      task.state = 'RUNNING'
-      this.#tellIfRunning()
+      this.#moves.restored(task)
       this.#news.signal()
     } catch (error) {
       this.#fail(error)
     }
   }
 
-  #tellIfRunning(): void {
-    const tasks = [...this.#tasks.values()]
-    if (tasks.every(({ state }) => state === 'RUNNING'))
-      this.#options.onTasks('RUNNING', [...this.#tasks.keys()])
-  }
-
-  #closeTask(task: RunningTask, isClean: boolean): void {
-    try {
-      task.close(isClean)
-    } catch (error) {
-      this.#fail(error)
-    }
+  /** Between two rounds of processing. */
+  async #change(run: () => Promise<void>): Promise<void> {
+    await this.#exclusive.run(async () => {
+      if (this.#failure) return
+      try {
+        await run()
+      } catch (error) {
+        this.#fail(error)
+      }
+    })
   }
 
   #taskOf({ topic, partition }: TopicPartition): RunningTask | undefined {
@@ -438,12 +324,4 @@ export class ThreadSession {
     this.#news.signal()
     this.#room.signal()
   }
-}
-
-function migrated(taskIds: readonly string[]): StreamsError {
-  return new StreamsError(
-    'MR_STREAMS_TASK_MIGRATED',
-    'The group went on without this thread, which was stopped or cut off for longer than sessionTimeoutMs; its tasks are with others. It joins again.',
-    { taskIds },
-  )
 }

@@ -1,0 +1,123 @@
+/**
+ * What a stream thread does over and over: records from the tasks' queues through the topology, and a commit when it is time. A round is
+ * synchronous but for its commit; whoever calls these methods sees to it that no two run at once, and none beside a move of tasks.
+ */
+import type { Clock } from '@millrace/core'
+import type { GroupMetadata, Consumer } from '@millrace/kafka'
+import type { InputBounds } from './input-bounds.ts'
+import type { OutputCollector } from './output-collector.ts'
+import type { RepartitionPurge } from './repartition-purge.ts'
+import type { RunningTask } from './running-task.ts'
+import type { RuntimeSettings } from './runtime-options.ts'
+import type { TaskOutput } from './task-output.ts'
+
+export interface ProcessingRoundsOptions {
+  readonly settings: RuntimeSettings
+  readonly clock: Clock
+  readonly consumer: Consumer
+  readonly output: TaskOutput
+  readonly collector: OutputCollector
+  readonly bounds: InputBounds
+  readonly purge: RepartitionPurge
+  readonly tasks: ReadonlyMap<string, RunningTask>
+  /** The member that was given the tasks. */
+  readonly group: () => GroupMetadata
+  /** What has ended the session meanwhile. */
+  readonly failure: () => Error | undefined
+  /** Before the commit: there is room for more input. */
+  readonly onProcessed: () => void
+  readonly onCommitted: () => void
+}
+
+/** Longest that records are processed before the event loop has its turn: fetches, acknowledgements and heartbeats wait for it. */
+const roundMs = 10
+const recordsPerTurn = 256
+/** Sent and not acknowledged; above it processing waits. */
+const waitingMaxBytes = 16_777_216
+
+export class ProcessingRounds {
+  readonly #options: ProcessingRoundsOptions
+  #lastCommitMs: number
+
+  constructor(options: ProcessingRoundsOptions) {
+    this.#options = options
+    this.#lastCommitMs = options.clock.monotonicMs()
+  }
+
+  /** Whether so much is under way to the brokers that processing has to wait. */
+  get isOutputFull(): boolean {
+    return this.#options.collector.waitingBytes > waitingMaxBytes
+  }
+
+  /** Resolves once enough has been acknowledged. */
+  waitForOutput(): Promise<void> {
+    return this.#options.collector.waitForRoom(waitingMaxBytes / 2)
+  }
+
+  /** Processes what is there for a while, and commits when it is time. Returns whether there was something. */
+  async round(): Promise<boolean> {
+    const { clock, settings, collector, bounds } = this.#options
+    const hasWorked = this.#process()
+    collector.handOver()
+    collector.throwIfFailed()
+    bounds.resumeDrained()
+    this.#options.onProcessed()
+    const isDue = clock.monotonicMs() - this.#lastCommitMs >= settings.commitIntervalMs
+    if (isDue || this.#wantsCommit()) await this.commit()
+    return hasWorked
+  }
+
+  /** Trap 37: what stores hold back goes out, all of it is acknowledged, then the offsets, then the state on disk. */
+  async commit(): Promise<void> {
+    const { clock, collector, output, consumer, purge } = this.#options
+    const running = this.#running()
+    this.#lastCommitMs = clock.monotonicMs()
+    const hasTaken = running.some(({ needsCommit }) => needsCommit)
+    for (const { task } of running) task.flush()
+    if (!hasTaken && collector.count === 0) return
+    await collector.flush()
+    // Also those that did not move: an offset is what the broker refuses to members that have lost their place (trap 38).
+    const offsets = running.flatMap((task) => task.offsetsToCommit())
+    // Lost while the brokers took the records.
+    const failure = this.#options.failure()
+    if (failure) throw failure
+    await output.commit(offsets, { consumer, group: this.#options.group() })
+    for (const task of running)
+      task.committed(({ topic, partition }) => collector.endOf(topic, partition))
+    this.#lastCommitMs = clock.monotonicMs()
+    purge.committed(offsets)
+    this.#options.onCommitted()
+  }
+
+  #process(): boolean {
+    const { clock, collector } = this.#options
+    const running = this.#running()
+    const untilMs = clock.monotonicMs() + roundMs
+    let hasWorked = false
+    for (const task of running) if (task.task.punctuateWallClock()) hasWorked = true
+    for (let isBusy = true; isBusy && clock.monotonicMs() < untilMs;) {
+      isBusy = false
+      for (const task of running) {
+        if (task.process(recordsPerTurn, clock.monotonicMs()) === 0) continue
+        isBusy = hasWorked = true
+        if (task.task.wantsCommit) return true
+      }
+      if (collector.waitingBytes > waitingMaxBytes) break
+    }
+    return hasWorked
+  }
+
+  /** A processor asked for it, or too much state waits in memory. */
+  #wantsCommit(): boolean {
+    let waitingBytes = 0
+    for (const { task, environment } of this.#options.tasks.values()) {
+      if (task.wantsCommit) return true
+      waitingBytes += environment.bufferedBytes
+    }
+    return waitingBytes > this.#options.settings.stateBufferBytes
+  }
+
+  #running(): readonly RunningTask[] {
+    return [...this.#options.tasks.values()].filter(({ state }) => state === 'RUNNING')
+  }
+}
