@@ -54,6 +54,18 @@ export const streamsErrors = {
   MR_STREAMS_BUFFER_FULL: { retryable: false },
   /** One record made a topology write more than a test driver allows: it most likely feeds itself and never ends. */
   MR_STREAMS_ENDLESS: { retryable: false },
+  /** A query cannot be answered as it was asked: a key that is none of the store's, a limit out of bounds. */
+  MR_STREAMS_BAD_QUERY: { retryable: false },
+  /** The store is being restored, or is with nobody while the group rebalances; the same query will be answered then. */
+  MR_STREAMS_STORE_NOT_READY: { retryable: true },
+  /** Another instance has that partition of the store. */
+  MR_STREAMS_NOT_OWNER: { retryable: true },
+  /** The input that a query was to wait for was not processed in time. */
+  MR_STREAMS_POSITION_NOT_REACHED: { retryable: true },
+  /** More queries wait at a stream thread than it takes. */
+  MR_STREAMS_QUERIES_FULL: { retryable: true },
+  /** The instance that has the store did not answer. */
+  MR_STREAMS_INSTANCE_UNREACHABLE: { retryable: true },
   /** What was closed cannot be used. */
   MR_STREAMS_CLOSED: { retryable: false },
 } as const

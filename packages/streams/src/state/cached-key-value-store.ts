@@ -89,6 +89,13 @@ export class CachedKeyValueStore<K, V> implements TimestampedKeyValueStore<K, V>
     return entry?.value ? this.#decoded(entry.value, entry.timestamp) : undefined
   }
 
+  /** As `get`, for queries: what is read is not kept, since making room for it would send records downstream. */
+  peek(key: K): ValueAndTimestamp<V> | undefined {
+    const bytes = this.#key.serialize(key)
+    const entry = this.#entries.get(bytes.toString('latin1')) ?? this.#store.get(bytes)
+    return entry?.value ? this.#decoded(entry.value, entry.timestamp) : undefined
+  }
+
   put(key: K, value: V | null, timestamp: number): void {
     this.hold(key, value, timestamp, this.#context?.record.headers ?? [])
   }

@@ -70,6 +70,7 @@ function builderPart<K, V>(options: KeyValueStoreOptions<K, V>) {
     isLogged: options.isLogged ?? true,
     topicConfig: options.topicConfig ?? {},
     changelog: { policy: 'compact' },
+    serdes: { key: options.key, value: options.value },
   } as const
 }
 

@@ -61,6 +61,7 @@ export function inMemorySessionStore<K, V>(
     topicConfig: options.topicConfig ?? {},
     kind: 'session',
     changelog: { policy: 'compact,delete', retentionMs: options.retentionMs },
+    serdes: { key: options.key, value: options.value },
     build: () => new InMemorySessionStore(options),
   }
 }

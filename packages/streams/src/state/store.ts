@@ -1,4 +1,5 @@
 import type { Headers, RecordContext } from '../record.ts'
+import type { Serde } from '../serde.ts'
 import type { RecordCache } from './record-cache.ts'
 
 /** One instance of state: of one store, in one task. */
@@ -68,6 +69,8 @@ export interface StoreBuilder<S extends StateStore = StateStore> {
   readonly topicConfig: Readonly<Record<string, string>>
   /** How the changelog is cleaned; `retentionMs` is the store's own. */
   readonly changelog: ChangelogCleanup
+  /** Of its keys and values; a store whose builder does not tell them cannot be queried from outside of processors. */
+  readonly serdes?: { readonly key: Serde<unknown>; readonly value: Serde<unknown> }
   build(): S
   /** The store behind a cache, where it may have one and the thread has caches. */
   buildCached?(cache: RecordCache): S

@@ -68,6 +68,7 @@ export function inMemoryTimestampedWindowStore<K, V>(
     topicConfig: options.topicConfig ?? {},
     kind: 'window',
     changelog: { policy: 'compact,delete', retentionMs: options.retentionMs },
+    serdes: { key: options.key, value: options.value },
     build: () => new InMemoryTimestampedWindowStore(options),
   }
 }
