@@ -1,5 +1,6 @@
 import type { Database } from 'lmdb'
 import { StreamsError } from '../errors.ts'
+import { afterAllKeys, beforeAllKeys } from './lmdb-keys.ts'
 import { SortedBytesMap } from './sorted-bytes-map.ts'
 import type { PersistentBytes } from './store.ts'
 
@@ -125,10 +126,12 @@ export class LmdbBytes implements PersistentBytes {
     to: Buffer | null,
     isReverse: boolean,
   ): Generator<[Buffer, Buffer], void, undefined> {
-    const [start, end] = isReverse ? [to, from] : [from, to]
+    // An open end left out would be one of lmdb-js's own, which leaves out keys that begin with a byte below 5.
+    const [low, high] = [from ?? beforeAllKeys, to ?? afterAllKeys]
     const found = this.#database.getRange({
-      ...(start && { start }),
-      ...(end && { end, inclusiveEnd: true }),
+      start: isReverse ? high : low,
+      end: isReverse ? low : high,
+      inclusiveEnd: true,
       reverse: isReverse,
     })
     const rows = found[Symbol.iterator]()

@@ -105,6 +105,18 @@ test('state on disk: a wiped store is empty and has no offset, the others stay',
   assert.deepEqual([second.storedOffset('s'), second.storedOffset('t')], [undefined, 8])
 })
 
+test('state on disk: an open range has the keys of any first byte, also the lowest and the highest', async () => {
+  await using it = await subject()
+  const environment = it.open()
+  const store = environment.open('s')
+  const keys = ['', '\0', '\0\0\u0001', '\u0004', '\u0005', 'a', '\xff'.repeat(9)]
+  for (const key of keys) store.put(bytes(key), bytes('1'))
+  environment.commit(new Map())
+  const rows = keys.map((key) => `${key}=1`)
+  assert.deepEqual(entries(store), rows)
+  assert.deepEqual(entries(store, undefined, undefined, true), rows.toReversed())
+})
+
 test('state on disk: what is changed while it is walked shows as it then is, what came since does not', async () => {
   await using it = await subject()
   const environment = it.open()
@@ -155,14 +167,17 @@ test('state on disk equals a sorted map, whatever is put, deleted, committed and
       for (const [each, value] of committed) model.set(each, value)
     } else if (choice < 90) assert.equal(store.get(bytes(at))?.toString('latin1'), model.get(at))
     else {
-      const to = key()
+      const from = random.float() < 0.3 ? undefined : at
+      const to = random.float() < 0.3 ? undefined : key()
       const isReverse = random.float() < 0.5
       const expected = [...model]
-        .filter(([each]) => each >= at && each <= to)
+        .filter(
+          ([each]) => (from === undefined || each >= from) && (to === undefined || each <= to),
+        )
         .toSorted(([left], [right]) => (left < right ? -1 : 1))
         .map(([each, value]) => `${each}=${value}`)
       assert.deepEqual(
-        entries(store, at, to, isReverse),
+        entries(store, from, to, isReverse),
         isReverse ? expected.toReversed() : expected,
       )
     }

@@ -12,6 +12,7 @@ import { faults, type Clock, type Logger } from '@millrace/core'
 import { open, type Database, type RootDatabase } from 'lmdb'
 import { StreamsError } from '../errors.ts'
 import { LmdbBytes } from './lmdb-bytes.ts'
+import { keyEncoder } from './lmdb-keys.ts'
 import { wantedSizeBytes } from './lmdb-file.ts'
 import type { TaskEnvironment } from './task-environment.ts'
 import type { PersistentBytes } from './store.ts'
@@ -186,17 +187,6 @@ class LmdbEnvironment implements TaskEnvironment {
       { cause: error },
     )
   }
-}
-
-/** LMDB has no empty keys: each gets a byte in front, which leaves their order as it is. */
-const keyEncoder = {
-  writeKey(key: Buffer, target: Buffer, position: number): number {
-    target[position] = 1
-    target.set(key, position + 1)
-    return position + 1 + key.length
-  },
-  readKey: (source: Buffer, start: number, end: number): Buffer =>
-    Buffer.from(source.subarray(start + 1, end)),
 }
 
 /** Why the files in a task's directory are not to be opened; undefined where nothing speaks against it. */
