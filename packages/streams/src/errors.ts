@@ -66,6 +66,8 @@ export const streamsErrors = {
   MR_STREAMS_QUERIES_FULL: { retryable: true },
   /** The instance that has the store did not answer. */
   MR_STREAMS_INSTANCE_UNREACHABLE: { retryable: true },
+  /** An asynchronous call of the topology took longer than it may. */
+  MR_STREAMS_CALL_TIMEOUT: { retryable: true },
   /** What was closed cannot be used. */
   MR_STREAMS_CLOSED: { retryable: false },
 } as const

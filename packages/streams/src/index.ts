@@ -1,8 +1,9 @@
+export type { AsyncCallContext, AsyncOptions, AsyncOrder } from './dsl/map-async.ts'
 export type { PrintOptions } from './dsl/print.ts'
 export type { Branches, SplitOptions, SplitStreams } from './dsl/split.ts'
 export { StreamsBuilder } from './dsl/streams-builder.ts'
 export type { StreamGraphOptions } from './dsl/stream-graph.ts'
-export { KStream } from './dsl/k-stream.ts'
+export { KStream, type AsyncResult, type OutSerdes } from './dsl/k-stream.ts'
 export { KTable } from './dsl/k-table.ts'
 export { KGroupedStream } from './dsl/k-grouped-stream.ts'
 export {

@@ -29,6 +29,22 @@ export interface OperatorContext {
   schedule(schedule: Schedule, punctuate: (timestamp: number) => void): Cancellable
   /** Counts records that were left out (`dropped-records-total`). */
   countDropped(count?: number): void
+  /** Asks the handler of errors about the record under way, outside of `process`. Returns to leave it out, throws to stop. */
+  fail(error: unknown): void
+  /** Has the task run what goes on between its records; later steps first. */
+  addAsyncStep(step: AsyncStep): void
+}
+
+/** A step whose records are not done when `process` returns. The task calls it between records only. */
+export interface AsyncStep {
+  /** Whether it wants no more records for now. */
+  isFull(): boolean
+  /** Records that it has not given on. */
+  pendingCount(): number
+  /** Begins what may begin. */
+  begin(): void
+  /** Gives on one record whose time has come; false where there is none. */
+  giveOne(): boolean
 }
 
 /** `STREAM_TIME` moves with the records' timestamps, `WALL_CLOCK_TIME` with the clock. */
@@ -63,6 +79,8 @@ export interface TaskContext {
   readonly streamTime: number
   /** Asks for a commit as soon as the record under way is done. */
   requestCommit(): void
+  /** A step has something to give on: the thread looks at the task soon. */
+  wake(): void
   /** Numbers that outlive a restart with the committed offsets (trap 42). */
   readonly committedMetadata: Map<string, number>
   /** True while emit-final and outer-join throttles are off: in a test driver. */

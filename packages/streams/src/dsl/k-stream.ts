@@ -6,6 +6,7 @@ import {
   mapValuesOperator,
   selectKeyOperator,
 } from '../operators/map.ts'
+import { emitPair, emitPairs, emitValue, emitValues } from '../operators/async-results.ts'
 import { forEachOperator, mergeOperator, peekOperator } from '../operators/peek.ts'
 import { fixedKeyProcessorOperator, processorOperator } from '../operators/processor.ts'
 import type { OperatorSupplier } from '../operator.ts'
@@ -24,6 +25,7 @@ import type {
   SinkOptions,
   Store,
 } from './options.ts'
+import { asyncStep, type AsyncCallContext, type AsyncOptions } from './map-async.ts'
 import { printer, type PrintOptions } from './print.ts'
 import { splitStream, type Branches, type SplitOptions, type SplitStreams } from './split.ts'
 import { planRepartition, repartitionNode, type Repartition } from './repartition.ts'
@@ -36,6 +38,15 @@ import {
   type StreamTableJoinOptions,
 } from './stream-table-join.ts'
 import { streamToTable } from './stream-to-table.ts'
+
+/** What an asynchronous function gives: at once, or later. */
+export type AsyncResult<R> = R | Promise<R>
+
+/** Serdes of another key and value, for the steps after it. */
+export interface OutSerdes<K, V> {
+  readonly key?: Serde<K>
+  readonly value?: Serde<V>
+}
 
 /** What a stream is made of. */
 export interface StreamParts<K, V> {
@@ -134,6 +145,64 @@ export class KStream<K, V> {
       key: options.key,
       isKeyChanging: true,
     })
+  }
+
+  /**
+   * As `map`, with a function that takes time: up to `concurrency` calls of a task run at once, and results are given on when they come. Under
+   * exactly-once each record has one result; what a call does elsewhere may happen again after a crash or a rebalance. Not in Java.
+   * @experimental
+   */
+  mapAsync<KOut, VOut>(
+    mapper: (value: V, key: K, call: AsyncCallContext) => AsyncResult<readonly [KOut, VOut]>,
+    options: AsyncOptions<K, V, readonly [KOut, VOut]> & OutSerdes<KOut, VOut> = {},
+  ): KStream<KOut, VOut> {
+    const { key, value } = options
+    const prefix = 'KSTREAM-MAPASYNC-'
+    const step = { prefix, call: mapper, options, emit: emitPair<K>, key, value }
+    return asyncStep<K, V, KOut, VOut, readonly [KOut, VOut]>(this, {
+      ...step,
+      isKeyChanging: true,
+    })
+  }
+
+  /** As `mapAsync`, with another value only: nothing is repartitioned after it. */
+  mapValuesAsync<VOut>(
+    mapper: (value: V, key: K, call: AsyncCallContext) => AsyncResult<VOut>,
+    options: AsyncOptions<K, V, VOut> & { readonly value?: Serde<VOut> } = {},
+  ): KStream<K, VOut> {
+    const { key } = this.parts
+    const prefix = 'KSTREAM-MAPVALUESASYNC-'
+    const step = { prefix, call: mapper, options, emit: emitValue<K>, key, value: options.value }
+    return asyncStep<K, V, K, VOut, VOut>(this, { ...step, isKeyChanging: false })
+  }
+
+  /** As `mapAsync`, with any number of records for each one. */
+  flatMapAsync<KOut, VOut>(
+    mapper: (
+      value: V,
+      key: K,
+      call: AsyncCallContext,
+    ) => AsyncResult<Iterable<readonly [KOut, VOut]>>,
+    options: AsyncOptions<K, V, Iterable<readonly [KOut, VOut]>> & OutSerdes<KOut, VOut> = {},
+  ): KStream<KOut, VOut> {
+    const { key, value } = options
+    const prefix = 'KSTREAM-FLATMAPASYNC-'
+    const step = { prefix, call: mapper, options, emit: emitPairs<K>, key, value }
+    return asyncStep<K, V, KOut, VOut, Iterable<readonly [KOut, VOut]>>(this, {
+      ...step,
+      isKeyChanging: true,
+    })
+  }
+
+  /** As `mapValuesAsync`, with any number of values for each one. */
+  flatMapValuesAsync<VOut>(
+    mapper: (value: V, key: K, call: AsyncCallContext) => AsyncResult<Iterable<VOut>>,
+    options: AsyncOptions<K, V, Iterable<VOut>> & { readonly value?: Serde<VOut> } = {},
+  ): KStream<K, VOut> {
+    const { key } = this.parts
+    const prefix = 'KSTREAM-FLATMAPVALUESASYNC-'
+    const step = { prefix, call: mapper, options, emit: emitValues<K>, key, value: options.value }
+    return asyncStep<K, V, K, VOut, Iterable<VOut>>(this, { ...step, isKeyChanging: false })
   }
 
   /** Shows each record to the action and passes it on. */

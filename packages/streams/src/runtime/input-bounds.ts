@@ -26,9 +26,9 @@ export class InputBounds {
     let recordCount = 0
     let taskCount = 0
     let isWaiting = false
-    for (const { state, queues } of this.#options.tasks()) {
+    for (const { state, queues, task } of this.#options.tasks()) {
       taskCount++
-      if (state !== 'RUNNING') isWaiting = true
+      if (state !== 'RUNNING' || task.isFull) isWaiting = true
       for (const { length } of queues) {
         recordCount += length
         if (length === 0 && queues.length > 1) isWaiting = true

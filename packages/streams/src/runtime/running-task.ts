@@ -67,10 +67,11 @@ export class RunningTask {
     this.#queues.find(({ topic }) => topic === batch.topic)?.add(batch)
   }
 
-  /** Processes up to `maxRecords`; returns how many. @throws StreamsError where the topology stops at an error */
+  /** Processes up to `maxRecords`, and gives on those whose calls have ended; returns how many. @throws StreamsError where the topology stops at an error */
   process(maxRecords: number, nowMs: number): number {
-    let count = 0
-    while (count < maxRecords) {
+    let count = this.task.continueAsync()
+    if (count > 0) this.needsCommit = true
+    while (count < maxRecords && !this.task.isFull) {
       const record = this.#order?.next(nowMs)?.take()
       if (!record) break
       this.needsCommit = true

@@ -22,6 +22,8 @@ export interface TaskFactoryOptions extends ThreadSurroundings {
   /** Shared by the tasks of the thread. */
   readonly cache: RecordCache | undefined
   readonly lagOf: LagOf
+  /** A task has something to do though no record came. */
+  readonly onWake: () => void
   readonly countDropped: (count: number) => void
 }
 
@@ -67,6 +69,8 @@ export class TaskFactory {
       globalStores: this.#options.globalStores,
       ...(this.#options.cache && { cache: this.#options.cache }),
       countDropped: this.#options.countDropped,
+      onWake: this.#options.onWake,
+      isAtomic: settings.guarantee === 'exactly_once_v2',
     })
     const running = new RunningTask({
       task,

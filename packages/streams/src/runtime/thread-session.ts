@@ -168,6 +168,7 @@ export class ThreadSession {
       collector: this.#collector,
       cache: settings.cacheMaxBytes > 0 ? new RecordCache(settings.cacheMaxBytes) : undefined,
       lagOf: (queue) => this.#lagOf(queue),
+      onWake: () => this.#news.signal(),
     })
     this.#moves = new TaskMoves(
       {

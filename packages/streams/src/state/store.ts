@@ -22,6 +22,8 @@ export interface StoreContext {
   readonly environment?: StateEnvironment | undefined
   /** The record under way. */
   readonly record: RecordContext
+  /** Whether what the task writes between two commits becomes permanent with the second, or not at all. */
+  readonly isAtomic?: boolean
   /** Writes a record of the store's changelog; undefined where it has none. */
   readonly logChange: LogChange | undefined
   /** Counts what came too late to be kept. */
@@ -85,6 +87,7 @@ export type StoreKind =
   | 'unmatched'
   | 'suppressBuffer'
   | 'subscription'
+  | 'pendingCalls'
 
 export type ChangelogCleanup =
   | { readonly policy: 'compact' }

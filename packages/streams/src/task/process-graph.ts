@@ -1,5 +1,6 @@
 import { StreamsError } from '../errors.ts'
 import type {
+  AsyncStep,
   Cancellable,
   Forward,
   Operator,
@@ -18,6 +19,7 @@ export interface GraphHost {
   storeOf(node: ProcessorNode, name: string): StateStore
   schedule(node: string, schedule: Schedule, punctuate: (timestamp: number) => void): Cancellable
   countDropped(count: number): void
+  addAsyncStep(step: AsyncStep): void
   /** Writes a record to the sink's topic. */
   send(sink: SinkNode, key: unknown, value: unknown, timestamp: number, headers: Headers): void
   /** What to do about an error of a node: returns to leave the record out there, throws to stop (trap 43). */
@@ -100,6 +102,12 @@ export class ProcessGraph {
       store: (name) => host.storeOf(node, name),
       schedule: (schedule, punctuate) => host.schedule(node.name, schedule, punctuate),
       countDropped: (count = 1) => host.countDropped(count),
+      addAsyncStep: (step) => host.addAsyncStep(step),
+      fail(error) {
+        if (error instanceof StoppedByError) throw error
+        const { timestamp, headers } = host.context.record
+        host.onProcessingError(node.name, error, timestamp, headers)
+      },
     }
     this.#operators.push({ name: node.name, operator, context })
     return (key, value, timestamp, headers) => {

@@ -1,7 +1,7 @@
 import type { Clock } from '@millrace/core'
 import type { ErrorHandling } from '../error-handlers.ts'
 import { sentenceOf, StreamsError } from '../errors.ts'
-import type { Forward, TaskContext } from '../operator.ts'
+import type { AsyncStep, Forward, TaskContext } from '../operator.ts'
 import { noHeaders, type Headers, type RawRecord, type RecordContext } from '../record.ts'
 import type { RecordCache } from '../state/record-cache.ts'
 import type { StateEnvironment, StateStore, StoreContext } from '../state/store.ts'
@@ -50,6 +50,10 @@ export interface StreamTaskOptions extends ErrorHandling {
   readonly countDropped?: (count: number) => void
   /** Where persistent stores of this task lie; without one they are kept in memory. */
   readonly environment?: StateEnvironment
+  /** Called when a step has something to give on, at any time between two calls of the task. */
+  readonly onWake?: () => void
+  /** Whether what the task writes between two commits becomes permanent with the second, or not at all. Default true. */
+  readonly isAtomic?: boolean
 }
 
 const noRecord: RecordContext = {
@@ -77,6 +81,8 @@ export class StreamTask {
   readonly errors: TaskErrors
   readonly #context: MutableTaskContext
   #wantsCommit = false
+  /** Steps that give on records later than they take them, those nearer to the sources first. */
+  readonly #asyncSteps: AsyncStep[] = []
 
   constructor(options: StreamTaskOptions) {
     const { topology, clock } = options
@@ -101,6 +107,7 @@ export class StreamTask {
       runAs: (record, run) => this.#runAs(record, run),
       streamTime: -1,
       requestCommit: () => void (this.#wantsCommit = true),
+      wake: () => options.onWake?.(),
       committedMetadata: new Map(),
       isUnthrottled: options.isUnthrottled ?? false,
     }
@@ -116,6 +123,7 @@ export class StreamTask {
           schedule.type === 'STREAM_TIME' ? this.#context.streamTime : clock.now(),
         ),
       countDropped: (count) => options.countDropped?.(count),
+      addAsyncStep: (step) => void this.#asyncSteps.push(step),
       send: (sink, key, value, timestamp, headers) =>
         this.#send(sink, key, value, timestamp, headers),
       onProcessingError: (node, error, timestamp, headers) =>
@@ -204,6 +212,35 @@ export class StreamTask {
     })
   }
 
+  /** Whether a step has as many records as it may have before it has given some on. */
+  get isFull(): boolean {
+    return this.#asyncSteps.length > 0 && this.#asyncSteps.some((step) => step.isFull())
+  }
+
+  /** Records that steps have taken and not given on. */
+  get pendingCount(): number {
+    return this.#asyncSteps.reduce((sum, step) => sum + step.pendingCount(), 0)
+  }
+
+  /**
+   * Gives on records whose asynchronous calls have ended, and begins more. The last steps go first, and one waits while a later one is full:
+   * so none is given more than it may have, and the last is never held up.
+   * @returns how many records were given on
+   */
+  continueAsync(): number {
+    const steps = this.#asyncSteps
+    let count = 0
+    for (let at = steps.length - 1; at >= 0; at--) {
+      const step = steps[at] as AsyncStep
+      const isHeldUp = (): boolean => steps.some((other, index) => index > at && other.isFull())
+      this.#guarded(() => {
+        while (!isHeldUp() && step.giveOne()) count++
+      })
+      step.begin()
+    }
+    return count
+  }
+
   /** Calls punctuators that stream time has come to. */
   punctuateStreamTime(): boolean {
     return this.#punctuate('STREAM_TIME', this.#context.streamTime)
@@ -268,6 +305,7 @@ export class StreamTask {
       get record() {
         return context.record
       },
+      isAtomic: this.#options.isAtomic ?? true,
       logChange: isLogged
         ? (key, value, timestamp, headers) =>
             collector.send(topic, partition, key, value, timestamp, headers)

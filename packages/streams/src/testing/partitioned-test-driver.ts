@@ -8,6 +8,7 @@ import type { StateStore } from '../state/store.ts'
 import { StreamTask, type StreamTaskOptions } from '../task/stream-task.ts'
 import type { Topology } from '../topology/topology.ts'
 import { SimulatedTask, type CrashPoint } from './simulated-task.ts'
+import { settled } from './settled.ts'
 import { SimulatedTopics } from './simulated-topics.ts'
 import { TestInput, TestOutput, type TopicSerdes } from './test-topics.ts'
 import type { PipedRecord, WrittenRecord } from './topology-test-driver.ts'
@@ -143,6 +144,17 @@ export class PartitionedTestDriver {
         if (this.#commitEvery !== Number.POSITIVE_INFINITY) this.#commit(task)
       })
     this.#run()
+    if (this.pendingCalls > 0) await this.settle()
+  }
+
+  /** Records whose asynchronous calls have not ended, or whose results are waited for by order, in tasks that have not crashed. */
+  get pendingCalls(): number {
+    return [...this.#tasks.values()].reduce((sum, { task }) => sum + (task?.pendingCount ?? 0), 0)
+  }
+
+  /** Gives on what asynchronous calls have returned, until none does so any more without the clock being moved. */
+  async settle(): Promise<void> {
+    await settled(() => this.#run())
   }
 
   /** Commits what all tasks have done, and runs what follows from it. */
@@ -209,9 +221,10 @@ export class PartitionedTestDriver {
     this.#global.close()
   }
 
-  /** Gives each task a record in turn until none has one. */
-  #run(): void {
-    for (let isBusy = true; isBusy;) {
+  /** Gives each task a record in turn until none has one. Returns whether there was one. */
+  #run(): boolean {
+    let hasRun = false
+    for (let isBusy = true; isBusy; hasRun ||= isBusy) {
       isBusy = false
       for (const task of this.#tasks.values())
         this.#guarded(task, () => {
@@ -222,6 +235,7 @@ export class PartitionedTestDriver {
           if (count >= this.#commitEvery || task.task?.wantsCommit) this.#commit(task)
         })
     }
+    return hasRun
   }
 
   #commit(task: SimulatedTask): void {

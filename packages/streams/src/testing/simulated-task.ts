@@ -86,14 +86,23 @@ export class SimulatedTask {
     return count
   }
 
-  /** Takes the next record: of the partition whose first has the smallest timestamp (trap 3). Returns whether there was one. */
+  /**
+   * Gives on what asynchronous calls have returned, and takes the next record: of the partition whose first has the smallest timestamp (trap 3).
+   * Returns whether there was something.
+   */
   step(): boolean {
     const active = this.#active
-    const next = active && this.#next(active.task)
-    if (!active || !next) return false
+    if (!active) return false
+    const hasGivenOn = active.task.continueAsync() > 0
+    const next = active.task.isFull ? undefined : this.#next(active.task)
+    if (!next) {
+      if (hasGivenOn) this.#options.at('afterProcess', this.id)
+      return hasGivenOn
+    }
     this.#options.at('beforeProcess', this.id)
     active.task.process(next)
     this.#positions.set(next.topic, next.offset + 1)
+    active.task.continueAsync()
     active.task.punctuateStreamTime()
     this.#options.at('afterProcess', this.id)
     return true
@@ -154,7 +163,9 @@ export class SimulatedTask {
       partitionCount: (topic) => topics.partitionCount(topic),
     }
     const { partition, id: taskId } = this
-    const made = new StreamTask({ ...task, taskId, partition, nodes: plan.nodes, collector })
+    const isAtomic = !writesAtOnce
+    const { nodes } = plan
+    const made = new StreamTask({ ...task, taskId, partition, nodes, collector, isAtomic })
     made.initStores()
     return { task: made, restored: new Map(), output }
   }

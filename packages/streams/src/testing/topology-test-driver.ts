@@ -9,6 +9,7 @@ import { StoppedByError } from '../task/task-errors.ts'
 import { StreamTask, type StreamTaskOptions } from '../task/stream-task.ts'
 import type { Topology } from '../topology/topology.ts'
 import { TestInput, TestOutput, type TopicSerdes } from './test-topics.ts'
+import { settled } from './settled.ts'
 import { WaitingRecords } from './waiting-records.ts'
 
 /** A record to give to a topology, as bytes. */
@@ -127,6 +128,18 @@ export class TopologyTestDriver {
     this.#task.punctuateWallClock()
     this.#commit()
     this.#runAll()
+    if (this.pendingCalls > 0) await this.settle()
+  }
+
+  /** Records whose asynchronous calls have not ended, or whose results are waited for by order. */
+  get pendingCalls(): number {
+    return this.#task.pendingCount
+  }
+
+  /** Gives on what asynchronous calls have returned, until none does so any more without the clock being moved. */
+  async settle(): Promise<void> {
+    this.#writtenByCall = 0
+    await settled(() => this.#runAll())
   }
 
   /** What was written since the last call, in order: to one topic or to all. */
@@ -166,11 +179,14 @@ export class TopologyTestDriver {
     this.#globalTask.close()
   }
 
-  /** What went to a global topic is taken before what else waits, as in Java. */
-  #runAll(): void {
+  /** What went to a global topic is taken before what else waits, as in Java. Returns whether there was something. */
+  #runAll(): boolean {
     this.#runGlobal()
-    for (let record; (record = this.#waiting.take()) !== undefined;) {
-      this.#task.process(record)
+    for (let hasRun = false; ; hasRun = true) {
+      const hasGivenOn = this.#task.continueAsync() > 0
+      const record = this.#task.isFull ? undefined : this.#waiting.take()
+      if (!record && !hasGivenOn) return hasRun
+      if (record) this.#task.process(record)
       this.#task.punctuateStreamTime()
       this.#commit()
       this.#runGlobal()
