@@ -57,24 +57,28 @@ const sampleTarget = 5_000
 /** `insert` writes the events `first … first + count − 1` in one transaction and gives their ids. */
 export type InsertEvents = (first: number, count: number) => Promise<readonly string[]>
 
+/** Transactions begun and not ended. A system that has as many falls behind the pace, and the rate of writing tells. */
+const maxOpenTransactions = 200
+
 /** Open loop: a transaction starts at its time whether or not the one before has ended, so a slow system does not slow its own load. */
 export async function writeAtPace(pace: Pace, insert: InsertEvents): Promise<CommitTimes> {
   const transactions = Math.round((pace.eventsPerSecond * pace.seconds) / pace.eventsPerTransaction)
   const everyMs = (1_000 * pace.eventsPerTransaction) / pace.eventsPerSecond
   const sampleEvery = Math.max(1, Math.floor(transactions / sampleTarget))
   const times: (readonly [string, number])[] = []
-  const running: Promise<void>[] = []
+  const running = new Set<Promise<void>>()
   const startedAtMs = performance.now()
   for (let n = 0; n < transactions; n++) {
     const waitMs = startedAtMs + n * everyMs - performance.now()
     if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs))
+    while (running.size >= maxOpenTransactions) await Promise.race(running)
     const written = insert(n * pace.eventsPerTransaction, pace.eventsPerTransaction)
-    running.push(
-      written.then((ids) => {
-        const [first] = ids
-        if (n % sampleEvery === 0 && first !== undefined) times.push([first, nowMs()])
-      }),
-    )
+    const noted = written.then((ids) => {
+      const [first] = ids
+      if (n % sampleEvery === 0 && first !== undefined) times.push([first, nowMs()])
+      running.delete(noted)
+    })
+    running.add(noted)
   }
   await Promise.all(running)
   return times
