@@ -5,6 +5,7 @@ import {
   type KTable,
   type Serde,
   type Store,
+  type StreamGraphOptions,
 } from '@millrace/streams'
 import type { Step } from './scenario.ts'
 import { serdeOf } from './types.ts'
@@ -17,8 +18,13 @@ export type StepFamily = Readonly<Record<string, AddStep>>
 
 /** A topology under construction: what the steps so far made, by their ids. Keys and values are of whatever type they are. */
 export class Context {
-  readonly builder = new StreamsBuilder({ allowAnonymousState: true, compat: 'java' })
+  readonly builder: StreamsBuilder
   readonly #made = new Map<string, unknown>()
+
+  /** @param options with which the topology is built; default: exactly as Java's */
+  constructor(options: StreamGraphOptions = { compat: 'java' }) {
+    this.builder = new StreamsBuilder({ ...options, allowAnonymousState: true })
+  }
 
   put(id: string, made: unknown): void {
     this.#made.set(id, made)

@@ -1,5 +1,5 @@
 import { TopologyTestDriver, type WrittenRecord as Written } from '@millrace/streams/testing'
-import { StreamsError, type Topology } from '@millrace/streams'
+import { StreamsError, type StreamGraphOptions, type Topology } from '@millrace/streams'
 import { Context } from './context.ts'
 import { errorHandlingOf, ofTheLanguage } from './error-handling.ts'
 import { families } from './families.ts'
@@ -44,8 +44,11 @@ export async function runScenario(scenario: Scenario, maxWritten = 100_000): Pro
   }
 }
 
-export function buildTopology(scenario: Scenario): Topology {
-  const context = new Context()
+export function buildTopology(
+  scenario: Scenario,
+  options?: StreamGraphOptions,
+): Topology {
+  const context = new Context(options)
   for (const step of scenario.steps) {
     const add = families[step.op]
     if (!add) throw new Error(`No family knows the step ${JSON.stringify(step)}.`)

@@ -29,6 +29,11 @@ export interface OperatorContext {
   schedule(schedule: Schedule, punctuate: (timestamp: number) => void): Cancellable
   /** Counts records that were left out (`dropped-records-total`). */
   countDropped(count?: number): void
+  /**
+   * Commits a number of the step with the offsets: what `read` returns then, an integer.
+   * @returns what was committed last; undefined where nothing was
+   */
+  keepNumber(name: string, read: () => number): number | undefined
   /** Asks the handler of errors about the record under way, outside of `process`. Returns to leave it out, throws to stop. */
   fail(error: unknown): void
   /** Has the task run what goes on between its records; later steps first. */

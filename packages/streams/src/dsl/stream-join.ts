@@ -78,14 +78,16 @@ export function joinStreams<K, L, R, Out>(
     value: options.rightValue,
   })
   const names = joinNames(graph, kind, options)
-  const stores = joinStores(names, left, right, options)
+  const { isCompatible } = graph
+  const stores = joinStores(names, left, right, { ...options, isCompatible })
   graph.add([left.node], windowNode(names.thisWindow, stores.left))
   graph.add([right.node], windowNode(names.otherWindow, stores.right))
   const sources = left.sources.union(right.sources)
   const node = new GraphNode(
     names.merge,
     (topology) => {
-      writeJoin(topology, { names, stores, kind, joiner: joiner as StreamJoiner<unknown>, options })
+      const join = { names, stores, kind, options, isCompatible }
+      writeJoin(topology, { ...join, joiner: joiner as StreamJoiner<unknown> })
       topology.addCopartitioned([...sources])
     },
     { joinsNullKeys: kind !== 'inner' },
@@ -151,7 +153,11 @@ function joinStores<K, L, R, Out>(
   names: JoinNames,
   left: StreamParts<K, L>,
   right: StreamParts<K, R>,
-  { windows, store }: StreamJoinOptions<K, L, R, Out>,
+  {
+    windows,
+    store,
+    isCompatible,
+  }: StreamJoinOptions<K, L, R, Out> & { readonly isCompatible: boolean },
 ): JoinStores {
   const logging = typeof store === 'object' ? store.logging : undefined
   const isLogged = logging !== false
@@ -167,6 +173,7 @@ function joinStores<K, L, R, Out>(
         key: keyOf(name),
         value: valueOf(name),
         retentionMs,
+        isCompatible,
         isLogged,
         topicConfig,
       }),
@@ -211,6 +218,7 @@ function writeJoin<K, L, R, Out>(
     readonly kind: StreamJoinKind
     readonly joiner: StreamJoiner<unknown>
     readonly options: StreamJoinOptions<K, L, R, Out>
+    readonly isCompatible: boolean
   },
 ): void {
   const { names, stores, kind } = join
@@ -223,6 +231,7 @@ function writeJoin<K, L, R, Out>(
     isOuter: kind === 'outer' || (kind === 'left' && name === 'left'),
     joiner: join.joiner,
     timeOf,
+    isCompatible: join.isCompatible,
   })
   for (const [name, parent, other, which] of [
     [names.thisJoin, names.thisWindow, stores.right, 'left'],

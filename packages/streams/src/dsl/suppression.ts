@@ -78,7 +78,7 @@ export function suppressTable<K, V>(
   const { limits } = suppression
   // Java takes no number here where a name is given.
   const name = options.name ?? graph.newProcessorName(prefix)
-  const rule = ruleOf(suppression, parent, name)
+  const rule = { ...ruleOf(suppression, parent, name), isCompatible: graph.isCompatible }
   const storeName =
     options.name === undefined ? graph.newStoreName(prefix) : `${options.name}-store`
   const isLogged = limits.logging !== false
@@ -125,7 +125,11 @@ class SuppressedTableNode<K, V> implements UpstreamTable<K, V> {
   }
 }
 
-function ruleOf<K>(suppression: Suppression<K>, parent: GraphNode, name: string): SuppressRule<K> {
+function ruleOf<K>(
+  suppression: Suppression<K>,
+  parent: GraphNode,
+  name: string,
+): Omit<SuppressRule<K>, 'isCompatible'> {
   const { limits, waitMs = parent.windowGraceMs } = suppression
   if (waitMs === undefined)
     throw new StreamsError(

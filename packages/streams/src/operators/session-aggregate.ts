@@ -5,6 +5,7 @@ import type { Window, Windowed } from '../windowed.ts'
 import type { SessionWindows } from '../windows.ts'
 import { closeEmitter, type CloseEmitter } from './close-emitter.ts'
 import { idleWatch, type IdleWatch } from './idle-watch.ts'
+import { keptTime } from './kept-time.ts'
 import { forwardLate, forwardResults } from './late-records.ts'
 import type { WindowedAggregation } from './window-aggregate.ts'
 
@@ -43,7 +44,10 @@ export function sessionAggregateOperator<K, V, A>(
         late = forwardLate(context, aggregation.outlets)
         store = context.store(storeName) as SessionStore<K, A>
         closed = closeEmitter(context, aggregation)
-        observedMs = closed?.seenMs(graceMs + gapMs) ?? -1
+        observedMs = Math.max(
+          closed?.seenMs(graceMs + gapMs) ?? -1,
+          keptTime(context, aggregation.isCompatible, () => observedMs),
+        )
         idle = idleWatch(context, aggregation, () => {
           if (!closed || observedMs < 0) return
           // Sessions end at a time seen, or before, and their ends are inclusive.

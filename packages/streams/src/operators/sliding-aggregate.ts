@@ -7,6 +7,7 @@ import type { WindowedAggregation } from './window-aggregate.ts'
 import { closeEmitter } from './close-emitter.ts'
 import { idleWatch, type IdleWatch } from './idle-watch.ts'
 import { forwardLate, forwardResults } from './late-records.ts'
+import { keptTime } from './kept-time.ts'
 import { WindowedOutput } from './windowed-output.ts'
 
 /** The record that a sliding step works on. */
@@ -70,7 +71,10 @@ export function slidingAggregateOperator<K, V, A>(
         store = context.store(storeName) as TimestampedWindowStore<K, A>
         const closed = closeEmitter(context, aggregation)
         output = new WindowedOutput(forwardResults(context, aggregation.outlets), closed)
-        observedMs = closed?.seenMs(graceMs) ?? -1
+        observedMs = Math.max(
+          closed?.seenMs(graceMs) ?? -1,
+          keptTime(context, aggregation.isCompatible, () => observedMs),
+        )
         idle = idleWatch(context, aggregation, () => {
           if (observedMs < 0) return
           // Windows begin at a time seen, or before, and their ends are inclusive.

@@ -3,7 +3,7 @@ import type { Forward, OperatorSupplier, TaskContext } from '../operator.ts'
 import type { Headers } from '../record.ts'
 import type { JoinWindowStore } from '../state/join-window-store.ts'
 import type { JoinSideName, UnmatchedStore } from '../state/unmatched-store.ts'
-import type { JoinTime } from './join-time.ts'
+import { keepJoinTime, type JoinTime } from './join-time.ts'
 import { unmatchedFlush } from './unmatched-flush.ts'
 
 /** Makes a result; null stands for a partner that did not come. */
@@ -21,6 +21,8 @@ export interface StreamJoinSide<K> {
   readonly isOuter: boolean
   readonly joiner: StreamJoiner<K>
   readonly timeOf: (task: TaskContext) => JoinTime
+  /** Begins without a time after each restart, as Java does. */
+  readonly isCompatible: boolean
 }
 
 /**
@@ -56,6 +58,7 @@ export function streamJoinOperator<K, V>(options: StreamJoinSide<K>): OperatorSu
         forward = context.forward
         countDropped = () => context.countDropped()
         time = timeOf(context.task)
+        if (isLeft && !options.isCompatible) keepJoinTime(context, time)
         others = context.store(options.otherStore) as JoinWindowStore<K, unknown>
         if (options.unmatchedStore === undefined) return
         unmatched = context.store(options.unmatchedStore) as UnmatchedStore<K, unknown, unknown>

@@ -2,6 +2,7 @@ import { StreamsError } from '../errors.ts'
 import type { Forward, OperatorContext, OperatorSupplier } from '../operator.ts'
 import type { Change, RecordContext } from '../record.ts'
 import type { SuppressBuffer } from '../state/suppress-buffer.ts'
+import { keptTime } from './kept-time.ts'
 import type { TableView } from './table-view.ts'
 
 /** How long updates are held back, and what happens where they become too many. */
@@ -15,6 +16,8 @@ export interface SuppressRule<K> {
   readonly whenFull: 'emitEarly' | 'shutDown'
   /** Deletions of what was never sent are left out. */
   readonly dropsTombstones: boolean
+  /** Begins without a time after each restart, as Java does. */
+  readonly isCompatible: boolean
 }
 
 /**
@@ -42,6 +45,7 @@ export function suppressOperator<K, V>(
         context = given
         forward = given.forward
         buffer = given.store(storeName) as SuppressBuffer<K, V>
+        observedMs = keptTime(given, rule.isCompatible, () => observedMs)
       },
       process(key, change, timestamp, headers) {
         observedMs = Math.max(observedMs, timestamp)

@@ -6,6 +6,7 @@ import type { TableStep } from './aggregate.ts'
 import { closeEmitter, type Emit } from './close-emitter.ts'
 import { idleWatch, type IdleWatch } from './idle-watch.ts'
 import { forwardLate, forwardResults, type Outlets } from './late-records.ts'
+import { keptTime } from './kept-time.ts'
 import { WindowedOutput } from './windowed-output.ts'
 
 /** An aggregation by key and window, however the windows lie. */
@@ -52,7 +53,10 @@ export function windowAggregateOperator<K, V, A>(
         store = context.store(storeName) as TimestampedWindowStore<K, A>
         const closed = closeEmitter(context, aggregation)
         output = new WindowedOutput(forwardResults(context, aggregation.outlets), closed)
-        observedMs = closed?.seenMs(graceMs) ?? -1
+        observedMs = Math.max(
+          closed?.seenMs(graceMs) ?? -1,
+          keptTime(context, aggregation.isCompatible, () => observedMs),
+        )
         idle = idleWatch(context, aggregation, () => {
           if (observedMs < 0) return
           // The last window that a time seen may belong to.

@@ -27,6 +27,15 @@ for (const { name, metadata, hex } of [
     assert.deepEqual(decodeCommitMetadata(text), metadata)
   })
 
+test('commit metadata: numbers that a broker would not take are left out, the last ones first', () => {
+  const numbers = new Map(Array.from({ length: 200 }, (_, at) => [`step-number-${at} time`, at]))
+  const text = encodeCommitMetadata({ partitionTime: 5, numbers })
+  const read = decodeCommitMetadata(text)
+  assert.ok(text.length <= 4_096 && text.length > 4_000, `${text.length} characters`)
+  assert.equal(read.partitionTime, 5)
+  assert.deepEqual([...read.numbers], [...numbers].slice(0, read.numbers.size))
+})
+
 test('commit metadata: version 1 has a time alone', () => {
   const text = Buffer.from('010000000000000007', 'hex').toString('base64')
   assert.deepEqual(decodeCommitMetadata(text), { partitionTime: 7, numbers: new Map() })

@@ -10,18 +10,28 @@ export interface CommitMetadata {
 }
 
 const version = 2
+/** Brokers refuse longer notes (`offset.metadata.max.bytes`): numbers that have no room are left out, the last ones first. */
+const maxTextLength = 4_096
+const maxBytes = (maxTextLength / 4) * 3
 const none: CommitMetadata = { partitionTime: -1, numbers: new Map() }
 
 export function encodeCommitMetadata({ partitionTime, numbers }: CommitMetadata): string {
-  const names = [...numbers.keys()].map((name) => Buffer.from(name, 'utf8'))
-  const sizeBytes = names.reduce((sum, name) => sum + 12 + name.length, names.length > 0 ? 13 : 9)
+  const names: Buffer[] = []
+  let sizeBytes = numbers.size > 0 ? 13 : 9
+  for (const name of numbers.keys()) {
+    const bytes = Buffer.from(name, 'utf8')
+    if (sizeBytes + 12 + bytes.length > maxBytes) break
+    sizeBytes += 12 + bytes.length
+    names.push(bytes)
+  }
   const bytes = Buffer.alloc(sizeBytes)
   bytes.writeUInt8(version)
   bytes.writeBigInt64BE(BigInt(partitionTime), 1)
   if (names.length > 0) {
     let at = bytes.writeInt32BE(names.length, 9)
-    for (const [index, value] of [...numbers.values()].entries()) {
-      const name = names[index] as Buffer
+    const values = numbers.values()
+    for (const name of names) {
+      const value = values.next().value ?? -1
       at = bytes.writeInt32BE(name.length, at)
       at += name.copy(bytes, at)
       at = bytes.writeBigInt64BE(BigInt(value), at)

@@ -28,6 +28,8 @@ export interface JoinWindowStoreOptions<K, V> {
   readonly value: Serde<V>
   /** How long records are kept, ms of the time of what was put here (trap 1). */
   readonly retentionMs: number
+  /** Numbers records anew after each restart, as Java does: equal ones then have the changelog keys of earlier ones. Default false. */
+  readonly isCompatible?: boolean
   readonly isLogged: boolean
   readonly topicConfig: Readonly<Record<string, string>>
 }
@@ -66,6 +68,7 @@ class InMemoryJoinWindowStore<K, V> implements JoinWindowStore<K, V> {
   readonly #serde: Serde<V>
   readonly #values: StoreValues<V>
   readonly #retentionMs: number
+  readonly #isCompatible: boolean
   readonly #spanMs: number
   readonly #rows = new Map<string, Rows>()
   /** By span of time, whose records are in it: what to look at when the span has passed. */
@@ -73,7 +76,7 @@ class InMemoryJoinWindowStore<K, V> implements JoinWindowStore<K, V> {
   #clearedSpan = 0
   /** Largest time that was put, -1 before. */
   #observedTime = -1
-  /** Tells records of equal key and time apart in the changelog; for the store as a whole, anew at each start. */
+  /** Tells records of equal key and time apart in the changelog; for the store as a whole. */
   #sequence = 0
   #context: StoreContext | undefined
 
@@ -83,6 +86,7 @@ class InMemoryJoinWindowStore<K, V> implements JoinWindowStore<K, V> {
     this.#serde = options.value
     this.#values = storeValues(options.value)
     this.#retentionMs = options.retentionMs
+    this.#isCompatible = options.isCompatible ?? false
     this.#spanMs = Math.max(1, Math.ceil(options.retentionMs / spansPerRetention))
   }
 
@@ -92,6 +96,7 @@ class InMemoryJoinWindowStore<K, V> implements JoinWindowStore<K, V> {
 
   restore(key: Buffer, value: Buffer | null): void {
     const at = key.length - timeAndSequenceSize
+    if (!this.#isCompatible) this.#sequence = key.readInt32BE(at + 8)
     const kept = value === null ? undefined : this.#values.keepBytes(value)
     this.#add(this.#keys.idOfBytes(key.subarray(0, at)), kept, readTime(key, at))
   }

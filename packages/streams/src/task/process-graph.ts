@@ -20,6 +20,7 @@ export interface GraphHost {
   schedule(node: string, schedule: Schedule, punctuate: (timestamp: number) => void): Cancellable
   countDropped(count: number): void
   addAsyncStep(step: AsyncStep): void
+  keepNumber(name: string, read: () => number): number | undefined
   /** Writes a record to the sink's topic. */
   send(sink: SinkNode, key: unknown, value: unknown, timestamp: number, headers: Headers): void
   /** What to do about an error of a node: returns to leave the record out there, throws to stop (trap 43). */
@@ -103,6 +104,7 @@ export class ProcessGraph {
       schedule: (schedule, punctuate) => host.schedule(node.name, schedule, punctuate),
       countDropped: (count = 1) => host.countDropped(count),
       addAsyncStep: (step) => host.addAsyncStep(step),
+      keepNumber: (name, read) => host.keepNumber(`${node.name} ${name}`, read),
       fail(error) {
         if (error instanceof StoppedByError) throw error
         const { timestamp, headers } = host.context.record

@@ -83,6 +83,8 @@ export class StreamTask {
   #wantsCommit = false
   /** Steps that give on records later than they take them, those nearer to the sources first. */
   readonly #asyncSteps: AsyncStep[] = []
+  /** Numbers of the operators that are asked for at each commit. */
+  readonly #kept = new Map<string, () => number>()
 
   constructor(options: StreamTaskOptions) {
     const { topology, clock } = options
@@ -124,6 +126,10 @@ export class StreamTask {
         ),
       countDropped: (count) => options.countDropped?.(count),
       addAsyncStep: (step) => void this.#asyncSteps.push(step),
+      keepNumber: (name, read) => {
+        this.#kept.set(name, read)
+        return this.#context.committedMetadata.get(name)
+      },
       send: (sink, key, value, timestamp, headers) =>
         this.#send(sink, key, value, timestamp, headers),
       onProcessingError: (node, error, timestamp, headers) =>
@@ -149,6 +155,7 @@ export class StreamTask {
 
   /** Numbers of the operators that are committed with the offsets. */
   get committedMetadata(): Map<string, number> {
+    for (const [name, read] of this.#kept) this.#context.committedMetadata.set(name, read())
     return this.#context.committedMetadata
   }
 
