@@ -11,11 +11,12 @@ export interface PackedPage {
   readonly lengths: Uint32Array
   /** Timestamp, start and end of row after row. */
   readonly times: Float64Array
+  readonly entryCount: number
   readonly isLast: boolean
   readonly positions: readonly StorePosition[]
 }
 
-export function packPage({ rows, isLast, positions }: Page): PackedPage {
+export function packPage({ rows, entryCount, isLast, positions }: Page): PackedPage {
   let sizeBytes = 0
   for (const { key, value } of rows) sizeBytes += key.length + value.length
   const bytes = new Uint8Array(sizeBytes)
@@ -29,10 +30,11 @@ export function packPage({ rows, isLast, positions }: Page): PackedPage {
     lengths.set([key.length, value.length], 2 * index)
     times.set([timestamp, startMs, endMs], 3 * index)
   }
-  return { bytes, lengths, times, isLast, positions }
+  return { bytes, lengths, times, entryCount, isLast, positions }
 }
 
-export function unpackPage({ bytes, lengths, times, isLast, positions }: PackedPage): Page {
+export function unpackPage(packed: PackedPage): Page {
+  const { bytes, lengths, times, entryCount, isLast, positions } = packed
   const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const rows: StoreRow[] = []
   let at = 0
@@ -48,5 +50,5 @@ export function unpackPage({ bytes, lengths, times, isLast, positions }: PackedP
     })
     at = end
   }
-  return { rows, isLast, positions }
+  return { rows, entryCount, isLast, positions }
 }

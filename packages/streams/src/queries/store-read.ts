@@ -3,8 +3,12 @@
  * the store's serdes, times are ms. Answers come in pages; nothing is kept between two pages where the store is.
  */
 
-/** Rows of key-value stores are read by `get`, `range` and `prefix`; of window stores by `window…`; of session stores by `session…`. */
+/**
+ * Rows of key-value stores are read by `get`, `range` and `prefix`; of window stores by `window…`; of session stores by `…session…`; all
+ * of them tell about how many there are.
+ */
 export type StoreRead =
+  | { readonly kind: 'count' }
   | { readonly kind: 'get'; readonly key: Buffer }
   | {
       readonly kind: 'range'
@@ -99,6 +103,8 @@ export interface PageRequest {
 
 export interface Page {
   readonly rows: readonly StoreRow[]
+  /** About how many entries there are; 0 where that was not asked. */
+  readonly entryCount: number
   /** There is nothing behind the last row. */
   readonly isLast: boolean
   readonly positions: readonly StorePosition[]
@@ -111,6 +117,7 @@ export const maxPageBytes = 1_048_576
 /** How the rows of a read follow each other. */
 export function compareRows(read: StoreRead, left: RowPlace, right: RowPlace): number {
   switch (read.kind) {
+    case 'count':
     case 'get':
     case 'range':
     case 'prefix': {

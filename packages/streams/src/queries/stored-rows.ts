@@ -18,10 +18,10 @@ import {
 
 /** What queries of a kind of store may ask. */
 const readsOfKind: Partial<Record<StoreKind, readonly StoreReadKind[]>> = {
-  keyValue: ['get', 'range', 'prefix'],
-  timestampedKeyValue: ['get', 'range', 'prefix'],
-  window: ['window', 'windowsOfKey', 'windows'],
-  session: ['session', 'sessionsOfKey', 'endedSessions'],
+  keyValue: ['count', 'get', 'range', 'prefix'],
+  timestampedKeyValue: ['count', 'get', 'range', 'prefix'],
+  window: ['count', 'window', 'windowsOfKey', 'windows'],
+  session: ['count', 'session', 'sessionsOfKey', 'endedSessions'],
 }
 
 /** Whether stores of that kind answer queries at all. */
@@ -48,15 +48,20 @@ export function readPage(
       `"${name}" is a store of the kind ${kind}, of which "${read.kind}" cannot be asked. ${serdes ? `It answers: ${readsOfKind[kind]?.join(', ') ?? 'no queries'}.` : 'Its builder tells no serdes, which queries need.'}`,
       { store: name, kind, read: read.kind },
     )
+  if (read.kind === 'count') {
+    const { approximateEntryCount } = store as unknown as AnyKeyValueStore
+    return { rows: [], entryCount: approximateEntryCount, isLast: true }
+  }
   const rows: StoreRow[] = []
   let sizeBytes = 0
   for (const row of rowsBehind(store, kind, serdes, read, after)) {
     if (after && compareRows(read, row, after) <= 0) continue
-    if (rows.length === limit || sizeBytes >= maxPageBytes) return { rows, isLast: false }
+    if (rows.length === limit || sizeBytes >= maxPageBytes)
+      return { rows, entryCount: 0, isLast: false }
     rows.push(row)
     sizeBytes += row.key.length + row.value.length
   }
-  return { rows, isLast: true }
+  return { rows, entryCount: 0, isLast: true }
 }
 
 interface Serdes {
@@ -69,7 +74,7 @@ function rowsBehind(
   store: StateStore,
   kind: StoreKind,
   serdes: Serdes,
-  read: StoreRead,
+  read: Exclude<StoreRead, { kind: 'count' }>,
   after: RowPlace | undefined,
 ): Iterable<StoreRow> {
   switch (read.kind) {
