@@ -364,7 +364,8 @@ export class ProduceSender {
       return this.#retry(flight, error, outcome === 'retry')
     batch.isFlying = false
     batch.verdict = () => {
-      if (outcome === 'renew' && !this.#ids.transaction) this.#renew(flight, answer.errorCode)
+      if (outcome === 'renew' && this.#ids.transaction) this.#loseTransaction(flight, error)
+      else if (outcome === 'renew') this.#renew(flight, answer.errorCode)
       else if (outcome === 'split') this.#refuseSome(flight, answer, error)
       else this.#refuse(flight, () => true, error)
     }
@@ -437,6 +438,16 @@ export class ProduceSender {
     )
     lane.takeBack([batch])
     this.#forgetIdentity(lane)
+  }
+
+  /**
+   * No fault of the records: brokers take nothing more of the transaction, which has lasted too long, or whose producer has a successor. They
+   * fail with it, as one that may be aborted and done again.
+   */
+  #loseTransaction(flight: Flight, cause: KafkaError): void {
+    const { batch } = flight
+    this.#ids.transaction?.fail(cause)
+    this.#takeApart(flight, [(delta) => !batch.isUnwantedAt(delta)])
   }
 
   /** The fault lies with some records of the batch: those the broker names are refused, else halves are tried by themselves. */

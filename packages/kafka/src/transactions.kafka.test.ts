@@ -264,6 +264,29 @@ for (const backend of backends)
       assert.deepEqual(await committed(topic), ['after', 'again'])
     })
 
+    test('a record for a transaction that the brokers have ended is not refused for good: it fails with the transaction', async () => {
+      const topic = await createTopic(options, 1)
+      await using producer = await createTransactionalProducer({
+        ...options,
+        transactionalId: uniqueName('txn'),
+        transactionTimeoutMs: 1_000,
+      })
+      await producer.begin()
+      await producer.send([{ topic, key: null, value: 'late' }])
+      await using next = await open()
+      await next.begin()
+      await next.send([{ topic, key: null, value: 'after' }])
+      await next.commit()
+      // Read once the brokers have ended the first one, which moves its producer's epoch.
+      assert.deepEqual(await committed(topic), ['after'])
+      const error: unknown = await producer
+        .send([{ topic, key: null, value: 'too late' }])
+        .catch((reason: unknown) => reason)
+      assert.ok(error instanceof KafkaError)
+      assert.equal(error.code, 'MR_KAFKA_TRANSACTION_FAILED', String(error.cause))
+      await assert.rejects(producer.commit(), { code: 'MR_KAFKA_TRANSACTION_FAILED' })
+    })
+
     test('records given up unanswered fail the transaction; nothing of it is seen and the next one is whole', async () => {
       const topic = await createTopic(options, 1)
       await using proxy = await startFaultProxy(kafka.port)
