@@ -42,6 +42,8 @@ export interface ThreadIdentity {
   readonly processId: string
   /** `<stateDir>/<applicationId>` */
   readonly stateDirectory: string
+  /** `host:port` at which other instances reach this one's query server; undefined where it has none. */
+  readonly applicationServer?: string | undefined
 }
 
 /** What cannot be sent to a worker, and is made there anew or told back. */

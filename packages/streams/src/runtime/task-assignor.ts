@@ -3,6 +3,12 @@
  * theirs is the assignor `stream`, which says other things in other bytes.
  */
 import type { GroupMember, MemberShare, PartitionAssignor, TopicPartition } from '@millrace/kafka'
+import {
+  instancesOf,
+  readApplicationServer,
+  readInstances,
+  type InstanceMetadata,
+} from '../queries/group-instances.ts'
 import { assignTasks, type AssignableTask, type AssignmentMember } from './task-assignment.ts'
 
 /** What a member tells the leader about itself. */
@@ -14,6 +20,10 @@ export interface TaskAssignorOptions {
   }[]
   readonly running: () => readonly string[]
   readonly stored: () => ReadonlyMap<string, number>
+  /** `host:port` at which other instances reach this one's query server; undefined where it has none. */
+  readonly applicationServer?: string | undefined
+  /** The leader has told who runs what in this generation. */
+  readonly onInstances?: (instances: readonly InstanceMetadata[], generationId: number) => void
 }
 
 /** Of what members say to each other; another version is another assignor, so that a group never mixes them unawares. */
@@ -29,17 +39,34 @@ export function taskAssignor(options: TaskAssignorOptions): PartitionAssignor {
           processId: options.processId,
           running: options.running(),
           stored: Object.fromEntries(options.stored()),
+          applicationServer: options.applicationServer,
         }),
       ),
     assign(members, partitionCounts) {
       const tasks = tasksOf(options.subtopologies, partitionCounts)
       const byId = new Map(tasks.map((task) => [task.id, task]))
+      const told = members.map(memberOf)
+      const assigned = assignTasks(tasks, told)
+      // Everybody is told where everything is, so that queries find it.
+      const instances = instancesOf(
+        told.map(({ memberId, processId, applicationServer }) => ({
+          processId,
+          applicationServer,
+          activeTasks: assigned.get(memberId) ?? [],
+          standbyTasks: [],
+        })),
+      )
+      const userData = Buffer.from(JSON.stringify({ instances }))
       const shares = new Map<string, MemberShare>()
-      for (const [memberId, ids] of assignTasks(tasks, members.map(memberOf)))
+      for (const [memberId, ids] of assigned)
         shares.set(memberId, {
           partitions: ids.flatMap((id) => byId.get(id)?.partitions ?? []),
+          userData,
         })
       return shares
+    },
+    onAssignment({ userData }, generationId) {
+      options.onInstances?.(readInstances(parsed(userData)['instances']), generationId)
     },
   }
 }
@@ -84,11 +111,17 @@ function tasksOf(
   })
 }
 
-function memberOf({ memberId, userData }: GroupMember): AssignmentMember {
+/** What a member says of itself. */
+interface ToldMember extends AssignmentMember {
+  readonly applicationServer: string | undefined
+}
+
+function memberOf({ memberId, userData }: GroupMember): ToldMember {
   const told = parsed(userData)
   return {
     memberId,
     processId: typeof told['processId'] === 'string' ? told['processId'] : memberId,
+    applicationServer: readApplicationServer(told['applicationServer']),
     running: Array.isArray(told['running'])
       ? told['running'].filter((each): each is string => typeof each === 'string')
       : [],
