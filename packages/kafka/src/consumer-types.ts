@@ -1,4 +1,5 @@
 /** The contract of the consumer. */
+import type { BytesReader } from '@millrace/protocol'
 import type { AssignorName, PartitionAssignor } from './partition-assignor.ts'
 import type { GroupMetadata, KafkaOptions, TopicPartition, TopicPartitionOffset } from './types.ts'
 
@@ -27,6 +28,10 @@ export interface ConsumerBatch extends TopicPartition, Iterable<ConsumerRecord> 
   key(index: number): Buffer | null
   /** null for a tombstone. */
   value(index: number): Buffer | null
+  /** What `read` makes of the key where it stands, which saves the view that `key` makes; null for a null key. */
+  readKey<T>(index: number, read: BytesReader<T>): T | null
+  /** As `readKey`; null for a tombstone. */
+  readValue<T>(index: number, read: BytesReader<T>): T | null
   /** -1 for null. */
   keySizeBytes(index: number): number
   /** -1 for null. */
@@ -158,6 +163,12 @@ export interface Consumer extends AsyncIterable<ConsumerBatch>, AsyncDisposable 
    * committed: after a loss of membership meanwhile there is no member (generation -1), whose offsets brokers take without a check.
    */
   groupMetadata(): Required<GroupMetadata>
+  /**
+   * Has the group deal its partitions out anew, beginning with this member's next heartbeat; does nothing without a group that does so
+   * among its members (groupProtocol 'classic'). Java's `enforceRebalance`.
+   * @param reason for the broker's log
+   */
+  enforceRebalance(reason: string): void
   /** First offset of each partition. @throws KafkaError */
   beginningOffsets(partitions: readonly TopicPartition[]): Promise<readonly TopicPartitionOffset[]>
   /** End of each partition, as the isolation level has it. @throws KafkaError */

@@ -207,6 +207,10 @@ class KafkaConsumer implements Consumer {
     return { groupId, generationId, memberId, instanceId }
   }
 
+  enforceRebalance(reason: string): void {
+    if (this.#membership instanceof GroupMembership) this.#membership.enforceRebalance(reason)
+  }
+
   beginningOffsets(
     partitions: readonly TopicPartition[],
   ): Promise<readonly TopicPartitionOffset[]> {

@@ -57,6 +57,8 @@ export class GroupMembership {
   /** Told to the assignors: the last generation in which something was assigned here. */
   #assignedIn = -1
   #joinReason = 'begins to read'
+  /** Why the group is to deal out anew, where this member wants it. */
+  #wanted: string | undefined
   #isJoining = false
   #isEnding = false
   /** Partition counts by which the leader assigned; `undefined` for the other members. */
@@ -94,6 +96,11 @@ export class GroupMembership {
       await this.#coordinator.leave(this.#memberId, 'the consumer is closed')
     }
     await this.#running
+  }
+
+  /** Joins again with the next heartbeat, so that the group deals out anew. */
+  enforceRebalance(reason: string): void {
+    this.#wanted = reason
   }
 
   /**
@@ -154,6 +161,7 @@ export class GroupMembership {
   /** Enters the next generation. False when something was given up there, for which the group has to deal out once more. */
   async #join(): Promise<boolean> {
     this.#isJoining = true
+    this.#wanted = undefined
     const joined = await this.#askToJoin()
     const { generationId, memberId } = joined
     this.#memberId = memberId
@@ -255,6 +263,8 @@ export class GroupMembership {
         if (isMembershipOver(errorCode)) return await this.#lose(errorCode)
         const isCheckDue = clock.monotonicMs() >= nextCheckMs
         if (errorCode === code.REBALANCE_IN_PROGRESS) this.#joinReason = 'the group rebalances'
+        else if (errorCode === code.NONE && this.#wanted !== undefined)
+          this.#joinReason = this.#wanted
         else if (isCheckDue && (await this.#topicsChanged()))
           this.#joinReason = 'topics or partitions have changed'
         else {

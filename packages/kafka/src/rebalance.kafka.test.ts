@@ -109,6 +109,30 @@ for (const backend of await kafkaBackends())
       await Promise.all([...loops, reading])
     })
 
+    test('cooperative: a member may ask for a rebalance; everybody keeps what is dealt out as before', async () => {
+      const topic = await createTopic(options, 2)
+      const more = { groupId: uniqueName('group'), assignors: ['cooperative-sticky'] as const }
+      const revoked: unknown[] = []
+      const watched = { ...more, onRevoked: (rows: unknown) => void revoked.push(rows) }
+      await using first = await member(topic, watched)
+      await using second = await member(topic, watched)
+      const reading = [drain(first), drain(second)]
+      await eventually(
+        'they share',
+        () => first.assignment().length === 1 && second.assignment().length === 1,
+        { timeoutMs: 30_000 },
+      )
+      revoked.length = 0
+      const before = second.groupMetadata().generationId
+      second.enforceRebalance('to see whether anything is to move')
+      await eventually('both are in a later generation', () =>
+        [first, second].every((each) => each.groupMetadata().generationId > before),
+      )
+      assert.deepEqual(revoked, [])
+      await Promise.all([first.close(), second.close()])
+      await Promise.all(reading)
+    })
+
     for (const assignors of [['range'], ['roundrobin'], ['cooperative-sticky']] as const)
       test(`storm with ${assignors[0]}: members come and go; nobody reads a partition that another owns, nothing is lost`, async () => {
         const topic = await createTopic(options, 6)

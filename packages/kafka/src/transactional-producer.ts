@@ -8,6 +8,7 @@ import { assert } from '@millrace/core'
 import { code } from './broker-error.ts'
 import type { OffsetToCommit } from './consumer-types.ts'
 import { KafkaError } from './errors.ts'
+import { betweenGenerations } from './between-generations.ts'
 import { badOption, integerOption } from './options.ts'
 import { partitionKey } from './partition-key.ts'
 import type { ProducerIdentity } from './outgoing-batch.ts'
@@ -104,7 +105,10 @@ class KafkaTransactionalProducer
     return this.#within('sendColumns', () => this.#engine.sendColumns(columns))
   }
 
-  sendOffsets(offsets: readonly OffsetToCommit[], group: GroupMetadata): Promise<void> {
+  sendOffsets(
+    offsets: readonly OffsetToCommit[],
+    group: GroupMetadata | (() => GroupMetadata),
+  ): Promise<void> {
     return this.#within('sendOffsets', () => this.#sendOffsets(offsets, group))
   }
 
@@ -251,15 +255,22 @@ class KafkaTransactionalProducer
     return running
   }
 
-  async #sendOffsets(offsets: readonly OffsetToCommit[], group: GroupMetadata): Promise<void> {
+  async #sendOffsets(
+    offsets: readonly OffsetToCommit[],
+    group: GroupMetadata | (() => GroupMetadata),
+  ): Promise<void> {
     if (offsets.length === 0) return
     const identity = this.#identity as ProducerIdentity
-    if (!this.#groups.has(group.groupId)) {
+    const { groupId } = typeof group === 'function' ? group() : group
+    if (!this.#groups.has(groupId)) {
       // Told before the answer: whether it was lost or not, the transaction has to be ended.
-      this.#groups.add(group.groupId)
-      if (this.#version === 1) await this.#coordinator.addOffsets(identity, group.groupId)
+      this.#groups.add(groupId)
+      if (this.#version === 1) await this.#coordinator.addOffsets(identity, groupId)
     }
-    await this.#coordinator.commitOffsets(identity, this.#version, offsets, group)
+    const send = (member: GroupMetadata): Promise<void> =>
+      this.#coordinator.commitOffsets(identity, this.#version, offsets, member)
+    if (typeof group !== 'function') return send(group)
+    await betweenGenerations(this.#engine.cluster, group, send)
   }
 
   /** One AddPartitionsToTxn after the other, each with all that records wait for. Never throws. */

@@ -174,8 +174,15 @@ export interface TransactionalProducer extends AsyncDisposable {
   send(records: readonly ProducerRecord[]): Promise<readonly RecordMetadata[]>
   /** As {@link ColumnarProducer.sendColumns}, within the transaction. */
   sendColumns(columns: ProducerColumns): Promise<SentColumns>
-  /** Commits a group's offsets, with their notes, as part of the transaction. Need not be awaited, as `send`. */
-  sendOffsets(offsets: readonly OffsetToCommit[], group: GroupMetadata): Promise<void>
+  /**
+   * Commits a group's offsets, with their notes, as part of the transaction. Need not be awaited, as `send`.
+   * @param group a function is asked before each attempt, and the offsets are sent again for up to 5 s where the group was between two
+   * generations: for members of cooperative groups, which own what they keep all the while. What it throws ends the transaction.
+   */
+  sendOffsets(
+    offsets: readonly OffsetToCommit[],
+    group: GroupMetadata | (() => GroupMetadata),
+  ): Promise<void>
   /**
    * Waits for everything that was sent, then makes it visible. It has happened when this resolves.
    * @throws KafkaError `MR_KAFKA_TRANSACTION_FAILED`: it has not; `MR_KAFKA_COMMIT_UNKNOWN`: it may have, call again;
