@@ -95,11 +95,13 @@ export type { StreamsState } from './runtime/app-state.ts'
 export type { RestoreProgress } from './runtime/changelog-restorer.ts'
 export type { ProcessingGuarantee } from './runtime/runtime-options.ts'
 export type { ThreadState, UncaughtDecision } from './runtime/stream-thread.ts'
-export {
-  StreamsApp,
-  type StreamsAppOptions,
-  type ThreadDescription,
-} from './runtime/streams-app.ts'
+export type { ThreadDescription } from './runtime/app-threads.ts'
+export { StreamsApp, type StreamsAppOptions } from './runtime/streams-app.ts'
+export type {
+  TaskMetadata,
+  TaskPartitionMetadata,
+  ThreadMetadata,
+} from './runtime/thread-metadata.ts'
 export type {
   KeyValueStore,
   ReadonlyKeyValueStore,

@@ -1,3 +1,4 @@
+import { existsSync, writeFileSync } from 'node:fs'
 import { workerData } from 'node:worker_threads'
 import { wordCount } from './streams-fixture.ts'
 
@@ -8,5 +9,11 @@ export default (): ReturnType<typeof wordCount> => {
   if (!input || !output) throw new Error('word-count-topology.ts?input=…&output=…')
   // Fails in a worker alone, where a test asks for that.
   if (searchParams.has('broken') && workerData !== null) throw new Error('broken in the worker')
+  // Ends the first worker without a word.
+  const exitMark = searchParams.get('exit')
+  if (exitMark && workerData !== null && !existsSync(exitMark)) {
+    writeFileSync(exitMark, '')
+    process.exit(3)
+  }
   return wordCount(input, output, 'persistent')
 }

@@ -3,12 +3,14 @@ import { assert } from '@millrace/core'
 /** States of an application, with Java's names; `appMoves` says which follows which. */
 export type StreamsState = keyof typeof appMoves
 
+/** Kafka Streams' `KafkaStreams.State`. */
 export const appMoves = {
-  CREATED: ['REBALANCING', 'NOT_RUNNING'],
+  CREATED: ['REBALANCING', 'PENDING_SHUTDOWN'],
   /** Tasks come or go, or their state is being restored. */
   REBALANCING: ['RUNNING', 'PENDING_SHUTDOWN', 'PENDING_ERROR'],
+  /** Stays so when the last thread is removed. */
   RUNNING: ['REBALANCING', 'PENDING_SHUTDOWN', 'PENDING_ERROR'],
-  PENDING_SHUTDOWN: ['NOT_RUNNING', 'PENDING_ERROR'],
+  PENDING_SHUTDOWN: ['NOT_RUNNING'],
   NOT_RUNNING: [],
   PENDING_ERROR: ['ERROR'],
   ERROR: [],

@@ -10,9 +10,11 @@ import type { RepartitionPurge } from './repartition-purge.ts'
 import type { RunningTask } from './running-task.ts'
 import type { RuntimeSettings } from './runtime-options.ts'
 import type { TaskOutput } from './task-output.ts'
+import type { ThreadControls } from './thread-controls.ts'
 
 export interface ProcessingRoundsOptions {
   readonly settings: RuntimeSettings
+  readonly controls: Readonly<ThreadControls>
   readonly clock: Clock
   readonly consumer: Consumer
   readonly output: TaskOutput
@@ -90,7 +92,8 @@ export class ProcessingRounds {
   }
 
   #process(): boolean {
-    const { clock, collector } = this.#options
+    const { clock, collector, controls } = this.#options
+    if (controls.isPaused) return false
     const running = this.#running()
     const untilMs = clock.monotonicMs() + roundMs
     let hasWorked = false

@@ -32,6 +32,9 @@ export class RunningTask {
   readonly #maxTaskIdleMs: number
   readonly #lagOf: LagOf
   #queues: readonly RecordQueue[] = []
+  /** Offsets of the commit under way, and of the last one. */
+  #offered: readonly OffsetToCommit[] = []
+  #committed: readonly OffsetToCommit[] = []
   #order: InputOrder | undefined
 
   constructor(options: RunningTaskOptions) {
@@ -86,12 +89,18 @@ export class RunningTask {
   /** Where each partition is to be read from once what was done is committed. */
   offsetsToCommit(): readonly OffsetToCommit[] {
     const numbers = this.task.committedMetadata
-    return this.#queues.map(({ topic, partition, nextOffset }) => ({
+    this.#offered = this.#queues.map(({ topic, partition, nextOffset }) => ({
       topic,
       partition,
       offset: nextOffset,
       metadata: encodeCommitMetadata({ partitionTime: this.task.partitionTime(topic), numbers }),
     }))
+    return this.#offered
+  }
+
+  /** What this task last committed of a topic; null before it did. */
+  committedOffset(topic: string): bigint | null {
+    return this.#committed.find((row) => row.topic === topic)?.offset ?? null
   }
 
   /**
@@ -100,6 +109,7 @@ export class RunningTask {
    */
   committed(endOf: (changelog: TaskChangelog) => number | undefined): void {
     this.needsCommit = false
+    this.#committed = this.#offered
     const offsets = new Map<string, number>()
     for (const changelog of this.changelogs) {
       const end = endOf(changelog)

@@ -7,6 +7,8 @@ import { KafkaError } from '@millrace/kafka'
 import { StreamsError } from '../errors.ts'
 import type { RestoreProgress } from './changelog-restorer.ts'
 import { GlobalTables } from './global-tables.ts'
+import type { ThreadControls } from './thread-controls.ts'
+import type { TaskMetadata } from './thread-metadata.ts'
 import { ThreadSession, type ThreadSessionOptions } from './thread-session.ts'
 
 /** Java's names. */
@@ -32,6 +34,9 @@ export interface ThreadEvents {
 /** A stream thread, in this process or in a worker. */
 export interface ThreadHandle {
   start(): void
+  adjust(controls: ThreadControls): void
+  /** Its tasks as of now. */
+  tasks(): Promise<readonly TaskMetadata[]>
   /** Ends it in order; resolves once it has ended, for whatever reason. */
   close(): Promise<void>
   /** Rejects with what ended the thread, where that was no `close`. */
@@ -40,8 +45,8 @@ export interface ThreadHandle {
 
 export type StreamThreadOptions = Omit<
   ThreadSessionOptions,
-  'onProgress' | 'onTasks' | 'onCommitted' | 'countDropped' | 'globalStores'
-> & { readonly events: ThreadEvents }
+  'controls' | 'onProgress' | 'onTasks' | 'onCommitted' | 'countDropped' | 'globalStores'
+> & { readonly controls: ThreadControls; readonly events: ThreadEvents }
 
 const pauses = { baseMs: 100, maxMs: 5_000 }
 
@@ -79,6 +84,15 @@ export class StreamThread implements ThreadHandle {
       () => this.#end(),
       (error: unknown) => this.#end(toError(error)),
     )
+  }
+
+  adjust(controls: ThreadControls): void {
+    Object.assign(this.#options.controls, controls)
+    this.#session?.adjusted()
+  }
+
+  async tasks(): Promise<readonly TaskMetadata[]> {
+    return this.#session?.metadata() ?? []
   }
 
   async close(): Promise<void> {

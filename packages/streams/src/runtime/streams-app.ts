@@ -1,6 +1,6 @@
 /** An application: a topology that runs on a cluster, in as many threads and processes as are started under one application id. */
-import { noopMeter, silentLogger, systemClock, toError, type Counter } from '@millrace/core'
-import { createAdmin, KafkaError, type KafkaOptions } from '@millrace/kafka'
+import { assert, noopMeter, silentLogger, systemClock, toError, type Counter } from '@millrace/core'
+import type { KafkaOptions } from '@millrace/kafka'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ErrorHandling } from '../error-handlers.ts'
@@ -8,6 +8,8 @@ import { StreamsError } from '../errors.ts'
 import type { Topology } from '../topology/topology.ts'
 import type { RestoreProgress } from './changelog-restorer.ts'
 import { assertMove, type StreamsState } from './app-state.ts'
+import { AppThreads, maxThreads, type ThreadDescription } from './app-threads.ts'
+import { prepareTopics } from './app-topics.ts'
 import {
   badOption,
   runtimeSettings,
@@ -22,8 +24,10 @@ import {
   type ThreadState,
   type UncaughtDecision,
 } from './stream-thread.ts'
+import type { ThreadControls } from './thread-controls.ts'
+import type { ThreadMetadata } from './thread-metadata.ts'
 import { loadTopology } from './topology-module.ts'
-import { externalSourceTopics, planTopics, type TopicPlan } from './topic-plan.ts'
+import type { TopicPlan } from './topic-plan.ts'
 import { WorkerThread } from './worker-thread.ts'
 
 export interface StreamsAppOptions
@@ -46,22 +50,16 @@ export interface StreamsAppOptions
   readonly onUncaughtError?: (error: Error) => UncaughtDecision
 }
 
-/** A stream thread, as of now. */
-export interface ThreadDescription {
-  readonly index: number
-  readonly state: ThreadState
-  /** Tasks it has, by id. */
-  readonly taskIds: readonly string[]
-}
-
 export class StreamsApp implements AsyncDisposable {
   readonly #options: StreamsAppOptions
   readonly #settings: RuntimeSettings
   readonly #kafka: KafkaOptions
-  readonly #threads: { handle: ThreadHandle; state: ThreadState; taskIds: readonly string[] }[] = []
+  readonly #threads: AppThreads
   readonly #dropped: Counter
   #state: StreamsState = 'CREATED'
   #directory: StateDirectory | undefined
+  #topology: Topology | undefined
+  #plan: TopicPlan | undefined
   #starting: Promise<void> | undefined
   #closing: Promise<void> | undefined
   #failure: Error | undefined
@@ -70,15 +68,16 @@ export class StreamsApp implements AsyncDisposable {
   /** @throws StreamsError `MR_STREAMS_BAD_OPTION` */
   constructor(options: StreamsAppOptions) {
     const { threads = 1 } = options
-    if (!Number.isInteger(threads) || threads < 1 || threads > 64)
-      throw badOption('threads', threads, 'must be an integer from 1 to 64')
+    if (!Number.isInteger(threads) || threads < 1 || threads > maxThreads)
+      throw badOption('threads', threads, `must be an integer from 1 to ${maxThreads}`)
     this.#options = options
-    const settings = runtimeSettings(options)
-    this.#settings = {
-      ...settings,
-      cacheMaxBytes: Math.floor(settings.cacheMaxBytes / threads),
-    }
+    this.#settings = runtimeSettings(options)
     this.#kafka = kafkaOptions(options)
+    this.#threads = new AppThreads({
+      clientId: this.#kafka.clientId,
+      cacheMaxBytes: this.#settings.cacheMaxBytes,
+      make: (index, controls) => this.#thread(index, controls),
+    })
     if (options.topology instanceof URL) refuseFunctions(options)
     this.#dropped = (options.meter ?? noopMeter).counter({
       name: 'mr_streams_dropped_records_total',
@@ -97,7 +96,7 @@ export class StreamsApp implements AsyncDisposable {
   }
 
   get threads(): readonly ThreadDescription[] {
-    return this.#threads.map(({ state, taskIds }, index) => ({ index, state, taskIds }))
+    return this.#threads.all
   }
 
   /** Records left out by this process, as Java's metric `dropped-records-total` counts them. */
@@ -113,10 +112,52 @@ export class StreamsApp implements AsyncDisposable {
   start(): Promise<void> {
     this.#starting ??= this.#start().catch((error: unknown) => {
       this.#directory?.close()
-      this.#end(toError(error))
+      if (this.#state === 'REBALANCING') this.#end(toError(error))
       throw error
     })
     return this.#starting
+  }
+
+  /**
+   * Starts one more stream thread, which takes over tasks of the others.
+   * @returns its name; undefined where the application is not RUNNING or REBALANCING, as in Java
+   * @throws StreamsError `MR_STREAMS_BAD_OPTION` beyond 64 threads
+   */
+  async addThread(): Promise<string | undefined> {
+    const [name] = await this.#threads.add(1, () => this.#isActive)
+    return name
+  }
+
+  /**
+   * Ends the stream thread that was added last: it commits, leaves the group, and its tasks go to others. Without any thread left the
+   * application keeps its state and does nothing.
+   * @returns its name, once it has ended; undefined where there is none, or the application is not RUNNING or REBALANCING
+   */
+  removeThread(): Promise<string | undefined> {
+    return this.#threads.remove(() => this.#isActive)
+  }
+
+  /**
+   * No record is processed and no punctuator fires in this process until `resume`. Its threads stay in the group with their tasks, go on
+   * fetching until their buffers are full, restoring and committing. Before `start` it begins paused. Idempotent; not kept over restarts.
+   * @see KIP-834
+   */
+  pause(): void {
+    this.#threads.setPaused(true)
+  }
+
+  /** Goes on after `pause`. Idempotent. */
+  resume(): void {
+    this.#threads.setPaused(false)
+  }
+
+  get isPaused(): boolean {
+    return this.#threads.isPaused
+  }
+
+  /** The threads with their tasks, where each is in its input, and how far behind. Asks the workers. */
+  metadataForLocalThreads(): Promise<readonly ThreadMetadata[]> {
+    return this.#threads.metadata()
   }
 
   /** Commits what is done, gives up the tasks and ends. Resolves in state NOT_RUNNING or ERROR. Idempotent. */
@@ -135,57 +176,20 @@ export class StreamsApp implements AsyncDisposable {
     const { applicationId } = this.#settings
     this.#move('REBALANCING')
     this.#directory = openStateDirectory(stateDir, applicationId)
-    const topology = await this.#topology()
-    const plan = await this.#prepareTopics(topology)
-    for (let index = 0; index < threads; index++)
-      this.#threads.push({
-        handle: this.#thread(index, topology, plan, this.#directory),
-        state: 'CREATED',
-        taskIds: [],
-      })
-    for (const { handle } of this.#threads) handle.start()
-  }
-
-  async #topology(): Promise<Topology> {
     const { topology } = this.#options
-    return topology instanceof URL ? (await loadTopology(topology.href)).topology : topology
+    this.#topology =
+      topology instanceof URL ? (await loadTopology(topology.href)).topology : topology
+    this.#plan = await prepareTopics(this.#topology, applicationId, this.#kafka)
+    await this.#threads.add(threads, () => true)
   }
 
-  async #prepareTopics(topology: Topology): Promise<TopicPlan> {
-    await using admin = await createAdmin(this.#kafka)
-    const existing = await admin.describeTopics(externalSourceTopics(topology))
-    const plan = planTopics(topology, this.#settings.applicationId, existing)
-    const sinks = [...topology.nodes.values()].flatMap((node) =>
-      node.kind === 'sink' && typeof node.topic === 'string' && !node.isInternal
-        ? [node.topic]
-        : [],
-    )
-    try {
-      await admin.ensureTopics(plan.internalTopics)
-    } catch (error) {
-      if (!(error instanceof KafkaError) || error.code !== 'MR_KAFKA_TOPIC_MISMATCH') throw error
-      throw new StreamsError(
-        'MR_STREAMS_PARTITION_MISMATCH',
-        `An internal topic exists with another partition count: ${error.message} The topology or a source topic has changed; reset the application, or go back.`,
-        error.details,
-        { cause: error },
-      )
-    }
-    const partitionCounts = new Map([
-      ...(await admin.describeTopics(sinks)),
-      ...plan.partitionCounts,
-    ])
-    return { ...plan, partitionCounts }
-  }
-
-  #thread(
-    index: number,
-    topology: Topology,
-    plan: TopicPlan,
-    directory: StateDirectory,
-  ): ThreadHandle {
+  #thread(index: number, controls: ThreadControls): ThreadHandle {
     const { clock = systemClock, meter = noopMeter } = this.#options
     const settings = this.#settings
+    const directory = this.#directory
+    const topology = this.#topology
+    const plan = this.#plan
+    assert(directory && topology && plan, 'threads are made once the application has started')
     const identity = {
       index,
       processId: directory.processId,
@@ -196,13 +200,14 @@ export class StreamsApp implements AsyncDisposable {
       const topologyUrl = this.#options.topology.href
       const { logger: _logger, meter: _meter, clock: _clock, ...kafka } = this.#kafka
       return new WorkerThread(
-        { topologyUrl, settings, identity, plan, kafka },
+        { topologyUrl, settings, controls, identity, plan, kafka },
         events,
         this.#logger,
       )
     }
     return new StreamThread({
       settings,
+      controls,
       identity,
       topology,
       plan,
@@ -215,14 +220,15 @@ export class StreamsApp implements AsyncDisposable {
     })
   }
 
+  get #isActive(): boolean {
+    return this.#state === 'RUNNING' || this.#state === 'REBALANCING'
+  }
+
   #eventsOf(index: number): ThreadEvents {
     return {
       onState: (state, taskIds) => {
-        const thread = this.#threads[index]
-        if (!thread) return
-        thread.state = state
-        thread.taskIds = taskIds
-        this.#follow()
+        this.#threads.told(index, state, taskIds)
+        this.#follow(state)
       },
       onProgress: (progress) => this.#options.onRestore?.(progress),
       onUncaught: (error) => {
@@ -241,22 +247,22 @@ export class StreamsApp implements AsyncDisposable {
     }
   }
 
-  /** RUNNING when all threads are, REBALANCING while one is not. */
-  #follow(): void {
-    if (this.#state !== 'REBALANCING' && this.#state !== 'RUNNING') return
-    const areRunning = this.#threads.every(({ state }) => state === 'RUNNING')
-    const state = areRunning ? 'RUNNING' : 'REBALANCING'
-    if (state !== this.#state) this.#move(state)
+  /** As Kafka Streams' `StreamStateListener`: a thread whose tasks move makes it REBALANCING, until all run again. */
+  #follow(state: ThreadState): void {
+    const isMoving = state === 'PARTITIONS_REVOKED' || state === 'PARTITIONS_ASSIGNED'
+    if (this.#state === 'RUNNING' && isMoving) this.#move('REBALANCING')
+    else if (this.#state === 'REBALANCING' && this.#threads.areRunning) this.#move('RUNNING')
   }
 
   async #close(): Promise<void> {
-    if (this.#state === 'CREATED') return this.#move('NOT_RUNNING')
     if (this.#starting) await this.#starting.catch(() => {}) // Told to the caller of start.
     if (this.#state === 'ERROR') return
-    this.#move(this.#failure ? 'PENDING_ERROR' : 'PENDING_SHUTDOWN')
-    await Promise.all(this.#threads.map(({ handle }) => handle.close()))
+    // What fails while it shuts down is logged by its thread; the next run does it again.
+    const failure = this.#failure
+    this.#move(failure ? 'PENDING_ERROR' : 'PENDING_SHUTDOWN')
+    await this.#threads.close()
     this.#directory?.close()
-    this.#end(this.#failure)
+    this.#end(failure)
   }
 
   #end(error: Error | undefined): void {

@@ -32,10 +32,13 @@ import { taskAssignor, tasksOfShare } from './task-assignor.ts'
 import { TaskFactory } from './task-factory.ts'
 import { TaskMoves } from './task-moves.ts'
 import { plainOutput, transactionalOutput, type TaskOutput } from './task-output.ts'
+import type { ThreadControls } from './thread-controls.ts'
+import { taskMetadata, type TaskMetadata } from './thread-metadata.ts'
 import type { TopicPlan } from './topic-plan.ts'
 
 export interface ThreadSessionOptions extends ThreadSurroundings {
   readonly settings: RuntimeSettings
+  readonly controls: Readonly<ThreadControls>
   readonly identity: ThreadIdentity
   readonly topology: Topology
   readonly plan: TopicPlan
@@ -62,6 +65,7 @@ export class ThreadSession {
   readonly #bounds: InputBounds
   readonly #moves: TaskMoves
   readonly #rounds: ProcessingRounds
+  readonly #cache: RecordCache | undefined
   readonly #tasks = new Map<string, RunningTask>()
   readonly #exclusive = new Exclusive()
   readonly #news: Wakeup
@@ -163,10 +167,12 @@ export class ThreadSession {
       onRestored: (task) => this.#onRestored(task),
       onFailure: (error) => this.#fail(error),
     })
+    const { cacheMaxBytes } = options.controls
+    this.#cache = cacheMaxBytes > 0 ? new RecordCache(cacheMaxBytes) : undefined
     const factory = new TaskFactory({
       ...options,
       collector: this.#collector,
-      cache: settings.cacheMaxBytes > 0 ? new RecordCache(settings.cacheMaxBytes) : undefined,
+      cache: this.#cache,
       lagOf: (queue) => this.#lagOf(queue),
       onWake: () => this.#news.signal(),
     })
@@ -214,6 +220,17 @@ export class ThreadSession {
     }
     await this.#close(feeding)
     if (this.#failure) throw this.#failure
+  }
+
+  /** The controls have changed. */
+  adjusted(): void {
+    if (this.#cache) this.#cache.maxBytes = this.#options.controls.cacheMaxBytes
+    this.#news.signal()
+  }
+
+  /** The tasks with their places in the input. */
+  metadata(): readonly TaskMetadata[] {
+    return [...this.#tasks.values()].map((task) => taskMetadata(task, this.#consumer))
   }
 
   stop(): void {

@@ -32,12 +32,13 @@ function workerLogger(own: LogFields): Logger {
 }
 
 async function run(): Promise<void> {
-  const { topologyUrl, settings, identity, plan, kafka } = workerData as WorkerStart
+  const { topologyUrl, settings, controls, identity, plan, kafka } = workerData as WorkerStart
   const logger = workerLogger({ threadIndex: identity.index })
   const { topology, errorHandling } = await loadTopology(topologyUrl)
   let decide: ((decision: UncaughtDecision) => void) | undefined
   const thread = new StreamThread({
     settings,
+    controls,
     identity,
     topology,
     plan,
@@ -58,8 +59,16 @@ async function run(): Promise<void> {
     },
   })
   port?.on('message', (message: ToWorker) => {
-    if (message.kind === 'decision') decide?.(message.decision)
-    else void thread.close()
+    switch (message.kind) {
+      case 'decision':
+        return decide?.(message.decision)
+      case 'adjust':
+        return thread.adjust(message.controls)
+      case 'tasks':
+        return void thread.tasks().then((tasks) => tell({ kind: 'tasks', id: message.id, tasks }))
+      case 'close':
+        return void thread.close()
+    }
   })
   thread.start()
   await thread.ended

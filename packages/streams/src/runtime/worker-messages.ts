@@ -5,12 +5,15 @@ import { StreamsError, streamsErrors, type StreamsErrorCode } from '../errors.ts
 import type { RestoreProgress } from './changelog-restorer.ts'
 import type { RuntimeSettings, ThreadIdentity } from './runtime-options.ts'
 import type { ThreadState, UncaughtDecision } from './stream-thread.ts'
+import type { ThreadControls } from './thread-controls.ts'
+import type { TaskMetadata } from './thread-metadata.ts'
 import type { TopicPlan } from './topic-plan.ts'
 
 /** With what a worker begins. */
 export interface WorkerStart {
   readonly topologyUrl: string
   readonly settings: RuntimeSettings
+  readonly controls: ThreadControls
   readonly identity: ThreadIdentity
   readonly plan: TopicPlan
   /** Without what cannot be sent. */
@@ -19,6 +22,8 @@ export interface WorkerStart {
 
 export type ToWorker =
   | { readonly kind: 'close' }
+  | { readonly kind: 'adjust'; readonly controls: ThreadControls }
+  | { readonly kind: 'tasks'; readonly id: number }
   | { readonly kind: 'decision'; readonly decision: UncaughtDecision }
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
@@ -27,6 +32,7 @@ export type FromWorker =
   | { readonly kind: 'state'; readonly state: ThreadState; readonly taskIds: readonly string[] }
   | { readonly kind: 'progress'; readonly progress: RestoreProgress }
   | { readonly kind: 'uncaught'; readonly error: SentError }
+  | { readonly kind: 'tasks'; readonly id: number; readonly tasks: readonly TaskMetadata[] }
   | { readonly kind: 'dropped'; readonly count: number }
   | {
       readonly kind: 'log'

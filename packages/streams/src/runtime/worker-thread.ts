@@ -1,6 +1,8 @@
-import { toError, type Logger } from '@millrace/core'
+import { backoffMs, systemClock, toError, type Logger } from '@millrace/core'
 import { Worker } from 'node:worker_threads'
 import type { ThreadEvents, ThreadHandle } from './stream-thread.ts'
+import type { ThreadControls } from './thread-controls.ts'
+import type { TaskMetadata } from './thread-metadata.ts'
 import {
   receivedError,
   type FromWorker,
@@ -8,14 +10,21 @@ import {
   type WorkerStart,
 } from './worker-messages.ts'
 
+const replacementPauses = { baseMs: 100, maxMs: 5_000 }
+
 /** A stream thread in a worker of its own, where nothing that other threads compute can hold up its heartbeats. */
 export class WorkerThread implements ThreadHandle {
-  readonly #start: WorkerStart
+  #start: WorkerStart
   readonly #events: ThreadEvents
   readonly #logger: Logger
   readonly #ended = Promise.withResolvers<void>()
+  readonly #closing = new AbortController()
+  /** Who asked for the tasks, by the number of the question. */
+  readonly #askers = new Map<number, (tasks: readonly TaskMetadata[]) => void>()
   #worker: Worker | undefined
-  #isClosing = false
+  #isStarted = false
+  #questions = 0
+  #replacements = 0
   /** The application was asked about what ends the thread. */
   #hasTold = false
 
@@ -31,62 +40,103 @@ export class WorkerThread implements ThreadHandle {
   }
 
   start(): void {
-    if (this.#worker || this.#isClosing) return
+    if (this.#isStarted || this.#closing.signal.aborted) return
+    this.#isStarted = true
+    this.#spawn()
+  }
+
+  adjust(controls: ThreadControls): void {
+    this.#start = { ...this.#start, controls }
+    this.#tell({ kind: 'adjust', controls })
+  }
+
+  tasks(): Promise<readonly TaskMetadata[]> {
+    if (!this.#worker) return Promise.resolve([])
+    const id = this.#questions++
+    const { promise, resolve } = Promise.withResolvers<readonly TaskMetadata[]>()
+    this.#askers.set(id, resolve)
+    this.#tell({ kind: 'tasks', id })
+    return promise
+  }
+
+  async close(): Promise<void> {
+    if (!this.#closing.signal.aborted) {
+      this.#closing.abort()
+      if (this.#worker) this.#tell({ kind: 'close' })
+      else this.#end()
+    }
+    await this.#ended.promise.catch(() => {})
+  }
+
+  #spawn(): void {
     const worker = new Worker(new URL('worker-main.ts', import.meta.url), {
       workerData: this.#start,
       name: `${this.#start.settings.applicationId}-${this.#start.identity.index}`,
     })
     this.#worker = worker
     worker.on('message', (message: FromWorker) => void this.#receive(message))
-    worker.once('error', (error) => void this.#died(toError(error)))
+    worker.once('error', (error) => void this.#failed(toError(error)))
     worker.once('exit', (exitCode) => {
-      void this.#died(new Error(`The worker of a stream thread ended with code ${exitCode}.`))
+      void this.#failed(new Error(`The worker of a stream thread ended with code ${exitCode}.`))
     })
-  }
-
-  async close(): Promise<void> {
-    if (!this.#isClosing) {
-      this.#isClosing = true
-      if (this.#worker) this.#tell({ kind: 'close' })
-      else this.#ended.resolve()
-    }
-    await this.#ended.promise.catch(() => {})
   }
 
   async #receive(message: FromWorker): Promise<void> {
     switch (message.kind) {
       case 'state':
+        if (message.state === 'RUNNING') this.#replacements = 0
         return this.#events.onState(message.state, message.taskIds)
       case 'progress':
         return this.#events.onProgress(message.progress)
       case 'dropped':
         return this.#events.countDropped(message.count)
+      case 'tasks':
+        this.#askers.get(message.id)?.(message.tasks)
+        this.#askers.delete(message.id)
+        return
       case 'log':
         return this.#logger[message.level](message.message, message.fields)
       case 'uncaught': {
-        this.#hasTold = true
         const decision = await this.#events.onUncaught(receivedError(message.error))
+        this.#hasTold = decision !== 'REPLACE_THREAD'
         return this.#tell({ kind: 'decision', decision })
       }
       case 'ended':
-        this.#worker?.removeAllListeners('exit')
-        this.#worker?.removeAllListeners('error')
-        if (!message.error) return this.#ended.resolve()
-        await this.#failed(receivedError(message.error))
+        if (message.error) return this.#failed(receivedError(message.error))
+        this.#forgetWorker()
+        this.#end()
     }
   }
 
-  /** Without a word: out of memory, or `process.exit` in the topology. The thread is gone, whatever is decided. */
-  async #died(error: Error): Promise<void> {
-    this.#worker?.removeAllListeners('exit')
-    this.#worker?.removeAllListeners('error')
-    await this.#failed(error)
+  /**
+   * The worker is gone: by an error that the application was asked about, or without a word (out of memory, `process.exit` in the
+   * topology), which it is asked about now.
+   */
+  async #failed(cause: Error): Promise<void> {
+    if (!this.#worker) return
+    this.#forgetWorker()
+    const isAsked = !this.#hasTold && !this.#closing.signal.aborted
+    const decision = isAsked ? await this.#events.onUncaught(cause) : 'SHUTDOWN_CLIENT'
+    if (decision !== 'REPLACE_THREAD' || this.#closing.signal.aborted) return this.#end(cause)
+    this.#logger.warn('a worker is replaced', { attempt: ++this.#replacements, error: cause })
+    this.#events.onState('PARTITIONS_REVOKED', [])
+    const pauseMs = backoffMs(this.#replacements, replacementPauses)
+    await systemClock.sleep(pauseMs, this.#closing.signal).catch(() => {}) // Closed meanwhile.
+    if (!this.#closing.signal.aborted) this.#spawn()
   }
 
-  async #failed(error: Error): Promise<void> {
+  #forgetWorker(): void {
+    this.#worker?.removeAllListeners()
+    this.#worker?.on('error', () => {}) // Told already.
+    this.#worker = undefined
+    for (const answer of this.#askers.values()) answer([])
+    this.#askers.clear()
+  }
+
+  #end(error?: Error): void {
     this.#events.onState('DEAD', [])
-    this.#ended.reject(error)
-    if (!this.#isClosing && !this.#hasTold) await this.#events.onUncaught(error)
+    if (error) this.#ended.reject(error)
+    else this.#ended.resolve()
   }
 
   #tell(message: ToWorker): void {

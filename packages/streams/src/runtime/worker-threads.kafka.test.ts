@@ -85,6 +85,27 @@ for (const backend of await kafkaBackends())
       assert.equal(uncaught.length > 0, true)
     })
 
+    test('a worker that ends without a word is replaced where that is asked for', async () => {
+      await using directory = await stateDirectory()
+      const { input, output, settings } = await subject(`&exit=${directory.path}/gone`)
+      const uncaught: string[] = []
+      await using app = new StreamsApp({
+        ...settings,
+        stateDir: directory.path,
+        onUncaughtError(error) {
+          uncaught.push(error.message)
+          return 'REPLACE_THREAD'
+        },
+      })
+      await app.start()
+      await eventually('running', () => app.state === 'RUNNING')
+      assert.deepEqual(uncaught, ['The worker of a stream thread ended with code 3.'])
+      await write(options, input, ['one'])
+      await eventually('counted', async () => {
+        return countsOf(await readCommitted(options, output)).get('one')?.length === 1
+      })
+    })
+
     test('functions cannot be given to workers, and a module needs a topology', async () => {
       const { settings } = await subject()
       assert.throws(() => new StreamsApp({ ...settings, onProcessingError: () => 'CONTINUE' }), {

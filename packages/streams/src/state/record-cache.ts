@@ -1,6 +1,7 @@
 /** Memory that the caches of a stream thread share. */
 export class RecordCache {
-  readonly maxBytes: number
+  /** May be made smaller: entries beyond it go with the next put. */
+  maxBytes: number
   /** Of all entries; about, since what the runtime adds to an entry is a guess. */
   sizeBytes = 0
 

@@ -1,0 +1,169 @@
+/**
+ * The stream threads of an application in this process: how many there are may change while it runs. Adding and removing run one after
+ * the other, as each changes everybody's share of the cache.
+ */
+import { Exclusive } from './exclusive.ts'
+import { badOption } from './runtime-options.ts'
+import type { ThreadHandle, ThreadState } from './stream-thread.ts'
+import type { ThreadControls } from './thread-controls.ts'
+import { threadName, type ThreadMetadata } from './thread-metadata.ts'
+
+/** A stream thread, as of now. */
+export interface ThreadDescription {
+  /** From 0; free again once a thread with it has ended. */
+  readonly index: number
+  /** `<clientId>-StreamThread-<index + 1>` */
+  readonly name: string
+  readonly state: ThreadState
+  /** Tasks it has, by id. */
+  readonly taskIds: readonly string[]
+}
+
+export interface AppThreadsOptions {
+  readonly clientId: string
+  /** Of all threads together. */
+  readonly cacheMaxBytes: number
+  readonly make: (index: number, controls: ThreadControls) => ThreadHandle
+}
+
+interface Row {
+  readonly index: number
+  readonly handle: ThreadHandle
+  state: ThreadState
+  taskIds: readonly string[]
+}
+
+export const maxThreads = 64
+
+export class AppThreads {
+  readonly #options: AppThreadsOptions
+  readonly #changes = new Exclusive()
+  /** By index. */
+  #rows: Row[] = []
+  #isPaused = false
+
+  constructor(options: AppThreadsOptions) {
+    this.#options = options
+  }
+
+  get all(): readonly ThreadDescription[] {
+    return this.#rows.map(({ index, state, taskIds }) => ({
+      index,
+      name: this.#nameOf(index),
+      state,
+      taskIds,
+    }))
+  }
+
+  get isPaused(): boolean {
+    return this.#isPaused
+  }
+
+  /**
+   * As Kafka Streams' `maybeSetRunning`: one runs, and the others do, have ended, or are about to. With no thread left nothing changes.
+   */
+  get areRunning(): boolean {
+    const states = this.#rows.map(({ state }) => state)
+    return (
+      states.includes('RUNNING') &&
+      states.every(
+        (state) => state === 'RUNNING' || state === 'DEAD' || state === 'PENDING_SHUTDOWN',
+      )
+    )
+  }
+
+  /** Notes what a thread says of itself. */
+  told(index: number, state: ThreadState, taskIds: readonly string[]): void {
+    const row = this.#rows.find((each) => each.index === index)
+    if (!row) return
+    row.state = state
+    row.taskIds = taskIds
+  }
+
+  /** Makes so many threads before any of them begins. @param isWanted asked when it is their turn */
+  add(count: number, isWanted: () => boolean): Promise<readonly string[]> {
+    return this.#changes.run(() => {
+      if (!isWanted()) return []
+      const live = this.#live()
+      if (live.length + count > maxThreads)
+        throw badOption('threads', live.length + count, `must not be more than ${maxThreads}`)
+      const controls = this.#controlsFor(live.length + count)
+      const added: Row[] = []
+      for (let each = 0; each < count; each++) {
+        const index = this.#freeIndex()
+        const row: Row = {
+          index,
+          handle: this.#options.make(index, { ...controls }),
+          state: 'CREATED',
+          taskIds: [],
+        }
+        this.#rows = [...this.#rows, row].toSorted((a, b) => a.index - b.index)
+        added.push(row)
+      }
+      this.#adjust()
+      for (const { handle } of added) handle.start()
+      return added.map(({ index }) => this.#nameOf(index))
+    })
+  }
+
+  /** Ends the thread that came last, in order; undefined where there is none. Its tasks go to others. */
+  remove(isWanted: () => boolean): Promise<string | undefined> {
+    return this.#changes.run(async () => {
+      const row = isWanted() ? this.#live().at(-1) : undefined
+      if (!row) return undefined
+      await row.handle.close()
+      this.#rows = this.#rows.filter((each) => each !== row)
+      this.#adjust()
+      return this.#nameOf(row.index)
+    })
+  }
+
+  setPaused(isPaused: boolean): void {
+    this.#isPaused = isPaused
+    this.#adjust()
+  }
+
+  async metadata(): Promise<readonly ThreadMetadata[]> {
+    return Promise.all(
+      this.#rows.map(async ({ index, state, handle }) => ({
+        name: this.#nameOf(index),
+        state,
+        activeTasks: state === 'DEAD' ? [] : await handle.tasks(),
+      })),
+    )
+  }
+
+  /** Ends all threads. */
+  async close(): Promise<void> {
+    await Promise.all(this.#rows.map(({ handle }) => handle.close()))
+  }
+
+  #live(): readonly Row[] {
+    return this.#rows.filter(({ state }) => state !== 'DEAD' && state !== 'PENDING_SHUTDOWN')
+  }
+
+  /** Transactional ids are by index, so one is free only when its thread has ended for good. */
+  #freeIndex(): number {
+    this.#rows = this.#rows.filter(({ state }) => state !== 'DEAD')
+    const taken = new Set(this.#rows.map(({ index }) => index))
+    let index = 0
+    while (taken.has(index)) index++
+    return index
+  }
+
+  #adjust(): void {
+    const live = this.#live()
+    for (const { handle } of live) handle.adjust(this.#controlsFor(live.length))
+  }
+
+  #controlsFor(threads: number): ThreadControls {
+    return {
+      isPaused: this.#isPaused,
+      cacheMaxBytes: Math.floor(this.#options.cacheMaxBytes / Math.max(1, threads)),
+    }
+  }
+
+  #nameOf(index: number): string {
+    return threadName(this.#options.clientId, index)
+  }
+}

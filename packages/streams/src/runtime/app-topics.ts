@@ -1,0 +1,42 @@
+/** What an application needs of the cluster before its threads begin. */
+import { createAdmin, KafkaError, type KafkaOptions } from '@millrace/kafka'
+import { StreamsError } from '../errors.ts'
+import type { Topology } from '../topology/topology.ts'
+import { externalSourceTopics, planTopics, type TopicPlan } from './topic-plan.ts'
+
+/**
+ * Plans the topology's topics by what the cluster has, and makes the internal ones that are missing.
+ * @throws StreamsError `MR_STREAMS_MISSING_TOPIC`, `MR_STREAMS_PARTITION_MISMATCH`; KafkaError where the cluster does not answer
+ */
+export async function prepareTopics(
+  topology: Topology,
+  applicationId: string,
+  kafka: KafkaOptions,
+): Promise<TopicPlan> {
+  await using admin = await createAdmin(kafka)
+  const existing = await admin.describeTopics(externalSourceTopics(topology))
+  const plan = planTopics(topology, applicationId, existing)
+  try {
+    await admin.ensureTopics(plan.internalTopics)
+  } catch (error) {
+    if (!(error instanceof KafkaError) || error.code !== 'MR_KAFKA_TOPIC_MISMATCH') throw error
+    throw new StreamsError(
+      'MR_STREAMS_PARTITION_MISMATCH',
+      `An internal topic exists with another partition count: ${error.message} The topology or a source topic has changed; reset the application, or go back.`,
+      error.details,
+      { cause: error },
+    )
+  }
+  const partitionCounts = new Map([
+    ...(await admin.describeTopics(sinkTopics(topology))),
+    ...plan.partitionCounts,
+  ])
+  return { ...plan, partitionCounts }
+}
+
+/** Topics of others that the topology writes to and names. */
+function sinkTopics(topology: Topology): readonly string[] {
+  return [...topology.nodes.values()].flatMap((node) =>
+    node.kind === 'sink' && typeof node.topic === 'string' && !node.isInternal ? [node.topic] : [],
+  )
+}

@@ -1,0 +1,59 @@
+/** What an application tells about its threads and their tasks: Kafka Streams' `ThreadMetadata` and `TaskMetadata`. */
+import type { Consumer, TopicPartition } from '@millrace/kafka'
+import { partitionName } from './partition-name.ts'
+import type { RunningTask, RunningTaskState } from './running-task.ts'
+import type { ThreadState } from './stream-thread.ts'
+
+/** A partition that feeds a task. */
+export interface TaskPartitionMetadata extends TopicPartition {
+  /** Where the task would begin again; null before its first commit by this thread. */
+  readonly committedOffset: bigint | null
+  /** End of the partition as the last fetch told it; null before the first. */
+  readonly endOffset: bigint | null
+  /** Records between what was processed and the end, waiting ones included; null as long as the end is not known. */
+  readonly lagRecords: number | null
+}
+
+export interface TaskMetadata {
+  /** `<subtopology>_<partition>` */
+  readonly taskId: string
+  readonly state: RunningTaskState
+  readonly partitions: readonly TaskPartitionMetadata[]
+}
+
+export interface ThreadMetadata {
+  /** `<clientId>-StreamThread-<number from 1>` */
+  readonly name: string
+  readonly state: ThreadState
+  /** Empty while the thread has no session with the cluster. */
+  readonly activeTasks: readonly TaskMetadata[]
+}
+
+/** Java's name of a stream thread. */
+export function threadName(clientId: string, index: number): string {
+  return `${clientId}-StreamThread-${index + 1}`
+}
+
+/** A task as of now. */
+export function taskMetadata(task: RunningTask, consumer: Consumer): TaskMetadata {
+  const owned = new Set(consumer.assignment().map(partitionName))
+  return {
+    taskId: task.id,
+    state: task.state,
+    partitions: task.queues.map((queue) => {
+      const { topic, partition } = queue
+      const isOwned = owned.has(partitionName(queue))
+      const position = isOwned ? consumer.position(queue) : null
+      const unread = isOwned ? consumer.lagRecords(queue) : null
+      const isKnown = position !== null && unread !== null
+      const endOffset = isKnown ? position + BigInt(unread) : null
+      return {
+        topic,
+        partition,
+        committedOffset: task.committedOffset(topic),
+        endOffset,
+        lagRecords: endOffset === null ? null : Number(endOffset - queue.nextOffset),
+      }
+    }),
+  }
+}
