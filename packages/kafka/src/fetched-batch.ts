@@ -1,11 +1,12 @@
 /** A batch as it is handed out: runs of columns, read in place; objects are made only for those who ask for `records`. */
 import { assert } from '@millrace/core'
-import type { RecordColumns, RecordHeaderView } from '@millrace/protocol'
+import type { BytesReader, RecordColumns, RecordHeaderView } from '@millrace/protocol'
 import type { RecordRun } from './fetched-records.ts'
 import type { ConsumerBatch, ConsumerRecord } from './consumer-types.ts'
 import type { TopicPartition } from './types.ts'
 
 const noBytes = Buffer.alloc(0)
+const noHeaders: ConsumerRecord['headers'] = Object.freeze([])
 
 /** What is known of a batch beside its records. */
 export interface BatchFacts extends TopicPartition {
@@ -69,6 +70,14 @@ export class FetchedBatch implements ConsumerBatch {
     return this.#columns(index).value(index + this.#shift)
   }
 
+  readKey<T>(index: number, read: BytesReader<T>): T | null {
+    return this.#columns(index).readKey(index + this.#shift, read)
+  }
+
+  readValue<T>(index: number, read: BytesReader<T>): T | null {
+    return this.#columns(index).readValue(index + this.#shift, read)
+  }
+
   keySizeBytes(index: number): number {
     return this.#columns(index).keySizeBytes(index + this.#shift)
   }
@@ -78,9 +87,9 @@ export class FetchedBatch implements ConsumerBatch {
   }
 
   headers(index: number): ConsumerRecord['headers'] {
-    return this.#columns(index)
-      .headers(index + this.#shift)
-      .map(withoutNull)
+    const columns = this.#columns(index)
+    const at = index + this.#shift
+    return columns.hasHeaders(at) ? columns.headers(at).map(withoutNull) : noHeaders
   }
 
   record(index: number): ConsumerRecord {

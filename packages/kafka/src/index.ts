@@ -1,4 +1,9 @@
-export { HeaderTemplate, partitionForKey, type EncodedHeaders } from '@millrace/protocol'
+export {
+  HeaderTemplate,
+  partitionForKey,
+  type BytesReader,
+  type EncodedHeaders,
+} from '@millrace/protocol'
 export { createConsumer } from './consumer.ts'
 export { isRetryable, KafkaError, kafkaErrors, type KafkaErrorCode } from './errors.ts'
 export { createAdmin } from './admin.ts'

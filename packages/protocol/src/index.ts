@@ -67,7 +67,7 @@ export {
   type RecordHeaderInput,
   type RecordHeadersInput,
 } from './records/record-batch-builder.ts'
-export { RecordColumns, type RecordHeaderView } from './records/record-columns.ts'
+export { RecordColumns, type BytesReader, type RecordHeaderView } from './records/record-columns.ts'
 export { putVarint, putVarlong, varintBytes, varintCursor, varlongBytes } from './records/varint.ts'
 export { apis, apisByKey } from './registry.ts'
 export {

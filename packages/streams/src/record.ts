@@ -1,3 +1,5 @@
+import type { RangeReader } from './serde.ts'
+
 /** A header of a record. Order and repeated keys are kept. */
 export interface RecordHeader {
   readonly key: string
@@ -17,7 +19,10 @@ export interface StreamRecord<K, V> {
   readonly headers: Headers
 }
 
-/** A record of a topic, before its key and value are read. */
+/**
+ * A record of a topic, before its key and value are read. Those that the runtime reads in place are only good until the next one begins;
+ * what they give may be kept.
+ */
 export interface RawRecord {
   readonly topic: string
   readonly partition: number
@@ -26,6 +31,9 @@ export interface RawRecord {
   readonly key: Buffer | null
   readonly value: Buffer | null
   readonly headers: Headers
+  /** Null, or what `read` makes of the key's bytes where they stand; absent where only `key` has them. */
+  readKey?(read: RangeReader<unknown>): unknown
+  readValue?(read: RangeReader<unknown>): unknown
 }
 
 /** Where the record under way comes from. Inside a punctuator there is none: topic is undefined, partition and offset are -1. */

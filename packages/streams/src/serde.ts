@@ -8,12 +8,28 @@ export interface Serde<T> {
   serialize(value: T): Buffer
   /** @param bytes a view that lives as long as it is held; not to be changed */
   deserialize(bytes: Buffer): T
+  /**
+   * As `deserialize` of the bytes from `start` to `end` (exclusive), where a serde can do without a view of them: a view costs as much as
+   * reading a short text.
+   */
+  deserializeAt?(source: Buffer, start: number, end: number): T
+}
+
+/** Makes a value of the bytes from `start` to `end` (exclusive). */
+export type RangeReader<T> = (source: Buffer, start: number, end: number) => T
+
+/** Reads a value where it stands among other bytes. */
+export function rangeReader<T>(serde: Serde<T>): RangeReader<T> {
+  return serde.deserializeAt
+    ? (source, start, end) => (serde as Required<Serde<T>>).deserializeAt(source, start, end)
+    : (source, start, end) => serde.deserialize(source.subarray(start, end))
 }
 
 /** UTF-8, as Kafka's `StringSerde`. */
 export const stringSerde: Serde<string> = {
   serialize: (value) => Buffer.from(value, 'utf8'),
   deserialize: (bytes) => bytes.toString('utf8'),
+  deserializeAt: (source, start, end) => source.toString('utf8', start, end),
 }
 
 /** Bytes as they are. */
@@ -89,6 +105,7 @@ export function jsonSerde<T>(): Serde<T> {
       return Buffer.from(text, 'utf8')
     },
     deserialize: (bytes) => JSON.parse(bytes.toString('utf8')) as T,
+    deserializeAt: (source, start, end) => JSON.parse(source.toString('utf8', start, end)) as T,
   }
 }
 

@@ -13,6 +13,9 @@ import {
 import { decompress, maxDecompressedBytes } from './compression.ts'
 import { varintCursor } from './varint.ts'
 
+/** Makes something of the bytes from `start` to `end` (exclusive). */
+export type BytesReader<T> = (bytes: Buffer, start: number, end: number) => T
+
 export type RecordHeaderView = readonly [name: string, value: Buffer | null]
 
 /** Length, attributes, timestamp, offset, key, value and header count take a byte each at least. */
@@ -104,6 +107,26 @@ export class RecordColumns {
     return this.#view(this.#table[row + column.valueStart]!, this.#table[row + column.valueLength]!)
   }
 
+  /** What `read` makes of the key where it stands, which saves the view that `key` makes; null for a null key. */
+  readKey<T>(index: number, read: BytesReader<T>): T | null {
+    const row = index << rowShift
+    return this.#read(
+      this.#table[row + column.keyStart]!,
+      this.#table[row + column.keyLength]!,
+      read,
+    )
+  }
+
+  /** As `readKey`. */
+  readValue<T>(index: number, read: BytesReader<T>): T | null {
+    const row = index << rowShift
+    return this.#read(
+      this.#table[row + column.valueStart]!,
+      this.#table[row + column.valueLength]!,
+      read,
+    )
+  }
+
   hasKey(index: number): boolean {
     return this.keySizeBytes(index) >= 0
   }
@@ -121,6 +144,13 @@ export class RecordColumns {
   /** -1 for null. */
   valueSizeBytes(index: number): number {
     return this.#table[(index << rowShift) + column.valueLength]!
+  }
+
+  hasHeaders(index: number): boolean {
+    const row = index << rowShift
+    const valueEnd =
+      this.#table[row + column.valueStart]! + Math.max(0, this.#table[row + column.valueLength]!)
+    return this.#bytes[valueEnd] !== 0
   }
 
   /**
@@ -158,6 +188,10 @@ export class RecordColumns {
 
   #view(start: number, length: number): Buffer | null {
     return length < 0 ? null : this.#bytes.subarray(start, start + length)
+  }
+
+  #read<T>(start: number, length: number, read: BytesReader<T>): T | null {
+    return length < 0 ? null : read(this.#bytes, start, start + length)
   }
 
   /** Exactly what the first batch takes; kept and refilled, soon enough for any. */

@@ -9,7 +9,7 @@ import {
   stringSerde,
 } from '@millrace/streams'
 import { noHeaders } from '../record.ts'
-import { StreamTask } from '../task/stream-task.ts'
+import { sentBytes, StreamTask } from '../task/stream-task.ts'
 import type { Topology } from '../topology/topology.ts'
 
 const text = { key: stringSerde, value: stringSerde }
@@ -44,7 +44,7 @@ function started(topology: Topology, changelogs: readonly Written[] = []) {
     clock,
     collector: {
       send: (topic, _partition, key, value, timestamp) =>
-        void written.push({ topic, key, value, timestamp }),
+        void written.push({ topic, key: sentBytes(key), value: sentBytes(value), timestamp }),
       partitionCount: () => 1,
     },
   })

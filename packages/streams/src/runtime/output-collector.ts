@@ -21,13 +21,14 @@ export interface OutputCollectorOptions {
 }
 
 interface Column {
-  readonly keys: (Buffer | null)[]
-  readonly values: (Buffer | null)[]
+  readonly keys: (Buffer | string | null)[]
+  readonly values: (Buffer | string | null)[]
   readonly timestampsMs: number[]
   /** Undefined where the keys decide. */
   readonly partitions: number[] | undefined
   /** Undefined until a record has some. */
   headers: EncodedHeaders[] | undefined
+  sizeBytes: number
 }
 
 const noHeadersEncoded = encodedHeaders([])
@@ -52,7 +53,7 @@ export class OutputCollector implements RecordCollector {
     return this.#count
   }
 
-  /** Keys and values that the brokers have not acknowledged. */
+  /** Keys and values that the brokers have not acknowledged; about, since text counts by its length. */
   get waitingBytes(): number {
     return this.#waitingBytes
   }
@@ -60,8 +61,8 @@ export class OutputCollector implements RecordCollector {
   send(
     topic: string,
     partition: number | undefined,
-    key: Buffer | null,
-    value: Buffer | null,
+    key: Buffer | string | null,
+    value: Buffer | string | null,
     timestamp: number,
     headers: Headers,
   ): void {
@@ -78,6 +79,7 @@ export class OutputCollector implements RecordCollector {
         timestampsMs: [],
         partitions: partition === undefined ? undefined : [],
         headers: undefined,
+        sizeBytes: 0,
       }
       this.#columns.set(topic, column)
     }
@@ -88,7 +90,9 @@ export class OutputCollector implements RecordCollector {
     column.timestampsMs.push(timestamp === unsetTimestamp ? this.#options.nowMs() : timestamp)
     column.partitions?.push(partition as number)
     column.headers?.push(encodedHeaders(headers))
-    this.#waitingBytes += sizeOf(key, value)
+    const sizeBytes = (key?.length ?? 0) + (value?.length ?? 0)
+    column.sizeBytes += sizeBytes
+    this.#waitingBytes += sizeBytes
     this.#count++
   }
 
@@ -132,10 +136,7 @@ export class OutputCollector implements RecordCollector {
 
   #handOver(topic: string, column: Column): void {
     this.#columns.delete(topic)
-    const { keys, values, timestampsMs, partitions, headers } = column
-    let sizeBytes = 0
-    for (let index = 0; index < keys.length; index++)
-      sizeBytes += sizeOf(keys[index] ?? null, values[index] ?? null)
+    const { keys, values, timestampsMs, partitions, headers, sizeBytes } = column
     const sending = this.#options
       .send({
         topic,
@@ -159,14 +160,14 @@ export class OutputCollector implements RecordCollector {
 
   #acknowledge(topic: string, { partitions, offsets }: SentColumns): void {
     if (!this.#options.tracked.has(topic)) return
-    for (let index = 0; index < partitions.length; index++) {
-      const name = `${topic}/${partitions[index]}`
+    // Offsets of a call rise in each partition, and records of one partition mostly stand together.
+    for (let index = partitions.length - 1, last = -1; index >= 0; index--) {
+      const partition = partitions[index] as number
+      if (partition === last) continue
+      last = partition
+      const name = `${topic}/${partition}`
       const end = (offsets[index] as number) + 1
       if (end > (this.#ends.get(name) ?? 0)) this.#ends.set(name, end)
     }
   }
-}
-
-function sizeOf(key: Buffer | null, value: Buffer | null): number {
-  return (key?.length ?? 0) + (value?.length ?? 0)
 }

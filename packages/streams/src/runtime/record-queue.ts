@@ -1,9 +1,9 @@
 import type { ConsumerBatch } from '@millrace/kafka'
 import { noHeaders, type Headers, type RawRecord } from '../record.ts'
+import type { RangeReader } from '../serde.ts'
 
 /**
  * Records of one partition that were fetched and not processed yet, in offset order: batches as the consumer gave them, read in place.
- * A record becomes an object only when its turn has come.
  */
 export class RecordQueue {
   readonly topic: string
@@ -13,12 +13,15 @@ export class RecordQueue {
   #index = 0
   #length = 0
   #nextOffset: bigint
+  /** The record that was taken last: one object for all, since there may be a million of them each second. */
+  readonly #taken: QueuedRecord
 
   /** @param offset where reading begins: what is committed before the first record was processed */
   constructor(topic: string, partition: number, offset: bigint) {
     this.topic = topic
     this.partition = partition
     this.#nextOffset = offset
+    this.#taken = new QueuedRecord(topic, partition)
   }
 
   /** Records left. */
@@ -45,14 +48,14 @@ export class RecordQueue {
   /** The head, which stays; undefined without one. */
   peek(): RawRecord | undefined {
     const batch = this.#batches[0]
-    return batch && recordAt(batch, this.#index)
+    return batch && new QueuedRecord(this.topic, this.partition).at(batch, this.#index)
   }
 
-  /** Takes the head. */
+  /** Takes the head, which is good until the next one is taken. */
   take(): RawRecord | undefined {
     const batch = this.#batches[0]
     if (!batch) return undefined
-    const record = recordAt(batch, this.#index)
+    const record = this.#taken.at(batch, this.#index)
     this.#index++
     this.#length--
     if (this.#index === batch.length) {
@@ -64,18 +67,50 @@ export class RecordQueue {
   }
 }
 
-function recordAt(batch: ConsumerBatch, index: number): RawRecord {
-  return {
-    topic: batch.topic,
-    partition: batch.partition,
-    offset: batch.offset(index),
-    timestamp: batch.timestampMs(index),
-    key: batch.key(index),
-    value: batch.value(index),
-    headers: headersOf(batch.headers(index)),
-  }
-}
+/** A record where it stands in its batch. Each part is decoded when it is asked for. */
+class QueuedRecord implements RawRecord {
+  readonly topic: string
+  readonly partition: number
+  #batch!: ConsumerBatch
+  #index = 0
 
-function headersOf(headers: readonly (readonly [name: string, value: Buffer])[]): Headers {
-  return headers.length === 0 ? noHeaders : headers.map(([key, value]) => ({ key, value }))
+  constructor(topic: string, partition: number) {
+    this.topic = topic
+    this.partition = partition
+  }
+
+  at(batch: ConsumerBatch, index: number): this {
+    this.#batch = batch
+    this.#index = index
+    return this
+  }
+
+  get offset(): number {
+    return this.#batch.offset(this.#index)
+  }
+
+  get timestamp(): number {
+    return this.#batch.timestampMs(this.#index)
+  }
+
+  get key(): Buffer | null {
+    return this.#batch.key(this.#index)
+  }
+
+  get value(): Buffer | null {
+    return this.#batch.value(this.#index)
+  }
+
+  get headers(): Headers {
+    const headers = this.#batch.headers(this.#index)
+    return headers.length === 0 ? noHeaders : headers.map(([key, value]) => ({ key, value }))
+  }
+
+  readKey(read: RangeReader<unknown>): unknown {
+    return this.#batch.readKey(this.#index, read)
+  }
+
+  readValue(read: RangeReader<unknown>): unknown {
+    return this.#batch.readValue(this.#index, read)
+  }
 }

@@ -11,6 +11,7 @@ import type {
 import type { Headers } from '../record.ts'
 import type { StateStore } from '../state/store.ts'
 import type { ProcessorNode, SinkNode, SourceNode, TopologyNode } from '../topology/topology.ts'
+import type { SinkWriter } from './sink-writer.ts'
 import { StoppedByError } from './task-errors.ts'
 
 /** What the nodes of a task need of it. */
@@ -21,8 +22,7 @@ export interface GraphHost {
   countDropped(count: number): void
   addAsyncStep(step: AsyncStep): void
   keepNumber(name: string, read: () => number): number | undefined
-  /** Writes a record to the sink's topic. */
-  send(sink: SinkNode, key: unknown, value: unknown, timestamp: number, headers: Headers): void
+  writerOf(sink: SinkNode): SinkWriter
   /** What to do about an error of a node: returns to leave the record out there, throws to stop (trap 43). */
   onProcessingError(node: string, error: unknown, timestamp: number, headers: Headers): void
 }
@@ -125,7 +125,8 @@ export class ProcessGraph {
 }
 
 function sinkInlet(sink: SinkNode, host: GraphHost): Forward {
-  return (key, value, timestamp, headers) => host.send(sink, key, value, timestamp, headers)
+  const writer = host.writerOf(sink)
+  return (key, value, timestamp, headers) => writer.write(key, value, timestamp, headers)
 }
 
 function fanOut(inlets: readonly Forward[]): Forward {

@@ -1,5 +1,6 @@
 import { sentenceOf, StreamsError } from '../errors.ts'
 import type { RawRecord, RecordContext } from '../record.ts'
+import { rangeReader, type RangeReader, type Serde } from '../serde.ts'
 import type { SourceNode } from '../topology/topology.ts'
 import type { TaskErrors } from './task-errors.ts'
 
@@ -12,21 +13,26 @@ export class SourceReader {
   value: unknown = null
   timestamp = -1
   readonly #source: SourceNode
+  readonly #readKey: RangeReader<unknown>
+  readonly #readValue: RangeReader<unknown>
   readonly #errors: TaskErrors
   readonly #countDropped: (count: number) => void
 
   constructor(source: SourceNode, errors: TaskErrors, countDropped: (count: number) => void) {
     this.#source = source
+    this.#readKey = rangeReader(source.key)
+    this.#readValue = rangeReader(source.value)
     this.#errors = errors
     this.#countDropped = countDropped
   }
 
   /**
    * Fills `key`, `value` and `timestamp`; false where the record is left out.
+   * @param underWay what a handler of errors is told
    * @throws StreamsError `MR_STREAMS_BAD_TIMESTAMP`; StoppedByError where a handler decided to stop
    */
-  read(record: RawRecord, context: RecordContext): boolean {
-    if (!this.#decode(record, context)) return false
+  read(record: RawRecord, underWay: { readonly context: RecordContext }): boolean {
+    if (!this.#decode(record, underWay)) return false
     const { timestampExtractor } = this.#source
     const timestamp = timestampExtractor ? this.#extracted(record) : record.timestamp
     if (!Number.isSafeInteger(timestamp))
@@ -53,20 +59,22 @@ export class SourceReader {
     try {
       const keyObject = record.key === null ? null : key.deserialize(record.key)
       const valueObject = record.value === null ? null : value.deserialize(record.value)
-      return timestampExtractor({ ...record, keyObject, valueObject }, this.partitionTime)
+      return timestampExtractor({ ...partsOf(record), keyObject, valueObject }, this.partitionTime)
     } catch {
       // Told, and dealt with, when the record's turn has come.
       return record.timestamp
     }
   }
 
-  #decode(record: RawRecord, context: RecordContext): boolean {
+  #decode(record: RawRecord, underWay: { readonly context: RecordContext }): boolean {
     const source = this.#source
     let part: 'key' | 'value' = 'key'
     try {
-      this.key = record.key === null ? null : source.key.deserialize(record.key)
+      this.key = record.readKey ? record.readKey(this.#readKey) : read(record.key, source.key)
       part = 'value'
-      this.value = record.value === null ? null : source.value.deserialize(record.value)
+      this.value = record.readValue
+        ? record.readValue(this.#readValue)
+        : read(record.value, source.value)
       return true
     } catch (error) {
       const { topic, partition, offset } = record
@@ -76,15 +84,15 @@ export class SourceReader {
         { node: source.name, topic, partition, offset, part },
         { cause: error },
       )
-      this.#errors.undecodable(failure, context)
+      this.#errors.undecodable(failure, underWay.context)
       return false
     }
   }
 
   #extracted(record: RawRecord): number {
     try {
-      const read = { ...record, keyObject: this.key, valueObject: this.value }
-      return this.#source.timestampExtractor?.(read, this.partitionTime) ?? Number.NaN
+      const whole = { ...partsOf(record), keyObject: this.key, valueObject: this.value }
+      return this.#source.timestampExtractor?.(whole, this.partitionTime) ?? Number.NaN
     } catch (error) {
       throw this.#badTimestamp(record, `its timestampExtractor threw: ${String(error)}`, error)
     }
@@ -99,4 +107,13 @@ export class SourceReader {
       cause === undefined ? undefined : { cause },
     )
   }
+}
+
+function read(bytes: Buffer | null, serde: Serde<unknown>): unknown {
+  return bytes === null ? null : serde.deserialize(bytes)
+}
+
+/** To be kept, and an object of its own: an extractor is the user's. */
+function partsOf({ topic, partition, offset, timestamp, key, value, headers }: RawRecord) {
+  return { topic, partition, offset, timestamp, key, value, headers }
 }

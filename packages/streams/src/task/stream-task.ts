@@ -1,36 +1,45 @@
 import type { Clock } from '@millrace/core'
 import type { ErrorHandling } from '../error-handlers.ts'
-import { sentenceOf, StreamsError } from '../errors.ts'
+import { StreamsError } from '../errors.ts'
 import type { AsyncStep, Forward, TaskContext } from '../operator.ts'
-import { noHeaders, type Headers, type RawRecord, type RecordContext } from '../record.ts'
+import type { Headers, RawRecord, RecordContext } from '../record.ts'
 import type { RecordCache } from '../state/record-cache.ts'
 import type { StateEnvironment, StateStore, StoreContext } from '../state/store.ts'
 import type {
   ProcessorNode,
   SinkNode,
   SourceNode,
-  StreamPartitioner,
   Topology,
   TopologyNode,
 } from '../topology/topology.ts'
 import { ProcessGraph } from './process-graph.ts'
 import { Punctuations } from './punctuations.ts'
 import { SourceReader } from './source-reader.ts'
+import { noRecord, RecordUnderWay } from './record-under-way.ts'
+import { SinkWriter } from './sink-writer.ts'
 import { StoppedByError, TaskErrors } from './task-errors.ts'
 
 /** Takes what a task writes. */
 export interface RecordCollector {
-  /** @param partition where it goes; undefined leaves it to the key's hash */
+  /**
+   * Text stands for its UTF-8.
+   * @param partition where it goes; undefined leaves it to the key's hash
+   */
   send(
     topic: string,
     partition: number | undefined,
-    key: Buffer | null,
-    value: Buffer | null,
+    key: Buffer | string | null,
+    value: Buffer | string | null,
     timestamp: number,
     headers: Headers,
   ): void
   /** How many partitions a topic has. */
   partitionCount(topic: string): number
+}
+
+/** The bytes of what a collector was given. */
+export function sentBytes(sent: Buffer | string | null): Buffer | null {
+  return typeof sent === 'string' ? Buffer.from(sent, 'utf8') : sent
 }
 
 export interface StreamTaskOptions extends ErrorHandling {
@@ -56,16 +65,6 @@ export interface StreamTaskOptions extends ErrorHandling {
   readonly isAtomic?: boolean
 }
 
-const noRecord: RecordContext = {
-  topic: undefined,
-  partition: -1,
-  offset: -1,
-  timestamp: -1,
-  headers: noHeaders,
-  rawKey: null,
-  rawValue: null,
-}
-
 /**
  * One partition of one subtopology: its operators, its stores and its time. Records go in one at a time and are done when `process`
  * returns: all they cause in this task has happened, and what they write is with the collector.
@@ -79,6 +78,7 @@ export class StreamTask {
   readonly #punctuations = new Punctuations()
   /** What to do about errors; the runtime asks it too, about records that could not be written. */
   readonly errors: TaskErrors
+  readonly #underWay = new RecordUnderWay()
   readonly #context: MutableTaskContext
   #wantsCommit = false
   /** Steps that give on records later than they take them, those nearer to the sources first. */
@@ -98,12 +98,15 @@ export class StreamTask {
         options.collector.send(topic, undefined, key, value, timestamp, headers),
     })
     const nodes = [...topology.nodes.values()].filter((node) => options.nodes.has(node.name))
+    const underWay = this.#underWay
     this.#context = {
       applicationId: options.applicationId,
       taskId: options.taskId,
       partition: options.partition,
       clock,
-      record: noRecord,
+      get record() {
+        return underWay.context
+      },
       withRecord: (timestamp, headers, run) =>
         this.#runAs(this.#recordWith(timestamp, headers), run),
       runAs: (record, run) => this.#runAs(record, run),
@@ -130,8 +133,15 @@ export class StreamTask {
         this.#kept.set(name, read)
         return this.#context.committedMetadata.get(name)
       },
-      send: (sink, key, value, timestamp, headers) =>
-        this.#send(sink, key, value, timestamp, headers),
+      writerOf: (sink) =>
+        new SinkWriter(sink, {
+          taskId: options.taskId,
+          applicationId: options.applicationId,
+          collector: options.collector,
+          errors: this.errors,
+          recordWith: (timestamp, headers) => this.#recordWith(timestamp, headers),
+          countDropped: (count) => options.countDropped?.(count),
+        }),
       onProcessingError: (node, error, timestamp, headers) =>
         this.errors.processing(node, error, this.#recordWith(timestamp, headers)),
     })
@@ -208,15 +218,18 @@ export class StreamTask {
         { topic: record.topic },
       )
     const { reader, entry } = found
-    const context = this.#context
-    this.#guarded(() => {
-      context.record = contextOf(record, record.timestamp)
-      if (!reader.read(record, context.record)) return
+    const underWay = this.#underWay
+    const { headers } = record
+    try {
+      underWay.begin(record, headers)
+      if (!reader.read(record, underWay)) return
       const { key, value, timestamp } = reader
-      if (timestamp > context.streamTime) context.streamTime = timestamp
-      if (timestamp !== record.timestamp) context.record = contextOf(record, timestamp)
-      entry(key, value, timestamp, record.headers)
-    })
+      if (timestamp > this.#context.streamTime) this.#context.streamTime = timestamp
+      underWay.setTimestamp(timestamp)
+      entry(key, value, timestamp, headers)
+    } catch (error) {
+      throw causeOf(error)
+    }
   }
 
   /** Whether a step has as many records as it may have before it has given some on. */
@@ -275,7 +288,7 @@ export class StreamTask {
     if (timeMs < 0) return false
     return this.#punctuations.fire(type, timeMs, (node, punctuate) => {
       const record = { ...noRecord, timestamp: timeMs }
-      this.#context.record = record
+      this.#underWay.context = record
       this.#guarded(() => {
         try {
           punctuate()
@@ -305,12 +318,12 @@ export class StreamTask {
   #storeContext(name: string, isLogged: boolean): StoreContext {
     const { applicationId, partition, collector } = this.#options
     const topic = `${applicationId}-${name}-changelog`
-    const context = this.#context
+    const underWay = this.#underWay
     return {
       taskId: this.id,
       environment: this.#options.environment,
       get record() {
-        return context.record
+        return underWay.context
       },
       isAtomic: this.#options.isAtomic ?? true,
       logChange: isLogged
@@ -341,60 +354,19 @@ export class StreamTask {
   }
 
   #recordWith(timestamp: number, headers: Headers): RecordContext {
-    const { record } = this.#context
+    const record = this.#underWay.context
     return record.timestamp === timestamp && record.headers === headers
       ? record
       : { ...record, timestamp, headers }
   }
 
   #runAs(record: RecordContext, run: () => void): void {
-    const before = this.#context.record
-    this.#context.record = record
+    const before = this.#underWay.context
+    this.#underWay.context = record
     try {
       run()
     } finally {
-      this.#context.record = before
-    }
-  }
-
-  #send(sink: SinkNode, key: unknown, value: unknown, timestamp: number, headers: Headers): void {
-    const { collector } = this.#options
-    const topic =
-      typeof sink.topic === 'string' ? sink.topic : sink.topic(value, key, { timestamp, headers })
-    const name = this.#topicName(sink, topic)
-    const partitions = chosenPartitions(sink.partitioner, name, key, value, collector)
-    if (partitions.length === 0) return this.#options.countDropped?.(1)
-    const keyBytes = this.#encode(sink, name, 'key', key, timestamp, headers)
-    if (keyBytes === undefined) return
-    const valueBytes = this.#encode(sink, name, 'value', value, timestamp, headers)
-    if (valueBytes === undefined) return
-    for (const partition of partitions)
-      collector.send(name, partition, keyBytes, valueBytes, timestamp, headers)
-  }
-
-  /** Undefined where the record is left out. */
-  #encode(
-    sink: SinkNode,
-    sinkTopic: string,
-    part: 'key' | 'value',
-    value: unknown,
-    writtenTimestamp: number,
-    headers: Headers,
-  ): Buffer | null | undefined {
-    if (value === null || value === undefined) return null
-    try {
-      return sink[part].serialize(value)
-    } catch (error) {
-      const record = this.#recordWith(writtenTimestamp, headers)
-      const { topic, partition, offset } = record
-      const failure = new StreamsError(
-        'MR_STREAMS_UNENCODABLE',
-        `The sink "${sink.name}" cannot write a ${part} to ${sinkTopic}, made from ${topic}/${partition} at offset ${offset}: ${sentenceOf(error)} Correct its serde or what comes before it, or leave such records out with onProductionError.`,
-        { node: sink.name, taskId: this.id, topic, partition, offset, part, sinkTopic },
-        { cause: error },
-      )
-      this.errors.unencodable(failure, record)
-      return undefined
+      this.#underWay.context = before
     }
   }
 
@@ -403,25 +375,14 @@ export class StreamTask {
     try {
       run()
     } catch (error) {
-      throw error instanceof StoppedByError ? error.cause : error
+      throw causeOf(error)
     }
   }
 }
 
-type MutableTaskContext = { -readonly [Field in keyof TaskContext]: TaskContext[Field] }
-
-function contextOf(record: RawRecord, timestamp: number): RecordContext {
-  const { topic, partition, offset, headers, key, value } = record
-  return { topic, partition, offset, timestamp, headers, rawKey: key, rawValue: value }
+/** An error that stops the task comes out as itself. */
+function causeOf(error: unknown): unknown {
+  return error instanceof StoppedByError ? error.cause : error
 }
 
-function chosenPartitions(
-  partitioner: StreamPartitioner | undefined,
-  topic: string,
-  key: unknown,
-  value: unknown,
-  collector: RecordCollector,
-): readonly (number | undefined)[] {
-  const chosen = partitioner?.(topic, key, value, collector.partitionCount(topic))
-  return typeof chosen === 'object' ? chosen : [chosen]
-}
+type MutableTaskContext = TaskContext & { streamTime: number }

@@ -1,6 +1,11 @@
 import type { RawRecord } from '../record.ts'
 import type { SubtopologyPlan } from '../runtime/topic-plan.ts'
-import { StreamTask, type RecordCollector, type StreamTaskOptions } from '../task/stream-task.ts'
+import {
+  sentBytes,
+  StreamTask,
+  type RecordCollector,
+  type StreamTaskOptions,
+} from '../task/stream-task.ts'
 import type { OutgoingRecord, SimulatedTopics } from './simulated-topics.ts'
 
 /**
@@ -155,7 +160,8 @@ export class SimulatedTask {
     const { plan, topics, task, writesAtOnce } = this.#options
     const output: OutgoingRecord[] = []
     const collector: RecordCollector = {
-      send: (topic, partition, key, value, timestamp, headers) => {
+      send: (topic, partition, sentKey, sentValue, timestamp, headers) => {
+        const [key, value] = [sentBytes(sentKey), sentBytes(sentValue)]
         const record = { topic, partition, key, value, timestamp, headers }
         if (writesAtOnce) this.#write(record)
         else output.push(record)

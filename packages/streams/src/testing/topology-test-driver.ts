@@ -6,7 +6,7 @@ import type { KeyValueStore } from '../state/key-value-store.ts'
 import type { StateStore } from '../state/store.ts'
 import { RecordCache } from '../state/record-cache.ts'
 import { StoppedByError } from '../task/task-errors.ts'
-import { StreamTask, type StreamTaskOptions } from '../task/stream-task.ts'
+import { sentBytes, StreamTask, type StreamTaskOptions } from '../task/stream-task.ts'
 import type { Topology } from '../topology/topology.ts'
 import { TestInput, TestOutput, type TopicSerdes } from './test-topics.ts'
 import { settled } from './settled.ts'
@@ -78,8 +78,10 @@ export class TopologyTestDriver {
       clock: this.clock,
       isUnthrottled: true,
       collector: {
-        send: (topic, partition, key, value, timestamp, headers) =>
-          this.#collect({ topic, partition, key, value, timestamp, headers }),
+        send: (topic, partition, sentKey, sentValue, timestamp, headers) => {
+          const [key, value] = [sentBytes(sentKey), sentBytes(sentValue)]
+          this.#collect({ topic, partition, key, value, timestamp, headers })
+        },
         partitionCount: () => 1,
       },
       countDropped: (count) => void (this.#droppedCount += count),

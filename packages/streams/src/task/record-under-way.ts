@@ -1,0 +1,51 @@
+import { noHeaders, type Headers, type RawRecord, type RecordContext } from '../record.ts'
+
+/** Inside a punctuator, or before the first record. */
+export const noRecord: RecordContext = {
+  topic: undefined,
+  partition: -1,
+  offset: -1,
+  timestamp: -1,
+  headers: noHeaders,
+  rawKey: null,
+  rawValue: null,
+}
+
+/**
+ * The record under way in a task. It becomes an object only once somebody looks at it, which most topologies never do. Owner: the task; a
+ * raw record is not looked at any more once the next one has begun.
+ */
+export class RecordUnderWay {
+  #raw: RawRecord | undefined
+  #timestamp = -1
+  #headers: Headers = noHeaders
+  #context: RecordContext | undefined = noRecord
+
+  begin(raw: RawRecord, headers: Headers): void {
+    this.#raw = raw
+    this.#timestamp = raw.timestamp
+    this.#headers = headers
+    this.#context = undefined
+  }
+
+  /** It counts with another timestamp than it came with. */
+  setTimestamp(timestamp: number): void {
+    if (timestamp === this.#timestamp) return
+    this.#timestamp = timestamp
+    this.#context = undefined
+  }
+
+  get context(): RecordContext {
+    return (this.#context ??= this.#made())
+  }
+
+  set context(context: RecordContext) {
+    this.#context = context
+  }
+
+  #made(): RecordContext {
+    const { topic, partition, offset, key, value } = this.#raw as RawRecord
+    const [timestamp, headers] = [this.#timestamp, this.#headers]
+    return { topic, partition, offset, timestamp, headers, rawKey: key, rawValue: value }
+  }
+}
