@@ -7,7 +7,7 @@ import type { Page, PageRequest } from './store-read.ts'
 export interface QueriedThread {
   /** Active tasks that it has, or is about to have. */
   readonly taskIds: readonly string[]
-  query(request: PageRequest): Promise<Page>
+  page(request: PageRequest): Promise<Page>
 }
 
 export interface LocalPagesOptions {
@@ -61,7 +61,7 @@ export class LocalPages implements PageSource {
         { store, partition },
       )
     const owner = threads().find(({ taskIds }) => taskIds.includes(taskId))
-    if (owner) return owner.query(request)
+    if (owner) return owner.page(request)
     if (maxLagRecords !== undefined)
       try {
         return await this.#anyOf(threads(), request)
@@ -79,7 +79,7 @@ export class LocalPages implements PageSource {
     let hasAsked = false
     for (const thread of threads)
       try {
-        return await thread.query(request)
+        return await thread.page(request)
       } catch (error) {
         // What a thread says that has the store counts for more than that another one has not.
         if (!hasAsked || !isNotOwner(error)) failure = error

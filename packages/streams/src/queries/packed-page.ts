@@ -8,9 +8,9 @@ export interface PackedPage {
   /** Key and value of row after row. */
   readonly bytes: Uint8Array<ArrayBuffer>
   /** Length of key and value of row after row. */
-  readonly lengths: Uint32Array
+  readonly lengths: Uint32Array<ArrayBuffer>
   /** Timestamp, start and end of row after row. */
-  readonly times: Float64Array
+  readonly times: Float64Array<ArrayBuffer>
   readonly entryCount: number
   readonly isLast: boolean
   readonly positions: readonly StorePosition[]

@@ -2,6 +2,7 @@
  * The stream threads of an application in this process: how many there are may change while it runs. Adding and removing run one after
  * the other, as each changes everybody's share of the cache.
  */
+import type { QueriedThread } from '../queries/local-pages.ts'
 import { Exclusive } from './exclusive.ts'
 import { badOption } from './runtime-options.ts'
 import type { ThreadHandle, ThreadState } from './stream-thread.ts'
@@ -53,6 +54,13 @@ export class AppThreads {
       state,
       taskIds,
     }))
+  }
+
+  /** Those that queries may ask. */
+  get queried(): readonly QueriedThread[] {
+    return this.#rows
+      .filter(({ state }) => state !== 'DEAD')
+      .map(({ handle, taskIds }) => ({ taskIds, page: (request) => handle.page(request) }))
   }
 
   get isPaused(): boolean {

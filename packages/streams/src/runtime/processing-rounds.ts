@@ -29,6 +29,8 @@ export interface ProcessingRoundsOptions {
   /** Before the commit: there is room for more input. */
   readonly onProcessed: () => void
   readonly onCommitted: () => void
+  /** Whether somebody waits for a commit who need not wait for the next in turn. */
+  readonly isCommitWanted: () => boolean
 }
 
 /** Longest that records are processed before the event loop has its turn: fetches, acknowledgements and heartbeats wait for it. */
@@ -112,6 +114,7 @@ export class ProcessingRounds {
 
   /** A processor asked for it, or too much state waits in memory. */
   #wantsCommit(): boolean {
+    if (this.#options.isCommitWanted()) return true
     let waitingBytes = 0
     for (const { task, environment } of this.#options.tasks.values()) {
       if (task.wantsCommit) return true

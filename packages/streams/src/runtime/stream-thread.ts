@@ -5,6 +5,9 @@
 import { backoffMs, isAbortError, toError } from '@millrace/core'
 import { KafkaError } from '@millrace/kafka'
 import { StreamsError } from '../errors.ts'
+import type { InstanceMetadata } from '../queries/group-instances.ts'
+import { silent } from '../queries/page-questions.ts'
+import type { Page, PageRequest } from '../queries/store-read.ts'
 import type { RestoreProgress } from './changelog-restorer.ts'
 import { GlobalTables } from './global-tables.ts'
 import type { ThreadControls } from './thread-controls.ts'
@@ -29,6 +32,8 @@ export interface ThreadEvents {
   readonly onProgress: (progress: RestoreProgress) => void
   readonly onUncaught: (error: Error) => UncaughtDecision | Promise<UncaughtDecision>
   readonly countDropped: (count: number) => void
+  /** The group has told who runs what. */
+  readonly onInstances: (instances: readonly InstanceMetadata[], generationId: number) => void
 }
 
 /** A stream thread, in this process or in a worker. */
@@ -37,6 +42,8 @@ export interface ThreadHandle {
   adjust(controls: ThreadControls): void
   /** Its tasks as of now. */
   tasks(): Promise<readonly TaskMetadata[]>
+  /** A page of a store that one of its tasks has. @throws StreamsError */
+  page(request: PageRequest): Promise<Page>
   /** Ends it in order; resolves once it has ended, for whatever reason. */
   close(): Promise<void>
   /** Rejects with what ended the thread, where that was no `close`. */
@@ -45,7 +52,13 @@ export interface ThreadHandle {
 
 export type StreamThreadOptions = Omit<
   ThreadSessionOptions,
-  'controls' | 'onProgress' | 'onTasks' | 'onCommitted' | 'countDropped' | 'globalStores'
+  | 'controls'
+  | 'onProgress'
+  | 'onInstances'
+  | 'onTasks'
+  | 'onCommitted'
+  | 'countDropped'
+  | 'globalStores'
 > & { readonly controls: ThreadControls; readonly events: ThreadEvents }
 
 const pauses = { baseMs: 100, maxMs: 5_000 }
@@ -95,6 +108,11 @@ export class StreamThread implements ThreadHandle {
     return this.#session?.metadata() ?? []
   }
 
+  async page(request: PageRequest): Promise<Page> {
+    if (this.#session) return this.#session.page(request)
+    throw silent(request, 'its stream thread is joining the group')
+  }
+
   async close(): Promise<void> {
     if (!this.#closing.signal.aborted) {
       this.#options.events.onState('PENDING_SHUTDOWN', [])
@@ -140,6 +158,7 @@ export class StreamThread implements ThreadHandle {
         this.#failingSinceMs = undefined
       },
       countDropped: events.countDropped,
+      onInstances: events.onInstances,
     })
     this.#session = session
     if (this.#closing.signal.aborted) session.stop()

@@ -6,6 +6,13 @@ import { join } from 'node:path'
 import type { ErrorHandling } from '../error-handlers.ts'
 import { StreamsError } from '../errors.ts'
 import type { Topology } from '../topology/topology.ts'
+import { AppQueries, type KeyMetadata, type KeyMetadataOptions } from '../queries/app-queries.ts'
+import { readApplicationServer, type InstanceMetadata } from '../queries/group-instances.ts'
+import type {
+  QueryableStores,
+  QueryableStoreType,
+  StoreQueryOptions,
+} from '../queries/store-type.ts'
 import type { RestoreProgress } from './changelog-restorer.ts'
 import { assertMove, type StreamsState } from './app-state.ts'
 import { AppThreads, maxThreads, type ThreadDescription } from './app-threads.ts'
@@ -43,6 +50,11 @@ export interface StreamsAppOptions
   readonly threads?: number
   /** Where state is kept. Each process on a machine needs one of its own. Default: `millrace-streams` in the directory for temporary files. */
   readonly stateDir?: string
+  /**
+   * `host:port` at which other instances reach this one's query server; the group is told. Default: where `startQueryServer` listens, if it is
+   * called before `start`; else queries of other instances do not find what is here.
+   */
+  readonly applicationServer?: string
   readonly onState?: (state: StreamsState, before: StreamsState) => void
   /** Told at the start, after each batch, and at the end of each store that is restored. */
   readonly onRestore?: (progress: RestoreProgress) => void
@@ -55,6 +67,8 @@ export class StreamsApp implements AsyncDisposable {
   readonly #settings: RuntimeSettings
   readonly #kafka: KafkaOptions
   readonly #threads: AppThreads
+  /** @internal */
+  readonly queries: AppQueries
   readonly #dropped: Counter
   #state: StreamsState = 'CREATED'
   #directory: StateDirectory | undefined
@@ -78,6 +92,13 @@ export class StreamsApp implements AsyncDisposable {
       cacheMaxBytes: this.#settings.cacheMaxBytes,
       make: (index, controls) => this.#thread(index, controls),
     })
+    this.queries = new AppQueries({
+      applicationId: options.applicationId,
+      state: () => this.#state,
+      threads: () => this.#threads.queried,
+      clock: options.clock,
+    })
+    this.queries.applicationServer = checkedApplicationServer(options.applicationServer)
     if (options.topology instanceof URL) refuseFunctions(options)
     this.#dropped = (options.meter ?? noopMeter).counter({
       name: 'mr_streams_dropped_records_total',
@@ -160,6 +181,39 @@ export class StreamsApp implements AsyncDisposable {
     return this.#threads.metadata()
   }
 
+  /**
+   * A store, to be read from outside of processors: the partitions that this instance has, or with `scope: 'application'` all of them. Can be
+   * asked for before `start`; its reads throw what they find: StreamsError `MR_STREAMS_UNKNOWN_STORE` where the topology has no such store of
+   * that type, `MR_STREAMS_STORE_NOT_READY` where it is not there within `timeoutMs`, `MR_STREAMS_NOT_OWNER` for keys of other instances,
+   * `MR_STREAMS_POSITION_NOT_REACHED`, `MR_STREAMS_INSTANCE_UNREACHABLE`, `MR_STREAMS_UNDECODABLE`, `MR_STREAMS_BAD_QUERY`.
+   * @see Kafka Streams `KafkaStreams.store`, KIP-796
+   */
+  store<K, V, Type extends QueryableStoreType>(
+    name: string,
+    options: StoreQueryOptions<K, V, Type>,
+  ): QueryableStores<K, V>[Type] {
+    return this.queries.store(name, options)
+  }
+
+  /**
+   * Which instance has a key, whether there is such a key or not, as the group last told.
+   * @throws StreamsError `MR_STREAMS_UNKNOWN_STORE`, `MR_STREAMS_STORE_NOT_READY` before that, `MR_STREAMS_BAD_QUERY`
+   * @see Kafka Streams `KafkaStreams.queryMetadataForKey`
+   */
+  metadataForKey<K>(store: string, key: K, options?: KeyMetadataOptions<K>): KeyMetadata {
+    return this.queries.metadataForKey(store, key, options)
+  }
+
+  /** Instances that have partitions of a store, or copies. @throws StreamsError `MR_STREAMS_UNKNOWN_STORE`, `MR_STREAMS_STORE_NOT_READY` */
+  metadataForStore(store: string): readonly InstanceMetadata[] {
+    return this.queries.metadataForStore(store)
+  }
+
+  /** All instances, as the group last told; empty before. */
+  get allMetadata(): readonly InstanceMetadata[] {
+    return this.queries.instances
+  }
+
   /** Commits what is done, gives up the tasks and ends. Resolves in state NOT_RUNNING or ERROR. Idempotent. */
   close(): Promise<void> {
     this.#closing ??= this.#close()
@@ -180,6 +234,7 @@ export class StreamsApp implements AsyncDisposable {
     this.#topology =
       topology instanceof URL ? (await loadTopology(topology.href)).topology : topology
     this.#plan = await prepareTopics(this.#topology, applicationId, this.#kafka)
+    this.queries.begin(this.#directory.processId, this.#topology, this.#plan)
     await this.#threads.add(threads, () => true)
   }
 
@@ -194,6 +249,7 @@ export class StreamsApp implements AsyncDisposable {
       index,
       processId: directory.processId,
       stateDirectory: directory.path,
+      applicationServer: this.queries.applicationServer,
     }
     const events = this.#eventsOf(index)
     if (this.#options.topology instanceof URL) {
@@ -231,6 +287,7 @@ export class StreamsApp implements AsyncDisposable {
         this.#follow(state)
       },
       onProgress: (progress) => this.#options.onRestore?.(progress),
+      onInstances: (instances, generationId) => this.queries.told(instances, generationId),
       onUncaught: (error) => {
         const decision = this.#options.onUncaughtError?.(error) ?? 'SHUTDOWN_CLIENT'
         this.#logger.error('a stream thread ended', { threadIndex: index, decision, error })
@@ -287,6 +344,12 @@ export class StreamsApp implements AsyncDisposable {
   get #logger() {
     return this.#options.logger ?? silentLogger
   }
+}
+
+/** @throws StreamsError `MR_STREAMS_BAD_OPTION` */
+function checkedApplicationServer(given: string | undefined): string | undefined {
+  if (given === undefined || readApplicationServer(given) !== undefined) return given
+  throw badOption('applicationServer', given, 'must be host:port, as in "10.0.0.7:8080"')
 }
 
 /** Functions and clocks stay in the thread in which they were made. @throws StreamsError `MR_STREAMS_BAD_OPTION` */

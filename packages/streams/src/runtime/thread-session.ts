@@ -16,6 +16,10 @@ import {
   type TopicPartition,
 } from '@millrace/kafka'
 import { setImmediate } from 'node:timers/promises'
+import type { InstanceMetadata } from '../queries/group-instances.ts'
+import { QueryDesk } from '../queries/query-desk.ts'
+import { StorePlaces } from '../queries/store-places.ts'
+import type { Page, PageRequest } from '../queries/store-read.ts'
 import { RecordCache } from '../state/record-cache.ts'
 import type { StateStore } from '../state/store.ts'
 import type { Topology } from '../topology/topology.ts'
@@ -49,6 +53,7 @@ export interface ThreadSessionOptions extends ThreadSurroundings {
   readonly onTasks: (state: 'REVOKED' | 'ASSIGNED' | 'RUNNING', taskIds: readonly string[]) => void
   readonly onCommitted: () => void
   readonly countDropped: (count: number) => void
+  readonly onInstances: (instances: readonly InstanceMetadata[], generationId: number) => void
 }
 
 /** How often wall-clock punctuators are looked at while nothing comes. */
@@ -65,6 +70,7 @@ export class ThreadSession {
   readonly #bounds: InputBounds
   readonly #moves: TaskMoves
   readonly #rounds: ProcessingRounds
+  readonly #desk: QueryDesk
   readonly #cache: RecordCache | undefined
   readonly #tasks = new Map<string, RunningTask>()
   readonly #exclusive = new Exclusive()
@@ -104,6 +110,8 @@ export class ThreadSession {
           running: () => [...session.#tasks.keys()],
           // How far each goes is not known without opening it; that there is some is enough to prefer this process.
           stored: () => new Map(storedTasks(identity.stateDirectory).map((id) => [id, 0])),
+          applicationServer: identity.applicationServer,
+          onInstances: options.onInstances,
         }),
       ],
       onAssigned: (partitions) => session.#onAssigned(partitions),
@@ -197,12 +205,28 @@ export class ThreadSession {
       group: () => this.#moves.group,
       failure: () => this.#failure,
       onProcessed: () => this.#room.signal(),
+      isCommitWanted: () => this.#desk.wantsCommit,
+    })
+    const places = new StorePlaces(options.topology, plan, settings.applicationId)
+    this.#desk = new QueryDesk({
+      ...options,
+      tasks: this.#tasks,
+      taskIdOf: (store, partition) => places.taskIdOf(store, partition),
+      isCommitted: () =>
+        this.#collector.count === 0 &&
+        ![...this.#tasks.values()].some(({ needsCommit }) => needsCommit),
+      onWaiting: () => this.#news.signal(),
     })
   }
 
   /** The tasks, as of now. */
   get tasks(): ReadonlyMap<string, RunningTask> {
     return this.#tasks
+  }
+
+  /** A page of a store that one of the tasks has. @throws StreamsError */
+  page(request: PageRequest): Promise<Page> {
+    return this.#desk.page(request)
   }
 
   /** Runs until `stop`, with a last commit then. @throws what ended it; nothing after the last commit has happened then */
@@ -245,6 +269,7 @@ export class ThreadSession {
 
   async #close(feeding: Promise<void>): Promise<void> {
     this.#room.signal()
+    this.#desk.close()
     try {
       // A member that leaves in order is asked for its partitions first, and commits then.
       await this.#consumer.close()
@@ -278,7 +303,9 @@ export class ThreadSession {
 
   async #round(): Promise<boolean> {
     if (this.#failure) return false
-    return this.#rounds.round()
+    const hasWorked = await this.#rounds.round()
+    this.#desk.serve()
+    return hasWorked
   }
 
   async #onRevoked(): Promise<void> {

@@ -1,6 +1,8 @@
 /** The inside of a worker: one stream thread, which talks to its application by messages. */
 import { noopMeter, systemClock, type LogFields, type Logger } from '@millrace/core'
 import { parentPort, workerData } from 'node:worker_threads'
+import { packPage } from '../queries/packed-page.ts'
+import type { PageRequest } from '../queries/store-read.ts'
 import { StreamThread, type UncaughtDecision } from './stream-thread.ts'
 import { loadTopology } from './topology-module.ts'
 import {
@@ -31,6 +33,24 @@ function workerLogger(own: LogFields): Logger {
   }
 }
 
+/** Buffers arrive as plain byte arrays, views of one memory. */
+function withBuffers(value: unknown): unknown {
+  if (value instanceof Uint8Array)
+    return Buffer.from(value.buffer, value.byteOffset, value.byteLength)
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
+  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, withBuffers(each)]))
+}
+
+async function answer(thread: StreamThread, id: number, request: PageRequest): Promise<void> {
+  try {
+    const page = packPage(await thread.page(withBuffers(request) as PageRequest))
+    const { bytes, lengths, times } = page
+    port?.postMessage({ kind: 'page', id, page }, [bytes.buffer, lengths.buffer, times.buffer])
+  } catch (error) {
+    tell({ kind: 'noPage', id, error: sentError(error) })
+  }
+}
+
 async function run(): Promise<void> {
   const { topologyUrl, settings, controls, identity, plan, kafka } = workerData as WorkerStart
   const logger = workerLogger({ threadIndex: identity.index })
@@ -56,12 +76,16 @@ async function run(): Promise<void> {
           tell({ kind: 'uncaught', error: sentError(error) })
         }),
       countDropped: (count) => tell({ kind: 'dropped', count }),
+      onInstances: (instances, generationId) =>
+        tell({ kind: 'instances', instances, generationId }),
     },
   })
   port?.on('message', (message: ToWorker) => {
     switch (message.kind) {
       case 'decision':
         return decide?.(message.decision)
+      case 'page':
+        return void answer(thread, message.id, message.request)
       case 'adjust':
         return thread.adjust(message.controls)
       case 'tasks':

@@ -2,6 +2,9 @@
 import { inspect } from 'node:util'
 import { KafkaError, kafkaErrors, type KafkaErrorCode, type KafkaOptions } from '@millrace/kafka'
 import { StreamsError, streamsErrors, type StreamsErrorCode } from '../errors.ts'
+import type { InstanceMetadata } from '../queries/group-instances.ts'
+import type { PackedPage } from '../queries/packed-page.ts'
+import type { PageRequest } from '../queries/store-read.ts'
 import type { RestoreProgress } from './changelog-restorer.ts'
 import type { RuntimeSettings, ThreadIdentity } from './runtime-options.ts'
 import type { ThreadState, UncaughtDecision } from './stream-thread.ts'
@@ -21,6 +24,7 @@ export interface WorkerStart {
 }
 
 export type ToWorker =
+  | { readonly kind: 'page'; readonly id: number; readonly request: PageRequest }
   | { readonly kind: 'close' }
   | { readonly kind: 'adjust'; readonly controls: ThreadControls }
   | { readonly kind: 'tasks'; readonly id: number }
@@ -29,6 +33,13 @@ export type ToWorker =
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 
 export type FromWorker =
+  | { readonly kind: 'page'; readonly id: number; readonly page: PackedPage }
+  | { readonly kind: 'noPage'; readonly id: number; readonly error: SentError }
+  | {
+      readonly kind: 'instances'
+      readonly instances: readonly InstanceMetadata[]
+      readonly generationId: number
+    }
   | { readonly kind: 'state'; readonly state: ThreadState; readonly taskIds: readonly string[] }
   | { readonly kind: 'progress'; readonly progress: RestoreProgress }
   | { readonly kind: 'uncaught'; readonly error: SentError }

@@ -1,5 +1,7 @@
 import { backoffMs, systemClock, toError, type Logger } from '@millrace/core'
 import { Worker } from 'node:worker_threads'
+import { PageQuestions, silent } from '../queries/page-questions.ts'
+import type { Page, PageRequest } from '../queries/store-read.ts'
 import type { ThreadEvents, ThreadHandle } from './stream-thread.ts'
 import type { ThreadControls } from './thread-controls.ts'
 import type { TaskMetadata } from './thread-metadata.ts'
@@ -21,6 +23,7 @@ export class WorkerThread implements ThreadHandle {
   readonly #closing = new AbortController()
   /** Who asked for the tasks, by the number of the question. */
   readonly #askers = new Map<number, (tasks: readonly TaskMetadata[]) => void>()
+  readonly #pages = new PageQuestions()
   #worker: Worker | undefined
   #isStarted = false
   #questions = 0
@@ -59,6 +62,11 @@ export class WorkerThread implements ThreadHandle {
     return promise
   }
 
+  async page(request: PageRequest): Promise<Page> {
+    if (!this.#worker) throw silent(request, 'its stream thread is not running')
+    return this.#pages.ask(request, (id) => this.#tell({ kind: 'page', id, request }))
+  }
+
   async close(): Promise<void> {
     if (!this.#closing.signal.aborted) {
       this.#closing.abort()
@@ -90,6 +98,12 @@ export class WorkerThread implements ThreadHandle {
         return this.#events.onProgress(message.progress)
       case 'dropped':
         return this.#events.countDropped(message.count)
+      case 'page':
+        return this.#pages.answered(message.id, message.page)
+      case 'noPage':
+        return this.#pages.failed(message.id, receivedError(message.error))
+      case 'instances':
+        return this.#events.onInstances(message.instances, message.generationId)
       case 'tasks':
         this.#askers.get(message.id)?.(message.tasks)
         this.#askers.delete(message.id)
@@ -129,6 +143,7 @@ export class WorkerThread implements ThreadHandle {
     this.#worker?.removeAllListeners()
     this.#worker?.on('error', () => {}) // Told already.
     this.#worker = undefined
+    this.#pages.forget()
     for (const answer of this.#askers.values()) answer([])
     this.#askers.clear()
   }

@@ -1,0 +1,208 @@
+/**
+ * Stores of an application over HTTP. Any instance answers for all of them: it asks the owner of a partition. For people and other programs
+ * there are URLs with JSON, `GET /stores/<store>/<read>`; instances among themselves say `POST /pages`.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { StreamsError } from '../errors.ts'
+import type { StreamsApp } from '../runtime/streams-app.ts'
+import type { AppQueries } from './app-queries.ts'
+import { pageJson, readRequestJson } from './page-json.ts'
+import { plainProblem, problemAnswer, type ProblemAnswer } from './query-problem.ts'
+import { keyOfText, plainValue } from './query-text.ts'
+import { readUrl, textOfPlace, urlReadNames } from './query-url.ts'
+
+export interface QueryServerOptions {
+  readonly app: StreamsApp
+  /** Default 0: any free one. */
+  readonly port?: number
+  /**
+   * Default `127.0.0.1`, so that nobody but this machine can ask. There is neither authentication nor encryption: beyond a private network put
+   * a proxy in front.
+   */
+  readonly host?: string
+}
+
+export interface QueryServer extends AsyncDisposable {
+  readonly port: number
+  /** `host:port` where it listens. */
+  readonly address: string
+  /** Ends what is under way. Idempotent. */
+  close(): Promise<void>
+}
+
+const maxBodyBytes = 4_194_304
+const maxConnections = 1_000
+
+/**
+ * Begins to listen. Started before the app and without an `applicationServer` of the app's, its address is what the group is told.
+ * @throws StreamsError `MR_STREAMS_BAD_OPTION` where it cannot listen there
+ */
+export async function startQueryServer(options: QueryServerOptions): Promise<QueryServer> {
+  const { app, port = 0, host = '127.0.0.1' } = options
+  const { queries } = app
+  const server = createServer((request, response) => void serve(queries, request, response))
+  server.maxConnections = maxConnections
+  await listen(server, port, host)
+  const { port: taken } = server.address() as AddressInfo
+  const address = `${host.includes(':') ? `[${host}]` : host}:${taken}`
+  queries.applicationServer ??= address
+  let closing: Promise<void> | undefined
+  const close = (): Promise<void> => {
+    closing ??= new Promise((resolve) => {
+      server.close(() => resolve())
+      server.closeAllConnections()
+    })
+    return closing
+  }
+  return { port: taken, address, close, [Symbol.asyncDispose]: close }
+}
+
+async function listen(server: Server, port: number, host: string): Promise<void> {
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject)
+      server.listen({ host, port }, resolve)
+    })
+  } catch (error) {
+    throw new StreamsError(
+      'MR_STREAMS_BAD_OPTION',
+      `The query server cannot listen on ${host}:${port}: ${String(error)} Free the port, or choose another; 0 takes any free one.`,
+      { host, port },
+      { cause: error },
+    )
+  }
+}
+
+async function serve(
+  queries: AppQueries,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const path = request.url ?? '/'
+  let answer: ProblemAnswer
+  try {
+    answer = await answerTo(queries, request, path)
+  } catch (error) {
+    answer = problemAnswer(error, path)
+  }
+  response.on('error', () => {}) // Who asked has gone.
+  if (request.method === 'POST' && !request.complete) response.setHeader('connection', 'close')
+  response.writeHead(answer.status, { ...answer.headers, 'cache-control': 'no-store' })
+  response.end(answer.body)
+}
+
+async function answerTo(
+  queries: AppQueries,
+  request: IncomingMessage,
+  path: string,
+): Promise<ProblemAnswer> {
+  // A page of somebody's browser has no business here.
+  if (request.headers.origin !== undefined)
+    return plainProblem(403, 'Requests of web pages are not answered.')
+  const url = URL.parse(path, 'http://query')
+  if (!url) return plainProblem(400, 'The URL cannot be read.')
+  const parts = url.pathname.split('/').slice(1).map(decodedPart)
+  if (parts.includes(undefined)) return plainProblem(400, 'The URL cannot be read.')
+  const [first, store, read] = parts
+  if (request.method === 'POST' && url.pathname === '/pages') return pages(queries, request)
+  if (request.method !== 'GET') return plainProblem(405, 'Only GET is answered here.')
+  if (url.pathname === '/') return json(overview(queries))
+  if (first === 'stores' && store !== undefined && parts.length === 3) {
+    if (read === 'metadata') return json(metadata(queries, store, url.searchParams))
+    return json(await rows(queries, store, read ?? '', url))
+  }
+  return plainProblem(
+    404,
+    `There is nothing at ${url.pathname}. There are /, /stores/<store>/metadata?key=… and /stores/<store>/<${urlReadNames.join(' | ')}>?…`,
+  )
+}
+
+function decodedPart(part: string): string | undefined {
+  try {
+    return decodeURIComponent(part)
+  } catch {
+    return undefined
+  }
+}
+
+/** A page of this instance alone, for another one. */
+async function pages(queries: AppQueries, request: IncomingMessage): Promise<ProblemAnswer> {
+  const parts: Buffer[] = []
+  let sizeBytes = 0
+  for await (const part of request as AsyncIterable<Buffer>) {
+    sizeBytes += part.length
+    if (sizeBytes > maxBodyBytes)
+      return plainProblem(413, `The request has more than ${maxBodyBytes} bytes.`)
+    parts.push(part)
+  }
+  const asked = readRequestJson(queries.applicationId, Buffer.concat(parts).toString('utf8'))
+  queries.places.builder(asked.store)
+  const page = await queries.local.page(asked)
+  return { status: 200, headers: jsonHeaders, body: pageJson(page) }
+}
+
+async function rows(queries: AppQueries, store: string, name: string, url: URL): Promise<unknown> {
+  const { places } = queries
+  const builder = places.builder(store)
+  const serdes = builder.serdes as NonNullable<typeof builder.serdes>
+  const { read, keyBytes, options, scope, after, limit } = readUrl(
+    name,
+    url.searchParams,
+    serdes.key,
+  )
+  const reader = queries.reader(store, { ...serdes, scope })
+  if (read.kind === 'count') return { entryCount: await reader.entryCount(options) }
+  const found = keyBytes
+    ? reader.ofKey(serdes.key.deserialize(keyBytes), read, options, after)
+    : reader.ofAll(read, options, after)
+  const answered = []
+  let last
+  let hasMore = false
+  for await (const row of found) {
+    if (answered.length === limit) {
+      hasMore = true
+      break
+    }
+    last = row
+    answered.push({
+      key: plainValue(reader.keyOf(row)),
+      value: plainValue(reader.valueOf(row)),
+      ...(row.timestamp >= 0 && { timestamp: row.timestamp }),
+      ...(builder.kind === 'window' && { startMs: row.startMs }),
+      ...(builder.kind === 'session' && { startMs: row.startMs, endMs: row.endMs }),
+    })
+  }
+  return { rows: answered, after: hasMore && last ? textOfPlace(last) : null }
+}
+
+function metadata(queries: AppQueries, store: string, query: URLSearchParams): unknown {
+  const serdes = queries.places.builder(store).serdes
+  const text = query.get('key')
+  if (text === null || !serdes) return { instances: queries.metadataForStore(store) }
+  const bytes = keyOfText(serdes.key, text, 'key')
+  const { partition, active, standbys } = queries.metadataForKey(
+    store,
+    serdes.key.deserialize(bytes),
+  )
+  return { partition: partition ?? null, active, standbys }
+}
+
+function overview(queries: AppQueries): unknown {
+  const { applicationId, applicationServer, processId, state, instances } = queries
+  const hasStores = state === 'RUNNING' || state === 'REBALANCING'
+  return {
+    applicationId,
+    state,
+    processId: processId ?? null,
+    applicationServer: applicationServer ?? null,
+    stores: hasStores && processId !== undefined ? queries.places.described : [],
+    instances,
+  }
+}
+
+const jsonHeaders = { 'content-type': 'application/json' }
+
+function json(value: unknown): ProblemAnswer {
+  return { status: 200, headers: jsonHeaders, body: JSON.stringify(value) }
+}
