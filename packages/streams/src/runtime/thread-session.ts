@@ -236,8 +236,7 @@ export class ThreadSession {
       while (!this.#isStopping && !this.#failure) {
         const hasWorked = await this.#exclusive.run(() => this.#round())
         if (this.#rounds.isOutputFull) await this.#rounds.waitForOutput()
-        else if (hasWorked) await setImmediate()
-        else await this.#news.wait(idleMs)
+        else if (!hasWorked) await this.#news.wait(idleMs)
       }
     } catch (error) {
       this.#fail(error)
@@ -302,6 +301,9 @@ export class ThreadSession {
   }
 
   async #round(): Promise<boolean> {
+    // A batch that the consumer has handed out must be in its queue: in between, its partition would pass for one that is read to its end,
+    // and a task that waits for it would go on without (trap 3). Handing over takes microtasks only.
+    await setImmediate()
     if (this.#failure) return false
     const hasWorked = await this.#rounds.round()
     this.#desk.serve()
