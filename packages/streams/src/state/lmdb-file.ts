@@ -16,24 +16,29 @@ const transactionAt = 152
 export function wantedSizeBytes(path: string): number | undefined {
   const file = openSync(path, 'r')
   try {
-    const first = metaAt(file, 0)
-    if (!first) return undefined
-    const second = metaAt(file, first.pageSize)
-    if (!second) return undefined
-    const { lastPage, pageSize } = second.transaction > first.transaction ? second : first
-    return (lastPage + 1) * pageSize
+    const meta = newestMeta(file)
+    return meta && (meta.lastPage + 1) * meta.pageSize
   } finally {
     closeSync(file)
   }
 }
 
-interface Meta {
+export interface LmdbMeta {
   readonly pageSize: number
   readonly lastPage: number
   readonly transaction: bigint
+  /** Two of 48 bytes: the free pages, and the names of the others. */
+  readonly databases: Buffer
 }
 
-function metaAt(file: number, position: number): Meta | undefined {
+/** The meta page that counts; undefined where the file does not begin with two. */
+export function newestMeta(file: number): LmdbMeta | undefined {
+  const first = metaAt(file, 0)
+  const second = first && metaAt(file, first.pageSize)
+  return second && (second.transaction > first.transaction ? second : first)
+}
+
+function metaAt(file: number, position: number): LmdbMeta | undefined {
   const head = Buffer.alloc(headBytes)
   if (readSync(file, head, 0, headBytes, position) < headBytes) return undefined
   if (head.readUInt32LE(magicAt) !== magic) return undefined
@@ -43,5 +48,6 @@ function metaAt(file: number, position: number): Meta | undefined {
     pageSize,
     lastPage: Number(head.readBigUInt64LE(lastPageAt)),
     transaction: head.readBigUInt64LE(transactionAt),
+    databases: head.subarray(pageSizeAt, lastPageAt),
   }
 }
