@@ -120,7 +120,15 @@ export {
   type WindowStoreOptions,
 } from './state/window-store.ts'
 export type { StateStore, StoreBuilder, ValueAndTimestamp } from './state/store.ts'
-export { keyValueStore, timestampedKeyValueStore, type ProcessorStoreOptions } from './stores.ts'
+export type { Timers } from './operators/timers.ts'
+export type { Timer, TimerStore } from './state/timer-store.ts'
+export {
+  keyValueStore,
+  timerStore,
+  timestampedKeyValueStore,
+  type ProcessorStoreOptions,
+  type TimerStoreSettings,
+} from './stores.ts'
 export {
   diffTopologies,
   type DifferenceVerdict,

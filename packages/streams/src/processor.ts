@@ -1,6 +1,8 @@
 import type { Cancellable, Schedule } from './operator.ts'
+import type { Timers } from './operators/timers.ts'
 import type { Headers, StreamRecord } from './record.ts'
 import type { StateStore, StoreBuilder } from './state/store.ts'
+import type { Timer, TimerStore } from './state/timer-store.ts'
 
 /**
  * A step that a user writes: gets records one at a time and forwards what it likes, whenever it likes. One instance per task; what it
@@ -30,6 +32,16 @@ export interface ProcessorContext<K, V> extends ProcessingContext {
    * @throws StreamsError `MR_STREAMS_BAD_TIMESTAMP`, `MR_STREAMS_BAD_TOPOLOGY` where there is no such child
    */
   forward(record: StreamRecord<K, V>, child?: string): void
+  /**
+   * Timers in a store of `timerStore` that the step is connected to: in `init`, once for each store. `onTimer` is called between two records,
+   * in the order of the times, once for each timer, under exactly-once also over crashes and moves of the task. Not in Java.
+   * @throws StreamsError `MR_STREAMS_UNKNOWN_STORE`
+   * @experimental
+   */
+  timers<KTimer, P>(
+    store: string | StoreBuilder<TimerStore<KTimer, P>>,
+    onTimer: (timer: Timer<KTimer, P>) => void,
+  ): Timers<KTimer, P>
 }
 
 /** The part of the context that processors of both kinds have. */

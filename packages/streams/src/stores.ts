@@ -6,7 +6,9 @@ import {
   type KeyValueStore,
   type TimestampedKeyValueStore,
 } from './state/key-value-store.ts'
+import type { PunctuationType } from './operator.ts'
 import type { StoreBuilder } from './state/store.ts'
+import { timerStoreBuilder, type TimerStore } from './state/timer-store.ts'
 
 /** A store that processors use, which is named and knows how to write its keys and values. */
 export type ProcessorStoreOptions<K, V> = Pick<StoreOptions<K, V>, 'type' | 'logging'> & {
@@ -33,6 +35,29 @@ export function timestampedKeyValueStore<K, V>(
   options: ProcessorStoreOptions<K, V>,
 ): StoreBuilder<TimestampedKeyValueStore<K, V>> {
   return timestampedKeyValueStoreBuilder(engineOptions(options))
+}
+
+/** Timers that processors use, with a name and a serde for their keys. */
+export type TimerStoreSettings<K, P> = Pick<StoreOptions<K, P>, 'type' | 'logging'> & {
+  readonly name: string
+  readonly key: Serde<K>
+  /** Of what timers carry; without it they carry nothing. */
+  readonly payload?: Serde<P>
+  /** Which clock the times are of: that of the records the task has taken, or the wall clock. */
+  readonly clock: PunctuationType
+}
+
+/**
+ * A store of timers for processors, which use it through `context.timers`. Not in Java.
+ * @experimental
+ */
+export function timerStore<K, P = never>(
+  options: TimerStoreSettings<K, P>,
+): StoreBuilder<TimerStore<K, P>> {
+  const { name, clock, key, payload, logging, type = 'persistent' } = options
+  const topicConfig = typeof logging === 'object' ? logging : {}
+  const isLogged = logging !== false
+  return timerStoreBuilder({ name, clock, key, payload, isLogged, topicConfig, type })
 }
 
 function engineOptions<K, V>(options: ProcessorStoreOptions<K, V>) {

@@ -8,6 +8,8 @@ import {
 } from '../processor.ts'
 import type { StreamRecord } from '../record.ts'
 import type { StateStore, StoreBuilder } from '../state/store.ts'
+import { isTimerStore, type Timer, type TimerStore } from '../state/timer-store.ts'
+import { openTimers, type Timers } from './timers.ts'
 
 /** Runs a user's processor as a node of a task. */
 export function processorOperator<KIn, VIn, KOut, VOut>(
@@ -20,7 +22,9 @@ export function processorOperator<KIn, VIn, KOut, VOut>(
       init(context) {
         task = context.task
         const forward = forwardOf(context)
-        processor.init?.(withForward(context, forward))
+        processor.init?.(
+          Object.assign(withForward(context, forward), { timers: timersOf(context) }),
+        )
       },
       process(key, value, timestamp, headers) {
         task.withRecord(timestamp, headers, () =>
@@ -56,6 +60,24 @@ export function fixedKeyProcessorOperator<K, VIn, VOut>(
       },
       close: () => processor.close?.(),
     }
+  }
+}
+
+/** The stores of timers are open by now; which steps go first, records or timers, is the task's business. */
+function timersOf(context: OperatorContext) {
+  return <K, P>(
+    given: string | StoreBuilder<TimerStore<K, P>>,
+    onTimer: (timer: Timer<K, P>) => void,
+  ): Timers<K, P> => {
+    const name = typeof given === 'string' ? given : given.name
+    const store = context.store(name)
+    if (!isTimerStore<K, P>(store))
+      throw new StreamsError(
+        'MR_STREAMS_UNKNOWN_STORE',
+        `"${context.nodeName}" asks for timers in the store "${name}", which holds none. Make it with timerStore().`,
+        { node: context.nodeName, store: name },
+      )
+    return openTimers(context, store, onTimer)
   }
 }
 

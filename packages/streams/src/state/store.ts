@@ -88,6 +88,7 @@ export type StoreKind =
   | 'suppressBuffer'
   | 'subscription'
   | 'pendingCalls'
+  | 'timers'
 
 export type ChangelogCleanup =
   | { readonly policy: 'compact' }
