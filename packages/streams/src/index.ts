@@ -108,13 +108,13 @@ export type {
   TimestampedKeyValueStore,
 } from './state/key-value-store.ts'
 export {
-  inMemorySessionStore,
+  sessionStore,
   type ReadonlySessionStore,
   type SessionStore,
   type SessionStoreOptions,
 } from './state/session-store.ts'
 export {
-  inMemoryTimestampedWindowStore,
+  timestampedWindowStore,
   type ReadonlyWindowStore,
   type TimestampedWindowStore,
   type WindowStoreOptions,

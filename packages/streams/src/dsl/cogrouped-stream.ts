@@ -102,7 +102,7 @@ export class TimeWindowedCogroupedKStream<K, A> {
       this.#cogroup,
       {
         plan,
-        store: () => windowStoreOf(plan, windows),
+        store: () => windowStoreOf(plan, windows, 'update'),
         supplier(aggregate) {
           const { isCompatible } = graph
           const storeName = plan.name
@@ -157,7 +157,7 @@ export class SessionWindowedCogroupedKStream<K, A> {
       this.#cogroup,
       {
         plan,
-        store: () => sessionStoreOf(plan, windows, isCompatible),
+        store: () => sessionStoreOf(plan, windows, { emit: 'update', isCompatible }),
         supplier: (aggregate) =>
           sessionAggregateOperator(windows, {
             storeName: plan.name,

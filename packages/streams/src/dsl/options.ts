@@ -49,12 +49,16 @@ export interface StoreOptions<K, V> {
   readonly name?: string
   readonly key?: Serde<K>
   readonly value?: Serde<V>
-  /** `memory` is restored from its changelog at each start; `persistent` (the default in an app) from where it stopped. */
+  /**
+   * `memory` is restored from its changelog at each start; `persistent` (the default in an app) from where it stopped. Key-value stores are
+   * on disk then; windows and sessions are in memory, with a journal on disk.
+   */
   readonly type?: 'memory' | 'persistent'
   /** false: no changelog, and nothing to restore from. An object gives the changelog topic settings of Kafka's. Default true. */
   readonly logging?: boolean | Readonly<Record<string, string>>
   /**
-   * Whether updates of a key between two commits are passed on as one, where the thread has caches. Default true; of key-value stores only.
+   * Whether updates of a key between two commits are passed on as one, where the thread has caches. Default true; those of windows that are sent on
+   * close are never held back.
    */
   readonly caching?: boolean
   /** How long windows are kept, ms of stream time; of windowed stores only. Default: as long as they can change. */

@@ -110,7 +110,7 @@ export class SessionWindowedKStream<K, V> {
       late: this.#options.late,
       make: (outlets) => ({
         supplier: sessionAggregateOperator(windows, { ...aggregation, closeIdleAfterMs, outlets }),
-        store: sessionStoreOf(plan, windows, isCompatible),
+        store: sessionStoreOf(plan, windows, { emit, isCompatible }),
       }),
     })
     const key = plan.key && sessionWindowedSerde(plan.key)

@@ -5,9 +5,9 @@ import { streamJoinOperator, type StreamJoiner } from '../operators/stream-join.
 import { mergeOperator } from '../operators/peek.ts'
 import type { JoinWindows } from '../join-windows.ts'
 import { required, type Serde } from '../serde.ts'
-import { inMemoryJoinWindowStore } from '../state/join-window-store.ts'
+import { joinWindowStore } from '../state/join-window-store.ts'
 import type { StoreBuilder } from '../state/store.ts'
-import { inMemoryUnmatchedStore } from '../state/unmatched-store.ts'
+import { unmatchedStore } from '../state/unmatched-store.ts'
 import type { Topology } from '../topology/topology.ts'
 import { partitionedForJoin } from './join-repartition.ts'
 import type { KStream, StreamParts } from './k-stream.ts'
@@ -19,6 +19,8 @@ export interface JoinStoreOptions {
   readonly name?: string
   /** false: no changelog, and nothing to restore from. An object gives the changelog topics settings of Kafka's. Default true. */
   readonly logging?: boolean | Readonly<Record<string, string>>
+  /** As of other stores: `memory`, or `persistent` (the default), with a journal on disk. */
+  readonly type?: 'memory' | 'persistent'
 }
 
 /** How two streams are joined. `name` is that of the steps, and of the repartition topics where some are needed. */
@@ -162,13 +164,14 @@ function joinStores<K, L, R, Out>(
   const logging = typeof store === 'object' ? store.logging : undefined
   const isLogged = logging !== false
   const topicConfig = typeof logging === 'object' ? logging : {}
+  const type = typeof store === 'object' ? store.type : undefined
   const retentionMs = windows.beforeMs + windows.afterMs + windows.graceMs
   const keyOf = (name: string): Serde<K> => required(left.key, 'key', name)
   const leftOf = (name: string): Serde<L> => required(left.value, 'value', name, 'leftValue')
   const rightOf = (name: string): Serde<R> => required(right.value, 'value', name, 'rightValue')
   const window = <V>(name: string, valueOf: (name: string) => Serde<V>) =>
     once(() =>
-      inMemoryJoinWindowStore({
+      joinWindowStore({
         name,
         key: keyOf(name),
         value: valueOf(name),
@@ -176,6 +179,7 @@ function joinStores<K, L, R, Out>(
         isCompatible,
         isLogged,
         topicConfig,
+        type,
       }),
     )
   const name = names.unmatchedStore
@@ -186,13 +190,14 @@ function joinStores<K, L, R, Out>(
       name === undefined
         ? undefined
         : once(() =>
-            inMemoryUnmatchedStore({
+            unmatchedStore({
               name,
               key: keyOf(name),
               leftValue: leftOf(name),
               rightValue: rightOf(name),
               isLogged,
               topicConfig,
+              type,
             }),
           ),
   }

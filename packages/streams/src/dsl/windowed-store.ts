@@ -1,11 +1,9 @@
 import { StreamsError } from '../errors.ts'
+import type { Emit } from '../operators/close-emitter.ts'
 import { required } from '../serde.ts'
-import { inMemorySessionStore, type SessionStore } from '../state/session-store.ts'
+import { sessionStore, type SessionStore } from '../state/session-store.ts'
 import type { StoreBuilder } from '../state/store.ts'
-import {
-  inMemoryTimestampedWindowStore,
-  type TimestampedWindowStore,
-} from '../state/window-store.ts'
+import { timestampedWindowStore, type TimestampedWindowStore } from '../state/window-store.ts'
 import {
   neededRetentionMs,
   type SessionWindows,
@@ -18,9 +16,10 @@ import type { StorePlan } from './store-plan.ts'
 export function windowStoreOf<K, V>(
   plan: StorePlan<K, V>,
   windows: TimeWindows | SlidingWindows,
+  emit: Emit,
 ): StoreBuilder<TimestampedWindowStore<K, V>> {
-  return inMemoryTimestampedWindowStore({
-    ...storePart(plan),
+  return timestampedWindowStore({
+    ...storePart(plan, emit),
     sizeMs: windows.kind === 'time' ? windows.sizeMs : windows.differenceMs,
     retentionMs: retentionMs(plan, windows),
     isIndexedByKey: windows.kind === 'sliding',
@@ -31,25 +30,28 @@ export function windowStoreOf<K, V>(
 export function sessionStoreOf<K, V>(
   plan: StorePlan<K, V>,
   windows: SessionWindows,
-  isCompatible: boolean,
+  { emit, isCompatible }: { readonly emit: Emit; readonly isCompatible: boolean },
 ): StoreBuilder<SessionStore<K, V>> {
   // Java's default is one ms less: the session whose end is the close bound is written but not found again (trap 13).
   const more = isCompatible || plan.options.retentionMs !== undefined ? 0 : 1
-  return inMemorySessionStore({
-    ...storePart(plan),
+  return sessionStore({
+    ...storePart(plan, emit),
     retentionMs: retentionMs(plan, windows) + more,
   })
 }
 
-function storePart<K, V>(plan: StorePlan<K, V>) {
-  const { logging } = plan.options
+function storePart<K, V>(plan: StorePlan<K, V>, emit: Emit) {
+  const { logging, caching, type } = plan.options
   return {
     name: plan.name,
     key: required(plan.key, 'key', plan.name),
     value: required(plan.value, 'value', plan.name),
     isLogged: logging !== false,
     topicConfig: typeof logging === 'object' ? logging : {},
-  }
+    type: type ?? 'persistent',
+    // What is sent on close is sent once as it is: nothing is to be held back, as in Java.
+    isCached: caching !== false && emit === 'update',
+  } as const
 }
 
 /** Checked when the aggregation is written down, so that the error comes from the line that is wrong. */

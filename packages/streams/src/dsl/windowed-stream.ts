@@ -108,7 +108,7 @@ export class TimeWindowedKStream<K, V> {
           windows.kind === 'time'
             ? windowAggregateOperator(windows, { ...aggregation, closeIdleAfterMs, outlets })
             : slidingAggregateOperator(windows, { ...aggregation, closeIdleAfterMs, outlets }),
-        store: windowStoreOf(plan, windows),
+        store: windowStoreOf(plan, windows, aggregation.emit),
       }),
     })
     const sizeMs = windows.kind === 'time' ? windows.sizeMs : windows.differenceMs

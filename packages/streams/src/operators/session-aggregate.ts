@@ -33,8 +33,9 @@ export function sessionAggregateOperator<K, V, A>(
     let late: Forward | undefined
     let observedMs = -1
     let idle: IdleWatch | undefined
+    let isCached = false
     const update = (key: K, window: Window, newValue: A | null, oldValue: A | null): void => {
-      if (closed) return
+      if (closed || isCached) return
       const change: Change<A> = { newValue, oldValue: step.sendsOldValues ? oldValue : null }
       forward({ key, window }, change, window.endMs, noHeaders)
     }
@@ -44,6 +45,14 @@ export function sessionAggregateOperator<K, V, A>(
         late = forwardLate(context, aggregation.outlets)
         store = context.store(storeName) as SessionStore<K, A>
         closed = closeEmitter(context, aggregation)
+        // A cache sends with the headers of the record (trap 47).
+        isCached = store.onFlush(
+          (windowed, change, _, headers, record) =>
+            context.task.runAs(record, () =>
+              forward(windowed, change, windowed.window.endMs, headers),
+            ),
+          step.sendsOldValues,
+        )
         observedMs = Math.max(
           closed?.seenMs(graceMs + gapMs) ?? -1,
           keptTime(context, aggregation.isCompatible, () => observedMs),
@@ -80,11 +89,11 @@ export function sessionAggregateOperator<K, V, A>(
               const oldValue = step.sendsOldValues
                 ? (store.fetchSession(key, old.startMs, old.endMs) ?? null)
                 : null
-              store.remove(key, old, timestamp)
+              store.remove(key, old, timestamp, headers)
               update(key, old, null, oldValue)
             }
           const newValue = aggregate(merged, value, key)
-          store.put(key, window, newValue, timestamp)
+          store.put(key, window, newValue, timestamp, headers)
           update(key, window, newValue, null)
         }
         if (closed && !closed.comesFirst) emitClosed(closed, store, forward, closeMs, headers)

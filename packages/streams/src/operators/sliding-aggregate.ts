@@ -70,7 +70,9 @@ export function slidingAggregateOperator<K, V, A>(
       init(context) {
         store = context.store(storeName) as TimestampedWindowStore<K, A>
         const closed = closeEmitter(context, aggregation)
-        output = new WindowedOutput(forwardResults(context, aggregation.outlets), closed)
+        const results = forwardResults(context, aggregation.outlets)
+        const { sendsOldValues } = aggregation.step
+        output = new WindowedOutput(context, results, closed, { store, sendsOldValues })
         observedMs = Math.max(
           closed?.seenMs(graceMs) ?? -1,
           keptTime(context, aggregation.isCompatible, () => observedMs),
@@ -204,7 +206,7 @@ class SlidingUpdate<K, V, A> {
   /** The window of the records after this one, which is not in it. */
   #createRight(record: Under<K, V>, right: ValueAndTimestamp<A>): void {
     const startMs = record.timestamp + 1
-    this.#store.put(record.key, right.value, right.timestamp, startMs)
+    this.#store.put(record.key, right.value, right.timestamp, startMs, record.headers)
     const endMs = startMs + this.#differenceMs
     this.#output.update(
       record.key,
@@ -237,7 +239,7 @@ class SlidingUpdate<K, V, A> {
     const oldValue = step.sendsOldValues ? from.oldValue : null
     const newValue = aggregate(from.value, value, key)
     const newTimestamp = from.value === null ? timestamp : Math.max(timestamp, from.timestamp)
-    this.#store.put(key, newValue, newValue === null ? timestamp : newTimestamp, startMs)
+    this.#store.put(key, newValue, newValue === null ? timestamp : newTimestamp, startMs, headers)
     this.#output.update(key, startMs, endMs, newValue, oldValue, newTimestamp, headers)
   }
 }

@@ -52,7 +52,9 @@ export function windowAggregateOperator<K, V, A>(
       init(context) {
         store = context.store(storeName) as TimestampedWindowStore<K, A>
         const closed = closeEmitter(context, aggregation)
-        output = new WindowedOutput(forwardResults(context, aggregation.outlets), closed)
+        const results = forwardResults(context, aggregation.outlets)
+        const { sendsOldValues } = aggregation.step
+        output = new WindowedOutput(context, results, closed, { store, sendsOldValues })
         observedMs = Math.max(
           closed?.seenMs(graceMs) ?? -1,
           keptTime(context, aggregation.isCompatible, () => observedMs),
@@ -88,12 +90,14 @@ export function windowAggregateOperator<K, V, A>(
           const before = stored ? stored.value : initialize()
           const newValue = aggregate(before, value, key)
           const newTimestamp = stored ? Math.max(timestamp, stored.timestamp) : timestamp
-          const oldValue = step.sendsOldValues
-            ? stored
-              ? (store.fetch(key, startMs)?.value ?? null)
-              : initialize()
-            : null
-          store.put(key, newValue, newValue === null ? timestamp : newTimestamp, startMs)
+          const oldValue =
+            step.sendsOldValues && output.sendsUpdates
+              ? stored
+                ? (store.fetch(key, startMs)?.value ?? null)
+                : initialize()
+              : null
+          const storedMs = newValue === null ? timestamp : newTimestamp
+          store.put(key, newValue, storedMs, startMs, headers)
           output.update(key, startMs, endMs, newValue, oldValue, newTimestamp, headers)
         }
         close(closeMs, headers, 'after')

@@ -1,17 +1,40 @@
-import type { Forward } from '../operator.ts'
+import type { Forward, OperatorContext } from '../operator.ts'
 import type { Change, Headers } from '../record.ts'
 import type { TimestampedWindowStore } from '../state/window-store.ts'
 import type { CloseEmitter } from './close-emitter.ts'
+
+interface CachedOutput<K, A> {
+  readonly store: TimestampedWindowStore<K, A>
+  readonly sendsOldValues: boolean
+}
 
 /** What a step over a window store sends downstream. */
 export class WindowedOutput<K, A> {
   readonly #forward: Forward
   readonly #closed: CloseEmitter | undefined
+  /** Whether updates are sent here; else by a cache, or on close. */
+  readonly #sendsUpdates: boolean
 
   /** @param closed undefined: it sends each update */
-  constructor(forward: Forward, closed: CloseEmitter | undefined) {
+  constructor(
+    { task }: OperatorContext,
+    forward: Forward,
+    closed: CloseEmitter | undefined,
+    { store, sendsOldValues }: CachedOutput<K, A>,
+  ) {
     this.#forward = forward
     this.#closed = closed
+    const isCached = store.onFlush(
+      (key, change, timestamp, headers, record) =>
+        task.runAs(record, () => forward(key, change, timestamp, headers)),
+      sendsOldValues,
+    )
+    this.#sendsUpdates = !closed && !isCached
+  }
+
+  /** Whether `update` is of use, and an old value with it. */
+  get sendsUpdates(): boolean {
+    return this.#sendsUpdates
   }
 
   /** After a window changed. */
@@ -24,7 +47,7 @@ export class WindowedOutput<K, A> {
     timestamp: number,
     headers: Headers,
   ): void {
-    if (this.#closed) return
+    if (!this.#sendsUpdates) return
     const change: Change<A> = { newValue, oldValue }
     this.#forward({ key, window: { startMs, endMs } }, change, timestamp, headers)
   }

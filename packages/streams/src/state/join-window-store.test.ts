@@ -1,4 +1,4 @@
 import { joinWindowStoreContract } from './join-window-store.contract.ts'
-import { inMemoryJoinWindowStore } from './join-window-store.ts'
+import { joinWindowStore } from './join-window-store.ts'
 
-joinWindowStoreContract('join window store in memory', inMemoryJoinWindowStore)
+joinWindowStoreContract('join window store in memory', joinWindowStore)

@@ -1,5 +1,6 @@
 import type { Headers } from '../record.ts'
 import type { Serde } from '../serde.ts'
+import type { JournalOwner, StateJournal } from './state-journal.ts'
 import { storeKeys, type StoreKeys } from './store-keys.ts'
 import { storeValues, type StoreValues } from './store-values.ts'
 import type { StateStore, StoreBuilder, StoreContext } from './store.ts'
@@ -32,10 +33,12 @@ export interface JoinWindowStoreOptions<K, V> {
   readonly isCompatible?: boolean
   readonly isLogged: boolean
   readonly topicConfig: Readonly<Record<string, string>>
+  /** `persistent` (the default): in an app with a journal on disk, so that only what is missing there is restored. */
+  readonly type?: 'memory' | 'persistent' | undefined
 }
 
-/** In memory. Its changelog is that of a window store of Java's that keeps duplicates: deleted by time, never compacted. */
-export function inMemoryJoinWindowStore<K, V>(
+/** Its changelog is that of a window store of Java's that keeps duplicates: deleted by time, never compacted. */
+export function joinWindowStore<K, V>(
   options: JoinWindowStoreOptions<K, V>,
 ): StoreBuilder<JoinWindowStore<K, V>> {
   return {
@@ -44,7 +47,7 @@ export function inMemoryJoinWindowStore<K, V>(
     topicConfig: options.topicConfig,
     kind: 'joinWindow',
     changelog: { policy: 'delete', retentionMs: options.retentionMs },
-    build: () => new InMemoryJoinWindowStore(options),
+    build: () => new ListedJoinWindowStore(options),
   }
 }
 
@@ -61,9 +64,14 @@ interface Rows {
 const spansPerRetention = 4
 const timeAndSequenceSize = 12
 
-class InMemoryJoinWindowStore<K, V> implements JoinWindowStore<K, V> {
+/** All records are in memory; on disk there is a journal of them, where that is wanted. */
+class ListedJoinWindowStore<K, V> implements JoinWindowStore<K, V>, JournalOwner {
   readonly name: string
-  readonly isPersistent = false
+  readonly changedBytes = 0
+  /** Records never change: spans go as a whole. */
+  readonly appendSpan = undefined
+  readonly #isOnDisk: boolean
+  #journal: StateJournal | undefined
   readonly #keys: StoreKeys<K>
   readonly #serde: Serde<V>
   readonly #values: StoreValues<V>
@@ -88,25 +96,45 @@ class InMemoryJoinWindowStore<K, V> implements JoinWindowStore<K, V> {
     this.#retentionMs = options.retentionMs
     this.#isCompatible = options.isCompatible ?? false
     this.#spanMs = Math.max(1, Math.ceil(options.retentionMs / spansPerRetention))
+    this.#isOnDisk = options.type !== 'memory'
+  }
+
+  get isPersistent(): boolean {
+    return this.#journal !== undefined
   }
 
   init(context: StoreContext): void {
     this.#context = context
+    if (!this.#isOnDisk || !context.environment) return
+    const journal = context.environment.journal(this.name, this)
+    this.#observe(journal.timeMs)
+    journal.read((key, value) => this.restore(key, value))
+    if (!this.#isCompatible) this.#sequence = journal.sequence
+    this.#journal = journal
   }
 
   restore(key: Buffer, value: Buffer | null): void {
     const at = key.length - timeAndSequenceSize
-    if (!this.#isCompatible) this.#sequence = key.readInt32BE(at + 8)
+    if (!this.#isCompatible) this.#setSequence(key.readInt32BE(at + 8))
     const kept = value === null ? undefined : this.#values.keepBytes(value)
-    this.#add(this.#keys.idOfBytes(key.subarray(0, at)), kept, readTime(key, at))
+    const timestamp = readTime(key, at)
+    const isKept = this.#add(this.#keys.idOfBytes(key.subarray(0, at)), kept, timestamp)
+    if (isKept && value !== null) this.#toJournal(key, value, timestamp)
   }
 
   put(key: K, value: V | null, timestamp: number, headers: Headers): void {
     const keyId = this.#keys.idOf(key)
     const bytes = value === null ? null : this.#serde.serialize(value)
     const kept = value === null || bytes === null ? undefined : this.#values.keep(value, bytes)
-    if (!this.#add(keyId, kept, timestamp)) this.#context?.countExpired()
-    this.#log(keyId, bytes, timestamp, headers)
+    const isKept = this.#add(keyId, kept, timestamp)
+    if (!isKept) this.#context?.countExpired()
+    this.#setSequence((this.#sequence + 1) & 0x7fff_ffff)
+    const logChange = this.#context?.logChange
+    if (!logChange && !this.#journal) return
+    const changelogKey = this.#changelogKey(keyId, timestamp)
+    // Also of what was too old, as in Java.
+    logChange?.(changelogKey, bytes, timestamp, headers)
+    if (isKept && bytes !== null) this.#toJournal(changelogKey, bytes, timestamp)
   }
 
   visit(
@@ -135,14 +163,22 @@ class InMemoryJoinWindowStore<K, V> implements JoinWindowStore<K, V> {
     this.#spans.clear()
   }
 
+  appendChanges(): void {}
+
+  clear(): void {
+    this.close()
+    this.#observedTime = -1
+    this.#clearedSpan = 0
+    this.#sequence = 0
+  }
+
   get #oldestKept(): number {
     return this.#observedTime - this.#retentionMs + 1
   }
 
   /** @returns whether the record was not too old to be kept */
   #add(keyId: string, kept: unknown, timestamp: number): boolean {
-    this.#observedTime = Math.max(this.#observedTime, timestamp)
-    this.#clearPassedSpans()
+    this.#observe(timestamp)
     if (timestamp < this.#oldestKept) return false
     if (kept === undefined) return true
     const span = Math.floor(timestamp / this.#spanMs)
@@ -168,23 +204,36 @@ class InMemoryJoinWindowStore<K, V> implements JoinWindowStore<K, V> {
     else this.#spans.set(span, [rows])
   }
 
-  /** Also of what was too old, as in Java. */
-  #log(keyId: string, value: Buffer | null, timestamp: number, headers: Headers): void {
-    this.#sequence = (this.#sequence + 1) & 0x7fff_ffff
-    const logChange = this.#context?.logChange
-    if (!logChange) return
-    // Key, int64 time, int32 sequence: `WindowKeySchema.toStoreKeyBinary`.
+  #setSequence(sequence: number): void {
+    this.#sequence = sequence
+    if (this.#journal) this.#journal.sequence = sequence
+  }
+
+  #toJournal(key: Buffer, value: Buffer, timestamp: number): void {
+    this.#journal?.append(Math.floor(timestamp / this.#spanMs), key, value, timestamp)
+  }
+
+  /** Key, int64 time, int32 sequence: `WindowKeySchema.toStoreKeyBinary`. */
+  #changelogKey(keyId: string, timestamp: number): Buffer {
     const key = this.#keys.bytesWithRoom(keyId, timeAndSequenceSize)
     const at = key.length - timeAndSequenceSize
     writeTime(key, timestamp, at)
     key.writeInt32BE(this.#sequence, at + 8)
-    logChange(key, value, timestamp, headers)
+    return key
+  }
+
+  #observe(timestamp: number): void {
+    if (timestamp <= this.#observedTime) return
+    this.#observedTime = timestamp
+    if (this.#journal) this.#journal.timeMs = timestamp
+    this.#clearPassedSpans()
   }
 
   #clearPassedSpans(): void {
     const span = Math.floor(this.#oldestKept / this.#spanMs)
     if (span <= this.#clearedSpan) return
     this.#clearedSpan = span
+    this.#journal?.dropBefore(span)
     // Up to whole spans only: a key that is noted in a later span must not lose its rows here, and its place to another.
     const clearedMs = span * this.#spanMs
     // There are few of them, since none that has passed is left; numbers between may be missing.

@@ -1,6 +1,7 @@
 import type { Database } from 'lmdb'
 import { StreamsError } from '../errors.ts'
 import { afterAllKeys, beforeAllKeys } from './lmdb-keys.ts'
+import type { LmdbStore } from './lmdb-store.ts'
 import { SortedBytesMap } from './sorted-bytes-map.ts'
 import type { PersistentBytes } from './store.ts'
 
@@ -12,7 +13,7 @@ const entryBytes = 64
 /**
  * One store in LMDB, under the changes since the last commit: bytes, or null for a deletion. Owner: the task, one call at a time.
  */
-export class LmdbBytes implements PersistentBytes {
+export class LmdbBytes implements PersistentBytes, LmdbStore {
   readonly #database: Database<Buffer, Buffer>
   readonly #doubt: (error: unknown) => StreamsError
   readonly #changes = new SortedBytesMap<Buffer | null>()

@@ -211,6 +211,19 @@ for (const { name, damage } of [
       closeSync(handle)
     },
   },
+  {
+    name: 'overwritten at random, a byte here and there',
+    damage(file: string) {
+      const random = seededRandom(1)
+      const handle = openSync(file, 'r+')
+      const sizeBytes = statSync(file).size
+      for (let index = 0; index < 500; index++) {
+        const position = 8_192 + randomInt(random, sizeBytes - 8_192)
+        writeSync(handle, Buffer.from([randomInt(random, 256)]), 0, 1, position)
+      }
+      closeSync(handle)
+    },
+  },
 ])
   test(`state on disk: a file that is ${name} is taken for empty, and the log says so`, async () => {
     await using it = await subject()

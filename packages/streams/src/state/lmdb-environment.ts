@@ -3,8 +3,9 @@
  * changelog offsets are written in one transaction, after Kafka's: the state on disk may lag behind its changelog and never leads it
  * (trap 40), so that nothing has to be wiped after a crash.
  *
- * LMDB reads through mapped memory: a file that is cut would end the process by a signal where it is read. So the file's length is looked at
- * before it is opened, and a mark on disk tells the next process where opening was the last thing that was done.
+ * LMDB reads through mapped memory: a file that is cut or damaged would end the process by a signal where it is read, or hide keys. So its
+ * length and its pages are looked at before it is opened, and a mark on disk tells the next process where opening was the last thing that
+ * was done.
  */
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -12,9 +13,13 @@ import { faults, type Clock, type Logger } from '@millrace/core'
 import { open, type Database, type RootDatabase } from 'lmdb'
 import { StreamsError } from '../errors.ts'
 import { LmdbBytes } from './lmdb-bytes.ts'
+import { LmdbJournal } from './lmdb-journal.ts'
 import { keyEncoder } from './lmdb-keys.ts'
+import type { LmdbStore } from './lmdb-store.ts'
 import { wantedSizeBytes } from './lmdb-file.ts'
+import { pageFault } from './lmdb-pages.ts'
 import type { TaskEnvironment } from './task-environment.ts'
+import type { JournalOwner, StateJournal } from './state-journal.ts'
 import type { PersistentBytes } from './store.ts'
 
 export interface LmdbEnvironmentOptions {
@@ -32,6 +37,8 @@ const doubtFile = 'in-doubt'
 const maxStores = 250
 const initialMapBytes = 67_108_864
 const writtenAtKey = ' writtenAt'
+/** No name of a store has a space: what one was as rows is not read as a journal, should its kind have changed. */
+const journalSuffix = ' journal'
 
 /** Opens nothing on disk before the first store asks for it. */
 export function openTaskEnvironment(options: LmdbEnvironmentOptions): TaskEnvironment {
@@ -40,7 +47,7 @@ export function openTaskEnvironment(options: LmdbEnvironmentOptions): TaskEnviro
 
 class LmdbEnvironment implements TaskEnvironment {
   readonly #options: LmdbEnvironmentOptions
-  readonly #stores = new Map<string, LmdbBytes>()
+  readonly #stores = new Map<string, LmdbStore>()
   #root: RootDatabase<Buffer, Buffer> | undefined
   /** Changelog offset by store, and when the last commit was. */
   #facts: Database<Buffer, string> | undefined
@@ -62,18 +69,23 @@ class LmdbEnvironment implements TaskEnvironment {
 
   open(store: string): PersistentBytes {
     const present = this.#stores.get(store)
-    if (present) return present
-    const root = this.#opened()
-    // Their types do not know of `keyEncoder`.
-    const options = { name: store, encoding: 'binary', keyEncoder } as const
-    const bytes = new LmdbBytes(root.openDB<Buffer, Buffer>(options), (error) => this.#doubt(error))
+    if (present instanceof LmdbBytes) return present
+    const bytes = new LmdbBytes(this.#database(store), (error) => this.#doubt(error))
     this.#stores.set(store, bytes)
     return bytes
   }
 
+  journal(store: string, owner: JournalOwner): StateJournal {
+    const database = this.#database(`${store}${journalSuffix}`)
+    const journal = new LmdbJournal(database, owner, (error) => this.#doubt(error))
+    this.#stores.set(store, journal)
+    return journal
+  }
+
   storedOffset(store: string): number | undefined {
     // A store that is kept in memory now has nothing here that counts, whatever an earlier topology left.
-    return this.#stores.has(store) ? this.#fact(store) : undefined
+    const present = this.#stores.get(store)
+    return present && this.#fact(offsetKey(store, present))
   }
 
   commit(offsets: ReadonlyMap<string, number>): void {
@@ -85,7 +97,8 @@ class LmdbEnvironment implements TaskEnvironment {
       void faults.at('streams.state.write')
       this.#root.transactionSync(() => {
         for (const store of changed) store.write()
-        for (const [store, offset] of own) this.#facts?.putSync(store, numberBytes(offset))
+        for (const [store, offset] of own)
+          this.#facts?.putSync(offsetKey(store, this.#stores.get(store)), numberBytes(offset))
         this.#facts?.putSync(writtenAtKey, numberBytes(this.#options.clock.now()))
       })
     } catch (error) {
@@ -95,11 +108,11 @@ class LmdbEnvironment implements TaskEnvironment {
   }
 
   wipe(store: string): void {
-    const bytes = this.#stores.get(store)
-    if (!bytes || !this.#root) return
+    const present = this.#stores.get(store)
+    if (!present || !this.#root) return
     this.#root.transactionSync(() => {
-      bytes.clear()
-      this.#facts?.removeSync(store)
+      present.clear()
+      this.#facts?.removeSync(offsetKey(store, present))
     })
   }
 
@@ -113,6 +126,12 @@ class LmdbEnvironment implements TaskEnvironment {
         error,
       })
     })
+  }
+
+  #database(name: string): Database<Buffer, Buffer> {
+    // Their types do not know of `keyEncoder`.
+    const options = { name, encoding: 'binary', keyEncoder } as const
+    return this.#opened().openDB<Buffer, Buffer>(options)
   }
 
   #fact(name: string): number | undefined {
@@ -189,6 +208,11 @@ class LmdbEnvironment implements TaskEnvironment {
   }
 }
 
+/** A store whose kind has changed does not take over the offset of what it was. */
+function offsetKey(store: string, present: LmdbStore | undefined): string {
+  return present instanceof LmdbJournal ? `${store}${journalSuffix}` : store
+}
+
 /** Why the files in a task's directory are not to be opened; undefined where nothing speaks against it. */
 function whyInDoubt(directory: string): string | undefined {
   const mark = join(directory, doubtFile)
@@ -199,7 +223,7 @@ function whyInDoubt(directory: string): string | undefined {
   const wantedBytes = wantedSizeBytes(file)
   if (wantedBytes === undefined) return 'it does not begin as LMDB files do'
   if (sizeBytes < wantedBytes) return `${sizeBytes} bytes where ${wantedBytes} are in use`
-  return undefined
+  return pageFault(file)
 }
 
 function numberBytes(value: number): Buffer {

@@ -1,4 +1,4 @@
-import { inMemorySessionStore } from './session-store.ts'
+import { sessionStore } from './session-store.ts'
 import { sessionStoreContract } from './session-store.contract.ts'
 
-sessionStoreContract('session store in memory', inMemorySessionStore)
+sessionStoreContract('session store in memory', sessionStore)

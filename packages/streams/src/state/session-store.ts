@@ -1,6 +1,8 @@
+import type { Headers } from '../record.ts'
 import type { Serde } from '../serde.ts'
 import type { Window, Windowed } from '../windowed.ts'
-import { InMemorySessionStore } from './in-memory-session-store.ts'
+import type { FlushListener } from './cached-key-value-store.ts'
+import { ListedSessionStore } from './listed-session-store.ts'
 import type { StateStore, StoreBuilder } from './store.ts'
 
 /** What queries of a session store may do. Times are ms; ranges include both ends. */
@@ -35,9 +37,15 @@ export interface SessionStore<K, V> extends ReadonlySessionStore<K, V>, StateSto
   /**
    * `null` removes.
    * @param timestamp of the changelog's record; default that of the record under way
+   * @param headers of what a cache sends when it lets the update go; default those of the record under way
    */
-  put(key: K, window: Window, value: V | null, timestamp?: number): void
-  remove(key: K, window: Window, timestamp?: number): void
+  put(key: K, window: Window, value: V | null, timestamp?: number, headers?: Headers): void
+  remove(key: K, window: Window, timestamp?: number, headers?: Headers): void
+  /**
+   * Names who is told of updates when a cache lets them go.
+   * @returns whether there is a cache; without one nobody is told
+   */
+  onFlush(listener: FlushListener<Windowed<K>, V>, sendsOldValues: boolean): boolean
 }
 
 export interface SessionStoreOptions<K, V> {
@@ -49,10 +57,14 @@ export interface SessionStoreOptions<K, V> {
   /** Default true. */
   readonly isLogged?: boolean
   readonly topicConfig?: Readonly<Record<string, string>>
+  /** `persistent` (the default): in an app with a journal on disk, so that only what is missing there is restored. */
+  readonly type?: 'memory' | 'persistent'
+  /** Whether updates are held back until the next commit where the thread has caches. Default false. */
+  readonly isCached?: boolean
 }
 
-/** State by key and session in memory, restored from its changelog. */
-export function inMemorySessionStore<K, V>(
+/** State by key and session. */
+export function sessionStore<K, V>(
   options: SessionStoreOptions<K, V>,
 ): StoreBuilder<SessionStore<K, V>> {
   return {
@@ -62,6 +74,7 @@ export function inMemorySessionStore<K, V>(
     kind: 'session',
     changelog: { policy: 'compact,delete', retentionMs: options.retentionMs },
     serdes: { key: options.key, value: options.value },
-    build: () => new InMemorySessionStore(options),
+    build: () => new ListedSessionStore(options),
+    ...(options.isCached && { buildCached: (cache) => new ListedSessionStore(options, cache) }),
   }
 }

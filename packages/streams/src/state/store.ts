@@ -1,6 +1,7 @@
 import type { Headers, RecordContext } from '../record.ts'
 import type { Serde } from '../serde.ts'
 import type { RecordCache } from './record-cache.ts'
+import type { JournalOwner, StateJournal } from './state-journal.ts'
 
 /** One instance of state: of one store, in one task. */
 export interface StateStore {
@@ -34,6 +35,8 @@ export interface StoreContext {
 export interface StateEnvironment {
   /** The bytes of a store, as of the last commit and changed since. */
   open(store: string): PersistentBytes
+  /** The journal of a store that lives in memory. Its owner is asked for changes at each commit. */
+  journal(store: string, owner: JournalOwner): StateJournal
 }
 
 /**

@@ -4,14 +4,14 @@ import { randomInt, seededRandom } from '@millrace/core'
 import { noHeaders } from '../record.ts'
 import { longSerde, stringSerde } from '../serde.ts'
 import {
-  inMemoryUnmatchedStore,
+  unmatchedStore,
   type JoinSideName,
   type UnmatchedRow,
   type UnmatchedStore,
 } from './unmatched-store.ts'
 import { opened } from './window-store.contract.ts'
 
-const builder = inMemoryUnmatchedStore({
+const builder = unmatchedStore({
   name: 'store',
   key: stringSerde,
   leftValue: stringSerde,

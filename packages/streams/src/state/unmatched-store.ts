@@ -1,5 +1,6 @@
 import { noHeaders } from '../record.ts'
 import type { Serde } from '../serde.ts'
+import type { AppendRow, JournalOwner, StateJournal } from './state-journal.ts'
 import { storeKeys, type StoreKeys } from './store-keys.ts'
 import type { StateStore, StoreBuilder, StoreContext } from './store.ts'
 import { readTime, writeTime } from './window-key.ts'
@@ -41,10 +42,12 @@ export interface UnmatchedStoreOptions<K, L, R> {
   readonly rightValue: Serde<R>
   readonly isLogged: boolean
   readonly topicConfig: Readonly<Record<string, string>>
+  /** `persistent` (the default): in an app with a journal on disk, so that only what is missing there is restored. */
+  readonly type?: 'memory' | 'persistent' | undefined
 }
 
-/** In memory; its changelog is that of Java's `OUTERSHARED` list store. */
-export function inMemoryUnmatchedStore<K, L, R>(
+/** Its changelog is that of Java's `OUTERSHARED` list store. */
+export function unmatchedStore<K, L, R>(
   options: UnmatchedStoreOptions<K, L, R>,
 ): StoreBuilder<UnmatchedStore<K, L, R>> {
   return {
@@ -53,7 +56,7 @@ export function inMemoryUnmatchedStore<K, L, R>(
     topicConfig: options.topicConfig,
     kind: 'unmatched',
     changelog: { policy: 'compact' },
-    build: () => new InMemoryUnmatchedStore(options),
+    build: () => new ListedUnmatchedStore(options),
   }
 }
 
@@ -65,9 +68,15 @@ interface RowsOfTime {
 
 const timeAndSideSize = 9
 
-class InMemoryUnmatchedStore<K, L, R> implements UnmatchedStore<K, L, R> {
+/** A row waits for the length of a window: the journal is not divided by time. */
+const onlySpan = 0
+
+/** All rows are in memory; on disk there is a journal of them, where that is wanted. */
+class ListedUnmatchedStore<K, L, R> implements UnmatchedStore<K, L, R>, JournalOwner {
   readonly name: string
-  readonly isPersistent = false
+  readonly changedBytes = 0
+  readonly #isOnDisk: boolean
+  #journal: StateJournal | undefined
   readonly #keys: StoreKeys<K>
   readonly #serdes: { readonly left: Serde<L | R>; readonly right: Serde<L | R> }
   readonly #byTime = new Map<number, RowsOfTime>()
@@ -82,10 +91,19 @@ class InMemoryUnmatchedStore<K, L, R> implements UnmatchedStore<K, L, R> {
       left: options.leftValue,
       right: options.rightValue,
     }
+    this.#isOnDisk = options.type !== 'memory'
+  }
+
+  get isPersistent(): boolean {
+    return this.#journal !== undefined
   }
 
   init(context: StoreContext): void {
     this.#context = context
+    if (!this.#isOnDisk || !context.environment) return
+    const journal = context.environment.journal(this.name, this)
+    journal.read((key, value) => this.restore(key, value))
+    this.#journal = journal
   }
 
   restore(key: Buffer, value: Buffer | null): void {
@@ -94,6 +112,7 @@ class InMemoryUnmatchedStore<K, L, R> implements UnmatchedStore<K, L, R> {
     const keyId = this.#keys.idOfBytes(key.subarray(timeAndSideSize))
     if (value === null) this.#remove(timestamp, side, keyId)
     else this.#rowsOf(timestamp)[side].set(keyId, decodeList(value))
+    this.#journal?.append(onlySpan, key, value, timestamp)
   }
 
   append({ timestamp, side, key }: UnmatchedRow<K>, value: L | R, recordTimestamp: number): void {
@@ -149,6 +168,21 @@ class InMemoryUnmatchedStore<K, L, R> implements UnmatchedStore<K, L, R> {
     this.#times = []
   }
 
+  appendChanges(): void {}
+
+  appendSpan(span: number, append: AppendRow): void {
+    for (const [timestamp, rows] of this.#byTime)
+      for (const side of ['right', 'left'] as const)
+        for (const [keyId, values] of rows[side]) {
+          const value = encodeList(values, side)
+          append(span, this.#changelogKey(timestamp, side, keyId), value, timestamp)
+        }
+  }
+
+  clear(): void {
+    this.close()
+  }
+
   #rowsOf(timestamp: number): RowsOfTime {
     const known = this.#byTime.get(timestamp)
     if (known) return known
@@ -175,7 +209,6 @@ class InMemoryUnmatchedStore<K, L, R> implements UnmatchedStore<K, L, R> {
     return true
   }
 
-  /** Key: int64 time, the byte of the side, the key (`TimestampedKeyAndJoinSideSerializer`). */
   #log(
     timestamp: number,
     side: JoinSideName,
@@ -184,12 +217,19 @@ class InMemoryUnmatchedStore<K, L, R> implements UnmatchedStore<K, L, R> {
     recordTimestamp: number,
   ): void {
     const logChange = this.#context?.logChange
-    if (!logChange) return
+    if (!logChange && !this.#journal) return
+    const key = this.#changelogKey(timestamp, side, keyId)
+    logChange?.(key, value, recordTimestamp, noHeaders)
+    this.#journal?.append(onlySpan, key, value, timestamp)
+  }
+
+  /** Key: int64 time, the byte of the side, the key (`TimestampedKeyAndJoinSideSerializer`). */
+  #changelogKey(timestamp: number, side: JoinSideName, keyId: string): Buffer {
     const key = this.#keys.bytesWithRoom(keyId, timeAndSideSize)
     key.copyWithin(timeAndSideSize, 0, key.length - timeAndSideSize)
     writeTime(key, timestamp, 0)
     key.writeUInt8(sideBytes[side], 8)
-    logChange(key, value, recordTimestamp, noHeaders)
+    return key
   }
 }
 

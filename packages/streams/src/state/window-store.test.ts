@@ -1,4 +1,4 @@
-import { inMemoryTimestampedWindowStore } from './window-store.ts'
+import { timestampedWindowStore } from './window-store.ts'
 import { windowStoreContract } from './window-store.contract.ts'
 
-windowStoreContract('window store in memory', inMemoryTimestampedWindowStore)
+windowStoreContract('window store in memory', timestampedWindowStore)

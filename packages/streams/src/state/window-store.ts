@@ -1,6 +1,8 @@
 import type { Serde } from '../serde.ts'
+import type { Headers } from '../record.ts'
 import type { Windowed } from '../windowed.ts'
-import { InMemoryTimestampedWindowStore } from './in-memory-window-store.ts'
+import type { FlushListener } from './cached-key-value-store.ts'
+import { SegmentedWindowStore } from './segmented-window-store.ts'
 import type { StateStore, StoreBuilder, ValueAndTimestamp } from './store.ts'
 
 /** What queries of a window store may do. Times are starts of windows, ms; ranges include both ends. */
@@ -39,8 +41,16 @@ export interface ReadonlyWindowStore<K, V> {
  */
 export interface TimestampedWindowStore<K, V>
   extends ReadonlyWindowStore<K, ValueAndTimestamp<V>>, StateStore {
-  /** `null` deletes. The changelog's record gets `timestamp`. */
-  put(key: K, value: V | null, timestamp: number, startMs: number): void
+  /**
+   * `null` deletes. The changelog's record gets `timestamp`.
+   * @param headers of what a cache sends when it lets the update go; default those of the record under way
+   */
+  put(key: K, value: V | null, timestamp: number, startMs: number, headers?: Headers): void
+  /**
+   * Names who is told of updates when a cache lets them go.
+   * @returns whether there is a cache; without one nobody is told
+   */
+  onFlush(listener: FlushListener<Windowed<K>, V>, sendsOldValues: boolean): boolean
 }
 
 export interface WindowStoreOptions<K, V> {
@@ -56,10 +66,14 @@ export interface WindowStoreOptions<K, V> {
   /** Default true. */
   readonly isLogged?: boolean
   readonly topicConfig?: Readonly<Record<string, string>>
+  /** `persistent` (the default): in an app with a journal on disk, so that only what is missing there is restored. */
+  readonly type?: 'memory' | 'persistent'
+  /** Whether updates are held back until the next commit where the thread has caches. Default false. */
+  readonly isCached?: boolean
 }
 
-/** State by key and window in memory, restored from its changelog. */
-export function inMemoryTimestampedWindowStore<K, V>(
+/** State by key and window. */
+export function timestampedWindowStore<K, V>(
   options: WindowStoreOptions<K, V>,
 ): StoreBuilder<TimestampedWindowStore<K, V>> {
   return {
@@ -69,6 +83,7 @@ export function inMemoryTimestampedWindowStore<K, V>(
     kind: 'window',
     changelog: { policy: 'compact,delete', retentionMs: options.retentionMs },
     serdes: { key: options.key, value: options.value },
-    build: () => new InMemoryTimestampedWindowStore(options),
+    build: () => new SegmentedWindowStore(options),
+    ...(options.isCached && { buildCached: (cache) => new SegmentedWindowStore(options, cache) }),
   }
 }

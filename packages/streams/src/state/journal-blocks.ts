@@ -1,0 +1,84 @@
+import { crc32 } from 'node:zlib'
+
+/** A block is closed before it would be larger, unless its one row is. LMDB wants the pages of a block beside one another. */
+const blockBytes = 65_000
+const crcBytes = 4
+/** int32 size of the key, int32 size of the value (-1: none), float64 timestamp. */
+const rowHeadBytes = 16
+
+/** Packs rows into blocks: CRC-32 of what follows, then the rows. */
+export class JournalBlocks {
+  #full: Buffer[] = []
+  #bytes: Buffer | undefined
+  #view = emptyView
+  #at = 0
+  #sizeBytes = 0
+
+  /** Of what was appended. */
+  get sizeBytes(): number {
+    return this.#sizeBytes
+  }
+
+  append(key: Buffer, value: Buffer | null, timestamp: number): void {
+    const size = rowHeadBytes + key.length + (value?.length ?? 0)
+    const bytes = this.#room(size)
+    const view = this.#view
+    const at = this.#at
+    view.setInt32(at, key.length)
+    view.setInt32(at + 4, value === null ? -1 : value.length)
+    view.setFloat64(at + 8, timestamp)
+    bytes.set(key, at + rowHeadBytes)
+    if (value !== null) bytes.set(value, at + rowHeadBytes + key.length)
+    this.#at = at + size
+    this.#sizeBytes += size
+  }
+
+  /** The blocks of all rows; nothing is appended afterwards. */
+  finish(): readonly Buffer[] {
+    this.#close()
+    return this.#full
+  }
+
+  #room(size: number): Buffer {
+    if (this.#bytes && this.#at + size <= this.#bytes.length) return this.#bytes
+    this.#close()
+    const bytes = Buffer.allocUnsafeSlow(Math.max(blockBytes, crcBytes + size))
+    this.#bytes = bytes
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+    this.#at = crcBytes
+    return bytes
+  }
+
+  #close(): void {
+    if (!this.#bytes) return
+    const block = this.#bytes.subarray(0, this.#at)
+    block.writeUInt32BE(crc32(block.subarray(crcBytes)))
+    this.#full.push(block)
+    this.#bytes = undefined
+  }
+}
+
+const emptyView = new DataView(new ArrayBuffer(0))
+
+/**
+ * Shows the rows of a block.
+ * @throws RangeError where it is not as it was written
+ */
+export function readBlock(
+  block: Buffer,
+  visit: (key: Buffer, value: Buffer | null, timestamp: number) => void,
+): void {
+  if (block.length < crcBytes || block.readUInt32BE() !== crc32(block.subarray(crcBytes)))
+    throw new RangeError(`A block of ${block.length} bytes that its CRC does not fit.`)
+  for (let at = crcBytes; at < block.length;) {
+    const keyAt = at + rowHeadBytes
+    const valueAt = keyAt + block.readInt32BE(at)
+    const valueSize = block.readInt32BE(at + 4)
+    at = valueAt + Math.max(0, valueSize)
+    visit(
+      block.subarray(keyAt, valueAt),
+      valueSize < 0 ? null : block.subarray(valueAt, at),
+      block.readDoubleBE(keyAt - 8),
+    )
+  }
+}

@@ -1,0 +1,465 @@
+import { noHeaders, type Headers } from '../record.ts'
+import type { Serde } from '../serde.ts'
+import type { Windowed } from '../windowed.ts'
+import type { FlushListener } from './cached-key-value-store.ts'
+import { HeldUpdates, type HeldUpdate, type HoldingRow } from './held-updates.ts'
+import type { RecordCache } from './record-cache.ts'
+import { SortedNumbers } from './sorted-numbers.ts'
+import type { AppendRow, JournalOwner, StateJournal } from './state-journal.ts'
+import { storeKeys, type StoreKeys } from './store-keys.ts'
+import { keptBytes, storeValues, type StoreValues } from './store-values.ts'
+import type { StoreContext, ValueAndTimestamp } from './store.ts'
+import { readWindowChangelogKey, windowChangelogKey } from './window-key.ts'
+import type { TimestampedWindowStore, WindowStoreOptions } from './window-store.ts'
+
+/** The windows of one start. */
+interface Segment {
+  readonly startMs: number
+  /** By key; with those that are gone and have yet to be written or sent as such. */
+  readonly rows: Map<string, Row>
+  /** Of those that are not gone. */
+  count: number
+}
+
+/** A window of a key. Changed in place, so that an update costs no object; readers get copies. */
+class Row implements HoldingRow {
+  readonly id: string
+  readonly segment: Segment
+  /** As `StoreValues` keeps it; null: it is gone. */
+  value: unknown = null
+  timestamp = -1
+  /** Not in the journal as it is. */
+  isChanged = false
+  held: HeldUpdate | undefined = undefined
+
+  constructor(id: string, segment: Segment) {
+    this.id = id
+    this.segment = segment
+  }
+}
+
+/** The journal's spans of the retention: so finely old windows are dropped, and so much is written anew at once. */
+const spansPerRetention = 256
+/** What a changed row costs beside its key and value. */
+const changeBytes = 64
+
+/**
+ * One map per start, so that reading and writing a window are one lookup each, the second mostly remembered from the first; expiry drops a
+ * whole map. Nothing is sorted until somebody walks, but the starts, which come nearly in order. All windows are in memory; on disk there
+ * is a journal of them, where that is wanted.
+ *
+ * Behind a cache, what is sent and logged waits for the next flush (trap 36); the store is the same as without.
+ * @see Kafka Streams `InMemoryWindowStore`, whose expiry this is (traps 1 and 5); `CachingWindowStore`
+ */
+export class SegmentedWindowStore<K, V> implements TimestampedWindowStore<K, V>, JournalOwner {
+  readonly name: string
+  readonly #value: Serde<V>
+  readonly #keys: StoreKeys<K>
+  readonly #values: StoreValues<V>
+  readonly #sizeMs: number
+  readonly #retentionMs: number
+  readonly #spanMs: number
+  readonly #isOnDisk: boolean
+  readonly #segments = new Map<number, Segment>()
+  readonly #starts = new SortedNumbers()
+  /** Starts of each key; undefined where nobody asks by key. */
+  readonly #startsByKey: Map<string, SortedNumbers> | undefined
+  /** The segment used last: neighbouring records mostly share it. */
+  #lastSegment: Segment | undefined
+  /** The key used last. */
+  #lastKey: K | undefined
+  #lastKeyId = ''
+  /** The row used last: mostly it is read, and written then. */
+  #lastRow: Row | undefined
+  /** Latest start put (trap 1: a clock of its own). */
+  #observedMs = -1
+  #context: StoreContext | undefined
+  #journal: StateJournal | undefined
+  /** Rows that the journal does not have as they are. */
+  #changed: Row[] = []
+  #changedBytes = 0
+  readonly #updates: HeldUpdates | undefined
+  #listener: FlushListener<Windowed<K>, V> | undefined
+  #sendsOldValues = false
+
+  /** @param cache holds back what is sent and logged */
+  constructor(options: WindowStoreOptions<K, V>, cache?: RecordCache) {
+    this.name = options.name
+    this.#value = options.value
+    this.#keys = storeKeys(options.key)
+    this.#values = storeValues(options.value)
+    this.#sizeMs = options.sizeMs
+    this.#retentionMs = options.retentionMs
+    this.#spanMs = Math.max(1, Math.ceil(options.retentionMs / spansPerRetention))
+    this.#isOnDisk = options.type !== 'memory'
+    this.#startsByKey = options.isIndexedByKey ? new Map() : undefined
+    this.#updates = cache && new HeldUpdates(cache)
+  }
+
+  get isPersistent(): boolean {
+    return this.#journal !== undefined
+  }
+
+  get approximateEntryCount(): number {
+    let count = 0
+    for (const segment of this.#segments.values()) count += segment.count
+    return count
+  }
+
+  get changedBytes(): number {
+    return this.#changedBytes
+  }
+
+  init(context: StoreContext): void {
+    this.#context = context
+    if (!this.#isOnDisk || !context.environment) return
+    const journal = context.environment.journal(this.name, this)
+    this.#observe(journal.timeMs)
+    journal.read((key, value, timestamp) => this.restore(key, value, timestamp))
+    this.#journal = journal
+  }
+
+  onFlush(listener: FlushListener<Windowed<K>, V>, sendsOldValues: boolean): boolean {
+    this.#listener = listener
+    this.#sendsOldValues = sendsOldValues
+    return this.#updates !== undefined
+  }
+
+  restore(key: Buffer, value: Buffer | null, timestamp: number): void {
+    const { key: keyBytes, startMs } = readWindowChangelogKey(key)
+    const row = this.#put(
+      this.#keys.idOfBytes(keyBytes),
+      startMs,
+      value && this.#values.keepBytes(value),
+      timestamp,
+    )
+    if (row) this.#dropIfDone(row)
+  }
+
+  fetch(key: K, startMs: number): ValueAndTimestamp<V> | undefined {
+    if (this.#isExpired(startMs)) return undefined
+    const row = this.#find(this.#idOf(key), startMs)
+    return row && row.value !== null ? this.#given(row) : undefined
+  }
+
+  put(key: K, value: V | null, timestamp: number, startMs: number, headers?: Headers): void {
+    const id = this.#idOf(key)
+    const context = this.#context
+    if (this.#updates && context) {
+      const kept = value === null ? null : this.#values.keepValue(value)
+      return this.#putHeld(context, this.#updates, { id, startMs, kept, timestamp, headers })
+    }
+    const bytes = value === null ? null : this.#value.serialize(value)
+    const kept = value === null || bytes === null ? null : this.#values.keep(value, bytes)
+    if (!this.#put(id, startMs, kept, timestamp)) context?.countExpired()
+    context?.logChange?.(windowChangelogKey(this.#keys, id, startMs), bytes, timestamp, noHeaders)
+  }
+
+  *fetchRange(key: K, fromMs: number, toMs: number): Generator<[number, ValueAndTimestamp<V>]> {
+    yield* this.#rangeOfKey(key, this.#startsOf(key, fromMs, toMs))
+  }
+
+  *reverseFetchRange(
+    key: K,
+    fromMs: number,
+    toMs: number,
+  ): Generator<[number, ValueAndTimestamp<V>]> {
+    yield* this.#rangeOfKey(key, this.#startsOf(key, fromMs, toMs).toReversed())
+  }
+
+  fetchKeys(
+    from: K | undefined,
+    to: K | undefined,
+    fromMs: number,
+    toMs: number,
+  ): IterableIterator<[Windowed<K>, ValueAndTimestamp<V>]> {
+    return this.#walk(from, to, fromMs, toMs, false)
+  }
+
+  reverseFetchKeys(
+    from: K | undefined,
+    to: K | undefined,
+    fromMs: number,
+    toMs: number,
+  ): IterableIterator<[Windowed<K>, ValueAndTimestamp<V>]> {
+    return this.#walk(from, to, fromMs, toMs, true)
+  }
+
+  fetchAll(fromMs: number, toMs: number): IterableIterator<[Windowed<K>, ValueAndTimestamp<V>]> {
+    return this.#walk(undefined, undefined, fromMs, toMs, false)
+  }
+
+  reverseFetchAll(
+    fromMs: number,
+    toMs: number,
+  ): IterableIterator<[Windowed<K>, ValueAndTimestamp<V>]> {
+    return this.#walk(undefined, undefined, fromMs, toMs, true)
+  }
+
+  flush(): void {
+    for (const update of this.#updates?.take() ?? []) this.#letGo(update)
+  }
+
+  close(): void {
+    this.#updates?.clear()
+    this.#forgetRows()
+  }
+
+  clear(): void {
+    this.#forgetRows()
+    this.#observedMs = -1
+  }
+
+  appendChanges(append: AppendRow): void {
+    const changed = this.#changed
+    this.#changed = []
+    this.#changedBytes = 0
+    for (const row of changed) {
+      row.isChanged = false
+      this.#append(row, append)
+      this.#dropIfDone(row)
+    }
+  }
+
+  appendSpan(span: number, append: AppendRow): void {
+    const fromMs = span * this.#spanMs
+    for (const startMs of this.#starts.range(fromMs, fromMs + this.#spanMs - 1))
+      for (const row of this.#segments.get(startMs)?.rows.values() ?? [])
+        if (row.value !== null) this.#append(row, append)
+  }
+
+  #append(row: Row, append: AppendRow): void {
+    const { startMs } = row.segment
+    append(
+      Math.floor(startMs / this.#spanMs),
+      windowChangelogKey(this.#keys, row.id, startMs),
+      row.value === null ? null : this.#values.bytesOf(row.value),
+      row.timestamp,
+    )
+  }
+
+  #putHeld(context: StoreContext, updates: HeldUpdates, put: Put): void {
+    const { id, startMs, kept, timestamp, headers } = put
+    const before = this.#isExpired(startMs) ? undefined : this.#find(id, startMs)
+    const valueBefore = before ? before.value : null
+    let row = this.#put(id, startMs, kept, timestamp)
+    if (!row) {
+      context.countExpired()
+      // Sent and logged all the same.
+      row = new Row(id, newSegment(startMs))
+      row.value = kept
+      row.timestamp = timestamp
+    }
+    const { record } = context
+    updates.hold(row, valueBefore, headers ?? record.headers, record)
+    if (updates.isFull) this.flush()
+  }
+
+  #letGo({ row, before, value, timestamp, headers, record }: HeldUpdate): void {
+    this.#dropIfDone(row as Row)
+    // It came and went since the flush before.
+    if (value === null && before === null) return
+    const { startMs } = (row as Row).segment
+    const log = this.#context?.logChange
+    if (log) {
+      const bytes = value === null ? null : this.#values.bytesOf(value)
+      log(windowChangelogKey(this.#keys, row.id, startMs), bytes, timestamp, noHeaders)
+    }
+    const windowed = {
+      key: this.#keys.keyOf(row.id),
+      window: { startMs, endMs: startMs + this.#sizeMs },
+    }
+    const change = {
+      newValue: value === null ? null : this.#values.give(value),
+      oldValue: before === null || !this.#sendsOldValues ? null : this.#values.give(before),
+    }
+    this.#listener?.(windowed, change, timestamp, headers, record)
+  }
+
+  /** Returns undefined where it was expired already. */
+  #put(id: string, startMs: number, kept: unknown, timestamp: number): Row | undefined {
+    if (startMs > this.#observedMs) this.#observe(startMs)
+    if (this.#isExpired(startMs)) return undefined
+    const row = this.#find(id, startMs) ?? this.#add(id, startMs)
+    const was = row.value
+    row.value = kept
+    row.timestamp = timestamp
+    if (was === null && kept !== null) this.#appeared(row)
+    else if (was !== null && kept === null) this.#vanished(row)
+    if (this.#journal && !row.isChanged) {
+      row.isChanged = true
+      this.#changed.push(row)
+      this.#changedBytes += changeBytes + 2 * id.length + keptBytes(kept)
+    }
+    if (kept === null && !this.#updates) this.#dropIfDone(row)
+    return row
+  }
+
+  #add(id: string, startMs: number): Row {
+    let segment = this.#segment(startMs)
+    if (!segment) {
+      segment = newSegment(startMs)
+      this.#segments.set(startMs, segment)
+      this.#starts.add(startMs)
+      this.#lastSegment = segment
+    }
+    const row = new Row(id, segment)
+    segment.rows.set(id, row)
+    this.#lastRow = row
+    return row
+  }
+
+  #appeared({ id, segment }: Row): void {
+    segment.count++
+    if (!this.#startsByKey) return
+    let starts = this.#startsByKey.get(id)
+    if (!starts) this.#startsByKey.set(id, (starts = new SortedNumbers()))
+    starts.add(segment.startMs)
+  }
+
+  #vanished({ id, segment }: Row): void {
+    segment.count--
+    const starts = this.#startsByKey?.get(id)
+    starts?.remove(segment.startMs)
+    if (starts?.size === 0) this.#startsByKey?.delete(id)
+  }
+
+  /** A row that is gone, once that is written and sent. */
+  #dropIfDone(row: Row): void {
+    if (row.value !== null || row.isChanged || row.held) return
+    const { segment, id } = row
+    if (!segment.rows.delete(id)) return
+    this.#forgetLast()
+    if (segment.rows.size > 0 || !this.#segments.delete(segment.startMs)) return
+    this.#starts.remove(segment.startMs)
+  }
+
+  /** Time goes on, and with it windows. */
+  #observe(startMs: number): void {
+    if (startMs <= this.#observedMs) return
+    this.#observedMs = startMs
+    if (this.#journal) this.#journal.timeMs = startMs
+    const leastMs = startMs - this.#retentionMs + 1
+    for (let first; (first = this.#starts.first) !== undefined && first < leastMs;) {
+      if (this.#startsByKey)
+        for (const row of (this.#segments.get(first) as Segment).rows.values())
+          if (row.value !== null) this.#vanished(row)
+      this.#segments.delete(first)
+      this.#starts.removeFirst()
+      this.#forgetLast()
+    }
+    this.#journal?.dropBefore(Math.floor(leastMs / this.#spanMs))
+  }
+
+  #isExpired(startMs: number): boolean {
+    return startMs <= this.#observedMs - this.#retentionMs
+  }
+
+  #idOf(key: K): string {
+    if (key === this.#lastKey && typeof key !== 'object') return this.#lastKeyId
+    this.#lastKey = key
+    return (this.#lastKeyId = this.#keys.idOf(key))
+  }
+
+  #find(id: string, startMs: number): Row | undefined {
+    const segment = this.#segment(startMs)
+    if (!segment) return undefined
+    const last = this.#lastRow
+    if (last && last.segment === segment && last.id === id) return last
+    const row = segment.rows.get(id)
+    if (row) this.#lastRow = row
+    return row
+  }
+
+  #segment(startMs: number): Segment | undefined {
+    if (startMs === this.#lastSegment?.startMs) return this.#lastSegment
+    const segment = this.#segments.get(startMs)
+    if (segment) this.#lastSegment = segment
+    return segment
+  }
+
+  #forgetLast(): void {
+    this.#lastSegment = undefined
+    this.#lastRow = undefined
+  }
+
+  #forgetRows(): void {
+    this.#segments.clear()
+    this.#starts.clear()
+    this.#startsByKey?.clear()
+    this.#changed = []
+    this.#changedBytes = 0
+    this.#forgetLast()
+  }
+
+  #startsOf(key: K, fromMs: number, toMs: number): number[] {
+    const starts = this.#startsByKey ? this.#startsByKey.get(this.#idOf(key)) : this.#starts
+    return starts?.range(fromMs, toMs) ?? []
+  }
+
+  *#rangeOfKey(
+    key: K,
+    starts: readonly number[],
+  ): Generator<[number, ValueAndTimestamp<V>], void, undefined> {
+    const id = this.#idOf(key)
+    for (const startMs of starts) {
+      const row = this.#segments.get(startMs)?.rows.get(id)
+      if (row && row.value !== null) yield [startMs, this.#given(row)]
+    }
+  }
+
+  *#walk(
+    from: K | undefined,
+    to: K | undefined,
+    fromMs: number,
+    toMs: number,
+    isReverse: boolean,
+  ): Generator<[Windowed<K>, ValueAndTimestamp<V>]> {
+    const low = from === undefined ? undefined : this.#keys.idOf(from)
+    const high = to === undefined ? undefined : this.#keys.idOf(to)
+    const starts = this.#starts.range(fromMs, toMs)
+    for (const startMs of isReverse ? starts.toReversed() : starts) {
+      const segment = this.#segments.get(startMs)
+      if (!segment) continue
+      for (const id of this.#sortedIds(segment, low, high, isReverse)) {
+        const row = segment.rows.get(id)
+        if (!row || row.value === null) continue
+        const window = { startMs, endMs: startMs + this.#sizeMs }
+        yield [{ key: this.#keys.keyOf(id), window }, this.#given(row)]
+      }
+    }
+  }
+
+  #sortedIds(
+    segment: Segment,
+    low: string | undefined,
+    high: string | undefined,
+    isReverse: boolean,
+  ): string[] {
+    const { compare } = this.#keys
+    const ids = [...segment.rows.keys()].filter(
+      (id) =>
+        (low === undefined || compare(id, low) >= 0) &&
+        (high === undefined || compare(id, high) <= 0),
+    )
+    const sorted = ids.toSorted(compare)
+    return isReverse ? sorted.toReversed() : sorted
+  }
+
+  #given({ value, timestamp }: Row): ValueAndTimestamp<V> {
+    return { value: this.#values.give(value), timestamp }
+  }
+}
+
+/** An update behind a cache. */
+interface Put {
+  readonly id: string
+  readonly startMs: number
+  readonly kept: unknown
+  readonly timestamp: number
+  readonly headers: Headers | undefined
+}
+
+function newSegment(startMs: number): Segment {
+  return { startMs, rows: new Map(), count: 0 }
+}
