@@ -275,7 +275,7 @@ class OutboxRun {
     const times = await stage.writer.call<CommitTimes>('pace', pace)
     const seconds = (performance.now() - startedAtMs) / 1_000
     // Below the pace: writers, relay and broker together are too slow for it here.
-    this.#add(caseName, 'written', 'events/s', eventsOf(pace) / seconds)
+    this.#add(caseName, 'throughput', 'events/s', eventsOf(pace) / seconds)
     await this.#until(stage, warmUpCount + eventsOf(pace), 0)
     await this.#addLatencies(stage, caseName, times)
     await this.#addUsage(caseName, stage, before, eventsOf(pace))
