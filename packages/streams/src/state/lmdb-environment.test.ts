@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { closeSync, openSync, statSync, truncateSync, writeSync } from 'node:fs'
+import { closeSync, openSync, rmSync, statSync, truncateSync, writeSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -203,6 +203,7 @@ for (const { name, damage } of [
     damage: (file: string) => truncateSync(file, Math.floor(statSync(file).size / 2)),
   },
   { name: 'cut to nothing', damage: (file: string) => truncateSync(file, 0) },
+  { name: 'gone', damage: (file: string) => rmSync(file) },
   {
     name: 'overwritten at its head',
     damage(file: string) {

@@ -31,6 +31,7 @@ export interface LmdbEnvironmentOptions {
 }
 
 const dataFile = 'data.mdb'
+const lockFile = 'lock.mdb'
 /** Present while the environment is being opened, and for good after an error of the store. */
 const doubtFile = 'in-doubt'
 /** Stores of one task; LMDB wants to know. */
@@ -102,7 +103,7 @@ class LmdbEnvironment implements TaskEnvironment {
         this.#facts?.putSync(writtenAtKey, numberBytes(this.#options.clock.now()))
       })
     } catch (error) {
-      throw this.#notWritten(error)
+      throw this.#notWritten(error, changed)
     }
     for (const store of changed) store.written()
   }
@@ -197,12 +198,15 @@ class LmdbEnvironment implements TaskEnvironment {
     )
   }
 
-  #notWritten(error: unknown): StreamsError {
+  #notWritten(error: unknown, changed: readonly LmdbStore[]): StreamsError {
     const { taskId } = this.#options
+    const stores = [...this.#stores].flatMap(([name, store]) =>
+      changed.includes(store) ? [name] : [],
+    )
     return new StreamsError(
       'MR_STREAMS_STATE_NOT_WRITTEN',
-      `The state of task ${taskId} was not written: ${String(error)} What is on disk is that of the commit before; the changelogs have the rest, and the thread begins anew from there. Check the disk.`,
-      { taskId },
+      `The state of task ${taskId} was not written (${stores.join(', ')}): ${String(error)} What is on disk is that of the commit before; the changelogs have the rest, and the thread begins anew from there. Check the disk.`,
+      { taskId, stores },
       { cause: error },
     )
   }
@@ -218,7 +222,9 @@ function whyInDoubt(directory: string): string | undefined {
   const mark = join(directory, doubtFile)
   if (existsSync(mark)) return `left in doubt: ${readFileSync(mark, 'utf8')}`
   const file = join(directory, dataFile)
-  if (!existsSync(file)) return undefined
+  // Both are made at once: where one is left, the other was taken away.
+  if (!existsSync(file))
+    return existsSync(join(directory, lockFile)) ? `${dataFile} is gone` : undefined
   const sizeBytes = statSync(file).size
   const wantedBytes = wantedSizeBytes(file)
   if (wantedBytes === undefined) return 'it does not begin as LMDB files do'
