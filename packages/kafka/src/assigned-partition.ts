@@ -1,6 +1,35 @@
 import { goOnAt, type FetchedRecords, type RecordRun } from './fetched-records.ts'
 import type { TopicPartition } from './types.ts'
 
+/** What one batch has of a partition. */
+export class HandOut {
+  readonly runs: readonly RecordRun[]
+  /** Its records are with the partition again, which lets them go in its time. */
+  isPutBack = false
+  #isLetGo = false
+
+  constructor(runs: readonly RecordRun[]) {
+    this.runs = runs
+  }
+
+  /** Of its first record. */
+  get offset(): number {
+    const first = this.runs[0] as RecordRun
+    return first.columns.offset(first.from)
+  }
+
+  get isLetGo(): boolean {
+    return this.#isLetGo
+  }
+
+  /** Nobody looks at the records any more: the memory under them may be used again. Idempotent. */
+  letGo(): void {
+    if (this.#isLetGo || this.isPutBack) return
+    this.#isLetGo = true
+    for (const { hold } of this.runs) hold?.letGo()
+  }
+}
+
 /**
  * One partition for as long as it is owned without a break: what was fetched and not handed out yet, and where to go on fetching. Who
  * owns it again later gets a new one. Owner of the state: the consumer; the fetcher reads it and hands in what it fetched.
@@ -30,7 +59,7 @@ export class AssignedPartition implements TopicPartition {
   /** Fetched, not handed out; in offset order. */
   #runs: RecordRun[] = []
   /** The hand-out that has not come back yet. */
-  #outstanding: readonly RecordRun[] | undefined
+  #outstanding: HandOut | undefined
 
   constructor({ topic, partition }: TopicPartition, generationId: number) {
     this.topic = topic
@@ -94,7 +123,7 @@ export class AssignedPartition implements TopicPartition {
    * handled together, or a slow handler would fall behind one small answer at a time. One hand-out at a time: `comeBack` or `putBack`
    * ends it. Only where `hasRecords`.
    */
-  takeOut(maxRecords: number): readonly RecordRun[] {
+  takeOut(maxRecords: number): HandOut {
     const taken: RecordRun[] = []
     let room = maxRecords
     let count = 0
@@ -105,11 +134,14 @@ export class AssignedPartition implements TopicPartition {
       const front = room < 0 ? { ...run, until: split, nextOffset: run.columns.offset(split) } : run
       taken.push(front)
       this.bufferedBytes -= sizeBytes(front)
-      if (room < 0) this.#runs[count--] = { ...run, from: split }
+      if (room < 0) {
+        run.hold?.hold()
+        this.#runs[count--] = { ...run, from: split }
+      }
     }
     this.#runs.splice(0, count)
-    this.#outstanding = taken
-    return taken
+    this.#outstanding = new HandOut(taken)
+    return this.#outstanding
   }
 
   /** The loop asked for more, so what it had is dealt with. */
@@ -117,13 +149,18 @@ export class AssignedPartition implements TopicPartition {
     this.#outstanding = undefined
   }
 
-  /** The loop was left instead: what it had is handed out again, unless the partition jumped elsewhere meanwhile. */
+  /**
+   * The loop was left instead: what it had is handed out again, unless the partition jumped elsewhere meanwhile; it is fetched again where
+   * its memory was let go.
+   */
   putBack(): void {
     const given = this.#outstanding
     this.#outstanding = undefined
     if (!given || this.isOver) return
-    this.#runs.unshift(...given)
-    for (const run of given) this.bufferedBytes += sizeBytes(run)
+    if (given.isLetGo) return this.jump(given.offset)
+    given.isPutBack = true
+    this.#runs.unshift(...given.runs)
+    for (const run of given.runs) this.bufferedBytes += sizeBytes(run)
   }
 
   /** Goes on from `offset` (`undefined`: from where the reset policy says) and forgets what was fetched. */

@@ -12,6 +12,7 @@ import {
   type Asked,
   type ScriptedBroker,
 } from '../test/scripted-broker.ts'
+import { AnswerMemory } from './answer-memory.ts'
 import { BrokerConnection } from './broker-connection.ts'
 import { code } from './broker-error.ts'
 import { KafkaError } from './errors.ts'
@@ -31,6 +32,7 @@ function open(
     requestTimeoutMs: patienceMs,
     clock: over.clock ?? systemClock,
     security: securityOf({ brokers: [], clientId: '', ...over }),
+    memory: new AnswerMemory(),
   })
 }
 

@@ -20,6 +20,7 @@ import {
   type Message,
   type MessageInput,
 } from '@millrace/protocol'
+import type { AnswerMemory } from './answer-memory.ts'
 import { expectNone } from './broker-error.ts'
 import { BrokerSocket } from './broker-socket.ts'
 import {
@@ -45,6 +46,7 @@ export interface BrokerConnectionOptions {
   readonly requestTimeoutMs: number
   readonly clock: Clock
   readonly security: Security
+  readonly memory: AnswerMemory
 }
 
 /** Asked, not answered. */
@@ -177,11 +179,12 @@ export class BrokerConnection {
   }
 
   async #connect(): Promise<void> {
-    const { connectTimeoutMs, clock, security } = this.#options
+    const { connectTimeoutMs, clock, security, memory } = this.#options
     this.#socket = await BrokerSocket.open(this.#address, {
       tls: tlsConnectionOptions(security, this.#address),
       connectTimeoutMs,
       clock,
+      memory,
       onFrame: (frame) => this.#answered(frame),
       onEnd: (fault) => this.#ended(fault),
     })

@@ -4,6 +4,7 @@
 import { connect as connectPlain, type OnReadOpts, type Socket } from 'node:net'
 import { connect as connectTls, type ConnectionOptions } from 'node:tls'
 import type { Clock } from '@millrace/core'
+import type { AnswerMemory } from './answer-memory.ts'
 import { FrameReader } from './frame-reader.ts'
 import type { BrokerAddress } from './types.ts'
 
@@ -15,6 +16,8 @@ export interface BrokerSocketOptions {
   readonly tls: ConnectionOptions | undefined
   readonly connectTimeoutMs: number
   readonly clock: Clock
+  /** Where answers are read into. */
+  readonly memory: AnswerMemory
   /** Gets each frame without its size. What it throws ends the connection. */
   readonly onFrame: (frame: Buffer) => void
   /** Called once, when the connection is over; with the fault where there was one. */
@@ -28,7 +31,7 @@ export class BrokerSocket {
   #isOpen = true
 
   private constructor(address: BrokerAddress, options: BrokerSocketOptions) {
-    this.#reader = new FrameReader(options.onFrame)
+    this.#reader = new FrameReader(options.onFrame, options.memory)
     this.#onEnd = options.onEnd
     const reader = this.#reader
     // Node asks for the memory of the next read after each one, so a large answer is read into its own.

@@ -13,6 +13,7 @@ import {
 } from '@millrace/core'
 import type { Fields, Message, MessageInput } from '@millrace/protocol'
 import type { ClusterBroker } from './admin-types.ts'
+import { AnswerMemory } from './answer-memory.ts'
 import { BrokerConnection } from './broker-connection.ts'
 import { code, expectNone } from './broker-error.ts'
 import { KafkaError } from './errors.ts'
@@ -38,6 +39,8 @@ const maxConnectTimeoutMs = 5_000
 
 export class Cluster {
   readonly clock: Clock
+  /** Of all its connections. */
+  readonly answerMemory = new AnswerMemory()
   readonly logger: Logger
   readonly requestTimeoutMs: number
   readonly #clientId: string
@@ -269,6 +272,7 @@ export class Cluster {
       requestTimeoutMs: this.requestTimeoutMs,
       clock: this.clock,
       security: this.#security,
+      memory: this.answerMemory,
     })
     this.#connections.set(key, dialled)
     dialled.then(

@@ -48,6 +48,14 @@ export interface ConsumerBatch extends TopicPartition, Iterable<ConsumerRecord> 
   readonly generationId: number
   /** Aborted when the partition is revoked or lost, or the consumer closes: stop, and do not commit. */
   readonly signal: AbortSignal
+  /**
+   * Says that nothing of the batch is looked at any more, so that its memory takes other answers: with records of 1 KB this halves
+   * the CPU time of reading. Keys, values and headers are views of that memory, so copy what is kept. Optional, idempotent; a batch
+   * that is not released is collected as everything else. Also by `for await (using batch of consumer)`. Reading it afterwards throws
+   * `MR_KAFKA_WRONG_STATE`; its facts (`nextOffset`, …) stay.
+   */
+  release(): void
+  [Symbol.dispose](): void
 }
 
 /** An offset to commit: that of the next record to read, see `ConsumerBatch.nextOffset`. */

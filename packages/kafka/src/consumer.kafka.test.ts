@@ -11,6 +11,7 @@ import {
   createProducer,
   type KafkaError,
   type Consumer,
+  type ConsumerBatch,
   type ConsumerOptions,
   type KafkaOptions,
   type Producer,
@@ -50,6 +51,61 @@ for (const backend of await kafkaBackends())
           value: String(from + index),
         })),
       )
+
+    test('memory of released batches is used again; what is kept stays as it was', async () => {
+      const topic = await createTopic(options, 3)
+      const count = 3_000
+      // 4 KiB each, filled with its number: answers of megabytes, whose memory would show another's numbers.
+      const valueOf = (n: number): Buffer => Buffer.alloc(4_096, `${n}.`)
+      for (let from = 0; from < count; from += 300)
+        await producer.send(
+          Array.from({ length: 300 }, (_, index) => ({
+            topic,
+            partition: (from + index) % 3,
+            key: String(from + index),
+            value: valueOf(from + index),
+          })),
+        )
+      const check = (batch: ConsumerBatch): void => {
+        for (const { key, value } of batch)
+          assert.ok(value?.equals(valueOf(Number(key))), `${batch.partition}: ${String(key)}`)
+      }
+      await using reader = await createConsumer({ ...options, maxBatchRecords: 70 })
+      const kept: ConsumerBatch[] = []
+      for (let round = 0; round < 3; round++) {
+        reader.assign([])
+        reader.assign(
+          [0, 1, 2].map((partition) => ({ topic, partition, offset: 'earliest' as const })),
+        )
+        let seen = 0
+        for await (const batch of reader) {
+          check(batch)
+          seen += batch.length
+          if (seen % 4 === 0) kept.push(batch)
+          else batch.release()
+          if (seen === count) break
+        }
+      }
+      for (const batch of kept) check(batch)
+    })
+
+    test('a loop that ends with a released batch reads it again', async () => {
+      const topic = await createTopic(options, 1)
+      await send(topic, 0, 20)
+      await using reader = await createConsumer({ ...options, maxBatchRecords: 8 })
+      reader.assign([{ topic, partition: 0, offset: 'earliest' }])
+      const seen: string[] = []
+      for await (using batch of reader) {
+        seen.push(...batch.records.map(textOf))
+        if (seen.length === 16) break
+      }
+      for await (using batch of reader) {
+        seen.push(...batch.records.map(textOf))
+        if (seen.length === 28) break
+      }
+      const numbers = Array.from({ length: 20 }, (_, n) => String(n))
+      assert.deepEqual(seen, [...numbers.slice(0, 16), ...numbers.slice(8)])
+    })
 
     test('a new member goes on where the group has committed', async () => {
       const topic = await createTopic(options, 1)

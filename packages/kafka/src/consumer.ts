@@ -112,6 +112,7 @@ class KafkaConsumer implements Consumer {
         this.#owned.release(partition, isDone)
         // Another loop may have found nothing but this partition.
         if (partition.hasRecords) this.#signal()
+        else if (!isDone) this.#fetcher.pump()
       }
     }
   }
@@ -303,7 +304,8 @@ class KafkaConsumer implements Consumer {
     const { topic, partition, highWatermark } = owner
     const generationId = this.#membership?.generationId ?? -1
     const facts = { topic, partition, highWatermark, generationId, signal: owner.end.signal }
-    const batch = new FetchedBatch(facts, owner.takeOut(this.#limits.maxBatchRecords))
+    const handOut = owner.takeOut(this.#limits.maxBatchRecords)
+    const batch = new FetchedBatch(facts, handOut.runs, () => handOut.letGo())
     this.#consumed.add(batch.length, { topic, group: this.#options.groupId ?? '' })
     this.#fetcher.pump()
     return batch

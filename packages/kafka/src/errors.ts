@@ -17,7 +17,8 @@ import { MillraceError, type ErrorTable } from '@millrace/core'
  *   `transactionTimeoutMs`; this producer can only be closed.
  * - `MR_KAFKA_TRANSACTION_FAILED`: the transaction cannot be committed any more: call `abort()`, then do its work again.
  * - `MR_KAFKA_COMMIT_UNKNOWN`: no broker said in time whether the transaction was committed: call `commit()` again.
- * - `MR_KAFKA_WRONG_STATE`: the call does not fit what the transactional producer is doing, such as `send` before `begin`.
+ * - `MR_KAFKA_WRONG_STATE`: the call does not fit what the transactional producer is doing, such as `send` before `begin`;
+ *   or a batch was read after it was released.
  * - `MR_KAFKA_AUTHENTICATION_FAILED`: a broker does not accept the credentials, its certificate is not trusted, or
  *   only one side speaks TLS; not tried again.
  * - `MR_KAFKA_TOPIC_MISMATCH`: a topic exists with another partition count than asked for.

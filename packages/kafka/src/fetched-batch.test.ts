@@ -13,7 +13,7 @@ const facts = {
 }
 
 /** Record batches of 3, 1 and 4 records, from offset 10 on; the first is compressed. */
-function batchOf(fromOffset: number): FetchedBatch {
+function bytesOf(): Buffer {
   const builder = new RecordBatchBuilder()
   const batches: Buffer[] = []
   let offset = 10
@@ -29,7 +29,11 @@ function batchOf(fromOffset: number): FetchedBatch {
       )
     batches.push(Buffer.from(builder.build({ baseOffset, codec: count === 3 ? 1 : 0 })))
   }
-  return new FetchedBatch(facts, fetchedRecords(Buffer.concat(batches), fromOffset, null).runs)
+  return Buffer.concat(batches)
+}
+
+function batchOf(fromOffset: number): FetchedBatch {
+  return new FetchedBatch(facts, fetchedRecords(bytesOf(), fromOffset, null).runs)
 }
 
 for (const from of [10, 12, 13, 15])
@@ -68,4 +72,24 @@ for (const from of [10, 12, 13, 15])
 test('batch: an index outside of it is refused', () => {
   const batch = batchOf(12)
   for (const index of [-1, 6, 1.5, NaN]) assert.throws(() => batch.value(index), RangeError)
+})
+
+test('batch: what was released is not read, and keeps its facts', () => {
+  let released = 0
+  const { runs } = fetchedRecords(bytesOf(), 10, null)
+  const batch = new FetchedBatch(facts, runs, () => released++)
+  assert.equal(batch.records.length, 8)
+  {
+    using held = batch
+    held.release()
+  }
+  assert.equal(released, 1)
+  for (const read of [
+    () => batch.value(0),
+    () => batch.offset(7),
+    () => batch.records,
+    () => [...batch],
+  ])
+    assert.throws(read, { code: 'MR_KAFKA_WRONG_STATE', message: /"t" partition 3 .*release/ })
+  assert.deepEqual([batch.length, batch.nextOffset, batch.highWatermark], [8, 18n, 9n])
 })

@@ -1,6 +1,7 @@
 /** A batch as it is handed out: runs of columns, read in place; objects are made only for those who ask for `records`. */
 import { assert } from '@millrace/core'
 import type { BytesReader, RecordColumns, RecordHeaderView } from '@millrace/protocol'
+import { KafkaError } from './errors.ts'
 import type { RecordRun } from './fetched-records.ts'
 import type { ConsumerBatch, ConsumerRecord } from './consumer-types.ts'
 import type { TopicPartition } from './types.ts'
@@ -22,7 +23,10 @@ export class FetchedBatch implements ConsumerBatch {
   readonly generationId: number
   readonly signal: AbortSignal
   readonly length: number
-  readonly #runs: readonly RecordRun[]
+  readonly nextOffset: bigint
+  readonly #onRelease: () => void
+  /** None once it is released. */
+  #runs: readonly RecordRun[]
   /** The run looked at last, and how far its records stand behind their place in the batch. */
   #run: RecordRun
   #runIndex = 0
@@ -30,13 +34,15 @@ export class FetchedBatch implements ConsumerBatch {
   #records: readonly ConsumerRecord[] | undefined
 
   /** @param runs in offset order, at least one */
-  constructor(facts: BatchFacts, runs: readonly RecordRun[]) {
+  constructor(facts: BatchFacts, runs: readonly RecordRun[], onRelease = (): void => {}) {
     this.topic = facts.topic
     this.partition = facts.partition
     this.highWatermark = facts.highWatermark
     this.generationId = facts.generationId
     this.signal = facts.signal
     assert(runs.length > 0, 'a batch has records')
+    this.nextOffset = BigInt((runs.at(-1) as RecordRun).nextOffset)
+    this.#onRelease = onRelease
     this.#runs = runs
     this.#run = runs[0] as RecordRun
     this.#shift = this.#run.from
@@ -45,8 +51,16 @@ export class FetchedBatch implements ConsumerBatch {
     this.length = length
   }
 
-  get nextOffset(): bigint {
-    return BigInt((this.#runs.at(-1) as RecordRun).nextOffset)
+  release(): void {
+    if (this.#runs.length === 0) return
+    this.#runs = []
+    this.#run = { ...this.#run, from: 0, until: 0 }
+    this.#records = undefined
+    this.#onRelease()
+  }
+
+  [Symbol.dispose](): void {
+    this.release()
   }
 
   get records(): readonly ConsumerRecord[] {
@@ -118,6 +132,7 @@ export class FetchedBatch implements ConsumerBatch {
 
   /** Most look at one record after the other: the next run is tried first. */
   #find(index: number): RecordColumns {
+    if (this.#runs.length === 0) throw released(this)
     if (!Number.isInteger(index) || index < 0 || index >= this.length)
       throw new RangeError(`Record ${index} of a batch of ${this.length} records.`)
     const first = this.#run.from - this.#shift
@@ -136,6 +151,14 @@ export class FetchedBatch implements ConsumerBatch {
       before = end
     }
   }
+}
+
+function released({ topic, partition }: TopicPartition): KafkaError {
+  return new KafkaError(
+    'MR_KAFKA_WRONG_STATE',
+    `A batch of "${topic}" partition ${partition} was read after release(): its memory may hold other records by now. Release it when nothing of it is looked at any more, and copy the keys and values that are kept.`,
+    { topic, partition },
+  )
 }
 
 function withoutNull([name, value]: RecordHeaderView): readonly [string, Buffer] {

@@ -9,6 +9,7 @@ import {
   RecordColumns,
   wholeBatchBytes,
 } from '@millrace/protocol'
+import type { AnswerHold } from './answer-memory.ts'
 
 export interface AbortedTransaction {
   readonly producerId: bigint
@@ -24,6 +25,8 @@ export interface RecordRun {
   readonly nextOffset: number
   /** Memory held per record, bytes: unpacked records and their columns. */
   readonly recordBytes: number
+  /** On the answer that its records are read from; `undefined` where they have memory of their own, or that is not used again. */
+  readonly hold: AnswerHold | undefined
 }
 
 export interface FetchedRecords {
@@ -40,6 +43,7 @@ const markerColumns = new RecordColumns()
  * @param aborted the transactions that the broker names as aborted; null under read_uncommitted
  * @param maxHeldBytes once its records hold as much memory, the rest is left to the next fetch: a batch may unpack to many times its
  * size. The first batch is taken whatever it holds.
+ * @param hold on the answer that `bytes` are of; each run has a hold of its own then
  * @throws ProtocolError for bytes that do not match their checksum or format
  */
 export function fetchedRecords(
@@ -47,6 +51,7 @@ export function fetchedRecords(
   fromOffset: number,
   aborted: readonly AbortedTransaction[] | null,
   maxHeldBytes = Infinity,
+  hold?: AnswerHold,
 ): FetchedRecords {
   const runs: RecordRun[] = []
   const filter = new AbortedFilter(aborted ?? [])
@@ -58,7 +63,7 @@ export function fetchedRecords(
     if (lastOffset < fromOffset) continue
     nextOffset = lastOffset + 1
     const isDropped = isAborted || isBatchControl(bytes, at)
-    const run = isDropped ? undefined : runOf(bytes, at, fromOffset, nextOffset)
+    const run = isDropped ? undefined : runOf(bytes, at, fromOffset, nextOffset, hold)
     if (!run) goOnAt(runs, nextOffset)
     else {
       runs.push(run)
@@ -98,6 +103,7 @@ function runOf(
   at: number,
   fromOffset: number,
   nextOffset: number,
+  holdOfAnswer: AnswerHold | undefined,
 ): RecordRun | undefined {
   // Columns of its own: whoever keeps a batch keeps them.
   const columns = new RecordColumns()
@@ -106,7 +112,9 @@ function runOf(
   let from = 0
   while (from < until && columns.offset(from) < fromOffset) from++
   if (from === until) return undefined
-  return { columns, from, until, nextOffset, recordBytes: columns.heldBytes / until }
+  const hold = batchCodec(bytes, at) === 0 ? holdOfAnswer : undefined
+  hold?.hold()
+  return { columns, from, until, nextOffset, recordBytes: columns.heldBytes / until, hold }
 }
 
 /**

@@ -5,6 +5,7 @@
  */
 import { backoffMs, toError, type Timer } from '@millrace/core'
 import type { ResponseOf, fetchApi } from '@millrace/protocol'
+import type { AnswerHold } from './answer-memory.ts'
 import type { AssignedPartition } from './assigned-partition.ts'
 import { brokerError, code, isPassing } from './broker-error.ts'
 import type { Cluster } from './cluster.ts'
@@ -145,9 +146,19 @@ export class Fetcher {
     const answer = await this.#ask(leader, asks, waitMs)
     this.#underWay.delete(leader)
     this.#interrupted.delete(leader)
-    const arrived = answer ? this.#take(leader, asks, answer.responses) : []
+    const hold = answer && this.#holdOf(answer)
+    const arrived = answer ? this.#take(leader, asks, answer.responses, hold) : []
     this.pump()
-    if (this.#read(leader, arrived)) this.pump()
+    if (this.#read(leader, arrived, hold)) this.pump()
+    hold?.letGo()
+  }
+
+  /** All records of an answer lie in the same memory. */
+  #holdOf({ responses }: FetchAnswer): AnswerHold | undefined {
+    for (const { partitions } of responses)
+      for (const { records } of partitions)
+        if (records) return this.#cluster.answerMemory.holdOf(records)
+    return undefined
   }
 
   /** `undefined` when there is no answer to go on with: what that asks for is done. */
@@ -223,6 +234,7 @@ export class Fetcher {
     leader: number,
     asks: readonly Asked[],
     responses: FetchAnswer['responses'],
+    hold: AnswerHold | undefined,
   ): readonly Arrived[] {
     const askOf = new Map(asks.map((ask) => [partitionKey(ask), ask]))
     const arrived: Arrived[] = []
@@ -235,7 +247,7 @@ export class Fetcher {
         if (!ask?.owner.accepts(ask.ticket)) continue // Revoked or moved while the answer was under way.
         const fault =
           answer.errorCode === code.NONE
-            ? this.#arrive(ask, answer, arrived)
+            ? this.#arrive(ask, answer, arrived, hold)
             : this.#partitionFailed(ask.owner, answer.errorCode)
         if (fault) faults.push(fault)
       }
@@ -245,7 +257,12 @@ export class Fetcher {
   }
 
   /** Where the records end can be told of plain batches only: compressed ones may unpack to more than is taken at once, so they are read now. */
-  #arrive(ask: Asked, answer: PartitionAnswer, arrived: Arrived[]): Error | undefined {
+  #arrive(
+    ask: Asked,
+    answer: PartitionAnswer,
+    arrived: Arrived[],
+    hold: AnswerHold | undefined,
+  ): Error | undefined {
     const { owner, fetchOffset } = ask
     const { records, highWatermark } = answer
     owner.endOffset = Number(this.#endOf(answer))
@@ -254,7 +271,7 @@ export class Fetcher {
       return undefined
     }
     const expectedOffset = endOfPlainBatches(records, fetchOffset)
-    if (expectedOffset === undefined) return this.#fill(ask, answer)
+    if (expectedOffset === undefined) return this.#fill(ask, answer, hold)
     owner.expect(expectedOffset, records.length)
     arrived.push({ ask, answer, expectedOffset })
     return undefined
@@ -267,13 +284,13 @@ export class Fetcher {
   }
 
   /** @returns true when something goes on elsewhere than expected */
-  #read(leader: number, arrived: readonly Arrived[]): boolean {
+  #read(leader: number, arrived: readonly Arrived[], hold: AnswerHold | undefined): boolean {
     let isElsewhere = false
     for (const { ask, answer, expectedOffset } of arrived) {
       const { owner, fetchOffset, ticket } = ask
       if (!owner.accepts(ticket)) continue
       owner.hasRead(answer.records?.length ?? 0)
-      const fault = this.#fill(ask, answer)
+      const fault = this.#fill(ask, answer, hold)
       if (fault) {
         this.#rest(leader, fault)
         owner.fetchOffset = fetchOffset
@@ -285,11 +302,21 @@ export class Fetcher {
     return isElsewhere
   }
 
-  #fill({ owner, fetchOffset }: Asked, answer: PartitionAnswer): Error | undefined {
+  #fill(
+    { owner, fetchOffset }: Asked,
+    answer: PartitionAnswer,
+    hold: AnswerHold | undefined,
+  ): Error | undefined {
     try {
       const { abortedTransactions, highWatermark } = answer
       const bytes = answer.records as Buffer
-      const fetched = fetchedRecords(bytes, fetchOffset, abortedTransactions, unpackedMaxBytes)
+      const fetched = fetchedRecords(
+        bytes,
+        fetchOffset,
+        abortedTransactions,
+        unpackedMaxBytes,
+        hold,
+      )
       owner.fill(fetched, highWatermark)
       if (fetched.runs.length > 0) this.#options.onRecords()
       return undefined

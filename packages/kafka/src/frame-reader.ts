@@ -4,6 +4,7 @@
  * allocated twice.
  */
 import { assert } from '@millrace/core'
+import type { AnswerMemory } from './answer-memory.ts'
 import { KafkaError } from './errors.ts'
 
 /** Largest answer that is taken: a batch of 100 MiB, which is the most that is unpacked, and what stands around it. */
@@ -14,15 +15,17 @@ const sizeBytes = 4
 
 export class FrameReader {
   readonly #onFrame: (frame: Buffer) => void
+  readonly #memory: AnswerMemory
   readonly #scratch = Buffer.allocUnsafeSlow(scratchBytes)
   /** The frame whose size is known and whose end is not here yet. */
   #frame: Buffer | undefined
   /** Bytes that stand in the frame, or without one in the scratch. */
   #filled = 0
 
-  /** @param onFrame is given each frame without its size; the frame's memory is its own to keep */
-  constructor(onFrame: (frame: Buffer) => void) {
+  /** @param onFrame is given each frame without its size; the frame's memory is its own to keep, or to let go by `memory` */
+  constructor(onFrame: (frame: Buffer) => void, memory: AnswerMemory) {
     this.#onFrame = onFrame
+    this.#memory = memory
   }
 
   /** Where the next bytes belong; never empty. Good until `filled`. */
@@ -58,7 +61,7 @@ export class FrameReader {
     while (end - at >= sizeBytes) {
       const size = checkedSize(scratch.readInt32BE(at))
       at += sizeBytes
-      const frame = Buffer.allocUnsafe(size) // Small ones share Node's pool.
+      const frame = this.#memory.take(size)
       const present = scratch.copy(frame, 0, at, Math.min(end, at + size))
       at += present
       if (present < size) {

@@ -80,10 +80,11 @@ function byColumns(producer: ColumnarProducer, topic: string): SendSome {
     })
 }
 
-/** Every value is taken as a view of it, as a handler would that parses it. */
+/** Every value is taken as a view of it, as a handler would that parses it; then the batch is let go. */
 function valuesByColumn(batch: ConsumerBatch): number {
+  using held = batch
   let bytes = 0
-  for (let index = 0; index < batch.length; index++) bytes += batch.value(index)?.length ?? 0
+  for (let index = 0; index < held.length; index++) bytes += held.value(index)?.length ?? 0
   return bytes
 }
 
