@@ -19,7 +19,7 @@ export function windowStoreOf<K, V>(
   emit: Emit,
 ): StoreBuilder<TimestampedWindowStore<K, V>> {
   return timestampedWindowStore({
-    ...storePart(plan, emit),
+    ...storePart(plan, emit, windows.kind === 'time'),
     sizeMs: windows.kind === 'time' ? windows.sizeMs : windows.differenceMs,
     retentionMs: retentionMs(plan, windows),
     isIndexedByKey: windows.kind === 'sliding',
@@ -35,12 +35,12 @@ export function sessionStoreOf<K, V>(
   // Java's default is one ms less: the session whose end is the close bound is written but not found again (trap 13).
   const more = isCompatible || plan.options.retentionMs !== undefined ? 0 : 1
   return sessionStore({
-    ...storePart(plan, emit),
+    ...storePart(plan, emit, false),
     retentionMs: retentionMs(plan, windows) + more,
   })
 }
 
-function storePart<K, V>(plan: StorePlan<K, V>, emit: Emit) {
+function storePart<K, V>(plan: StorePlan<K, V>, emit: Emit, isTimeWindowed: boolean) {
   const { logging, caching, type } = plan.options
   return {
     name: plan.name,
@@ -49,8 +49,8 @@ function storePart<K, V>(plan: StorePlan<K, V>, emit: Emit) {
     isLogged: logging !== false,
     topicConfig: typeof logging === 'object' ? logging : {},
     type: type ?? 'persistent',
-    // What is sent on close is sent once as it is: nothing is to be held back, as in Java.
-    isCached: caching !== false && emit === 'update',
+    // As in Java: a cache of tumbling and hopping windows that are sent on close spares the changelog; others have none then.
+    isCached: caching !== false && (emit === 'update' || isTimeWindowed),
   } as const
 }
 

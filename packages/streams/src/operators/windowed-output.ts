@@ -24,12 +24,13 @@ export class WindowedOutput<K, A> {
   ) {
     this.#forward = forward
     this.#closed = closed
-    const isCached = store.onFlush(
-      (key, change, timestamp, headers, record) =>
-        task.runAs(record, () => forward(key, change, timestamp, headers)),
-      sendsOldValues,
-    )
-    this.#sendsUpdates = !closed && !isCached
+    if (closed) this.#sendsUpdates = false
+    else
+      this.#sendsUpdates = !store.onFlush(
+        (key, change, timestamp, headers, record) =>
+          task.runAs(record, () => forward(key, change, timestamp, headers)),
+        sendsOldValues,
+      )
   }
 
   /** Whether `update` is of use, and an old value with it. */

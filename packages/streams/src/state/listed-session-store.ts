@@ -269,11 +269,12 @@ export class ListedSessionStore<K, V> implements SessionStore<K, V>, JournalOwne
     if (value === null && before === null) return
     const { id, window } = row as Session
     this.#log(id, window, value === null ? null : this.#values.bytesOf(value), timestamp)
+    if (!this.#listener) return
     const change = {
       newValue: value === null ? null : this.#values.give(value),
       oldValue: before === null || !this.#sendsOldValues ? null : this.#values.give(before),
     }
-    this.#listener?.({ key: this.#keys.keyOf(id), window }, change, timestamp, headers, record)
+    this.#listener({ key: this.#keys.keyOf(id), window }, change, timestamp, headers, record)
   }
 
   #log(id: string, { startMs, endMs }: Window, bytes: Buffer | null, timestamp: number): void {

@@ -265,6 +265,7 @@ export class SegmentedWindowStore<K, V> implements TimestampedWindowStore<K, V>,
       const bytes = value === null ? null : this.#values.bytesOf(value)
       log(windowChangelogKey(this.#keys, row.id, startMs), bytes, timestamp, noHeaders)
     }
+    if (!this.#listener) return
     const windowed = {
       key: this.#keys.keyOf(row.id),
       window: { startMs, endMs: startMs + this.#sizeMs },
@@ -273,7 +274,7 @@ export class SegmentedWindowStore<K, V> implements TimestampedWindowStore<K, V>,
       newValue: value === null ? null : this.#values.give(value),
       oldValue: before === null || !this.#sendsOldValues ? null : this.#values.give(before),
     }
-    this.#listener?.(windowed, change, timestamp, headers, record)
+    this.#listener(windowed, change, timestamp, headers, record)
   }
 
   /** Returns undefined where it was expired already. */
