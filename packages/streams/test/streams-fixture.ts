@@ -55,6 +55,7 @@ export async function write(
 
 export interface ReadRecord {
   readonly partition: number
+  readonly offset: number
   readonly key: string
   readonly value: Buffer | null
   readonly timestampMs: number
@@ -79,8 +80,8 @@ export async function readCommitted(
   const records: ReadRecord[] = []
   const reading = (async () => {
     for await (const batch of consumer)
-      for (const { partition, key, value, timestampMs } of batch.records)
-        records.push({ partition, key: String(key), value, timestampMs })
+      for (const { partition, offset, key, value, timestampMs } of batch.records)
+        records.push({ partition, offset: Number(offset), key: String(key), value, timestampMs })
   })()
   // Markers behind the last record are passed without a batch.
   while (
