@@ -110,6 +110,26 @@ function partitionsOf(assignment: Buffer): readonly TopicPartition[] {
   )
 }
 
+/** Throws members out, static ones too (KIP-345); their sessions may still believe to be there until their next heartbeat. */
+export async function removeGroupMembers(cluster: Cluster, groupId: string): Promise<void> {
+  const coordinator = await cluster.coordinatorOf(groupId)
+  const group = await describeClassicGroup(cluster, coordinator, groupId)
+  if (group.members.length === 0) return
+  const answer = await cluster.request(coordinator, 'data', wire.leaveGroup, {
+    groupId,
+    members: group.members.map(({ memberId, instanceId }) =>
+      instanceId === null
+        ? { memberId, groupInstanceId: null }
+        : { memberId: '', groupInstanceId: instanceId },
+    ),
+  })
+  const what = `Removing the members of group "${groupId}"`
+  expectNone(what, answer.errorCode, { groupId })
+  for (const { memberId, errorCode } of answer.members)
+    // Gone by itself meanwhile.
+    if (errorCode !== code.UNKNOWN_MEMBER_ID) expectNone(what, errorCode, { groupId, memberId })
+}
+
 export async function deleteGroups(cluster: Cluster, groupIds: readonly string[]): Promise<void> {
   for (const groupId of groupIds) {
     const coordinator = await cluster.coordinatorOf(groupId)

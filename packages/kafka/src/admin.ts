@@ -5,6 +5,7 @@ import {
   describeGroups,
   groupOffsets,
   listGroups,
+  removeGroupMembers,
 } from './admin-groups.ts'
 import { alterConfigs, createPartitions, deleteRecords, describeConfigs } from './admin-topics.ts'
 import { describeTransactions, listTransactions } from './admin-transactions.ts'
@@ -215,6 +216,10 @@ class KafkaAdmin implements ClusterAdmin {
 
   async groupOffsets(groupId: string): Promise<readonly CommittedOffset[]> {
     return this.#retrying('groupOffsets', (cluster) => groupOffsets(cluster, groupId))
+  }
+
+  async removeGroupMembers(groupId: string): Promise<void> {
+    await this.#retrying('removeGroupMembers', (cluster) => removeGroupMembers(cluster, groupId))
   }
 
   async alterGroupOffsets(

@@ -96,6 +96,8 @@ export type { RestoreProgress } from './runtime/changelog-restorer.ts'
 export type { ProcessingGuarantee } from './runtime/runtime-options.ts'
 export type { ThreadState, UncaughtDecision } from './runtime/stream-thread.ts'
 export type { ThreadDescription } from './runtime/app-threads.ts'
+export { resetApplication, type ResetOptions, type ResetReport } from './reset/reset-application.ts'
+export type { InputReset, ResetTarget } from './reset/reset-offsets.ts'
 export { StreamsApp, type StreamsAppOptions } from './runtime/streams-app.ts'
 export type {
   TaskMetadata,

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { existsSync, globSync, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { eventually } from '@millrace/core/testing'
 import { createAdmin, type KafkaOptions } from '@millrace/kafka'
@@ -152,6 +154,23 @@ for (const backend of await kafkaBackends())
           .reduce((sum, { committedOffset }) => sum + Number(committedOffset), 0)
         assert.equal(committed, 4)
       })
+
+    test('state of tasks that are elsewhere is removed after the delay, that of its own tasks stays', async () => {
+      await using directory = await stateDirectory()
+      const { input, output, settings } = await subject(false, directory.path)
+      await using app = new StreamsApp({
+        ...settings,
+        topology: wordCount(input, output, 'persistent'),
+        stateCleanupDelayMs: 50,
+      })
+      const own = join(directory.path, settings.applicationId)
+      mkdirSync(join(own, '7_3'), { recursive: true })
+      await app.start()
+      await write(options, input, ['a b'])
+      await counted(output, 1)
+      await eventually('removed', () => !existsSync(join(own, '7_3')))
+      assert.deepEqual(globSync('1_*', { cwd: own }).toSorted(), ['1_0', '1_1', '1_2', '1_3'])
+    })
 
     test('no punctuator fires while an app is paused', async () => {
       await using directory = await stateDirectory()

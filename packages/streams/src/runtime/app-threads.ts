@@ -141,6 +141,13 @@ export class AppThreads {
     )
   }
 
+  /** Ids of the tasks that live threads have; undefined where one cannot tell just now. */
+  async tasksInUse(): Promise<ReadonlySet<string> | undefined> {
+    const threads = await this.metadata()
+    if (threads.some(({ state }) => state !== 'RUNNING' && state !== 'DEAD')) return undefined
+    return new Set(threads.flatMap(({ activeTasks }) => activeTasks.map(({ taskId }) => taskId)))
+  }
+
   /** Ends all threads. */
   async close(): Promise<void> {
     await Promise.all(this.#rows.map(({ handle }) => handle.close()))

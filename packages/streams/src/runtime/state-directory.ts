@@ -9,6 +9,7 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   writeFileSync,
   writeSync,
@@ -19,6 +20,7 @@ import { StreamsError } from '../errors.ts'
 
 const processIdFile = 'process-id'
 const lockFile = 'lock'
+const removedPrefix = 'removed-'
 const taskDirectory = /^\d+_\d+$/
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
@@ -36,6 +38,7 @@ export function openStateDirectory(stateDir: string, applicationId: string): Sta
   try {
     mkdirSync(path, { recursive: true })
     lock(path, applicationId)
+    removeRemains(path)
     return {
       path,
       processId: processIdOf(path),
@@ -59,6 +62,35 @@ export function openStateDirectory(stateDir: string, applicationId: string): Sta
 export function storedTasks(path: string): readonly string[] {
   if (!existsSync(path)) return []
   return readdirSync(path).filter((name) => taskDirectory.test(name))
+}
+
+/**
+ * Removes a task's state. Taken away in one step, so that a thread that is given the task meanwhile begins with nothing instead of half.
+ */
+export function removeTask(path: string, taskId: string): void {
+  const aside = join(path, `${removedPrefix}${taskId}-${randomUUID()}`)
+  renameSync(join(path, taskId), aside)
+  rmSync(aside, { recursive: true, force: true })
+}
+
+/**
+ * Removes the state of all tasks; the id of the process stays.
+ * @throws StreamsError `MR_STREAMS_STATE_DIRECTORY` while a process uses it
+ */
+export function removeState(stateDir: string, applicationId: string): void {
+  if (!existsSync(join(stateDir, applicationId))) return
+  const directory = openStateDirectory(stateDir, applicationId)
+  try {
+    for (const taskId of storedTasks(directory.path)) removeTask(directory.path, taskId)
+  } finally {
+    directory.close()
+  }
+}
+
+/** What a process left that ended while it removed a task. */
+function removeRemains(path: string): void {
+  for (const name of readdirSync(path))
+    if (name.startsWith(removedPrefix)) rmSync(join(path, name), { recursive: true, force: true })
 }
 
 function lock(path: string, applicationId: string): void {

@@ -23,7 +23,8 @@ import {
   type RuntimeSettings,
   type SettingsGiven,
 } from './runtime-options.ts'
-import { openStateDirectory, type StateDirectory } from './state-directory.ts'
+import { StateCleaner } from './state-cleaner.ts'
+import { openStateDirectory, removeState, type StateDirectory } from './state-directory.ts'
 import {
   StreamThread,
   type ThreadEvents,
@@ -55,12 +56,16 @@ export interface StreamsAppOptions
    * called before `start`; else queries of other instances do not find what is here.
    */
   readonly applicationServer?: string
+  /** How long state of tasks that went to another process is kept on disk, ms. Default 600,000. */
+  readonly stateCleanupDelayMs?: number
   readonly onState?: (state: StreamsState, before: StreamsState) => void
   /** Told at the start, after each batch, and at the end of each store that is restored. */
   readonly onRestore?: (progress: RestoreProgress) => void
   /** Decides about an error that ends a stream thread. Default `SHUTDOWN_CLIENT`. */
   readonly onUncaughtError?: (error: Error) => UncaughtDecision
 }
+
+const defaultCleanupDelayMs = 600_000
 
 export class StreamsApp implements AsyncDisposable {
   readonly #options: StreamsAppOptions
@@ -74,6 +79,7 @@ export class StreamsApp implements AsyncDisposable {
   #directory: StateDirectory | undefined
   #topology: Topology | undefined
   #plan: TopicPlan | undefined
+  #cleaner: StateCleaner | undefined
   #starting: Promise<void> | undefined
   #closing: Promise<void> | undefined
   #failure: Error | undefined
@@ -84,6 +90,9 @@ export class StreamsApp implements AsyncDisposable {
     const { threads = 1 } = options
     if (!Number.isInteger(threads) || threads < 1 || threads > maxThreads)
       throw badOption('threads', threads, `must be an integer from 1 to ${maxThreads}`)
+    const { stateCleanupDelayMs: delayMs = defaultCleanupDelayMs } = options
+    if (!Number.isInteger(delayMs) || delayMs < 1 || delayMs > 2_147_483_647)
+      throw badOption('stateCleanupDelayMs', delayMs, 'must be an integer from 1 to 2147483647')
     this.#options = options
     this.#settings = runtimeSettings(options)
     this.#kafka = kafkaOptions(options)
@@ -214,6 +223,22 @@ export class StreamsApp implements AsyncDisposable {
     return this.queries.instances
   }
 
+  /**
+   * Removes the state that this application has on disk here; its next start reads the changelogs. Topics and offsets stay: for these
+   * there is `resetApplication`.
+   * @throws StreamsError `MR_STREAMS_STILL_RUNNING` between `start` and the end of `close`; `MR_STREAMS_STATE_DIRECTORY` where another
+   * process uses it
+   */
+  cleanUp(): void {
+    if (this.#state !== 'CREATED' && this.#state !== 'NOT_RUNNING' && this.#state !== 'ERROR')
+      throw new StreamsError(
+        'MR_STREAMS_STILL_RUNNING',
+        `The application is ${this.#state}; its state can be removed before start() and after close().`,
+        { state: this.#state },
+      )
+    removeState(this.#stateDir, this.#settings.applicationId)
+  }
+
   /** Commits what is done, gives up the tasks and ends. Resolves in state NOT_RUNNING or ERROR. Idempotent. */
   close(): Promise<void> {
     this.#closing ??= this.#close()
@@ -226,15 +251,16 @@ export class StreamsApp implements AsyncDisposable {
 
   async #start(): Promise<void> {
     if (this.#closing) throw new StreamsError('MR_STREAMS_CLOSED', 'The application is closed.')
-    const { stateDir = join(tmpdir(), 'millrace-streams'), threads = 1 } = this.#options
+    const { threads = 1 } = this.#options
     const { applicationId } = this.#settings
     this.#move('REBALANCING')
-    this.#directory = openStateDirectory(stateDir, applicationId)
+    this.#directory = openStateDirectory(this.#stateDir, applicationId)
     const { topology } = this.#options
     this.#topology =
       topology instanceof URL ? (await loadTopology(topology.href)).topology : topology
     this.#plan = await prepareTopics(this.#topology, applicationId, this.#kafka)
     this.queries.begin(this.#directory.processId, this.#topology, this.#plan)
+    this.#cleaner = this.#startCleaner(this.#directory.path)
     await this.#threads.add(threads, () => true)
   }
 
@@ -273,6 +299,22 @@ export class StreamsApp implements AsyncDisposable {
       meter,
       errorHandling: this.#options,
       events,
+    })
+  }
+
+  get #stateDir(): string {
+    return this.#options.stateDir ?? join(tmpdir(), 'millrace-streams')
+  }
+
+  #startCleaner(path: string): StateCleaner {
+    const { clock = systemClock, stateCleanupDelayMs = defaultCleanupDelayMs } = this.#options
+    return new StateCleaner({
+      path,
+      delayMs: stateCleanupDelayMs,
+      clock,
+      logger: this.#logger,
+      tasksInUse: async () =>
+        this.#state === 'RUNNING' ? await this.#threads.tasksInUse() : undefined,
     })
   }
 
@@ -318,6 +360,7 @@ export class StreamsApp implements AsyncDisposable {
     const failure = this.#failure
     this.#move(failure ? 'PENDING_ERROR' : 'PENDING_SHUTDOWN')
     await this.#threads.close()
+    await this.#cleaner?.close()
     this.#directory?.close()
     this.#end(failure)
   }
