@@ -4,11 +4,13 @@ import { taskAssignor } from '../runtime/task-assignor.ts'
 import type { InstanceMetadata } from './group-instances.ts'
 import { readApplicationServer, readInstances } from './group-instances.ts'
 
+const subtopologies = [{ id: 0, sourceTopics: ['in'], changelogs: new Map<string, string>() }]
+
 const member = (processId: string, applicationServer?: string) => {
   const told: { instances: readonly InstanceMetadata[]; generationId: number }[] = []
   const assignor = taskAssignor({
     processId,
-    subtopologies: [{ id: 0, sourceTopics: ['in'] }],
+    subtopologies,
     running: () => [],
     stored: () => new Map(),
     applicationServer,

@@ -61,7 +61,7 @@ export class LocalPages implements PageSource {
         { store, partition },
       )
     const owner = threads().find(({ taskIds }) => taskIds.includes(taskId))
-    if (owner) return owner.page(request)
+    if (owner) return this.#fromOwner(owner, request)
     if (maxLagRecords !== undefined)
       try {
         return await this.#anyOf(threads(), request)
@@ -70,6 +70,16 @@ export class LocalPages implements PageSource {
       }
     if (this.#options.isRebalancing()) throw notReady(store, 'the group rebalances', partition)
     throw this.#elsewhere(store, partition, taskId)
+  }
+
+  /** What was given to a thread is there a moment later. */
+  async #fromOwner(owner: QueriedThread, request: PageRequest): Promise<Page> {
+    try {
+      return await owner.page(request)
+    } catch (error) {
+      if (!isNotOwner(error)) throw error
+      throw notReady(request.store, 'its stream thread is about to have it', request.partition)
+    }
   }
 
   /** The answer of the first thread that has one. */

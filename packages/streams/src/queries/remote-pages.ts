@@ -31,7 +31,11 @@ export async function remotePage(
     throw unreachable(applicationServer, request, error)
   }
   if (isPage) return readPageJson(text)
-  throw toldError(text) ?? unreachable(applicationServer, request, new Error(text.slice(0, 500)))
+  const told = toldError(text)
+  // That it has closed is not the end of who asks: the store will be with another one.
+  if (!told || told.code === 'MR_STREAMS_CLOSED')
+    throw unreachable(applicationServer, request, told ?? new Error(text.slice(0, 500)))
+  throw told
 }
 
 async function limitedText(response: Response): Promise<string> {

@@ -198,6 +198,7 @@ export class StoreReader<K, V> {
 
   async #partitions(options: ReadOptions): Promise<readonly (number | undefined)[]> {
     const { store, source } = this.#options
+    await this.#places(options)
     return this.#persistently(options, async () => source.partitions(store))
   }
 
