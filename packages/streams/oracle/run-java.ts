@@ -19,7 +19,7 @@ const jars: JarSet = {
     version,
   })),
 }
-const sources = fileURLToPath(new URL('./java/', import.meta.url))
+const sources = fileURLToPath(new URL('./', import.meta.url))
 
 /** What is missing to run scenarios on Kafka Streams, as a sentence; `undefined` where nothing is. */
 export async function whyNoJava(): Promise<string | undefined> {
@@ -29,8 +29,7 @@ export async function whyNoJava(): Promise<string | undefined> {
 /** Runs scenarios on Kafka Streams, all in one process. Takes about 2 s, and 3 s more when the Java sources have changed. */
 export async function runOnJava(scenarios: readonly Scenario[]): Promise<readonly Outcome[]> {
   if (scenarios.length === 0) return []
-  const libs = await fetchJars(jars)
-  const classes = await compiled(libs)
+  const classPath = await javaClassPath()
   const work = await mkdtemp(join(tmpdir(), 'oracle-'))
   try {
     const [input, output] = [join(work, 'scenarios.json'), join(work, 'outcomes.json')]
@@ -44,7 +43,7 @@ export async function runOnJava(scenarios: readonly Scenario[]): Promise<readonl
         '-XX:TieredStopAtLevel=1',
         `-Djava.io.tmpdir=${work}`,
         '-cp',
-        `${classes}:${libs}/*`,
+        classPath,
         'Oracle',
         input,
         output,
@@ -59,9 +58,15 @@ export async function runOnJava(scenarios: readonly Scenario[]): Promise<readonl
   }
 }
 
+/** Kafka Streams, and the oracle's programs compiled for it. */
+export async function javaClassPath(): Promise<string> {
+  const libs = await fetchJars(jars)
+  return `${await compiled(libs)}:${libs}/*`
+}
+
 /** The oracle's classes, compiled once for each state of its sources. */
 async function compiled(libs: string): Promise<string> {
-  const files = globSync('*.java', { cwd: sources }).toSorted()
+  const files = globSync('{java,cluster/java}/*.java', { cwd: sources }).toSorted()
   const hash = createHash('sha256')
   for (const file of files) hash.update(file).update(await readFile(join(sources, file)))
   const classes = join(libs, '..', `classes-${hash.digest('hex').slice(0, 16)}`)

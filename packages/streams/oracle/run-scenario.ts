@@ -45,7 +45,7 @@ export async function runScenario(scenario: Scenario, maxWritten = 100_000): Pro
 }
 
 export function buildTopology(
-  scenario: Scenario,
+  scenario: Pick<Scenario, 'steps'>,
   options?: StreamGraphOptions,
 ): Topology {
   const context = new Context(options)
