@@ -45,7 +45,9 @@ export async function startJava(
       await exitOf(child, closeTimeoutMs)
       if (child.exitCode !== 0) throw failed()
     },
-    kill: () => endChild(child, 'SIGKILL'),
+    async kill() {
+      await endChild(child, 'SIGKILL')
+    },
   }
 }
 
