@@ -91,6 +91,23 @@ export {
   stringSerde,
   type Serde,
 } from './serde.ts'
+export type { KeyMetadata, KeyMetadataOptions } from './queries/app-queries.ts'
+export type { InstanceMetadata } from './queries/group-instances.ts'
+export type { QueryableKeyValueStore } from './queries/key-value-query.ts'
+export {
+  startQueryServer,
+  type QueryServer,
+  type QueryServerOptions,
+} from './queries/query-server.ts'
+export type { QueryableSessionStore } from './queries/session-query.ts'
+export type { PositionBound, ReadIsolation } from './queries/store-read.ts'
+export type { ReadOptions, WalkOptions } from './queries/store-reader.ts'
+export type {
+  QueryableStores,
+  QueryableStoreType,
+  StoreQueryOptions,
+} from './queries/store-type.ts'
+export type { QueryableWindowStore } from './queries/window-query.ts'
 export type { StreamsState } from './runtime/app-state.ts'
 export type { RestoreProgress } from './runtime/changelog-restorer.ts'
 export type { ProcessingGuarantee } from './runtime/runtime-options.ts'
