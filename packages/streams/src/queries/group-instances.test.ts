@@ -11,8 +11,16 @@ const member = (processId: string, applicationServer?: string) => {
   const assignor = taskAssignor({
     processId,
     subtopologies,
-    running: () => [],
-    stored: () => new Map(),
+    rules: { standbyReplicas: 0, acceptableRecoveryLag: 0, maxWarmupReplicas: 1 },
+    probingIntervalMs: 1_000,
+    state: () => ({
+      running: [],
+      awaiting: [],
+      standby: [],
+      positions: new Map(),
+      ends: new Map(),
+    }),
+    onTasks: () => {},
     applicationServer,
     onInstances: (instances, generationId) => void told.push({ instances, generationId }),
   })
