@@ -58,7 +58,7 @@ describe('queries at a stream thread', () => {
     assert.deepEqual(page.positions, [bound(4n)])
   })
 
-  test('a bound that is reached does not wait; one that is ahead waits for the round that reaches it', async () => {
+  test('a bound that is reached does not wait; one that is ahead waits for the round that reaches it (trap 54)', async () => {
     const { desk, request, queue, state } = subject()
     await desk.page({ ...request, bounds: [bound(4n)] })
     assert.equal(state.waited, 0)

@@ -125,7 +125,7 @@ for (const backend of await kafkaBackends())
         warning: 'the state on disk is damaged and is rebuilt from the changelogs',
       },
     ])
-      test(`state on disk after a restart: ${name}`, async () => {
+      test(`state on disk after a restart (trap 40): ${name}`, async () => {
         await using directory = await stateDirectory()
         const { input, output, settings } = await subject({ stateDir: directory.path })
         const persistent = { ...settings, topology: wordCount(input, output, 'persistent') }
