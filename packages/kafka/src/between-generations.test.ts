@@ -4,7 +4,7 @@ import { systemClock, type Clock } from '@millrace/core'
 import { betweenGenerations } from './between-generations.ts'
 import { code } from './broker-error.ts'
 import type { Cluster } from './cluster.ts'
-import { KafkaError } from './errors.ts'
+import type { KafkaError } from './errors.ts'
 import { generationOver } from './group-coordinator.ts'
 import { transactionFailed } from './transaction-coordinator.ts'
 

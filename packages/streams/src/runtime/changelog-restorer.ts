@@ -1,6 +1,7 @@
 /**
- * Brings the stores of new tasks to where their changelogs end, before the tasks run. One consumer for all tasks of a thread, read beside the
- * thread's other work.
+ * Brings the stores of new tasks to where their changelogs end, before the tasks run, and those of standbys on behind their changelogs for
+ * as long as they are standbys. One consumer for all tasks of a thread, read beside the thread's other work; while a task is being restored,
+ * standbys wait.
  *
  * The end is that of the log, open transactions included (trap 41): reading goes to what is committed alone, and so waits there until the
  * transaction of the task's former owner is over, whatever becomes of it.
@@ -12,16 +13,18 @@ import { noHeaders } from '../record.ts'
 import type { StateStore } from '../state/store.ts'
 import type { RunningTask, TaskChangelog } from './running-task.ts'
 
-/** How far the restoration of one store has come. */
+/** How far one store has come: of a task that is to run, or of a standby. */
 export interface RestoreProgress extends TopicPartition {
   readonly taskId: string
   readonly store: string
+  /** `standby` begins when a copy begins to follow, and ends when it is promoted or given up. */
+  readonly role: 'active' | 'standby'
   readonly phase: 'start' | 'batch' | 'end'
-  /** Records restored since the start. */
+  /** Records taken since the start. */
   readonly restoredCount: number
   /** Offset of the next record. */
   readonly offset: number
-  /** Where it will be done. */
+  /** Where it will be done; of a standby, where the changelog ended when it was last looked at. */
   readonly endOffset: number
 }
 
@@ -36,42 +39,81 @@ export interface ChangelogRestorerOptions {
   readonly onFailure: (error: unknown) => void
 }
 
-interface Restoring {
+/** A store that is behind its changelog. */
+interface Following {
   readonly task: RunningTask
   readonly changelog: TaskChangelog
   readonly store: StateStore
-  readonly endOffset: number
+  role: RestoreProgress['role']
+  endOffset: number
   restoredCount: number
-  /** Written to the task's environment up to here. */
+  /** The store has all before. */
   offset: number
 }
 
-/** While restoring, what is read is written to disk in portions of as many bytes. */
+/** While following, what is read is written to disk in portions of as many bytes. */
 const portionBytes = 16_777_216
 /** How often positions are looked at: markers alone make no batch. */
 const checkMs = 50
+/** What standbys have read reaches the disk at least so often. */
+const standbyPersistMs = 1_000
 /** Deleted keys are only kept in a changelog for so long (`delete.retention.ms`): older state may hold some for ever (trap 40). */
 const maxStateAgeMs = 86_400_000
 
 export class ChangelogRestorer {
   readonly #options: ChangelogRestorerOptions
-  readonly #restoring = new Map<string, Restoring>()
+  readonly #following = new Map<string, Following>()
   #reading: Promise<void> | undefined
   #checking: Promise<void> | undefined
   readonly #closing = new AbortController()
+  #persistedMs: number
 
   constructor(options: ChangelogRestorerOptions) {
     this.#options = options
+    this.#persistedMs = options.clock.monotonicMs()
   }
 
-  /** Begins with these tasks, whose stores have been made. Their committed offsets must have been asked for before. */
-  async begin(tasks: readonly RunningTask[]): Promise<void> {
+  /**
+   * Begins with these tasks, whose stores have been made: new ones, or standbys that are to run. Their committed offsets must have been asked
+   * for before.
+   */
+  async restore(tasks: readonly RunningTask[]): Promise<void> {
     for (const task of tasks) task.state = 'RESTORING'
-    const changelogs = tasks.flatMap((task) =>
+    await this.#start(tasks, 'active')
+    for (const task of tasks) this.#finishIfDone(task)
+  }
+
+  /** Keeps the stores of these tasks behind their changelogs: new ones, or such as were active. */
+  async follow(tasks: readonly RunningTask[]): Promise<void> {
+    for (const task of tasks) task.state = 'STANDBY'
+    await this.#start(tasks, 'standby')
+  }
+
+  /** The task is given up; what it has read is written to disk. */
+  drop(task: RunningTask): void {
+    const own = this.#of(task)
+    if (own.length === 0) return
+    this.#persist(task)
+    for (const each of own) {
+      if (each.role === 'standby') this.#tell(each, 'end')
+      this.#following.delete(partitionName(each.changelog))
+    }
+    this.#assign()
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort()
+    this.#following.clear()
+    await this.#options.consumer.close()
+    await Promise.all([this.#reading, this.#checking])
+  }
+
+  async #start(tasks: readonly RunningTask[], role: RestoreProgress['role']): Promise<void> {
+    const wanted = tasks.flatMap((task) =>
       task.changelogs.map((changelog) => ({ task, changelog })),
     )
-    if (changelogs.length > 0) {
-      const partitions = changelogs.map(({ changelog }) => changelog)
+    if (wanted.length > 0) {
+      const partitions = wanted.map(({ changelog }) => changelog)
       const { admin } = this.#options
       const [begins, ends] = await Promise.all([
         admin.listOffsets(partitions, 'earliest'),
@@ -79,50 +121,47 @@ export class ChangelogRestorer {
       ])
       const offsetIn = (rows: typeof begins, { topic, partition }: TopicPartition): number =>
         Number(rows.find((row) => row.topic === topic && row.partition === partition)?.offset ?? 0)
-      for (const { task, changelog } of changelogs)
-        // Given up again while the cluster was asked.
-        if (task.state === 'RESTORING')
-          this.#start(task, changelog, offsetIn(begins, changelog), offsetIn(ends, changelog))
+      for (const { task, changelog } of wanted)
+        // Given up again, or of another role, while the cluster was asked.
+        if (task.state === (role === 'active' ? 'RESTORING' : 'STANDBY'))
+          this.#startOne(task, changelog, role, {
+            begin: offsetIn(begins, changelog),
+            end: offsetIn(ends, changelog),
+          })
     }
     this.#assign()
-    for (const task of tasks) this.#finishIfDone(task)
   }
 
-  /** The task is given up. */
-  drop(task: RunningTask): void {
-    for (const [key, each] of this.#restoring) if (each.task === task) this.#restoring.delete(key)
-    this.#assign()
-  }
-
-  async close(): Promise<void> {
-    this.#closing.abort()
-    this.#restoring.clear()
-    await this.#options.consumer.close()
-    await Promise.all([this.#reading, this.#checking])
-  }
-
-  #start(
+  #startOne(
     task: RunningTask,
     changelog: TaskChangelog,
-    beginOffset: number,
-    endOffset: number,
+    role: RestoreProgress['role'],
+    log: { readonly begin: number; readonly end: number },
   ): void {
     const store = task.task.stores.get(changelog.store)
     if (!store) return
-    const offset = this.#startOffset(task, changelog, beginOffset, endOffset)
-    if (offset >= endOffset) return
-    const restoring: Restoring = { task, changelog, store, endOffset, restoredCount: 0, offset }
-    this.#restoring.set(partitionName(changelog), restoring)
-    this.#tell(restoring, 'start')
+    const key = partitionName(changelog)
+    const present = this.#following.get(key)
+    if (present?.role === 'standby') this.#tell(present, 'end')
+    const offset = present?.offset ?? this.#startOffset(task, changelog, log.begin, log.end)
+    task.positions.set(changelog.store, offset)
+    task.ends.set(changelog.store, log.end)
+    this.#following.delete(key)
+    if (role === 'active' && offset >= log.end) return this.#persist(task)
+    const each = { task, changelog, store, role, endOffset: log.end, restoredCount: 0, offset }
+    this.#following.set(key, each)
+    this.#tell(each, 'start')
   }
 
-  /** Where the store on disk ends, if it can be trusted; else the changelog's beginning, with an empty store. */
+  /** Where the store ends, if it can be trusted; else the changelog's beginning, with an empty store. */
   #startOffset(
-    { environment, id }: RunningTask,
+    { environment, id, positions }: RunningTask,
     { store, topic, partition }: TaskChangelog,
     beginOffset: number,
     endOffset: number,
   ): number {
+    const known = positions.get(store)
+    if (known !== undefined && known >= beginOffset && known <= endOffset) return known
     const stored = environment.storedOffset(store)
     if (stored === undefined) return beginOffset
     const ageMs = this.#options.clock.now() - (environment.writtenAtMs ?? 0)
@@ -149,29 +188,32 @@ export class ChangelogRestorer {
     return beginOffset
   }
 
+  /** Whoever waits for a task comes first. */
   #assign(): void {
     if (this.#closing.signal.aborted) return
+    const all = [...this.#following.values()]
+    const restoring = all.filter(({ role }) => role === 'active')
     this.#options.consumer.assign(
-      [...this.#restoring.values()].map(({ changelog, offset }) => ({
+      (restoring.length > 0 ? restoring : all).map(({ changelog, offset }) => ({
         topic: changelog.topic,
         partition: changelog.partition,
         offset: BigInt(offset),
       })),
     )
-    if (this.#restoring.size === 0) return
+    if (all.length === 0) return
     this.#reading ??= this.#read().catch((error: unknown) => this.#fail(error))
     this.#checking ??= this.#check().catch((error: unknown) => this.#fail(error))
   }
 
   async #read(): Promise<void> {
     for await (const batch of this.#options.consumer) {
-      const restoring = this.#restoring.get(partitionName(batch))
-      if (restoring) this.#take(restoring, batch)
+      const each = this.#following.get(partitionName(batch))
+      if (each) this.#take(each, batch)
     }
   }
 
-  #take(restoring: Restoring, batch: ConsumerBatch): void {
-    const { store, task } = restoring
+  #take(each: Following, batch: ConsumerBatch): void {
+    const { store, task, changelog } = each
     for (let index = 0; index < batch.length; index++) {
       const key = batch.key(index)
       // Records without key cannot be of a store; compaction refuses them too.
@@ -184,64 +226,89 @@ export class ChangelogRestorer {
         headers.length === 0 ? noHeaders : headers.map(([name, value]) => ({ key: name, value })),
       )
     }
-    restoring.restoredCount += batch.length
-    restoring.offset = Number(batch.nextOffset)
-    this.#tell(restoring, 'batch')
+    each.restoredCount += batch.length
+    this.#reach(each, Number(batch.nextOffset))
+    if (each.role === 'standby') {
+      each.endOffset = Math.max(each.endOffset, Number(batch.highWatermark))
+      task.ends.set(changelog.store, each.endOffset)
+    }
+    this.#tell(each, 'batch')
     if (task.environment.bufferedBytes > portionBytes) this.#persist(task)
-    this.#settle(restoring)
+    this.#settle(each)
   }
 
   /** Markers and aborted records pass without a batch. */
   async #check(): Promise<void> {
     const { clock, consumer } = this.#options
-    while (!this.#closing.signal.aborted && this.#restoring.size > 0) {
+    while (!this.#closing.signal.aborted && this.#following.size > 0) {
       await clock.sleep(checkMs)
-      for (const restoring of this.#restoring.values()) {
-        const isOwned = consumer
-          .assignment()
-          .some((row) => partitionName(row) === partitionName(restoring.changelog))
-        const position = isOwned ? consumer.position(restoring.changelog) : null
-        if (position === null) continue
-        restoring.offset = Math.max(restoring.offset, Number(position))
-        this.#settle(restoring)
+      const assigned = new Map(consumer.assignment().map((row) => [partitionName(row), row]))
+      for (const [key, each] of this.#following) {
+        const row = assigned.get(key)
+        const position = row ? consumer.position(row) : null
+        if (!row || position === null) continue
+        this.#reach(each, Number(position))
+        if (each.role === 'standby') this.#lookAtEnd(each, consumer.lagRecords(row))
+        this.#settle(each)
       }
+      this.#persistStandbys()
     }
     this.#checking = undefined
   }
 
-  #settle(restoring: Restoring): void {
-    if (restoring.offset < restoring.endOffset) return
-    const key = partitionName(restoring.changelog)
-    if (this.#restoring.get(key) !== restoring) return
-    this.#persist(restoring.task)
-    this.#restoring.delete(key)
-    this.#tell(restoring, 'end')
+  #reach(each: Following, offset: number): void {
+    each.offset = Math.max(each.offset, offset)
+    each.task.positions.set(each.changelog.store, each.offset)
+  }
+
+  #lookAtEnd(each: Following, lagRecords: number | null): void {
+    if (lagRecords === null) return
+    each.endOffset = Math.max(each.endOffset, each.offset + lagRecords)
+    each.task.ends.set(each.changelog.store, each.endOffset)
+  }
+
+  #settle(each: Following): void {
+    if (each.role === 'standby' || each.offset < each.endOffset) return
+    const key = partitionName(each.changelog)
+    if (this.#following.get(key) !== each) return
+    this.#persist(each.task)
+    this.#following.delete(key)
+    this.#tell(each, 'end')
     this.#assign()
-    this.#finishIfDone(restoring.task)
+    this.#finishIfDone(each.task)
+  }
+
+  #persistStandbys(): void {
+    const nowMs = this.#options.clock.monotonicMs()
+    if (nowMs - this.#persistedMs < standbyPersistMs) return
+    this.#persistedMs = nowMs
+    const tasks = new Set<RunningTask>()
+    for (const { task, role } of this.#following.values()) if (role === 'standby') tasks.add(task)
+    for (const task of tasks) this.#persist(task)
   }
 
   /** What was read is committed, so that the stores may have it on disk at once. */
   #persist(task: RunningTask): void {
-    const offsets = new Map<string, number>()
-    for (const { task: each, changelog, offset } of this.#restoring.values())
-      if (each === task) offsets.set(changelog.store, offset)
-    task.environment.commit(offsets)
+    task.persist(new Map(this.#of(task).map(({ changelog, offset }) => [changelog.store, offset])))
+  }
+
+  #of(task: RunningTask): readonly Following[] {
+    return [...this.#following.values()].filter((each) => each.task === task)
   }
 
   #finishIfDone(task: RunningTask): void {
-    if (task.state !== 'RESTORING') return
-    for (const each of this.#restoring.values()) if (each.task === task) return
-    this.#options.onRestored(task)
+    if (task.state === 'RESTORING' && this.#of(task).length === 0) this.#options.onRestored(task)
   }
 
-  #tell(restoring: Restoring, phase: RestoreProgress['phase']): void {
-    const { task, changelog, restoredCount, offset, endOffset } = restoring
+  #tell(each: Following, phase: RestoreProgress['phase']): void {
+    const { task, changelog, role, restoredCount, offset, endOffset } = each
     const { topic, partition, store } = changelog
     this.#options.onProgress({
       taskId: task.id,
       store,
       topic,
       partition,
+      role,
       phase,
       restoredCount,
       offset,

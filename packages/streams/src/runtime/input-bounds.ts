@@ -27,6 +27,7 @@ export class InputBounds {
     let taskCount = 0
     let isWaiting = false
     for (const { state, queues, task } of this.#options.tasks()) {
+      if (state === 'STANDBY') continue
       taskCount++
       if (state !== 'RUNNING' || task.isFull) isWaiting = true
       for (const { length } of queues) {
@@ -51,8 +52,8 @@ export class InputBounds {
   }
 
   /** The partitions are given up. */
-  forget(): void {
-    this.#paused.clear()
+  forget(partitions: readonly TopicPartition[]): void {
+    for (const row of partitions) this.#paused.delete(partitionName(row))
   }
 
   #pause(limit: number): void {

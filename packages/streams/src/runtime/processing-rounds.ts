@@ -22,10 +22,8 @@ export interface ProcessingRoundsOptions {
   readonly bounds: InputBounds
   readonly purge: RepartitionPurge
   readonly tasks: ReadonlyMap<string, RunningTask>
-  /** The member that was given the tasks. */
+  /** The member that has the tasks. @throws what has ended the session meanwhile */
   readonly group: () => GroupMetadata
-  /** What has ended the session meanwhile. */
-  readonly failure: () => Error | undefined
   /** Before the commit: there is room for more input. */
   readonly onProcessed: () => void
   readonly onCommitted: () => void
@@ -82,10 +80,7 @@ export class ProcessingRounds {
     await collector.flush()
     // Also those that did not move: an offset is what the broker refuses to members that have lost their place (trap 38).
     const offsets = running.flatMap((task) => task.offsetsToCommit())
-    // Lost while the brokers took the records.
-    const failure = this.#options.failure()
-    if (failure) throw failure
-    await output.commit(offsets, { consumer, group: this.#options.group() })
+    await output.commit(offsets, { consumer, group: this.#options.group })
     for (const task of running)
       task.committed(({ topic, partition }) => collector.endOf(topic, partition))
     this.#lastCommitMs = clock.monotonicMs()
@@ -116,7 +111,8 @@ export class ProcessingRounds {
   #wantsCommit(): boolean {
     if (this.#options.isCommitWanted()) return true
     let waitingBytes = 0
-    for (const { task, environment } of this.#options.tasks.values()) {
+    for (const { task, environment, state } of this.#options.tasks.values()) {
+      if (state !== 'RUNNING') continue
       if (task.wantsCommit) return true
       waitingBytes += environment.bufferedBytes
     }

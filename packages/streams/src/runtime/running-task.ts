@@ -4,6 +4,8 @@ import type { TaskEnvironment } from '../state/task-environment.ts'
 import { encodeCommitMetadata } from './commit-metadata.ts'
 import { InputOrder, type LagOf } from './input-order.ts'
 import { RecordQueue } from './record-queue.ts'
+import type { StartPosition } from './start-positions.ts'
+import type { TaskDirectory } from './task-directory.ts'
 
 /** A changelog partition of a task. */
 export interface TaskChangelog extends TopicPartition {
@@ -14,12 +16,23 @@ export interface RunningTaskOptions {
   readonly task: StreamTask
   readonly changelogs: readonly TaskChangelog[]
   readonly environment: TaskEnvironment
+  /** Undefined for a task without state, which locks nothing. */
+  readonly directory?: TaskDirectory | undefined
   readonly maxTaskIdleMs: number
   readonly lagOf: LagOf
 }
 
-/** `SUSPENDED`: its partitions were given up and may come back with the next assignment. */
-export type RunningTaskState = 'CREATED' | 'RESTORING' | 'RUNNING' | 'SUSPENDED' | 'CLOSED'
+/**
+ * `RESTORING` and `RUNNING` are of active tasks; `STANDBY` follows its changelogs and processes nothing; `SUSPENDED` was active, has given up
+ * its partitions, and becomes a standby.
+ */
+export type RunningTaskState =
+  | 'CREATED'
+  | 'RESTORING'
+  | 'RUNNING'
+  | 'SUSPENDED'
+  | 'STANDBY'
+  | 'CLOSED'
 
 /** A task with the partitions that feed it and the state it stands on. Owner: the session of its stream thread. */
 export class RunningTask {
@@ -29,6 +42,11 @@ export class RunningTask {
   state: RunningTaskState = 'CREATED'
   /** Records were taken since the last commit, or what operators commit with the offsets has changed. */
   needsCommit = false
+  /** Up to where each store has its changelog, in memory or on disk; missing where that is not known yet. */
+  readonly positions = new Map<string, number>()
+  /** Where the changelogs end, as far as is known; a running task writes them itself. */
+  readonly ends = new Map<string, number>()
+  readonly #directory: TaskDirectory | undefined
   readonly #maxTaskIdleMs: number
   readonly #lagOf: LagOf
   #queues: readonly RecordQueue[] = []
@@ -41,12 +59,52 @@ export class RunningTask {
     this.task = options.task
     this.changelogs = options.changelogs
     this.environment = options.environment
+    this.#directory = options.directory
     this.#maxTaskIdleMs = options.maxTaskIdleMs
     this.#lagOf = options.lagOf
   }
 
   get id(): string {
     return this.task.id
+  }
+
+  /** Whether it is to process: it is, or is on the way there. */
+  get isActive(): boolean {
+    return this.state === 'CREATED' || this.state === 'RESTORING' || this.state === 'RUNNING'
+  }
+
+  /** How far its state goes: offsets of its changelogs, summed. */
+  get positionSum(): number {
+    return sumOf(this.positions)
+  }
+
+  /** Where its changelogs end, summed. */
+  get endSum(): number {
+    return this.changelogs.reduce(
+      (sum, { store }) => sum + Math.max(this.ends.get(store) ?? 0, this.positions.get(store) ?? 0),
+      0,
+    )
+  }
+
+  /** Takes over where the group has committed. */
+  activate(positions: readonly StartPosition[]): void {
+    this.begin(positions)
+    for (const { topic, committed } of positions) {
+      this.task.resumeAt(topic, committed.partitionTime)
+      // Partitions of a task may have been committed at different times: the largest is the latest, as in Java.
+      for (const [name, value] of committed.numbers)
+        this.task.committedMetadata.set(
+          name,
+          Math.max(value, this.task.committedMetadata.get(name) ?? -Infinity),
+        )
+    }
+  }
+
+  /** After its last commit: gives up the input and the operators, and keeps the stores. */
+  suspend(): void {
+    this.state = 'SUSPENDED'
+    this.begin([])
+    this.task.renewOperators()
   }
 
   get queues(): readonly RecordQueue[] {
@@ -115,20 +173,36 @@ export class RunningTask {
       const end = endOf(changelog)
       if (end !== undefined) offsets.set(changelog.store, end)
     }
+    this.persist(offsets)
+  }
+
+  /**
+   * Writes what the stores hold back to disk.
+   * @param offsets by store, up to where they have their changelogs; those that are missing stay where they were
+   */
+  persist(offsets: ReadonlyMap<string, number>): void {
+    for (const [store, offset] of offsets) this.positions.set(store, offset)
     this.environment.commit(offsets)
+    if (!this.#directory) return
+    let position = 0
+    for (const { store } of this.changelogs) position += this.environment.storedOffset(store) ?? 0
+    this.#directory.writePosition(position)
   }
 
   /** @param isClean false: what the stores have not committed is dropped */
   close(isClean: boolean): void {
     if (this.state === 'CLOSED') return
     const wasStarted = this.state !== 'CREATED'
+    const isFollowing = this.state === 'STANDBY' || this.state === 'RESTORING'
     this.state = 'CLOSED'
     try {
+      if (isClean && isFollowing) this.persist(this.positions)
       if (wasStarted) this.task.close()
     } catch (error) {
       if (isClean) throw error
     } finally {
       this.environment.close()
+      this.#directory?.close()
     }
   }
 
@@ -137,4 +211,10 @@ export class RunningTask {
     const head = queue.peek()
     return head && this.task.timestampOf(head)
   }
+}
+
+function sumOf(offsets: ReadonlyMap<string, number>): number {
+  let sum = 0
+  for (const offset of offsets.values()) sum += offset
+  return sum
 }

@@ -31,6 +31,14 @@ export interface RuntimeSettings {
   readonly heartbeatIntervalMs: number
   /** How long a transaction may stay open before the brokers abort it, ms. */
   readonly transactionTimeoutMs: number
+  /** Copies of each task's state on other processes, kept behind the changelogs. Java's `num.standby.replicas`. */
+  readonly standbyReplicas: number
+  /** Changelog records that a copy may lack for its process to be given the task. */
+  readonly acceptableRecoveryLag: number
+  /** Copies beyond the standbys that may be warming up at once, in the whole group, for processes that are to get tasks. */
+  readonly maxWarmupReplicas: number
+  /** How soon the group looks whether copies that were warming up have caught up, ms. Java's `probing.rebalance.interval.ms`. */
+  readonly probingRebalanceIntervalMs: number
   /** Where an empty group begins to read sources that do not say it. */
   readonly offsetReset: 'earliest' | 'latest'
 }
@@ -65,6 +73,10 @@ const defaults = {
   sessionTimeoutMs: 45_000,
   heartbeatIntervalMs: 3_000,
   transactionTimeoutMs: 10_000,
+  standbyReplicas: 0,
+  acceptableRecoveryLag: 10_000,
+  maxWarmupReplicas: 2,
+  probingRebalanceIntervalMs: 600_000,
   offsetReset: 'earliest',
 } as const
 
@@ -79,6 +91,10 @@ const bounds = {
   sessionTimeoutMs: [1_000, 1_800_000],
   heartbeatIntervalMs: [100, 600_000],
   transactionTimeoutMs: [1_000, 900_000],
+  standbyReplicas: [0, 100],
+  acceptableRecoveryLag: [0, Number.MAX_SAFE_INTEGER],
+  maxWarmupReplicas: [1, 10_000],
+  probingRebalanceIntervalMs: [100, 86_400_000],
 } as const
 
 export type SettingsGiven = Partial<RuntimeSettings> & Pick<RuntimeSettings, 'applicationId'>

@@ -17,6 +17,7 @@ import {
 import { join } from 'node:path'
 import { randomUUID } from 'node:crypto'
 import { StreamsError } from '../errors.ts'
+import { releaseTaskLocks } from './task-directory.ts'
 
 const processIdFile = 'process-id'
 const lockFile = 'lock'
@@ -38,6 +39,7 @@ export function openStateDirectory(stateDir: string, applicationId: string): Sta
   try {
     mkdirSync(path, { recursive: true })
     lock(path, applicationId)
+    releaseTaskLocks(path)
     removeRemains(path)
     return {
       path,

@@ -9,17 +9,42 @@ import {
   readInstances,
   type InstanceMetadata,
 } from '../queries/group-instances.ts'
-import { assignTasks, type AssignableTask, type AssignmentMember } from './task-assignment.ts'
+import { partitionName } from './partition-name.ts'
+import type { AssignableTask, AssignmentMember, AssignmentRules } from './assignment-plan.ts'
+import { assignTasks } from './task-assignment.ts'
+import type { ThreadShare } from './thread-shares.ts'
 
-/** What a member tells the leader about itself. */
+/** What a member tells the leader about its tasks, as of now. */
+export interface MemberState {
+  /** Active tasks whose state is complete. */
+  readonly running: readonly string[]
+  /** Given to it, and not free yet. */
+  readonly awaiting: readonly string[]
+  readonly standby: readonly string[]
+  /** How far each copy of state goes that its process has: changelog offsets, summed over the task's stores. */
+  readonly positions: ReadonlyMap<string, number>
+  /** Where the changelogs end, as far as it knows. */
+  readonly ends: ReadonlyMap<string, number>
+}
+
+/** What the leader tells a member. */
+export interface MemberTasks extends ThreadShare {
+  /** When the group is to deal out again, since copies are warming up, ms from now; undefined where it need not, or another member sees to it. */
+  readonly probeInMs: number | undefined
+}
+
 export interface TaskAssignorOptions {
   readonly processId: string
   readonly subtopologies: readonly {
     readonly id: number
     readonly sourceTopics: readonly string[]
+    readonly changelogs: ReadonlyMap<string, string>
   }[]
-  readonly running: () => readonly string[]
-  readonly stored: () => ReadonlyMap<string, number>
+  readonly rules: AssignmentRules
+  readonly probingIntervalMs: number
+  readonly state: () => MemberState
+  /** What this member is to have, told before its partitions come and go. */
+  readonly onTasks: (tasks: MemberTasks) => void
   /** `host:port` at which other instances reach this one's query server; undefined where it has none. */
   readonly applicationServer?: string | undefined
   /** The leader has told who runs what in this generation. */
@@ -27,53 +52,111 @@ export interface TaskAssignorOptions {
 }
 
 /** Of what members say to each other; another version is another assignor, so that a group never mixes them unawares. */
-const version = 1
+const version = 2
 
+/**
+ * Cooperative (KIP-429): a member keeps its tasks while the group deals out. A task that is to move is told to its new member at once and
+ * comes to it in the rebalance that follows, when the old one has given it up.
+ */
 export function taskAssignor(options: TaskAssignorOptions): PartitionAssignor {
   return {
     name: `millrace-streams-${version}`,
-    isCooperative: false,
-    userData: () =>
-      Buffer.from(
+    isCooperative: true,
+    userData() {
+      const { positions, ends, ...state } = options.state()
+      return Buffer.from(
         JSON.stringify({
           processId: options.processId,
-          running: options.running(),
-          stored: Object.fromEntries(options.stored()),
+          ...state,
+          positions: Object.fromEntries(positions),
+          ends: Object.fromEntries(ends),
           applicationServer: options.applicationServer,
         }),
-      ),
-    assign(members, partitionCounts) {
-      const tasks = tasksOf(options.subtopologies, partitionCounts)
-      const byId = new Map(tasks.map((task) => [task.id, task]))
-      const told = members.map(memberOf)
-      const assigned = assignTasks(tasks, told)
-      // Everybody is told where everything is, so that queries find it.
-      const instances = instancesOf(
-        told.map(({ memberId, processId, applicationServer }) => ({
-          processId,
-          applicationServer,
-          activeTasks: assigned.get(memberId) ?? [],
-          standbyTasks: [],
-        })),
       )
-      const userData = Buffer.from(JSON.stringify({ instances }))
-      const shares = new Map<string, MemberShare>()
-      for (const [memberId, ids] of assigned)
-        shares.set(memberId, {
-          partitions: ids.flatMap((id) => byId.get(id)?.partitions ?? []),
-          userData,
-        })
-      return shares
     },
+    assign: (members, partitionCounts) => sharesOf(options, members, partitionCounts),
     onAssignment({ userData }, generationId) {
-      options.onInstances?.(readInstances(parsed(userData)['instances']), generationId)
+      const told = parsed(userData)
+      options.onInstances?.(readInstances(told['instances']), generationId)
+      options.onTasks({
+        active: textsOf(told['active']),
+        standby: textsOf(told['standby']),
+        probeInMs: typeof told['probeInMs'] === 'number' ? told['probeInMs'] : undefined,
+      })
     },
   }
 }
 
+function sharesOf(
+  { subtopologies, rules, probingIntervalMs }: TaskAssignorOptions,
+  members: readonly GroupMember[],
+  partitionCounts: ReadonlyMap<string, number>,
+): ReadonlyMap<string, MemberShare> {
+  const tasks = tasksOf(subtopologies, partitionCounts)
+  const owners = ownersOf(members)
+  const told = members.map((member) => memberOf(member, tasks, owners))
+  const { shares, isProbingNeeded } = assignTasks(tasks, told, rules)
+  const granted = new Map(
+    [...shares].map(([memberId, { active }]) => [
+      memberId,
+      tasks.filter(({ id, partitions }) => active.includes(id) && areFree(partitions, memberId)),
+    ]),
+  )
+  function areFree(partitions: readonly TopicPartition[], memberId: string): boolean {
+    return partitions.every((row) => {
+      const claimants = owners.claimants.get(partitionName(row))
+      return !claimants || (claimants.size === 1 && claimants.has(memberId))
+    })
+  }
+  // Everybody is told where everything is, so that queries find it.
+  const instances = instancesOf(
+    told.map(({ memberId, processId, applicationServer }) => ({
+      processId,
+      applicationServer,
+      activeTasks: (granted.get(memberId) ?? []).map(({ id }) => id),
+      standbyTasks: shares.get(memberId)?.standby ?? [],
+    })),
+  )
+  // One member sees to it; if that goes, the group deals out anyway.
+  const [prober] = [...shares.keys()].toSorted()
+  return new Map(
+    [...shares].map(([memberId, share]) => {
+      const probeInMs =
+        isProbingNeeded && memberId === prober ? { probeInMs: probingIntervalMs } : {}
+      const userData = Buffer.from(JSON.stringify({ instances, ...share, ...probeInMs }))
+      const partitions = (granted.get(memberId) ?? []).flatMap((task) => task.partitions)
+      return [memberId, { partitions, userData }]
+    }),
+  )
+}
+
+interface Owners {
+  /** Members that say to own a partition, by its name. */
+  readonly claimants: ReadonlyMap<string, ReadonlySet<string>>
+}
+
+/**
+ * Who has which partition. Where two say so the later generation is right, for the other was away when it lost it; of one generation neither is
+ * believed, and both have to give it up.
+ */
+function ownersOf(members: readonly GroupMember[]): Owners {
+  const claimants = new Map<string, Set<string>>()
+  const generations = new Map<string, number>()
+  for (const { memberId, ownedPartitions, generationId } of members)
+    for (const row of ownedPartitions) {
+      const name = partitionName(row)
+      const latest = generations.get(name) ?? -Infinity
+      if (generationId < latest) continue
+      if (generationId > latest) claimants.set(name, new Set())
+      generations.set(name, generationId)
+      claimants.get(name)?.add(memberId)
+    }
+  return { claimants }
+}
+
 /** The tasks that a share of partitions stands for, by id. */
 export function tasksOfShare(
-  subtopologies: TaskAssignorOptions['subtopologies'],
+  subtopologies: readonly { readonly id: number; readonly sourceTopics: readonly string[] }[],
   share: readonly TopicPartition[],
 ): ReadonlyMap<string, { readonly subtopology: number; readonly partition: number }> {
   const subtopologyOf = new Map(
@@ -99,11 +182,12 @@ function tasksOf(
   subtopologies: TaskAssignorOptions['subtopologies'],
   partitionCounts: ReadonlyMap<string, number>,
 ): readonly PartitionedTask[] {
-  return subtopologies.flatMap(({ id, sourceTopics }) => {
+  return subtopologies.flatMap(({ id, sourceTopics, changelogs }) => {
     const count = Math.max(0, ...sourceTopics.map((topic) => partitionCounts.get(topic) ?? 0))
     return Array.from({ length: count }, (_, partition) => ({
       id: `${id}_${partition}`,
       subtopology: id,
+      isStateful: changelogs.size > 0,
       partitions: sourceTopics
         .filter((topic) => partition < (partitionCounts.get(topic) ?? 0))
         .map((topic) => ({ topic, partition })),
@@ -116,21 +200,41 @@ interface ToldMember extends AssignmentMember {
   readonly applicationServer: string | undefined
 }
 
-function memberOf({ memberId, userData }: GroupMember): ToldMember {
+function memberOf(
+  { memberId, userData }: GroupMember,
+  tasks: readonly PartitionedTask[],
+  { claimants }: Owners,
+): ToldMember {
   const told = parsed(userData)
+  const active = tasks
+    .filter(({ partitions }) =>
+      partitions.some((row) => claimants.get(partitionName(row))?.has(memberId)),
+    )
+    .map(({ id }) => id)
   return {
     memberId,
     processId: typeof told['processId'] === 'string' ? told['processId'] : memberId,
     applicationServer: readApplicationServer(told['applicationServer']),
-    running: Array.isArray(told['running'])
-      ? told['running'].filter((each): each is string => typeof each === 'string')
-      : [],
-    stored: new Map(
-      Object.entries((told['stored'] ?? {}) as Record<string, unknown>).filter(
-        (row): row is [string, number] => typeof row[1] === 'number',
-      ),
-    ),
+    active,
+    running: textsOf(told['running']).filter((id) => active.includes(id)),
+    awaiting: textsOf(told['awaiting']),
+    standby: textsOf(told['standby']),
+    positions: offsetsOf(told['positions']),
+    ends: offsetsOf(told['ends']),
   }
+}
+
+function textsOf(told: unknown): readonly string[] {
+  return Array.isArray(told) ? told.filter((each): each is string => typeof each === 'string') : []
+}
+
+function offsetsOf(told: unknown): ReadonlyMap<string, number> {
+  if (typeof told !== 'object' || told === null) return new Map()
+  return new Map(
+    Object.entries(told as Record<string, unknown>).filter(
+      (row): row is [string, number] => Number.isSafeInteger(row[1]) && (row[1] as number) >= 0,
+    ),
+  )
 }
 
 /** What another member says is not trusted to be well-formed: it then counts as new. */

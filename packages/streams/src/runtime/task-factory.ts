@@ -8,7 +8,7 @@ import { openTaskEnvironment } from '../state/lmdb-environment.ts'
 import { RunningTask } from './running-task.ts'
 import type { LagOf } from './input-order.ts'
 import type { RuntimeSettings, ThreadIdentity, ThreadSurroundings } from './runtime-options.ts'
-import type { StartPosition } from './start-positions.ts'
+import { TaskDirectory } from './task-directory.ts'
 import type { TopicPlan } from './topic-plan.ts'
 import { StreamsError } from '../errors.ts'
 
@@ -35,14 +35,14 @@ export class TaskFactory {
     this.#options = options
   }
 
-  /** A task whose stores are open and not restored, and whose operators have not begun. */
-  create(
-    subtopologyId: number,
-    partition: number,
-    positions: readonly StartPosition[],
-  ): RunningTask {
+  /**
+   * A task whose stores are open and not restored, and whose operators have not begun; undefined while another thread of this process has its
+   * state.
+   * @throws StreamsError `MR_STREAMS_PARTITION_MISMATCH`
+   */
+  create(id: string): RunningTask | undefined {
     const { topology, plan, settings, identity, collector, clock, logger } = this.#options
-    const id = `${subtopologyId}_${partition}`
+    const [subtopologyId, partition] = id.split('_').map(Number) as [number, number]
     const subtopology = plan.subtopologies.find((each) => each.id === subtopologyId)
     if (!subtopology || partition >= subtopology.taskCount)
       throw new StreamsError(
@@ -50,6 +50,11 @@ export class TaskFactory {
         `Task ${id} was assigned, and there were ${subtopology?.taskCount ?? 0} partitions when this thread started. A source topic was given more: its state lies by the old count, so reset the application or go back.`,
         { taskId: id },
       )
+    const isStateful = subtopology.changelogs.size > 0
+    const directory = isStateful
+      ? TaskDirectory.open(identity.stateDirectory, id, identity.index)
+      : undefined
+    if (isStateful && !directory) return undefined
     const environment = openTaskEnvironment({
       directory: join(identity.stateDirectory, id),
       taskId: id,
@@ -80,23 +85,14 @@ export class TaskFactory {
         partition,
       })),
       environment,
+      directory,
       maxTaskIdleMs: settings.maxTaskIdleMs,
       lagOf: this.#options.lagOf,
     })
-    running.begin(positions)
-    for (const { topic, committed } of positions) {
-      task.resumeAt(topic, committed.partitionTime)
-      // Partitions of a task may have been committed at different times: the largest is the latest, as in Java.
-      for (const [name, value] of committed.numbers)
-        task.committedMetadata.set(
-          name,
-          Math.max(value, task.committedMetadata.get(name) ?? -Infinity),
-        )
-    }
     try {
       task.initStores()
     } catch (error) {
-      environment.close()
+      running.close(false)
       throw error
     }
     return running

@@ -1,26 +1,36 @@
 /**
- * How tasks come to a stream thread and leave it: given by the group, restored, given up, or lost. It owns the tasks; whoever calls these
- * methods sees to it that no two run at once, and none beside a round of processing. What goes wrong comes out as an exception.
+ * How tasks come to a stream thread and leave it: given by the group, restored, given up, or lost; and copies of others' tasks, which become
+ * tasks, and tasks which become copies. It owns the tasks; whoever calls these methods sees to it that no two run at once, and none beside a
+ * round of processing. What goes wrong comes out as an exception.
+ *
+ * A rebalance leaves alone what stays (KIP-429): `told` by the leader what is to be here, the thread gives up what is not, and gets what is free.
+ * What another thread of the process still has open is waited for.
  */
+import type { Clock } from '@millrace/core'
 import type { Consumer, GroupMetadata, TopicPartition } from '@millrace/kafka'
 import { StreamsError } from '../errors.ts'
 import type { Topology } from '../topology/topology.ts'
 import type { ChangelogRestorer } from './changelog-restorer.ts'
+import { partitionName } from './partition-name.ts'
 import type { RunningTask } from './running-task.ts'
-import type { RuntimeSettings } from './runtime-options.ts'
+import type { RuntimeSettings, ThreadIdentity } from './runtime-options.ts'
 import { resetsOf, startPositions } from './start-positions.ts'
-import { tasksOfShare } from './task-assignor.ts'
+import { storedTasks } from './state-directory.ts'
+import { tasksOfShare, type MemberState, type MemberTasks } from './task-assignor.ts'
+import { readTaskPosition } from './task-directory.ts'
 import type { TaskFactory } from './task-factory.ts'
 import type { TopicPlan } from './topic-plan.ts'
 
 export interface TaskMovesOptions {
   readonly settings: RuntimeSettings
+  readonly identity: ThreadIdentity
+  readonly clock: Clock
   readonly topology: Topology
   readonly plan: TopicPlan
   readonly consumer: Consumer
   readonly factory: TaskFactory
   readonly restorer: ChangelogRestorer
-  /** Tasks were given up, or given and are being restored, or all run. */
+  /** Active tasks were given up, or given and are being restored, or all run. */
   readonly onTasks: (state: 'REVOKED' | 'ASSIGNED' | 'RUNNING', taskIds: readonly string[]) => void
   /** What goes wrong where nobody waits: in a restoration. */
   readonly onFailure: (error: unknown) => void
@@ -29,78 +39,120 @@ export interface TaskMovesOptions {
 export class TaskMoves {
   readonly #options: TaskMovesOptions
   readonly #tasks: Map<string, RunningTask>
-  #group: GroupMetadata
+  #target: MemberTasks = { active: [], standby: [], probeInMs: undefined }
+  /** Partitions that the group has given, by task. */
+  readonly #owned = new Map<string, TopicPartition[]>()
+  /** Something could not be opened yet. */
+  #isWaiting = false
+  #probeAtMs: number | undefined
 
   /** @param tasks filled and emptied here, read by others */
   constructor(options: TaskMovesOptions, tasks: Map<string, RunningTask>) {
     this.#options = options
     this.#tasks = tasks
-    this.#group = { groupId: options.settings.applicationId }
   }
 
-  /** The member that was given the tasks. */
-  get group(): GroupMetadata {
-    return this.#group
+  /** The member as it is now. @throws StreamsError `MR_STREAMS_TASK_MIGRATED` where it is none */
+  group(): GroupMetadata {
+    const group = this.#options.consumer.groupMetadata()
+    if (group.generationId < 0) throw migrated([...this.#owned.keys()])
+    return group
   }
 
-  /** After a commit: everything is given up before a rebalance; the tasks are kept for the case that they come back. */
-  revoked(): void {
-    for (const task of this.#tasks.values()) {
-      if (task.state === 'RESTORING') {
-        this.#options.restorer.drop(task)
-        task.close(true)
-        this.#tasks.delete(task.id)
-      } else {
-        task.state = 'SUSPENDED'
-        task.begin([])
-      }
+  /** What the leader is told. */
+  state(): MemberState {
+    const positions = new Map<string, number>()
+    const ends = new Map<string, number>()
+    const { stateDirectory } = this.#options.identity
+    for (const id of storedTasks(stateDirectory)) {
+      const position = readTaskPosition(stateDirectory, id)
+      if (position !== undefined) positions.set(id, position)
     }
-    this.#options.onTasks('REVOKED', [])
+    for (const task of this.#tasks.values()) {
+      if (task.changelogs.length === 0) continue
+      positions.set(task.id, Math.max(task.positionSum, positions.get(task.id) ?? 0))
+      ends.set(task.id, task.endSum)
+    }
+    return {
+      running: this.#inState('RUNNING'),
+      awaiting: this.#target.active.filter((id) => !this.#owned.has(id)),
+      standby: [...this.#inState('STANDBY'), ...this.#inState('SUSPENDED')],
+      positions,
+      ends,
+    }
+  }
+
+  /** What is to be here from this generation on; partitions come and go after it. */
+  told(target: MemberTasks): void {
+    const { probeInMs } = target
+    this.#target = target
+    this.#probeAtMs =
+      probeInMs === undefined ? undefined : this.#options.clock.monotonicMs() + probeInMs
+  }
+
+  /** After a commit: these go to others. */
+  revoked(partitions: readonly TopicPartition[]): void {
+    const gone = new Set(partitions.map(partitionName))
+    for (const id of tasksOfShare(this.#options.plan.subtopologies, partitions).keys()) {
+      const isWhole = this.#owned.get(id)?.every((row) => gone.has(partitionName(row))) ?? true
+      if (!isWhole) throw torn(id)
+      this.#owned.delete(id)
+      const task = this.#tasks.get(id)
+      if (!task?.isActive) continue
+      if (this.#target.standby.includes(id)) task.suspend()
+      else this.#close(task)
+    }
+    this.#options.onTasks('REVOKED', [...this.#owned.keys()])
   }
 
   /** Others may have the tasks already: what was not committed is theirs to do. @throws StreamsError `MR_STREAMS_TASK_MIGRATED` */
   lost(): void {
-    if (this.#tasks.size > 0) throw migrated([...this.#tasks.keys()])
+    if (this.#owned.size > 0) throw migrated([...this.#owned.keys()])
   }
 
-  /** @throws StreamsError `MR_STREAMS_TASK_MIGRATED` where the group has gone on meanwhile */
+  /** These come in addition. @throws StreamsError `MR_STREAMS_TASK_MIGRATED` where the group has gone on meanwhile */
   async assigned(partitions: readonly TopicPartition[]): Promise<void> {
-    const { plan, topology, settings, consumer, restorer } = this.#options
-    const group = consumer.groupMetadata()
-    if (group.generationId < 0) throw migrated([...this.#tasks.keys()])
-    this.#group = group
-    const assigned = tasksOfShare(plan.subtopologies, partitions)
+    this.group()
+    for (const row of partitions)
+      for (const id of tasksOfShare(this.#options.plan.subtopologies, [row]).keys()) {
+        if (this.#tasks.get(id)?.isActive) throw torn(id)
+        this.#owned.set(id, [...(this.#owned.get(id) ?? []), row])
+      }
     for (const task of this.#tasks.values())
-      if (!assigned.has(task.id)) {
-        task.close(true)
-        this.#tasks.delete(task.id)
-      }
-    this.#options.onTasks('ASSIGNED', [...assigned.keys()])
-    const resets = resetsOf(topology, settings.applicationId, settings.offsetReset)
-    const positions = await startPositions(consumer, partitions, resets)
-    for (const position of positions) consumer.seek(position)
-    const added: RunningTask[] = []
-    for (const [id, { subtopology, partition }] of assigned) {
-      const own = positions.filter(
-        (row) =>
-          row.partition === partition &&
-          plan.subtopologies
-            .find((each) => each.id === subtopology)
-            ?.sourceTopics.includes(row.topic),
-      )
-      const present = this.#tasks.get(id)
-      if (present) {
-        present.begin(own)
-        present.state = 'RUNNING'
-        continue
-      }
-      const task = this.#options.factory.create(subtopology, partition, own)
-      this.#tasks.set(id, task)
-      added.push(task)
-    }
+      if (!task.isActive && !this.#isWanted(task.id)) this.#close(task)
+    this.#options.onTasks('ASSIGNED', [...this.#owned.keys()])
+    await this.open()
+    this.#tellIfRunning()
+  }
+
+  /** Whether `open` may find more to do than the last time. */
+  get isWaiting(): boolean {
+    return this.#isWaiting
+  }
+
+  /** Opens what is to be here and free. */
+  async open(): Promise<void> {
+    this.#isWaiting = false
+    const copies = this.#target.standby.filter(
+      (id) => !this.#owned.has(id) && this.#tasks.get(id)?.state !== 'STANDBY',
+    )
+    const followers = copies.flatMap((id) => this.#opened(id) ?? [])
+    const added = [...this.#owned.keys()]
+      .filter((id) => !this.#tasks.get(id)?.isActive)
+      .flatMap((id) => this.#opened(id) ?? [])
+    await this.#activate(added)
+    const { restorer, onFailure } = this.#options
     // Not awaited by the group: restoring may take longer than a rebalance.
-    restorer.begin(added).catch(this.#options.onFailure)
-    if (added.length === 0) this.#tellIfRunning()
+    restorer.restore(added).catch(onFailure)
+    restorer.follow(followers).catch(onFailure)
+  }
+
+  /** Asks the group to deal out again, where the leader wanted it by now: copies may have warmed up. */
+  probeIfDue(): void {
+    const { clock, consumer } = this.#options
+    if (this.#probeAtMs === undefined || clock.monotonicMs() < this.#probeAtMs) return
+    this.#probeAtMs = undefined
+    consumer.enforceRebalance('copies that are warming up may have caught up')
   }
 
   /** The stores of a task are where they must be: it runs. */
@@ -120,14 +172,65 @@ export class TaskMoves {
         errors.push(error)
       }
     this.#tasks.clear()
+    this.#owned.clear()
     if (errors.length > 0) throw errors[0]
   }
 
-  #tellIfRunning(): void {
-    const tasks = [...this.#tasks.values()]
-    if (tasks.every(({ state }) => state === 'RUNNING'))
-      this.#options.onTasks('RUNNING', [...this.#tasks.keys()])
+  #opened(id: string): RunningTask | undefined {
+    const present = this.#tasks.get(id)
+    if (present) return present
+    const task = this.#options.factory.create(id)
+    if (task) this.#tasks.set(id, task)
+    else this.#isWaiting = true
+    return task
   }
+
+  /** Input begins at what the group has committed. */
+  async #activate(tasks: readonly RunningTask[]): Promise<void> {
+    if (tasks.length === 0) return
+    const { topology, settings, consumer } = this.#options
+    const resets = resetsOf(topology, settings.applicationId, settings.offsetReset)
+    const partitions = tasks.flatMap(({ id }) => this.#owned.get(id) ?? [])
+    const positions = await startPositions(consumer, partitions, resets)
+    for (const position of positions) consumer.seek(position)
+    for (const task of tasks) {
+      const own = this.#owned.get(task.id) ?? []
+      task.activate(
+        positions.filter(({ topic, partition }) =>
+          own.some((row) => row.topic === topic && row.partition === partition),
+        ),
+      )
+    }
+  }
+
+  #isWanted(id: string): boolean {
+    return this.#owned.has(id) || this.#target.standby.includes(id)
+  }
+
+  #close(task: RunningTask): void {
+    this.#options.restorer.drop(task)
+    this.#tasks.delete(task.id)
+    task.close(true)
+  }
+
+  #inState(state: RunningTask['state']): readonly string[] {
+    return [...this.#tasks.values()].filter((task) => task.state === state).map(({ id }) => id)
+  }
+
+  #tellIfRunning(): void {
+    const running = this.#inState('RUNNING')
+    if ([...this.#owned.keys()].every((id) => running.includes(id)))
+      this.#options.onTasks('RUNNING', running)
+  }
+}
+
+/** The leader did not see all topics for a moment, or does not any more. */
+function torn(taskId: string): StreamsError {
+  return new StreamsError(
+    'MR_STREAMS_TASK_MIGRATED',
+    `Some partitions of task ${taskId} came or went without the others. The thread joins again, to have all of them or none; if this goes on, see whether a source topic was deleted.`,
+    { taskIds: [taskId] },
+  )
 }
 
 function migrated(taskIds: readonly string[]): StreamsError {

@@ -16,10 +16,10 @@ import {
 export interface OutputMember {
   readonly consumer: Consumer
   /**
-   * The member as it was when it was given the tasks. Not as it is: one that has lost its place meanwhile is no member, or one of a later
-   * generation, and the broker would take its offsets (those of no member always).
+   * The member that has the tasks, asked right before each attempt: it goes from generation to generation with what it keeps. Throws once it has
+   * lost its place, for the broker would take its offsets as those of no member.
    */
-  readonly group: GroupMetadata
+  readonly group: () => GroupMetadata
 }
 
 export interface TaskOutput extends AsyncDisposable {
@@ -81,7 +81,8 @@ export async function plainOutput(kafka: KafkaOptions): Promise<TaskOutput> {
   const producer = await createProducer(kafka)
   return {
     send: (columns) => producer.sendColumns(columns),
-    async commit(offsets, { consumer }) {
+    async commit(offsets, { consumer, group }) {
+      group()
       await faults.at('streams.commit.beforeOffsets')
       await consumer.commit(offsets)
       await faults.at('streams.commit.afterCommit')

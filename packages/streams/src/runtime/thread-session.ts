@@ -31,7 +31,6 @@ import { ProcessingRounds } from './processing-rounds.ts'
 import type { RunningTask } from './running-task.ts'
 import type { RuntimeSettings, ThreadIdentity, ThreadSurroundings } from './runtime-options.ts'
 import { RepartitionPurge } from './repartition-purge.ts'
-import { storedTasks } from './state-directory.ts'
 import { taskAssignor, tasksOfShare } from './task-assignor.ts'
 import { TaskFactory } from './task-factory.ts'
 import { TaskMoves } from './task-moves.ts'
@@ -107,15 +106,16 @@ export class ThreadSession {
         taskAssignor({
           processId: identity.processId,
           subtopologies: plan.subtopologies,
-          running: () => [...session.#tasks.keys()],
-          // How far each goes is not known without opening it; that there is some is enough to prefer this process.
-          stored: () => new Map(storedTasks(identity.stateDirectory).map((id) => [id, 0])),
+          rules: settings,
+          probingIntervalMs: settings.probingRebalanceIntervalMs,
+          state: () => session.#moves.state(),
+          onTasks: (tasks) => session.#moves.told(tasks),
           applicationServer: identity.applicationServer,
           onInstances: options.onInstances,
         }),
       ],
       onAssigned: (partitions) => session.#onAssigned(partitions),
-      onRevoked: () => session.#onRevoked(),
+      onRevoked: (partitions) => session.#onRevoked(partitions),
       onLost: () => session.#onLost(),
     })
     const changelogReader = await createConsumer({
@@ -202,8 +202,10 @@ export class ThreadSession {
       bounds: this.#bounds,
       purge: this.#purge,
       tasks: this.#tasks,
-      group: () => this.#moves.group,
-      failure: () => this.#failure,
+      group: () => {
+        if (this.#failure) throw this.#failure
+        return this.#moves.group()
+      },
       onProcessed: () => this.#room.signal(),
       isCommitWanted: () => this.#desk.wantsCommit,
     })
@@ -253,7 +255,9 @@ export class ThreadSession {
 
   /** The tasks with their places in the input. */
   metadata(): readonly TaskMetadata[] {
-    return [...this.#tasks.values()].map((task) => taskMetadata(task, this.#consumer))
+    return [...this.#tasks.values()]
+      .filter(({ isActive }) => isActive)
+      .map((task) => taskMetadata(task, this.#consumer))
   }
 
   stop(): void {
@@ -305,16 +309,18 @@ export class ThreadSession {
     // and a task that waits for it would go on without (trap 3). Handing over takes microtasks only.
     await setImmediate()
     if (this.#failure) return false
+    this.#moves.probeIfDue()
+    if (this.#moves.isWaiting) await this.#moves.open()
     const hasWorked = await this.#rounds.round()
     this.#desk.serve()
     return hasWorked
   }
 
-  async #onRevoked(): Promise<void> {
+  async #onRevoked(partitions: readonly TopicPartition[]): Promise<void> {
     await this.#change(async () => {
       await this.#rounds.commit()
-      this.#bounds.forget()
-      this.#moves.revoked()
+      this.#bounds.forget(partitions)
+      this.#moves.revoked(partitions)
     })
   }
 

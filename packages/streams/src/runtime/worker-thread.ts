@@ -4,6 +4,7 @@ import { PageQuestions, silent } from '../queries/page-questions.ts'
 import type { Page, PageRequest } from '../queries/store-read.ts'
 import type { ThreadEvents, ThreadHandle } from './stream-thread.ts'
 import type { ThreadControls } from './thread-controls.ts'
+import { releaseTaskLocks } from './task-directory.ts'
 import type { TaskMetadata } from './thread-metadata.ts'
 import {
   receivedError,
@@ -143,6 +144,9 @@ export class WorkerThread implements ThreadHandle {
     this.#worker?.removeAllListeners()
     this.#worker?.on('error', () => {}) // Told already.
     this.#worker = undefined
+    // What it had open is free for the other threads, however it ended.
+    const { stateDirectory, index } = this.#start.identity
+    releaseTaskLocks(stateDirectory, index)
     this.#pages.forget()
     for (const answer of this.#askers.values()) answer([])
     this.#askers.clear()

@@ -46,11 +46,12 @@ for (const backend of await kafkaBackends())
       const { input, output, settings } = await subject()
       await using app = new StreamsApp({ ...settings, stateDir: directory.path })
       await app.start()
-      await eventually('running', () => app.state === 'RUNNING')
-      assert.deepEqual(
-        app.threads.map(({ taskIds }) => taskIds.length),
-        [4, 4],
-      )
+      // The first to join has all of them until the second has come.
+      await eventually('shared', () => {
+        const counts = app.threads.map(({ taskIds }) => taskIds.length)
+        assert.deepEqual(counts, [4, 4])
+        return app.state === 'RUNNING'
+      })
       const words = Array.from({ length: 400 }, (_, index) => `word${index % 20}`)
       await write(options, input, words)
       await eventually('counted', async () => {

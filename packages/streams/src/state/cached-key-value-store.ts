@@ -79,6 +79,8 @@ export class CachedKeyValueStore<K, V> implements TimestampedKeyValueStore<K, V>
   }
 
   restore(key: Buffer, value: Buffer | null, timestamp: number, headers: Headers): void {
+    // A standby that was active may have read or written the key then.
+    if (this.#entries.size > 0) this.#forget(key.toString('latin1'))
     this.#store.restore(key, value, timestamp, headers)
   }
 

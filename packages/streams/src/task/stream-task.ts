@@ -73,9 +73,10 @@ export class StreamTask {
   readonly id: string
   readonly stores: ReadonlyMap<string, StateStore>
   readonly #options: StreamTaskOptions
-  readonly #graph: ProcessGraph
+  #graph!: ProcessGraph
+  #areOperatorsOpen = false
   readonly #sources = new Map<string, { readonly reader: SourceReader; readonly entry: Forward }>()
-  readonly #punctuations = new Punctuations()
+  #punctuations = new Punctuations()
   /** What to do about errors; the runtime asks it too, about records that could not be written. */
   readonly errors: TaskErrors
   readonly #underWay = new RecordUnderWay()
@@ -117,6 +118,13 @@ export class StreamTask {
       isUnthrottled: options.isUnthrottled ?? false,
     }
     this.stores = this.#buildStores(nodes)
+    this.#makeOperators()
+  }
+
+  #makeOperators(): void {
+    const options = this.#options
+    const { topology, clock } = options
+    const nodes = [...topology.nodes.values()].filter((node) => options.nodes.has(node.name))
     this.#graph = new ProcessGraph(nodes, {
       context: this.#context,
       storeOf: (node, name) => this.#storeOf(node, name),
@@ -204,7 +212,21 @@ export class StreamTask {
     }
   }
 
+  /** Closes the operators and makes them anew, as of a task that has not begun; the stores keep what they have. */
+  renewOperators(): void {
+    this.#closeOperators()
+    this.#kept.clear()
+    this.#asyncSteps.length = 0
+    this.#punctuations = new Punctuations()
+    this.#sources.clear()
+    this.#context.streamTime = -1
+    this.#context.committedMetadata.clear()
+    this.#wantsCommit = false
+    this.#makeOperators()
+  }
+
   initOperators(): void {
+    this.#areOperatorsOpen = true
     this.#guarded(() => this.#graph.init())
   }
 
@@ -280,8 +302,15 @@ export class StreamTask {
   }
 
   close(): void {
-    this.#graph.close()
+    this.#closeOperators()
     for (const store of this.stores.values()) store.close()
+  }
+
+  /** Those of a task that never ran, such as a standby, have nothing to close. */
+  #closeOperators(): void {
+    if (!this.#areOperatorsOpen) return
+    this.#areOperatorsOpen = false
+    this.#graph.close()
   }
 
   #punctuate(type: 'STREAM_TIME' | 'WALL_CLOCK_TIME', timeMs: number): boolean {
@@ -325,6 +354,7 @@ export class StreamTask {
       get record() {
         return underWay.context
       },
+      noteSource: (into) => underWay.note(into),
       isAtomic: this.#options.isAtomic ?? true,
       logChange: isLogged
         ? (key, value, timestamp, headers) =>

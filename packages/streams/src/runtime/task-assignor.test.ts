@@ -1,0 +1,143 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { GroupMember } from '@millrace/kafka'
+import { taskAssignor, type MemberState, type MemberTasks } from './task-assignor.ts'
+
+const nothing: MemberState = {
+  running: [],
+  awaiting: [],
+  standby: [],
+  positions: new Map(),
+  ends: new Map(),
+}
+const assignorOf = (processId: string, state: Partial<MemberState> = {}) => {
+  const told: MemberTasks[] = []
+  const assignor = taskAssignor({
+    processId,
+    subtopologies: [
+      { id: 0, sourceTopics: ['left', 'right'], changelogs: new Map([['joined', 'joined-log']]) },
+    ],
+    rules: { standbyReplicas: 0, acceptableRecoveryLag: 100, maxWarmupReplicas: 1 },
+    probingIntervalMs: 1_234,
+    state: () => ({ ...nothing, ...state }),
+    onTasks: (tasks) => void told.push(tasks),
+  })
+  return { assignor, told }
+}
+const counts = new Map([
+  ['left', 2],
+  ['right', 2],
+])
+const partition = (index: number) => [
+  { topic: 'left', partition: index },
+  { topic: 'right', partition: index },
+]
+const member = (
+  memberId: string,
+  { assignor }: ReturnType<typeof assignorOf>,
+  more: Partial<GroupMember> = {},
+): GroupMember => ({
+  memberId,
+  instanceId: null,
+  topics: ['left', 'right'],
+  ownedPartitions: [],
+  generationId: -1,
+  userData: assignor.userData?.({ generationId: -1 }) ?? null,
+  ...more,
+})
+/** What the leader says, as each member understands it. */
+const dealt = (
+  members: Readonly<Record<string, readonly [ReturnType<typeof assignorOf>, GroupMember]>>,
+) => {
+  const all = Object.values(members)
+  const leader = all[0]?.[0].assignor ?? assert.fail()
+  const shares = leader.assign(
+    all.map(([, row]) => row),
+    counts,
+  )
+  return Object.entries(members).map(([id, [{ assignor, told }]]) => {
+    const { partitions, userData = null } = shares.get(id) ?? assert.fail()
+    assignor.onAssignment?.({ partitions, userData }, 1)
+    const { active, standby, probeInMs } = told.at(-1) ?? assert.fail()
+    return {
+      partitions: partitions.map((row) => `${row.topic}/${row.partition}`),
+      active,
+      standby,
+      probeInMs,
+    }
+  })
+}
+
+test('a task that is to move stays away until its owner has given up all of it; its new member knows of it already', () => {
+  const owner = assignorOf('p', { running: ['0_0', '0_1'] })
+  const newcomer = assignorOf('q')
+  const owned = [...partition(0), ...partition(1)]
+  assert.deepEqual(
+    dealt({
+      a: [owner, member('a', owner, { ownedPartitions: owned, generationId: 5 })],
+      b: [newcomer, member('b', newcomer)],
+    }),
+    [
+      { partitions: ['left/1', 'right/1'], active: ['0_1'], standby: [], probeInMs: undefined },
+      { partitions: [], active: ['0_0'], standby: [], probeInMs: undefined },
+    ],
+  )
+  const awaiting = assignorOf('q', { awaiting: ['0_0'] })
+  const [kept, given] = dealt({
+    a: [owner, member('a', owner, { ownedPartitions: partition(1), generationId: 6 })],
+    b: [awaiting, member('b', awaiting, { generationId: 6 })],
+  })
+  assert.deepEqual(kept?.partitions, ['left/1', 'right/1'])
+  assert.deepEqual(given?.partitions, ['left/0', 'right/0'])
+})
+
+test('of two that say to own a task the later generation is right; of one generation neither is, and both give it up', () => {
+  const [a, b] = [assignorOf('p'), assignorOf('q')]
+  const claims = (generations: readonly [number, number]) =>
+    dealt({
+      a: [a, member('a', a, { ownedPartitions: partition(0), generationId: generations[0] })],
+      b: [b, member('b', b, { ownedPartitions: partition(0), generationId: generations[1] })],
+    }).map(({ partitions }) => partitions.filter((name) => name.endsWith('/0')))
+  assert.deepEqual(claims([3, 5]), [[], ['left/0', 'right/0']])
+  assert.deepEqual(claims([5, 3]), [['left/0', 'right/0'], []])
+  assert.deepEqual(claims([5, 5]), [[], []])
+})
+
+test('one member sees to the next rebalance while a copy warms up', () => {
+  const ends = new Map([
+    ['0_0', 1_000],
+    ['0_1', 1_000],
+  ])
+  const owner = assignorOf('p', { running: ['0_0', '0_1'], ends })
+  const newcomer = assignorOf('q')
+  const owned = [...partition(0), ...partition(1)]
+  const [kept, warming] = dealt({
+    a: [owner, member('a', owner, { ownedPartitions: owned, generationId: 5 })],
+    b: [newcomer, member('b', newcomer)],
+  })
+  assert.deepEqual([kept?.active, kept?.probeInMs], [['0_0', '0_1'], 1_234])
+  assert.deepEqual([warming?.standby, warming?.probeInMs], [['0_0'], undefined])
+})
+
+for (const { name, userData } of [
+  { name: 'none', userData: null },
+  { name: 'no JSON', userData: Buffer.from('{') },
+  { name: 'an array', userData: Buffer.from('[]') },
+  {
+    name: 'other things in every place',
+    userData: Buffer.from(
+      '{"processId":7,"running":{},"awaiting":"0_0","standby":[7],"positions":[],"ends":{"0_0":-1,"0_1":"x"}}',
+    ),
+  },
+])
+  test(`a member whose words cannot be read (${name}) counts as new, and gets its share`, () => {
+    const [good, bad] = [assignorOf('p'), assignorOf('q')]
+    const rows = dealt({
+      a: [good, member('a', good)],
+      b: [bad, member('b', bad, { userData })],
+    })
+    assert.deepEqual(
+      rows.map(({ active }) => active.length),
+      [1, 1],
+    )
+  })
