@@ -62,3 +62,12 @@ export type TimestampExtractor = (
   record: RawRecord & { readonly keyObject: unknown; readonly valueObject: unknown },
   partitionTime: number,
 ) => number
+
+/** Where a record came from, noted by whoever holds back what came of it. */
+export interface RecordSource {
+  topic: string | undefined
+  partition: number
+  offset: number
+  recordTimestamp: number
+  headers: Headers
+}

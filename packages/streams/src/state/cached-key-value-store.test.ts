@@ -66,13 +66,13 @@ test('what is flushed may put into the same store, and is flushed the next time'
 })
 
 test('a full cache gives up the key that was not put for the longest time first, then all that is not written', () => {
-  const { store, cache, sent } = opened(650)
+  const { store, cache, sent } = opened(260)
   for (const key of ['a', 'b', 'c']) store.put(key, '1', 1)
   assert.deepEqual(sent, [])
   store.put('a', '2', 2)
   store.put('d', '1', 3)
   assert.deepEqual(sent.splice(0), ['b=1<null@1', 'c=1<null@1', 'a=2<null@2', 'd=1<null@3'])
-  assert.ok(cache.sizeBytes <= 650 && cache.sizeBytes > 400, `${cache.sizeBytes} bytes are held`)
+  assert.ok(cache.sizeBytes <= 260 && cache.sizeBytes > 160, `${cache.sizeBytes} bytes are held`)
   // What is written already goes without a word, and is read from the store.
   store.put('e', '1', 4)
   assert.deepEqual(sent, [])
@@ -80,7 +80,7 @@ test('a full cache gives up the key that was not put for the longest time first,
 })
 
 test('caches of one thread share its memory: one that has nothing to give up leaves it to the next', () => {
-  const { store: first, cache } = opened(450, 'first')
+  const { store: first, cache } = opened(180, 'first')
   const { store: second, sent } = opened(0, 'second', cache)
   first.put('a', '1', 1)
   first.put('b', '1', 1)

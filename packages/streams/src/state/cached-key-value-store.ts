@@ -1,5 +1,6 @@
 import type { Change, Headers, RecordContext } from '../record.ts'
 import { bytesSerde, type Serde } from '../serde.ts'
+import { updateOverheadBytes } from './held-updates.ts'
 import {
   timestampedKeyValueStoreBuilder,
   type KeyValueStoreOptions,
@@ -25,9 +26,6 @@ interface Entry {
   /** That which put it; undefined for what was only read, or is written already. */
   record: RecordContext | undefined
 }
-
-/** What an entry takes beyond its key, twice, and its value: the objects that hold it. A guess. */
-const entryOverheadBytes = 200
 
 /**
  * A table's store behind a cache (trap 36): of all updates of a key between two flushes only the last reaches the store, its changelog and
@@ -255,7 +253,7 @@ export class CachedKeyValueStore<K, V> implements TimestampedKeyValueStore<K, V>
 }
 
 function sizeOf({ key, value }: Entry): number {
-  return 2 * key.length + (value?.length ?? 0) + entryOverheadBytes
+  return key.length + (value?.length ?? 0) + updateOverheadBytes
 }
 
 function startsWith(key: Buffer, prefix: Buffer): boolean {

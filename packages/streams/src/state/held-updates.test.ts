@@ -66,7 +66,7 @@ test('a cached window store is as without, and sends and logs the last update of
   store.put('a', 3, 12, 10)
   assert.deepEqual(store.fetch('a', 0), { value: 2, timestamp: 3 })
   assert.deepEqual([logged, sent], [[], []])
-  assert.ok(cache.sizeBytes > 600)
+  assert.ok(cache.sizeBytes > 250)
   store.flush()
   assert.equal(cache.sizeBytes, 0)
   assert.deepEqual(sent.splice(0), ['b0:null>1@6h', 'a0:null>2@3', 'a10:null>3@12h'])
@@ -96,7 +96,7 @@ test('a window that expires before it was sent is sent all the same, and one tha
 })
 
 test('a full cache lets all go that waits, and what comes of it may put into the same store', () => {
-  const { store, cache, sent } = cachedWindows(700)
+  const { store, cache, sent } = cachedWindows(300)
   for (const key of ['a', 'b', 'c']) store.put(key, 1, 1, 0)
   assert.deepEqual(sent, [])
   store.put('d', 1, 1, 0)
@@ -214,7 +214,7 @@ for (const { name, count, isSession = false, tellsOldValues } of kinds)
   for (const seed of [1, 2, 3])
     test(`${name}: caches of any size give the same table at the end, in the topic, in the changelog and in what is made of it (seed ${seed})`, () => {
       const run = (maxBytes: number) => finalTables(topologyOf(count, isSession), maxBytes, seed)
-      const runs = [0, 2_000, 1e6].map(run)
+      const runs = [0, 500, 1e6].map(run)
       for (const { out, changelog, groups } of runs) {
         assert.ok(out.size > 20)
         assert.deepEqual([out, changelog], [runs[0]?.out, runs[0]?.changelog])

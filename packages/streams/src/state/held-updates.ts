@@ -1,6 +1,7 @@
-import type { Headers, RecordContext } from '../record.ts'
+import { noHeaders, type Headers, type RecordContext, type RecordSource } from '../record.ts'
 import type { RecordCache } from './record-cache.ts'
 import { keptBytes } from './store-values.ts'
+import type { StoreContext } from './store.ts'
 
 /** A row of a store, whose last update may wait. */
 export interface HoldingRow {
@@ -12,7 +13,7 @@ export interface HoldingRow {
 }
 
 /** An update that waits. The value and time are those of the row until it leaves. */
-export interface HeldUpdate {
+export interface HeldUpdate extends RecordSource {
   readonly row: HoldingRow
   /** What the row had at the flush before; null: nothing. */
   readonly before: unknown
@@ -21,11 +22,10 @@ export interface HeldUpdate {
   value: unknown
   timestamp: number
   headers: Headers
-  record: RecordContext
 }
 
-/** What an update takes beyond its key, twice, and its value. A guess. */
-const overheadBytes = 200
+/** What an update counts beyond its key and its value: as much as in Java, where links, times and the source's name are counted. */
+export const updateOverheadBytes = 80
 /** Places that are void are cleared away when they are so many times what waits. */
 const voidFactor = 4
 
@@ -53,19 +53,24 @@ export class HeldUpdates {
    * Notes that a row has changed, and is as it now is.
    * @param before what it had until now; null: nothing
    */
-  hold(row: HoldingRow, before: unknown, headers: Headers, record: RecordContext): void {
+  hold(
+    row: HoldingRow,
+    before: unknown,
+    headers: Headers | undefined,
+    context: StoreContext,
+  ): void {
     const at = this.#order.length
     const { held } = row
     if (held) {
       held.at = at
-      held.headers = headers
-      held.record = record
+      noteSource(held, headers, context)
       this.#grow(keptBytes(row.value) - keptBytes(before))
     } else {
       const { value, timestamp } = row
-      row.held = { row, before, at, value, timestamp, headers, record }
+      row.held = { row, before, at, value, timestamp, ...noSource }
+      noteSource(row.held, headers, context)
       this.#count++
-      this.#grow(overheadBytes + 2 * row.id.length + keptBytes(value))
+      this.#grow(updateOverheadBytes + row.id.length + keptBytes(value))
     }
     this.#order.push(row)
     if (this.#order.length > voidFactor * (this.#count + 256)) this.#clearVoid()
@@ -116,5 +121,41 @@ export class HeldUpdates {
       row.held.at = this.#order.length
       this.#order.push(row)
     }
+  }
+}
+
+const noSource = {
+  headers: noHeaders,
+  topic: undefined,
+  partition: -1,
+  offset: -1,
+  recordTimestamp: -1,
+}
+
+function noteSource(update: HeldUpdate, headers: Headers | undefined, context: StoreContext): void {
+  if (context.noteSource) {
+    context.noteSource(update)
+    if (headers) update.headers = headers
+    return
+  }
+  const { topic, partition, offset, timestamp, headers: own } = context.record
+  update.topic = topic
+  update.partition = partition
+  update.offset = offset
+  update.recordTimestamp = timestamp
+  update.headers = headers ?? own
+}
+
+/** The record that an update came of, without its bytes, which would be held in memory and counted nowhere. */
+export function recordOf(update: HeldUpdate): RecordContext {
+  const { topic, partition, offset, recordTimestamp, headers } = update
+  return {
+    topic,
+    partition,
+    offset,
+    timestamp: recordTimestamp,
+    headers,
+    rawKey: null,
+    rawValue: null,
   }
 }

@@ -2,7 +2,7 @@ import { noHeaders, type Headers } from '../record.ts'
 import type { Serde } from '../serde.ts'
 import type { Window, Windowed } from '../windowed.ts'
 import type { FlushListener } from './cached-key-value-store.ts'
-import { HeldUpdates, type HeldUpdate, type HoldingRow } from './held-updates.ts'
+import { HeldUpdates, recordOf, type HeldUpdate, type HoldingRow } from './held-updates.ts'
 import type { RecordCache } from './record-cache.ts'
 import type { SessionStore, SessionStoreOptions } from './session-store.ts'
 import { SortedNumbers } from './sorted-numbers.ts'
@@ -255,17 +255,18 @@ export class ListedSessionStore<K, V> implements SessionStore<K, V>, JournalOwne
   }
 
   #holdUpdate(
-    { record }: StoreContext,
+    context: StoreContext,
     updates: HeldUpdates,
     session: Session,
     before: unknown,
     headers: Headers | undefined,
   ): void {
-    updates.hold(session, before, headers ?? record.headers, record)
+    updates.hold(session, before, headers, context)
     if (updates.isFull) this.flush()
   }
 
-  #letGo({ row, before, value, timestamp, headers, record }: HeldUpdate): void {
+  #letGo(update: HeldUpdate): void {
+    const { row, before, value, timestamp } = update
     if (value === null && before === null) return
     const { id, window } = row as Session
     this.#log(id, window, value === null ? null : this.#values.bytesOf(value), timestamp)
@@ -274,7 +275,13 @@ export class ListedSessionStore<K, V> implements SessionStore<K, V>, JournalOwne
       newValue: value === null ? null : this.#values.give(value),
       oldValue: before === null || !this.#sendsOldValues ? null : this.#values.give(before),
     }
-    this.#listener({ key: this.#keys.keyOf(id), window }, change, timestamp, headers, record)
+    this.#listener(
+      { key: this.#keys.keyOf(id), window },
+      change,
+      timestamp,
+      update.headers,
+      recordOf(update),
+    )
   }
 
   #log(id: string, { startMs, endMs }: Window, bytes: Buffer | null, timestamp: number): void {

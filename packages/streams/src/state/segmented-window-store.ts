@@ -2,7 +2,7 @@ import { noHeaders, type Headers } from '../record.ts'
 import type { Serde } from '../serde.ts'
 import type { Windowed } from '../windowed.ts'
 import type { FlushListener } from './cached-key-value-store.ts'
-import { HeldUpdates, type HeldUpdate, type HoldingRow } from './held-updates.ts'
+import { HeldUpdates, recordOf, type HeldUpdate, type HoldingRow } from './held-updates.ts'
 import type { RecordCache } from './record-cache.ts'
 import { SortedNumbers } from './sorted-numbers.ts'
 import type { AppendRow, JournalOwner, StateJournal } from './state-journal.ts'
@@ -250,12 +250,12 @@ export class SegmentedWindowStore<K, V> implements TimestampedWindowStore<K, V>,
       row.value = kept
       row.timestamp = timestamp
     }
-    const { record } = context
-    updates.hold(row, valueBefore, headers ?? record.headers, record)
+    updates.hold(row, valueBefore, headers, context)
     if (updates.isFull) this.flush()
   }
 
-  #letGo({ row, before, value, timestamp, headers, record }: HeldUpdate): void {
+  #letGo(update: HeldUpdate): void {
+    const { row, before, value, timestamp } = update
     this.#dropIfDone(row as Row)
     // It came and went since the flush before.
     if (value === null && before === null) return
@@ -274,7 +274,7 @@ export class SegmentedWindowStore<K, V> implements TimestampedWindowStore<K, V>,
       newValue: value === null ? null : this.#values.give(value),
       oldValue: before === null || !this.#sendsOldValues ? null : this.#values.give(before),
     }
-    this.#listener(windowed, change, timestamp, headers, record)
+    this.#listener(windowed, change, timestamp, update.headers, recordOf(update))
   }
 
   /** Returns undefined where it was expired already. */

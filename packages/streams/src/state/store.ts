@@ -1,4 +1,4 @@
-import type { Headers, RecordContext } from '../record.ts'
+import type { Headers, RecordContext, RecordSource } from '../record.ts'
 import type { Serde } from '../serde.ts'
 import type { RecordCache } from './record-cache.ts'
 import type { JournalOwner, StateJournal } from './state-journal.ts'
@@ -23,6 +23,8 @@ export interface StoreContext {
   readonly environment?: StateEnvironment | undefined
   /** The record under way. */
   readonly record: RecordContext
+  /** Notes where it comes from, which costs less than to look at it. */
+  readonly noteSource?: (into: RecordSource) => void
   /** Whether what the task writes between two commits becomes permanent with the second, or not at all. */
   readonly isAtomic?: boolean
   /** Writes a record of the store's changelog; undefined where it has none. */

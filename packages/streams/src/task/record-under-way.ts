@@ -1,4 +1,10 @@
-import { noHeaders, type Headers, type RawRecord, type RecordContext } from '../record.ts'
+import {
+  noHeaders,
+  type Headers,
+  type RawRecord,
+  type RecordContext,
+  type RecordSource,
+} from '../record.ts'
 
 /** Inside a punctuator, or before the first record. */
 export const noRecord: RecordContext = {
@@ -33,6 +39,16 @@ export class RecordUnderWay {
     if (timestamp === this.#timestamp) return
     this.#timestamp = timestamp
     this.#context = undefined
+  }
+
+  /** Copies what `context` has but the bytes, without making an object. */
+  note(into: RecordSource): void {
+    const record = this.#context ?? (this.#raw as RawRecord)
+    into.topic = record.topic
+    into.partition = record.partition
+    into.offset = record.offset
+    into.recordTimestamp = this.#context?.timestamp ?? this.#timestamp
+    into.headers = this.#context?.headers ?? this.#headers
   }
 
   get context(): RecordContext {
