@@ -236,5 +236,5 @@ function deckOf(random: Random): readonly Disturbance[] {
 
 function nextFault(random: Random): string {
   const points = ['beforeOffsets', 'afterOffsets', 'afterCommit']
-  return `kill@streams.commit.${points[randomInt(random, points.length)]}#${1 + randomInt(random, 10)}`
+  return `kill@streams.commit.${points[randomInt(random, points.length)]}#${1 + randomInt(random, 4)}`
 }

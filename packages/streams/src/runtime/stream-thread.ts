@@ -229,7 +229,11 @@ const endsSessionOnly = new Set([
 /** A new session may do better: a broker was away, the group went on, a transaction was aborted. */
 function isPassing(error: Error): boolean {
   if (error instanceof StreamsError) return error.retryable
-  return error instanceof KafkaError && (error.retryable || endsSessionOnly.has(error.code))
+  if (!(error instanceof KafkaError)) return false
+  // A broker that fails in a way it did not foresee, as Apache Kafka does when it is asked to end a transaction just after it was killed,
+  // leaves the outcome open: the next session waits for it, and begins where the group and the changelogs then are.
+  const isUnforeseen = error.details['errorName'] === 'UNKNOWN_SERVER_ERROR'
+  return error.retryable || isUnforeseen || endsSessionOnly.has(error.code)
 }
 
 function timedOut(cause: Error, failingMs: number): StreamsError {
