@@ -66,6 +66,7 @@ export {
   type ProductionErrorHandler,
 } from './error-handlers.ts'
 export { joinWindows, type JoinWindows } from './join-windows.ts'
+export type { JoinOutputs, JoinSideOutputs } from './dsl/join-side-outputs.ts'
 export type { JoinStoreOptions, StreamJoinOptions } from './dsl/stream-join.ts'
 export { StreamsError, streamsErrors, type StreamsErrorCode } from './errors.ts'
 export type { Cancellable, PunctuationType, Schedule } from './operator.ts'

@@ -1,9 +1,11 @@
 import { StreamsError } from '../errors.ts'
 import { sharedJoinTime } from '../operators/join-time.ts'
 import { joinWindowOperator } from '../operators/join-window.ts'
+import { gatedStreamJoinOperator, sharedGatedJoinTime } from '../operators/gated-stream-join.ts'
 import { streamJoinOperator, type StreamJoiner } from '../operators/stream-join.ts'
 import { mergeOperator } from '../operators/peek.ts'
 import type { JoinWindows } from '../join-windows.ts'
+import type { OperatorSupplier } from '../operator.ts'
 import { required, type Serde } from '../serde.ts'
 import { joinWindowStore } from '../state/join-window-store.ts'
 import type { StoreBuilder } from '../state/store.ts'
@@ -11,6 +13,7 @@ import { unmatchedStore } from '../state/unmatched-store.ts'
 import type { Topology } from '../topology/topology.ts'
 import { partitionedForJoin } from './join-repartition.ts'
 import type { KStream, StreamParts } from './k-stream.ts'
+import { addSideOutputs, sideNames, type JoinOutputs, type SideNames } from './join-side-outputs.ts'
 import type { Named } from './options.ts'
 import { GraphNode, type StreamGraph } from './stream-graph.ts'
 
@@ -24,7 +27,7 @@ export interface JoinStoreOptions {
 }
 
 /** How two streams are joined. `name` is that of the steps, and of the repartition topics where some are needed. */
-export interface StreamJoinOptions<K, L, R, Out> extends Named {
+export interface StreamJoinOptions<K, L, R, Out> extends Named, JoinOutputs<K, L, R> {
   readonly windows: JoinWindows
   readonly key?: Serde<K>
   readonly leftValue?: Serde<L>
@@ -46,8 +49,10 @@ interface JoinNames {
   readonly merge: string
   readonly thisStore: string
   readonly otherStore: string
-  /** Of the records that wait for a partner; undefined for an inner join. */
+  /** Of the records that wait for a partner; undefined for an inner join none of whose records has to wait. */
   readonly unmatchedStore: string | undefined
+  /** Of the nodes with what the join leaves out; undefined where that is nobody's business, as in Java. */
+  readonly sides: SideNames | undefined
 }
 
 /**
@@ -89,12 +94,18 @@ export function joinStreams<K, L, R, Out>(
     names.merge,
     (topology) => {
       const join = { names, stores, kind, options, isCompatible }
-      writeJoin(topology, { ...join, joiner: joiner as StreamJoiner<unknown> })
+      const whole = { ...join, joiner: joiner as StreamJoiner<unknown> }
+      if (names.sides) writeGatedJoin(topology, whole, names.sides)
+      else writeJoin(topology, whole)
       topology.addCopartitioned([...sources])
     },
     { joinsNullKeys: kind !== 'inner' },
   )
   graph.add([left.node, right.node], node)
+  if (names.sides) {
+    const joins = { left: names.thisJoin, right: names.otherJoin }
+    addSideOutputs({ node, sides: names.sides, joins, left, right, sources }, options)
+  }
   return graph.make.stream({
     graph,
     node,
@@ -110,8 +121,9 @@ export function joinStreams<K, L, R, Out>(
 function joinNames<K, L, R, Out>(
   graph: StreamGraph,
   kind: StreamJoinKind,
-  { name, store }: StreamJoinOptions<K, L, R, Out>,
+  options: StreamJoinOptions<K, L, R, Out>,
 ): JoinNames {
+  const { name, store } = options
   const isOuter = kind === 'outer'
   const given = (prefix: string, suffix: string): string =>
     graph.nameOr(name === undefined ? undefined : `${name}${suffix}`, prefix)
@@ -125,22 +137,30 @@ function joinNames<K, L, R, Out>(
     kind === 'inner' ? 'KSTREAM-JOINOTHER-' : 'KSTREAM-OUTEROTHER-',
   )
   const base = typeof store === 'string' ? store : store?.name
-  const sharedSuffix = isOuter ? '-outer-shared-join' : '-left-shared-join'
+  const sharedSuffix = {
+    inner: '-unmatched',
+    left: '-left-shared-join',
+    outer: '-outer-shared-join',
+  }[kind]
   const shared =
     base === undefined
       ? `KSTREAM-OUTERSHARED-${thisMade.slice(thisPrefix.length)}`
       : `${base}${sharedSuffix}`
   const thisStore = `${base === undefined ? thisMade : `${base}${thisSuffix}`}-store`
   if (base === undefined) graph.refuseAnonymous('state store', thisStore, 'store')
+  const merge = given('KSTREAM-MERGE-', '-merge')
+  const sides = sideNames(name ?? merge, options)
+  const hasWaiting = kind !== 'inner' || sides?.unmatched.left || sides?.unmatched.right
   return {
     thisWindow,
     otherWindow,
     thisJoin: name === undefined ? thisMade : `${name}${thisSuffix}`,
     otherJoin: name === undefined ? otherMade : `${name}${otherSuffix}`,
-    merge: given('KSTREAM-MERGE-', '-merge'),
+    merge,
+    sides,
     thisStore,
     otherStore: `${base === undefined ? otherMade : `${base}${otherSuffix}`}-store`,
-    unmatchedStore: kind === 'inner' ? undefined : `${shared}-store`,
+    unmatchedStore: hasWaiting ? `${shared}-store` : undefined,
   }
 }
 
@@ -215,18 +235,17 @@ function windowNode(name: string, store: () => StoreBuilder): GraphNode {
   })
 }
 
-function writeJoin<K, L, R, Out>(
-  topology: Topology,
-  join: {
-    readonly names: JoinNames
-    readonly stores: JoinStores
-    readonly kind: StreamJoinKind
-    readonly joiner: StreamJoiner<unknown>
-    readonly options: StreamJoinOptions<K, L, R, Out>
-    readonly isCompatible: boolean
-  },
-): void {
-  const { names, stores, kind } = join
+interface JoinToWrite<K, L, R, Out> {
+  readonly names: JoinNames
+  readonly stores: JoinStores
+  readonly kind: StreamJoinKind
+  readonly joiner: StreamJoiner<unknown>
+  readonly options: StreamJoinOptions<K, L, R, Out>
+  readonly isCompatible: boolean
+}
+
+function writeJoin<K, L, R, Out>(topology: Topology, join: JoinToWrite<K, L, R, Out>): void {
+  const { names, kind } = join
   const timeOf = sharedJoinTime()
   const side = (name: 'left' | 'right') => ({
     side: name,
@@ -238,11 +257,42 @@ function writeJoin<K, L, R, Out>(
     timeOf,
     isCompatible: join.isCompatible,
   })
+  writeJoinNodes(topology, join, (which) => streamJoinOperator(side(which)))
+}
+
+/** A join with side outputs, whose grace is a gate. */
+function writeGatedJoin<K, L, R, Out>(
+  topology: Topology,
+  join: JoinToWrite<K, L, R, Out>,
+  sides: SideNames,
+): void {
+  const { names, kind, joiner } = join
+  const timeOf = sharedGatedJoinTime()
+  const isOuter = { left: kind !== 'inner', right: kind === 'outer' }
+  writeJoinNodes(topology, join, (which) =>
+    gatedStreamJoinOperator({
+      side: which,
+      windows: join.options.windows,
+      otherStore: which === 'left' ? names.otherStore : names.thisStore,
+      unmatchedStore: names.unmatchedStore,
+      isOuter,
+      joiner,
+      outlets: { results: names.merge, unmatched: sides.unmatched, late: sides.late[which] },
+      timeOf,
+    }),
+  )
+}
+
+function writeJoinNodes<K, L, R, Out>(
+  topology: Topology,
+  { names, stores }: JoinToWrite<K, L, R, Out>,
+  operatorOf: (side: 'left' | 'right') => OperatorSupplier,
+): void {
   for (const [name, parent, other, which] of [
     [names.thisJoin, names.thisWindow, stores.right, 'left'],
     [names.otherJoin, names.otherWindow, stores.left, 'right'],
   ] as const) {
-    topology.addProcessor({ name, parents: [parent], supplier: streamJoinOperator(side(which)) })
+    topology.addProcessor({ name, parents: [parent], supplier: operatorOf(which) })
     topology.addStateStore(other(), [name])
     if (stores.unmatched) topology.addStateStore(stores.unmatched(), [name])
   }
