@@ -233,3 +233,41 @@ test('types: sinks want serdes of the stream', () =>
     // @ts-expect-error orders are not text
     stream.to('out', { value: stringSerde, name: 'wrong' })
   }))
+
+test('types: the README’s examples are inferred from their serdes alone', () => {
+  built((builder) => {
+    const words = builder
+      .stream('lines', { key: stringSerde, value: stringSerde })
+      .flatMapValues((line) => line.toLowerCase().split(' '))
+    expectType<KStream<string, string>>()(words)
+    const counts = words
+      .groupBy((word) => word, { name: 'words', key: stringSerde, value: stringSerde })
+      .count({ store: 'counts' })
+    expectType<KTable<string, number>>()(counts)
+    // @ts-expect-error counts are numbers
+    counts.toStream().to('word-counts', { value: stringSerde })
+  })
+  built((builder) => {
+    const refunds = builder
+      .stream('refunds', { key: stringSerde, value: jsonSerde<Refund>() })
+      .selectKey((refund) => refund.id)
+    const joined = builder
+      .stream('orders', orders)
+      .leftJoin(refunds, (order, refund) => ({ ...order, refunded: refund?.refunded }), {
+        windows: joinWindows({ withinMs: 10_000, graceMs: 0 }),
+        name: 'refunded',
+        store: 'refunded',
+        rightValue: jsonSerde<Refund>(),
+      })
+    expectType<KStream<string, { refunded: number | undefined; id: string; amount: number }>>()(
+      joined,
+    )
+    // @ts-expect-error the right side of a left join may be absent
+    builder.stream('others', orders).leftJoin(refunds, (_, refund) => refund.refunded, {
+      windows: joinWindows({ withinMs: 10_000, graceMs: 0 }),
+      name: 'other',
+      store: 'other',
+      rightValue: jsonSerde<Refund>(),
+    })
+  })
+})
