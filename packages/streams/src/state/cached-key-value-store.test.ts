@@ -65,6 +65,21 @@ test('what is flushed may put into the same store, and is flushed the next time'
   assert.deepEqual(logged, ['b=made@2'])
 })
 
+test('a key that is put while its update is leaving leaves as it was, and once more at the next flush', () => {
+  const { store, sent } = opened()
+  store.onFlush((key, { newValue, oldValue }) => {
+    sent.push(`${key}=${newValue}<${oldValue}`)
+    if (key === 'a' && newValue === '1') store.put('b', '2', 2)
+  }, true)
+  store.put('a', '1', 1)
+  store.put('b', '1', 1)
+  store.flush()
+  assert.deepEqual(sent.splice(0), ['a=1<null', 'b=1<null'])
+  assert.deepEqual(store.get('b'), { value: '2', timestamp: 2 })
+  store.flush()
+  assert.deepEqual(sent, ['b=2<1'])
+})
+
 test('a full cache gives up the key that was not put for the longest time first, then all that is not written', () => {
   const { store, cache, sent } = opened(260)
   for (const key of ['a', 'b', 'c']) store.put(key, '1', 1)

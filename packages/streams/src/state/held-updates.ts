@@ -124,7 +124,7 @@ export class HeldUpdates {
   }
 }
 
-const noSource = {
+export const noSource: RecordSource = {
   headers: noHeaders,
   topic: undefined,
   partition: -1,
@@ -132,7 +132,12 @@ const noSource = {
   recordTimestamp: -1,
 }
 
-function noteSource(update: HeldUpdate, headers: Headers | undefined, context: StoreContext): void {
+/** Notes which record is under way. @param headers in place of its own */
+export function noteSource(
+  update: RecordSource,
+  headers: Headers | undefined,
+  context: StoreContext,
+): void {
   if (context.noteSource) {
     context.noteSource(update)
     if (headers) update.headers = headers
@@ -147,7 +152,7 @@ function noteSource(update: HeldUpdate, headers: Headers | undefined, context: S
 }
 
 /** The record that an update came of, without its bytes, which would be held in memory and counted nowhere. */
-export function recordOf(update: HeldUpdate): RecordContext {
+export function recordOf(update: RecordSource): RecordContext {
   const { topic, partition, offset, recordTimestamp, headers } = update
   return {
     topic,
