@@ -203,8 +203,10 @@ export class TaskMoves {
     }
   }
 
+  /** A copy of a task that is to come is what the task will begin with. */
   #isWanted(id: string): boolean {
-    return this.#owned.has(id) || this.#target.standby.includes(id)
+    const { active, standby } = this.#target
+    return this.#owned.has(id) || active.includes(id) || standby.includes(id)
   }
 
   #close(task: RunningTask): void {

@@ -1,0 +1,251 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { eventually } from '@millrace/core/testing'
+import { createProducer, type KafkaOptions } from '@millrace/kafka'
+import { kafkaBackends, type RunningKafka } from '@millrace/testkit'
+import {
+  countsOf,
+  createTopics,
+  readCommitted,
+  stateDirectory,
+  uniqueName,
+  wordCount,
+} from '../../test/streams-fixture.ts'
+import type { RestoreProgress } from './changelog-restorer.ts'
+import { StreamsApp, type StreamsAppOptions } from './streams-app.ts'
+
+/** Keys of state; more of them by hand. */
+const keyCount = Number(process.env['MILLRACE_KEYS'] ?? 6_000)
+const patience = { timeoutMs: 60_000, everyMs: 50 }
+const wordsPerLine = 50
+
+/** Instances of one application, all in this process, each with a state directory of its own. */
+class Instances {
+  readonly progress: RestoreProgress[] = []
+  readonly #settings: StreamsAppOptions
+  readonly #stateDir: string
+  readonly #running = new Map<number, StreamsApp>()
+  /** What each instance last told of each copy. */
+  readonly #copies = new Map<number, Map<string, RestoreProgress>>()
+
+  constructor(settings: StreamsAppOptions, stateDir: string) {
+    this.#settings = settings
+    this.#stateDir = stateDir
+  }
+
+  async start(index: number): Promise<StreamsApp> {
+    const copies = new Map<string, RestoreProgress>()
+    this.#copies.set(index, copies)
+    const app = new StreamsApp({
+      ...this.#settings,
+      stateDir: `${this.#stateDir}/${index}`,
+      onRestore: (progress) => {
+        this.progress.push(progress)
+        if (progress.role === 'standby') copies.set(progress.taskId, progress)
+      },
+    })
+    this.#running.set(index, app)
+    await app.start()
+    return app
+  }
+
+  async close(index: number): Promise<void> {
+    const app = this.#running.get(index)
+    this.#running.delete(index)
+    this.#copies.delete(index)
+    await app?.close()
+    assert.equal(app?.failure, undefined)
+  }
+
+  async closeAll(): Promise<void> {
+    for (const index of this.#running.keys()) await this.close(index)
+  }
+
+  /** Tasks of each instance, and the states of all are RUNNING. */
+  get loads(): readonly number[] {
+    return [...this.#running.values()].map((app) => {
+      assert.equal(app.state, 'RUNNING')
+      return app.threads.reduce((sum, { taskIds }) => sum + taskIds.length, 0)
+    })
+  }
+
+  /** Changelog records that tasks had to take before they ran. */
+  restored(): number {
+    return this.progress
+      .filter(({ role, phase }) => role === 'active' && phase === 'end')
+      .reduce((sum, { restoredCount }) => sum + restoredCount, 0)
+  }
+
+  /** Copies that follow a task, and how many of them have come to the end of its changelog. */
+  following(): { readonly copies: number; readonly caughtUp: number } {
+    const copies = [...this.#copies.values()]
+      .flatMap((own) => [...own.values()])
+      .filter(({ phase }) => phase !== 'end')
+    return {
+      copies: copies.length,
+      // The marker of the last transaction is passed without a batch.
+      caughtUp: copies.filter(({ offset, endOffset }) => offset >= endOffset - 1).length,
+    }
+  }
+}
+
+for (const backend of await kafkaBackends())
+  describe(`standbys on ${backend.name}`, () => {
+    let kafka: RunningKafka
+    let options: KafkaOptions
+    before(async () => {
+      kafka = await backend.start()
+      options = { brokers: kafka.brokers, clientId: 'streams-standby-test' }
+    })
+    after(() => kafka.stop())
+
+    const subject = async (type: 'memory' | 'persistent', more: Partial<StreamsAppOptions>) => {
+      const [input, output] = [uniqueName('lines'), uniqueName('counts')]
+      await createTopics(options, 3, input, output)
+      const written = new Map<string, number>()
+      const settings: StreamsAppOptions = {
+        applicationId: uniqueName('app'),
+        brokers: kafka.brokers,
+        topology: wordCount(input, output, type),
+        guarantee: 'exactly_once_v2',
+        commitIntervalMs: 50,
+        heartbeatIntervalMs: 100,
+        probingRebalanceIntervalMs: 500,
+        acceptableRecoveryLag: Math.floor(keyCount / 30),
+        cacheMaxBytes: 0,
+        ...more,
+      }
+      /** Each word from `from` on once more. */
+      const write = async (from: number, count: number): Promise<void> => {
+        await using producer = await createProducer(options)
+        const words = Array.from({ length: count }, (_, index) => `w${from + index}`)
+        for (const word of words) written.set(word, (written.get(word) ?? 0) + 1)
+        const lines = Array.from({ length: Math.ceil(count / wordsPerLine) }, (_, index) =>
+          words.slice(index * wordsPerLine, (index + 1) * wordsPerLine).join(' '),
+        )
+        await producer.sendColumns({ topic: input, values: lines })
+      }
+      /** Every count of every word is there once, and in order. */
+      const allCounted = () =>
+        eventually(
+          'all is counted',
+          async () => {
+            const counts = countsOf(await readCommitted(options, output))
+            assert.equal(counts.size, written.size)
+            for (const [word, count] of written)
+              assert.deepEqual(
+                counts.get(word),
+                Array.from({ length: count }, (_, index) => index + 1),
+              )
+            return true
+          },
+          { timeoutMs: 60_000, everyMs: 300 },
+        )
+      return { settings, write, allCounted }
+    }
+
+    for (const type of ['persistent', 'memory'] as const)
+      test(`three instances are restarted one after the other: no task restores more than what came meanwhile, state ${type === 'memory' ? 'in memory' : 'on disk'}`, async (t) => {
+        await using directory = await stateDirectory()
+        const { settings, write, allCounted } = await subject(type, { standbyReplicas: 1 })
+        const instances = new Instances(settings, directory.path)
+        try {
+          for (let index = 0; index < 3; index++) await instances.start(index)
+          await eventually('shared', () => instances.loads.every((load) => load === 2), patience)
+          await write(0, keyCount)
+          await allCounted()
+          let updates = 0
+          for (let index = 0; index < 3; index++) {
+            await eventually(
+              'copies have caught up',
+              () => {
+                const { copies, caughtUp } = instances.following()
+                return copies === 3 && caughtUp === 3
+              },
+              patience,
+            )
+            instances.progress.length = 0
+            await instances.close(index)
+            await write(0, 100)
+            updates += 100
+            await eventually(
+              'the others have all',
+              () => instances.loads.reduce((sum, load) => sum + load, 0) === 6,
+              patience,
+            )
+            // What was on its way when the copies were last looked at, and came before they were promoted.
+            assert.ok(instances.restored() <= 200, `${instances.restored()} records restored`)
+            instances.progress.length = 0
+            await instances.start(index)
+            await write(0, 100)
+            updates += 100
+            await eventually(
+              'shared again',
+              () => instances.loads.every((load) => load === 2),
+              patience,
+            )
+            assert.ok(instances.restored() <= 200, `${instances.restored()} records restored`)
+          }
+          t.diagnostic(`${keyCount} keys, ${updates} updates in between`)
+          await allCounted()
+        } finally {
+          await instances.closeAll()
+        }
+      })
+
+    test('a newcomer is given tasks when its copies have warmed up; until then their owner goes on with them', async () => {
+      await using directory = await stateDirectory()
+      const { settings, write, allCounted } = await subject('memory', {})
+      const instances = new Instances(settings, directory.path)
+      try {
+        await instances.start(0)
+        await eventually('alone', () => instances.loads[0] === 6, patience)
+        await write(0, keyCount)
+        await allCounted()
+        instances.progress.length = 0
+        const newcomer = await instances.start(1)
+        await eventually('shared', () => instances.loads.every((load) => load === 3), patience)
+        await write(0, 100)
+        await allCounted()
+        const warmedUp = instances.progress.filter(({ role }) => role === 'standby')
+        const counts = new Map(warmedUp.map((each) => [each.taskId, each.restoredCount]))
+        const counting = newcomer.threads
+          .flatMap(({ taskIds }) => taskIds)
+          .filter((id) => id.startsWith('1_'))
+        assert.ok(counting.length >= 1)
+        for (const id of counting)
+          assert.ok((counts.get(id) ?? 0) > keyCount / 6, `${id} warmed up`)
+        assert.ok(instances.restored() <= 100, `${instances.restored()} records restored`)
+      } finally {
+        await instances.closeAll()
+      }
+    })
+
+    test('what stays with a thread is not touched by those that come and go', async () => {
+      await using directory = await stateDirectory()
+      const { settings, write, allCounted } = await subject('memory', {
+        acceptableRecoveryLag: 1_000_000,
+      })
+      const instances = new Instances(settings, directory.path)
+      try {
+        const first = await instances.start(0)
+        await eventually('alone', () => instances.loads[0] === 6, patience)
+        await write(0, 1_000)
+        await allCounted()
+        for (let round = 0; round < 3; round++) {
+          await instances.start(1)
+          await eventually('shared', () => instances.loads.every((load) => load === 3), patience)
+          const kept = first.threads.flatMap(({ taskIds }) => taskIds)
+          instances.progress.length = 0
+          await write(0, 100)
+          await instances.close(1)
+          await eventually('alone again', () => instances.loads[0] === 6, patience)
+          await allCounted()
+          const restored = new Set(instances.progress.map(({ taskId }) => taskId))
+          for (const id of kept) assert.ok(!restored.has(id), `${id} stayed and was restored`)
+        }
+      } finally {
+        await instances.closeAll()
+      }
+    })
+  })
