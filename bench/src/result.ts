@@ -1,15 +1,19 @@
-/** `bandwidth` is throughput in bytes; `steady` is it from the first commit on; `aborted`, `damaged` and `missing` count records that a consumer wrongly delivered or left out; `wal` is what Postgres logs. */
+/** `bandwidth` is throughput in bytes; `steady` is it from the first commit on, and `cpu steady` what that costs; `aborted`, `damaged` and `missing` count records that a consumer wrongly delivered or left out; `wal` is what Postgres logs. */
 export type Metric =
   | 'throughput'
   | 'steady'
+  | 'restore'
   | 'bandwidth'
   | 'p50'
   | 'p99'
+  | 'p99.9'
   | 'max'
   | 'wal'
   | 'wal marking'
   | 'cpu'
+  | 'cpu steady'
   | 'rss'
+  | 'rss anonymous'
   | 'start'
   | 'start again'
   | 'recovery'
@@ -17,7 +21,7 @@ export type Metric =
   | 'damaged'
   | 'missing'
 
-const higherIsBetter: readonly Metric[] = ['throughput', 'steady', 'bandwidth']
+const higherIsBetter: readonly Metric[] = ['throughput', 'steady', 'restore', 'bandwidth']
 
 /** One figure of one system, as written to JSON. The format is fixed in the design so that suites can be compared over time. */
 export interface ResultRow {

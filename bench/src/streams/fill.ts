@@ -6,9 +6,15 @@ export interface Filling {
   readonly keys: number
   /** Stream time from the first record to the last, ms. */
   readonly spanMs: number
+  /** Each key once, in order; else in an order that looks random. */
+  readonly isEachOnce?: boolean
 }
 
-const startMs = Date.UTC(2026, 0, 1)
+/**
+ * Stream time ends so long before now. Records of another year would do for the applications, and the broker would delete them while they
+ * are read: it looks 30 s after its start, and then every 5 minutes, for segments whose newest record is a week old.
+ */
+const untilNowMs = 60_000
 /** One in so many records is `lateByMs` behind. */
 const lateEvery = 20
 const lateByMs = 5_000
@@ -20,10 +26,11 @@ const valueBytes = 100
  */
 export async function fillTopic(brokers: string, topic: string, filling: Filling): Promise<void> {
   await using producer = await createProducer({ brokers: [brokers], clientId: 'fill', lingerMs: 5 })
-  const { records, keys, spanMs } = filling
+  const { records, keys, spanMs, isEachOnce = false } = filling
+  const startMs = Date.now() - untilNowMs - spanMs
   let chunk: ProducerRecord[] = []
   for (let index = 0; index < records; index++) {
-    const key = `k${(Math.imul(index, 0x9e37_79b1) >>> 0) % keys}`
+    const key = `k${isEachOnce ? index : (Math.imul(index, 0x9e37_79b1) >>> 0) % keys}`
     const time = startMs + Math.floor((index / records) * spanMs)
     const isLate = index % lateEvery === lateEvery - 1
     const timestampMs = isLate ? time - lateByMs : time

@@ -1,5 +1,5 @@
 /** What each system of the streams suite is asked to run, until its standard input ends. */
-export interface StreamsJob {
+export interface StreamsJob extends JobSettings {
   readonly topology: TopologyName
   readonly applicationId: string
   readonly brokers: string
@@ -7,10 +7,23 @@ export interface StreamsJob {
   readonly input: string
   readonly output: string
   readonly stateDir: string
+}
+
+export interface JobSettings {
   readonly guarantee: 'exactly_once_v2' | 'at_least_once'
   readonly commitIntervalMs: number
   readonly cacheBytes: number
   readonly threads: number
+  readonly sessionTimeoutMs: number
+}
+
+/** The setting of the goals. The time-out is that of both systems by default. */
+export const goalSettings: JobSettings = {
+  guarantee: 'exactly_once_v2',
+  commitIntervalMs: 1_000,
+  cacheBytes: 10_000_000,
+  threads: 2,
+  sessionTimeoutMs: 45_000,
 }
 
 export const topologyNames = [

@@ -14,6 +14,7 @@ const app = new StreamsApp({
   threads: job.threads,
   cacheMaxBytes: job.cacheBytes,
   stateDir: job.stateDir,
+  sessionTimeoutMs: job.sessionTimeoutMs,
   onUncaughtError: (error) => {
     console.error(error)
     process.exit(1)

@@ -29,6 +29,7 @@ public final class StreamsPeer {
     config.put(StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG, job.get("cacheBytes").asLong());
     config.put(StreamsConfig.NUM_STREAM_THREADS_CONFIG, job.get("threads").asInt());
     config.put(StreamsConfig.REPLICATION_FACTOR_CONFIG, 1);
+    config.put(StreamsConfig.consumerPrefix("session.timeout.ms"), job.get("sessionTimeoutMs").asInt());
     KafkaStreams streams = new KafkaStreams(topology(job).build(), config);
     streams.start();
     System.out.println("{\"result\":{}}");
