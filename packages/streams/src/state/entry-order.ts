@@ -56,7 +56,7 @@ export class EntryOrder {
       this.#dirtyCount--
       dirty.push(at)
     }
-    return dirty.reverse()
+    return dirty.toReversed()
   }
 
   #append(entry: CacheEntry): void {
