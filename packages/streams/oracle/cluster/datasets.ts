@@ -19,6 +19,11 @@ export interface Dataset {
   readonly graceMs: number
 }
 
+/**
+ * Real times are whole seconds. Records of the right are half a second later, so that none has the time of one on the left: which of two is
+ * taken first depends in Java on how they were fetched.
+ */
+const apartMs = 500
 const folder = new URL('../../../../../shared/data/', import.meta.url)
 
 /** The real data, not kept with the sources; undefined where they are absent. At most `limit` lines of each. */
@@ -49,7 +54,7 @@ function tripData(trips: readonly Trip[]): Dataset {
     right: trips.map(({ seq, toZone, arrivedAt }) => ({
       key: toZone,
       value: `${seq}`,
-      timestampMs: Date.parse(arrivedAt),
+      timestampMs: Date.parse(arrivedAt) + apartMs,
     })),
     sizeMs: 300_000,
     graceMs: 900_000,
@@ -72,7 +77,7 @@ function webData(requests: readonly Request[]): Dataset {
       .map(({ seq, client, at }) => ({
         key: client,
         value: `${seq}`,
-        timestampMs: Date.parse(at),
+        timestampMs: Date.parse(at) + (isLeft ? 0 : apartMs),
       }))
   return { name: 'web', left: side(true), right: side(false), sizeMs: 10_000, graceMs: 30_000 }
 }

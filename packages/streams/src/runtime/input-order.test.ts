@@ -44,6 +44,17 @@ test('inputs: the smallest head timestamp is next, and a partition is never sort
   assert.deepEqual(taken, ['r3', 'l5', 'l1', 'r7', 'l9'])
 })
 
+test('inputs: of two heads of one time that of the other partition is next (trap 3)', () => {
+  const left = new RecordQueue('l', 0, 0n)
+  const right = new RecordQueue('r', 0, 0n)
+  left.add(batch('l', 0, 5, 5, 5, 6))
+  right.add(batch('r', 0, 5, 5, 6))
+  const inputs = order([left, right])
+  const taken: string[] = []
+  for (let next; (next = inputs.next(0));) taken.push(String(next.take()?.value))
+  assert.deepEqual(taken, ['l5', 'r5', 'l5', 'r5', 'l5', 'r6', 'l6'])
+})
+
 test('inputs: what to commit is the head, else behind the last record and its marker (trap 37)', () => {
   const queue = new RecordQueue('t', 0, 40n)
   assert.equal(queue.nextOffset, 40n)

@@ -15,6 +15,8 @@ export class InputOrder {
   readonly #maxTaskIdleMs: number
   readonly #headTimestamp: HeadTimestamp
   readonly #lagOf: LagOf
+  /** What was taken from: of two heads of one time the other's is next, as in Java, whose heap puts a queue behind its equals. */
+  #last: RecordQueue | undefined
   /** Since when each queue is empty with nothing known to come. */
   readonly #idleSinceMs = new Map<RecordQueue, number>()
 
@@ -43,15 +45,19 @@ export class InputOrder {
         continue
       }
       const timestamp = this.#headTimestamp(queue) ?? -1
-      if (next && timestamp >= nextTimestamp) continue
+      if (
+        next &&
+        (timestamp > nextTimestamp || (timestamp === nextTimestamp && next !== this.#last))
+      )
+        continue
       next = queue
       nextTimestamp = timestamp
     }
     if (!next || isComplete) {
       if (this.#idleSinceMs.size > 0) this.#idleSinceMs.clear()
-      return next
-    }
-    return this.#mayGoOn(nowMs) ? next : undefined
+    } else if (!this.#mayGoOn(nowMs)) return undefined
+    if (next) this.#last = next
+    return next
   }
 
   /** Whether the empty queues need not be waited for (any longer). */
