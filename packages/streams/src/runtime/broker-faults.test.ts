@@ -93,6 +93,8 @@ describe('brokers that do not do as they should, under a word count with exactly
       commitIntervalMs: 20,
       cacheMaxBytes: 0,
       threads: 2,
+      sessionTimeoutMs: 6_000,
+      heartbeatIntervalMs: 300,
       stateDir: directory.path,
       onUncaughtError(error) {
         uncaught.push(error)

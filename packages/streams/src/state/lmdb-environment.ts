@@ -103,7 +103,8 @@ class LmdbEnvironment implements TaskEnvironment {
         this.#facts?.putSync(writtenAtKey, numberBytes(this.#options.clock.now()))
       })
     } catch (error) {
-      throw this.#notWritten(error, changed)
+      const named = own.map(([store]) => store)
+      throw this.#notWritten(error, changed, named)
     }
     for (const store of changed) store.written()
   }
@@ -198,10 +199,14 @@ class LmdbEnvironment implements TaskEnvironment {
     )
   }
 
-  #notWritten(error: unknown, changed: readonly LmdbStore[]): StreamsError {
+  #notWritten(
+    error: unknown,
+    changed: readonly LmdbStore[],
+    named: readonly string[],
+  ): StreamsError {
     const { taskId } = this.#options
     const stores = [...this.#stores].flatMap(([name, store]) =>
-      changed.includes(store) ? [name] : [],
+      changed.includes(store) || named.includes(name) ? [name] : [],
     )
     return new StreamsError(
       'MR_STREAMS_STATE_NOT_WRITTEN',
