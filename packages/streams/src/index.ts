@@ -101,6 +101,7 @@ export {
   type QueryServerOptions,
 } from './queries/query-server.ts'
 export type { QueryableSessionStore } from './queries/session-query.ts'
+export type { StoreLag } from './queries/store-lag.ts'
 export type { PositionBound, ReadIsolation } from './queries/store-read.ts'
 export type { ReadOptions, WalkOptions } from './queries/store-reader.ts'
 export type {

@@ -62,7 +62,8 @@ export class AppQueries {
       places,
       threads: options.threads,
       isRebalancing: () => options.state() === 'REBALANCING',
-      applicationServerOf: (taskId) => this.#activeOf(taskId)?.applicationServer,
+      ownerOf: (taskId) => this.#activeOf(taskId),
+      ownProcessId: () => this.#processId,
     })
     this.#routed = new RoutedPages({
       applicationId: options.applicationId,

@@ -1,4 +1,5 @@
 import { StreamsError } from '../errors.ts'
+import type { InstanceMetadata } from './group-instances.ts'
 import type { PageSource } from './page-source.ts'
 import type { StorePlaces } from './store-places.ts'
 import type { Page, PageRequest } from './store-read.ts'
@@ -15,8 +16,9 @@ export interface LocalPagesOptions {
   readonly threads: () => readonly QueriedThread[]
   /** Whether tasks are coming and going. */
   readonly isRebalancing: () => boolean
-  /** Where the group says a task is, for those who ask here; undefined where that is not known. */
-  readonly applicationServerOf: (taskId: string) => string | undefined
+  /** Who runs a task, as the group last told; undefined where it has not. */
+  readonly ownerOf: (taskId: string) => InstanceMetadata | undefined
+  readonly ownProcessId: () => string | undefined
 }
 
 const passing = new Set([
@@ -37,16 +39,21 @@ export class LocalPages implements PageSource {
     return passing.has(code)
   }
 
-  /** @throws StreamsError `MR_STREAMS_STORE_NOT_READY` while the group rebalances: what this instance has is not known then */
+  /**
+   * What the group has given to this instance, whether it is here by now or not: a walk waits for that, and leaves nothing out.
+   * @throws StreamsError `MR_STREAMS_STORE_NOT_READY` while the group rebalances
+   */
   partitions(store: string): readonly (number | undefined)[] {
-    const { places, threads, isRebalancing } = this.#options
+    const { places, isRebalancing } = this.#options
     if (places().isGlobal(store)) return [undefined]
-    if (isRebalancing()) throw notReady(store, 'the group rebalances')
-    const here = new Set(threads().flatMap(({ taskIds }) => taskIds))
-    const partitions: number[] = []
-    for (let partition = 0; partition < places().partitionCount(store); partition++)
-      if (here.has(places().taskIdOf(store, partition) as string)) partitions.push(partition)
-    return partitions
+    const count = places().partitionCount(store)
+    const own: number[] = []
+    for (let partition = 0; partition < count; partition++) {
+      const owner = this.#options.ownerOf(places().taskIdOf(store, partition) ?? '')
+      if (isRebalancing() || !owner) throw notReady(store, 'the group rebalances', partition)
+      if (owner.processId === this.#options.ownProcessId()) own.push(partition)
+    }
+    return own
   }
 
   async page(request: PageRequest): Promise<Page> {
@@ -99,7 +106,10 @@ export class LocalPages implements PageSource {
   }
 
   #elsewhere(store: string, partition: number, taskId: string): StreamsError {
-    const applicationServer = this.#options.applicationServerOf(taskId)
+    const told = this.#options.ownerOf(taskId)
+    if (!told || told.processId === this.#options.ownProcessId())
+      return notReady(store, 'its task is on the way', partition)
+    const { applicationServer } = told
     return new StreamsError(
       'MR_STREAMS_NOT_OWNER',
       `Partition ${partition} of the store "${store}" is not on this instance${applicationServer === undefined ? '' : ` but at ${applicationServer}`}. Ask there, or read it with { scope: 'application' }.`,

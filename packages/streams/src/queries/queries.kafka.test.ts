@@ -335,6 +335,48 @@ for (const backend of await kafkaBackends())
       )
     })
 
+    test('copies answer whoever allows their lag, beside the owner and in its place', async () => {
+      const { prefix, settings } = await subject({ standbyReplicas: 1 }, rowsTopology)
+      const bound = await produce(`${prefix}-rows`, numbered(60))
+      await using first = await instance(settings)
+      await using second = await instance(settings)
+      await running(first, second)
+      const store = first.app.store('rows', { ...everywhere, ...patience })
+      for (const [key, value] of numbered(60)) assert.equal(await store.get(key, { bound }), value)
+      await eventually(
+        'every partition has a copy that is caught up, and everybody knows of it',
+        async () => {
+          for (const { app } of [first, second]) {
+            const lags = (await app.storeLags()).filter(({ store: name }) => name === 'rows')
+            assert.deepEqual(
+              lags.map(({ partition, lagRecords }) => [partition, lagRecords]),
+              Array.from({ length: partitions }, (_, partition) => [partition, 0]),
+            )
+            assert.equal(app.metadataForKey('rows', 'k0').standbys.length, 1)
+          }
+          return true
+        },
+        { timeoutMs: 60_000 },
+      )
+      // What it has not, it has a copy of.
+      const own = first.app.store('rows', { ...rows, ...patience, maxLagRecords: 0 })
+      for (const [key, value] of numbered(60)) assert.equal(await own.get(key), value)
+      const elsewhere = numbered(60).find(
+        ([key]) =>
+          first.app.metadataForKey('rows', key).active.processId !== first.app.queries.processId,
+      )
+      assert.ok(elsewhere)
+      await assert.rejects(own.get(elsewhere[0], { maxLagRecords: 0, bound, timeoutMs: 50 }), {
+        code: 'MR_STREAMS_STORE_NOT_READY',
+      })
+      // The owner cannot be reached: its copy answers, once the reader takes that.
+      await second.server.close()
+      await assert.rejects(store.get(elsewhere[0], { timeoutMs: 0 }), {
+        code: 'MR_STREAMS_INSTANCE_UNREACHABLE',
+      })
+      assert.equal(await store.get(elsewhere[0], { maxLagRecords: 0 }), elsewhere[1])
+    })
+
     test('a committed read brings its commit forward and sees what that left', async () => {
       const { prefix, settings } = await subject({
         guarantee: 'at_least_once',

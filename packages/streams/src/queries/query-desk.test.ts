@@ -15,15 +15,19 @@ function subject() {
   })
   const store = builder.build()
   store.put('a', 1, 10)
+  const positions = new Map<string, number>()
   const queue = { topic: 'in', partition: 0, nextOffset: 5n }
   const task: { -readonly [Field in keyof QueriedTask]: QueriedTask[Field] } = {
     id: '0_0',
     state: 'RUNNING',
     task: { stores: new Map([['counts', store]]) },
     queues: [queue],
+    changelogs: [{ store: 'counts', partition: 0 }],
+    positions,
+    ends: new Map([['counts', 100]]),
   }
   const clock = new SimulatedClock()
-  const state = { isCommitted: true, waited: 0, lag: undefined as number | undefined }
+  const state = { isCommitted: true, waited: 0 }
   const desk = new QueryDesk({
     topology: new Topology().addStateStore(builder),
     clock,
@@ -32,7 +36,6 @@ function subject() {
     globalStores: new Map(),
     isCommitted: () => state.isCommitted,
     onWaiting: () => void state.waited++,
-    standbyLag: () => state.lag,
   })
   const request: PageRequest = {
     store: 'counts',
@@ -45,7 +48,7 @@ function subject() {
     maxLagRecords: undefined,
     timeoutMs: 1_000,
   }
-  return { store, queue, task, clock, state, desk, request }
+  return { store, queue, positions, task, clock, state, desk, request }
 }
 
 const bound = (offset: bigint) => ({ topic: 'in', partition: 0, offset })
@@ -137,9 +140,23 @@ describe('queries at a stream thread', () => {
   })
 
   test('a copy answers whoever allows as much lag as it has, and keeps no bound', async () => {
-    const { desk, request, task, state } = subject()
+    const { desk, request, task, positions } = subject()
     task.state = 'STANDBY'
-    state.lag = 3
+    await assert.rejects(desk.page({ ...request, maxLagRecords: 1_000 }), {
+      code: 'MR_STREAMS_STORE_NOT_READY',
+    })
+    assert.deepEqual(desk.lags(), [])
+    positions.set('counts', 97)
+    assert.deepEqual(desk.lags(), [
+      {
+        store: 'counts',
+        partition: 0,
+        role: 'standby',
+        currentOffset: 97,
+        endOffset: 100,
+        lagRecords: 3,
+      },
+    ])
     await assert.rejects(desk.page(request), { code: 'MR_STREAMS_STORE_NOT_READY' })
     await assert.rejects(desk.page({ ...request, maxLagRecords: 2 }), {
       code: 'MR_STREAMS_STORE_NOT_READY',

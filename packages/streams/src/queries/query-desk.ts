@@ -7,6 +7,7 @@ import type { Clock, Timer } from '@millrace/core'
 import { StreamsError } from '../errors.ts'
 import type { StateStore } from '../state/store.ts'
 import type { Topology } from '../topology/topology.ts'
+import { lagsOf, type StoreLag } from './store-lag.ts'
 import { readPage } from './stored-rows.ts'
 import { checkRequest } from './page-request.ts'
 import type { Page, PageRequest, PositionBound, StorePosition } from './store-read.ts'
@@ -14,7 +15,7 @@ import type { Page, PageRequest, PositionBound, StorePosition } from './store-re
 /** A task as queries see it. */
 export interface QueriedTask {
   readonly id: string
-  /** `RUNNING` and `STANDBY` tasks answer. */
+  /** `RUNNING` ones answer; `STANDBY` and `RESTORING` ones whoever allows their lag. */
   readonly state: string
   readonly task: { readonly stores: ReadonlyMap<string, StateStore> }
   /** Its input partitions, with the offset of the next record to be processed. */
@@ -23,6 +24,11 @@ export interface QueriedTask {
     readonly partition: number
     readonly nextOffset: bigint
   }[]
+  readonly changelogs: readonly { readonly store: string; readonly partition: number }[]
+  /** Up to where each store has its changelog; missing where that is not known yet. */
+  readonly positions: ReadonlyMap<string, number>
+  /** Where the changelogs end, as far as is known. */
+  readonly ends: ReadonlyMap<string, number>
 }
 
 export interface QueryDeskOptions {
@@ -36,8 +42,6 @@ export interface QueryDeskOptions {
   readonly isCommitted: () => boolean
   /** A commit is waited for. */
   readonly onWaiting: () => void
-  /** How far a copy of a task is behind, records; undefined where this thread has none, or cannot tell yet. */
-  readonly standbyLag?: (taskId: string, store: string) => number | undefined
 }
 
 interface Waiting {
@@ -89,6 +93,11 @@ export class QueryDesk {
         { store: request.store, maxWaiting },
       )
     return this.#wait(request)
+  }
+
+  /** Of all tasks here, copies among them. */
+  lags(): readonly StoreLag[] {
+    return [...this.#options.tasks.values()].flatMap(lagsOf)
   }
 
   /** After a round of processing, and after its commit if there was one: nothing of a task is half done. */
@@ -163,7 +172,7 @@ export class QueryDesk {
         { store, partition },
       )
     if (task.state === 'RUNNING') return task
-    const lagRecords = this.#options.standbyLag?.(id, store)
+    const lagRecords = lagsOf(task).find((each) => each.store === store)?.lagRecords
     // What a copy has seen of the input is not known, so that it can keep no bound.
     if (maxLagRecords === undefined || lagRecords === undefined || request.bounds.length > 0)
       throw notReady(request, `task ${id} is ${task.state.toLowerCase()}`)

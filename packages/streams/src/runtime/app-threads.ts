@@ -2,6 +2,7 @@
  * The stream threads of an application in this process: how many there are may change while it runs. Adding and removing run one after
  * the other, as each changes everybody's share of the cache.
  */
+import type { StoreLag } from '../queries/store-lag.ts'
 import type { QueriedThread } from '../queries/local-pages.ts'
 import { Exclusive } from './exclusive.ts'
 import { badOption } from './runtime-options.ts'
@@ -61,6 +62,17 @@ export class AppThreads {
     return this.#rows
       .filter(({ state }) => state !== 'DEAD')
       .map(({ handle, taskIds }) => ({ taskIds, page: (request) => handle.page(request) }))
+  }
+
+  /** Of all stores with a changelog, by store and partition. */
+  async lags(): Promise<readonly StoreLag[]> {
+    const live = this.#rows.filter(({ state }) => state !== 'DEAD')
+    const lags = await Promise.all(live.map(({ handle }) => handle.lags()))
+    return lags
+      .flat()
+      .toSorted((a, b) =>
+        a.store < b.store ? -1 : a.store > b.store ? 1 : a.partition - b.partition,
+      )
   }
 
   get isPaused(): boolean {
@@ -133,11 +145,15 @@ export class AppThreads {
 
   async metadata(): Promise<readonly ThreadMetadata[]> {
     return Promise.all(
-      this.#rows.map(async ({ index, state, handle }) => ({
-        name: this.#nameOf(index),
-        state,
-        activeTasks: state === 'DEAD' ? [] : await handle.tasks(),
-      })),
+      this.#rows.map(async ({ index, state, handle }) => {
+        const tasks = state === 'DEAD' ? [] : await handle.tasks()
+        return {
+          name: this.#nameOf(index),
+          state,
+          activeTasks: tasks.filter((task) => !isStandby(task)),
+          standbyTasks: tasks.filter(isStandby),
+        }
+      }),
     )
   }
 
@@ -145,7 +161,11 @@ export class AppThreads {
   async tasksInUse(): Promise<ReadonlySet<string> | undefined> {
     const threads = await this.metadata()
     if (threads.some(({ state }) => state !== 'RUNNING' && state !== 'DEAD')) return undefined
-    return new Set(threads.flatMap(({ activeTasks }) => activeTasks.map(({ taskId }) => taskId)))
+    const tasks = threads.flatMap(({ activeTasks, standbyTasks }) => [
+      ...activeTasks,
+      ...standbyTasks,
+    ])
+    return new Set(tasks.map(({ taskId }) => taskId))
   }
 
   /** Ends all threads. */

@@ -7,6 +7,7 @@ import { KafkaError } from '@millrace/kafka'
 import { StreamsError } from '../errors.ts'
 import type { InstanceMetadata } from '../queries/group-instances.ts'
 import { silent } from '../queries/page-questions.ts'
+import type { StoreLag } from '../queries/store-lag.ts'
 import type { Page, PageRequest } from '../queries/store-read.ts'
 import type { RestoreProgress } from './changelog-restorer.ts'
 import { GlobalTables } from './global-tables.ts'
@@ -42,6 +43,8 @@ export interface ThreadHandle {
   adjust(controls: ThreadControls): void
   /** Its tasks as of now. */
   tasks(): Promise<readonly TaskMetadata[]>
+  /** How far the stores of its tasks are behind their changelogs. */
+  lags(): Promise<readonly StoreLag[]>
   /** A page of a store that one of its tasks has. @throws StreamsError */
   page(request: PageRequest): Promise<Page>
   /** Ends it in order; resolves once it has ended, for whatever reason. */
@@ -106,6 +109,10 @@ export class StreamThread implements ThreadHandle {
 
   async tasks(): Promise<readonly TaskMetadata[]> {
     return this.#session?.metadata() ?? []
+  }
+
+  async lags(): Promise<readonly StoreLag[]> {
+    return this.#session?.lags() ?? []
   }
 
   async page(request: PageRequest): Promise<Page> {

@@ -7,6 +7,7 @@ import type { ErrorHandling } from '../error-handlers.ts'
 import { StreamsError } from '../errors.ts'
 import type { Topology } from '../topology/topology.ts'
 import { AppQueries, type KeyMetadata, type KeyMetadataOptions } from '../queries/app-queries.ts'
+import type { StoreLag } from '../queries/store-lag.ts'
 import { readApplicationServer, type InstanceMetadata } from '../queries/group-instances.ts'
 import type {
   QueryableStores,
@@ -237,6 +238,14 @@ export class StreamsApp implements AsyncDisposable {
         { state: this.#state },
       )
     removeState(this.#stateDir, this.#settings.applicationId)
+  }
+
+  /**
+   * How far the stores of this instance are behind their changelogs, copies among them. Asks the stream threads.
+   * @see Kafka Streams `KafkaStreams.allLocalStorePartitionLags`, KIP-535
+   */
+  storeLags(): Promise<readonly StoreLag[]> {
+    return this.#threads.lags()
   }
 
   /** Commits what is done, gives up the tasks and ends. Resolves in state NOT_RUNNING or ERROR. Idempotent. */

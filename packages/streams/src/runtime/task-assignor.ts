@@ -108,12 +108,12 @@ function sharesOf(
       return !claimants || (claimants.size === 1 && claimants.has(memberId))
     })
   }
-  // Everybody is told where everything is, so that queries find it.
+  // Everybody is told where everything is, so that queries find it: also what its member does not have yet, for nobody else will.
   const instances = instancesOf(
     told.map(({ memberId, processId, applicationServer }) => ({
       processId,
       applicationServer,
-      activeTasks: (granted.get(memberId) ?? []).map(({ id }) => id),
+      activeTasks: shares.get(memberId)?.active ?? [],
       standbyTasks: shares.get(memberId)?.standby ?? [],
     })),
   )

@@ -18,6 +18,7 @@ import {
 import { setImmediate } from 'node:timers/promises'
 import type { InstanceMetadata } from '../queries/group-instances.ts'
 import { QueryDesk } from '../queries/query-desk.ts'
+import type { StoreLag } from '../queries/store-lag.ts'
 import { StorePlaces } from '../queries/store-places.ts'
 import type { Page, PageRequest } from '../queries/store-read.ts'
 import { RecordCache } from '../state/record-cache.ts'
@@ -231,6 +232,11 @@ export class ThreadSession {
     return this.#desk.page(request)
   }
 
+  /** How far the stores of its tasks are behind their changelogs. */
+  lags(): readonly StoreLag[] {
+    return this.#desk.lags()
+  }
+
   /** Runs until `stop`, with a last commit then. @throws what ended it; nothing after the last commit has happened then */
   async run(): Promise<void> {
     const feeding = this.#feed().catch((error: unknown) => this.#fail(error))
@@ -255,9 +261,7 @@ export class ThreadSession {
 
   /** The tasks with their places in the input. */
   metadata(): readonly TaskMetadata[] {
-    return [...this.#tasks.values()]
-      .filter(({ isActive }) => isActive)
-      .map((task) => taskMetadata(task, this.#consumer))
+    return [...this.#tasks.values()].map((task) => taskMetadata(task, this.#consumer))
   }
 
   stop(): void {

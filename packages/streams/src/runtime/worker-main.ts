@@ -86,6 +86,8 @@ async function run(): Promise<void> {
         return decide?.(message.decision)
       case 'page':
         return void answer(thread, message.id, message.request)
+      case 'lags':
+        return void thread.lags().then((lags) => tell({ kind: 'lags', id: message.id, lags }))
       case 'adjust':
         return thread.adjust(message.controls)
       case 'tasks':

@@ -4,6 +4,7 @@ import { KafkaError, kafkaErrors, type KafkaErrorCode, type KafkaOptions } from 
 import { StreamsError, streamsErrors, type StreamsErrorCode } from '../errors.ts'
 import type { InstanceMetadata } from '../queries/group-instances.ts'
 import type { PackedPage } from '../queries/packed-page.ts'
+import type { StoreLag } from '../queries/store-lag.ts'
 import type { PageRequest } from '../queries/store-read.ts'
 import type { RestoreProgress } from './changelog-restorer.ts'
 import type { RuntimeSettings, ThreadIdentity } from './runtime-options.ts'
@@ -25,6 +26,7 @@ export interface WorkerStart {
 
 export type ToWorker =
   | { readonly kind: 'page'; readonly id: number; readonly request: PageRequest }
+  | { readonly kind: 'lags'; readonly id: number }
   | { readonly kind: 'close' }
   | { readonly kind: 'adjust'; readonly controls: ThreadControls }
   | { readonly kind: 'tasks'; readonly id: number }
@@ -34,6 +36,7 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 
 export type FromWorker =
   | { readonly kind: 'page'; readonly id: number; readonly page: PackedPage }
+  | { readonly kind: 'lags'; readonly id: number; readonly lags: readonly StoreLag[] }
   | { readonly kind: 'noPage'; readonly id: number; readonly error: SentError }
   | {
       readonly kind: 'instances'

@@ -1,6 +1,7 @@
 import { backoffMs, systemClock, toError, type Logger } from '@millrace/core'
 import { Worker } from 'node:worker_threads'
 import { PageQuestions, silent } from '../queries/page-questions.ts'
+import type { StoreLag } from '../queries/store-lag.ts'
 import type { Page, PageRequest } from '../queries/store-read.ts'
 import type { ThreadEvents, ThreadHandle } from './stream-thread.ts'
 import type { ThreadControls } from './thread-controls.ts'
@@ -22,8 +23,9 @@ export class WorkerThread implements ThreadHandle {
   readonly #logger: Logger
   readonly #ended = Promise.withResolvers<void>()
   readonly #closing = new AbortController()
-  /** Who asked for the tasks, by the number of the question. */
+  /** Who asked for the tasks, by the number of the question; and who for lags. */
   readonly #askers = new Map<number, (tasks: readonly TaskMetadata[]) => void>()
+  readonly #lagAskers = new Map<number, (lags: readonly StoreLag[]) => void>()
   readonly #pages = new PageQuestions()
   #worker: Worker | undefined
   #isStarted = false
@@ -55,12 +57,11 @@ export class WorkerThread implements ThreadHandle {
   }
 
   tasks(): Promise<readonly TaskMetadata[]> {
-    if (!this.#worker) return Promise.resolve([])
-    const id = this.#questions++
-    const { promise, resolve } = Promise.withResolvers<readonly TaskMetadata[]>()
-    this.#askers.set(id, resolve)
-    this.#tell({ kind: 'tasks', id })
-    return promise
+    return this.#ask(this.#askers, (id) => ({ kind: 'tasks', id }))
+  }
+
+  lags(): Promise<readonly StoreLag[]> {
+    return this.#ask(this.#lagAskers, (id) => ({ kind: 'lags', id }))
   }
 
   async page(request: PageRequest): Promise<Page> {
@@ -105,6 +106,10 @@ export class WorkerThread implements ThreadHandle {
         return this.#pages.failed(message.id, receivedError(message.error))
       case 'instances':
         return this.#events.onInstances(message.instances, message.generationId)
+      case 'lags':
+        this.#lagAskers.get(message.id)?.(message.lags)
+        this.#lagAskers.delete(message.id)
+        return
       case 'tasks':
         this.#askers.get(message.id)?.(message.tasks)
         this.#askers.delete(message.id)
@@ -148,14 +153,29 @@ export class WorkerThread implements ThreadHandle {
     const { stateDirectory, index } = this.#start.identity
     releaseTaskLocks(stateDirectory, index)
     this.#pages.forget()
-    for (const answer of this.#askers.values()) answer([])
-    this.#askers.clear()
+    for (const askers of [this.#askers, this.#lagAskers]) {
+      for (const answer of askers.values()) answer([])
+      askers.clear()
+    }
   }
 
   #end(error?: Error): void {
     this.#events.onState('DEAD', [])
     if (error) this.#ended.reject(error)
     else this.#ended.resolve()
+  }
+
+  /** Without a worker there is nothing to be told. */
+  #ask<T>(
+    askers: Map<number, (answer: readonly T[]) => void>,
+    question: (id: number) => ToWorker,
+  ): Promise<readonly T[]> {
+    if (!this.#worker) return Promise.resolve([])
+    const id = this.#questions++
+    const { promise, resolve } = Promise.withResolvers<readonly T[]>()
+    askers.set(id, resolve)
+    this.#tell(question(id))
+    return promise
   }
 
   #tell(message: ToWorker): void {
