@@ -126,6 +126,11 @@ export class OutgoingBatch {
       )
   }
 
+  /** Asks the caller of one record to go on without it. */
+  leavesOutAt(delta: number, error: KafkaError): boolean {
+    return this.#callAt(delta).leavesOut(this.indexAt(delta), error)
+  }
+
   /** Fails the call of one record. */
   failAt(delta: number, error: KafkaError): void {
     this.#callAt(delta).fail(error)

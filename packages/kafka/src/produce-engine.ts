@@ -110,7 +110,7 @@ export class ProduceEngine {
         throw badOption(name, column.length, `must have ${values.length} entries, as values has`)
     }
     if (values.length === 0) return { partitions: new Int32Array(0), offsets: new Float64Array(0) }
-    const call = this.#begin(values.length, { kind: 'columns', columns })
+    const call = this.#begin(values.length, { kind: 'columns', columns }, columns.onRefused)
     await call.settled
     return { partitions: call.partitions, offsets: call.offsets }
   }
@@ -165,10 +165,14 @@ export class ProduceEngine {
     this.schedule()
   }
 
-  #begin(recordCount: number, content: CallContent): SendCall {
+  #begin(
+    recordCount: number,
+    content: CallContent,
+    onRefused?: ProducerColumns['onRefused'],
+  ): SendCall {
     if (this.#isClosed) throw closedError()
     const deadlineMs = this.cluster.clock.monotonicMs() + this.#deliveryTimeoutMs
-    const call = new SendCall(recordCount, deadlineMs)
+    const call = new SendCall(recordCount, deadlineMs, onRefused)
     this.#calls.add(call)
     const forget = (): void => void this.#calls.delete(call)
     call.settled.then(forget, forget)
@@ -198,13 +202,20 @@ export class ProduceEngine {
     let hasExpired = false
     for (const call of this.#calls) {
       if (call.deadlineMs > nowMs) break
-      if (!call.isSettled) call.fail(this.#expired(call))
+      if (!call.isSettled) this.#giveUp(call)
       this.#calls.delete(call)
       hasExpired = true
     }
     if (!hasExpired) return
     this.#sender.dropSettled()
     this.schedule()
+  }
+
+  /** What waits for a topic that no broker told of was not sent. */
+  #giveUp(call: SendCall): void {
+    const error = this.#expired(call)
+    const isUnsent = this.#router.unknownTopics(call).length > 0
+    if (!isUnsent || !call.leavesOutAll(error)) call.fail(error)
   }
 
   #expired(call: SendCall): KafkaError {

@@ -99,7 +99,7 @@ export class ProduceRouter {
       if (content.kind === 'rows') this.#placeRows(content.rows, call)
       else this.#placeColumns(content.columns, call)
     } catch (error) {
-      call.fail(error instanceof KafkaError ? error : unencodable(error))
+      call.fail(refusal(error))
     }
   }
 
@@ -140,7 +140,12 @@ export class ProduceRouter {
 
   #placeColumns(columns: ProducerColumns, call: SendCall): void {
     const { topic, values, keys, partitions, timestampsMs, headers, encodedHeaders } = columns
-    const count = this.#countOf(topic, 0)
+    const count = this.#metadata.partitionCount(topic)
+    if (count === undefined) {
+      const error = this.#topicRefused(topic, 0)
+      if (call.leavesOutAll(error)) return
+      throw error
+    }
     const keyless = this.#sticky.choose(topic, count)
     const nowMs = timestampsMs === undefined ? this.#now() : 0
     let keylessBytes = 0
@@ -161,7 +166,11 @@ export class ProduceRouter {
             ? timestampsMs
             : (timestampsMs[index] as number)
       const ownHeaders = encodedHeaders === undefined ? headers : encodedHeaders[index]
-      this.#append(topic, count, partition, call, index, key, value, ownHeaders, timestampMs)
+      try {
+        this.#append(topic, count, partition, call, index, key, value, ownHeaders, timestampMs)
+      } catch (error) {
+        if (!call.leavesOut(index, refusal(error))) throw error
+      }
     }
     this.#sticky.used(topic, keylessBytes)
   }
@@ -218,6 +227,10 @@ export class ProduceRouter {
       { cause },
     )
   }
+}
+
+function refusal(error: unknown): KafkaError {
+  return error instanceof KafkaError ? error : unencodable(error)
 }
 
 function topicsOf(content: CallContent): readonly string[] {

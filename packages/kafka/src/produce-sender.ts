@@ -367,7 +367,8 @@ export class ProduceSender {
       if (outcome === 'renew' && this.#ids.transaction) this.#loseTransaction(flight, error)
       else if (outcome === 'renew') this.#renew(flight, answer.errorCode)
       else if (outcome === 'split') this.#refuseSome(flight, answer, error)
-      else this.#refuse(flight, () => true, error)
+      // A producer that was fenced has no records to leave out: nothing of its transaction will be.
+      else this.#refuse(flight, () => true, error, outcome === 'refuse')
     }
     this.#judge(lane)
   }
@@ -460,9 +461,15 @@ export class ProduceSender {
     this.#takeApart(flight, [(delta) => delta < half, (delta) => delta >= half])
   }
 
-  /** Fails the calls of the records that are refused; the other records of the batch go out again. */
-  #refuse(flight: Flight, isRefused: (delta: number) => boolean, cause: KafkaError): void {
+  /** Ends the calls of the records that are refused, unless they go on without them; the other records of the batch go out again. */
+  #refuse(
+    flight: Flight,
+    isRefused: (delta: number) => boolean,
+    cause: KafkaError,
+    mayGoOn = true,
+  ): void {
     const { lane, batch } = flight
+    let hasFailed = false
     for (let delta = 0; delta < batch.recordCount; delta++) {
       if (!isRefused(delta)) continue
       const index = batch.indexAt(delta)
@@ -472,10 +479,12 @@ export class ProduceSender {
         { ...cause.details, index },
         { cause },
       )
+      if (mayGoOn && batch.leavesOutAt(delta, error)) continue
       batch.failAt(delta, error)
+      hasFailed = true
     }
-    this.#takeApart(flight, [(delta) => !batch.isUnwantedAt(delta)])
-    this.#ids.transaction?.fail(cause)
+    this.#takeApart(flight, [(delta) => !isRefused(delta) && !batch.isUnwantedAt(delta)])
+    if (hasFailed) this.#ids.transaction?.fail(cause)
   }
 
   /**

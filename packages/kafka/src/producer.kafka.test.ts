@@ -6,6 +6,7 @@ import { createTopic, readAll, textOf, uniqueName } from '../test/fixtures.ts'
 import {
   createAdmin,
   createProducer,
+  createTransactionalProducer,
   KafkaError,
   partitionForKey,
   type Compression,
@@ -147,6 +148,67 @@ for (const backend of await kafkaBackends())
       )
       await producer.send([{ topic, key: null, value: 'y' }])
       await failing
+    })
+
+    test('records that are refused can be left out: those beside them arrive, in order', async () => {
+      const topic = await createTopic(options, 1, { 'max.message.bytes': '10000' })
+      await using producer = await createProducer(options)
+      const isLarge = (index: number): boolean => index % 7 === 3
+      const values = Array.from({ length: 30 }, (_, index) =>
+        isLarge(index) ? Buffer.alloc(20_000) : String(index),
+      )
+      const asked: number[] = []
+      const sent = await producer.sendColumns({
+        topic,
+        values,
+        // Of another kind: it could not be placed.
+        partitions: values.map((_, index) => (index === 29 ? 5 : 0)),
+        onRefused(index, error) {
+          assert.equal(error.code, 'MR_KAFKA_RECORD_REFUSED')
+          asked.push(index)
+          return true
+        },
+      })
+      const left = [3, 10, 17, 24, 29]
+      assert.deepEqual(
+        asked.toSorted((a, b) => a - b),
+        left,
+      )
+      for (const index of left)
+        assert.deepEqual([sent.partitions[index], sent.offsets[index]], [-1, -1])
+      const [stored] = await readAll(options, topic)
+      assert.deepEqual(
+        stored?.map(textOf),
+        values.flatMap((value, index) => (left.includes(index) ? [] : [String(value)])),
+      )
+      await assert.rejects(
+        producer.sendColumns({ topic, values: [Buffer.alloc(20_000)], onRefused: () => false }),
+        { code: 'MR_KAFKA_RECORD_REFUSED' },
+      )
+    })
+
+    test('records of a topic that no broker knows in time can be left out, in a transaction too', async () => {
+      const soon = { ...options, deliveryTimeoutMs: 300 }
+      await using producer = await createProducer(soon)
+      await using transactional = await createTransactionalProducer({
+        ...soon,
+        transactionalId: uniqueName('transactions'),
+      })
+      await transactional.begin()
+      for (const each of [producer, transactional]) {
+        const codes: string[] = []
+        const { offsets } = await each.sendColumns({
+          topic: uniqueName('nowhere'),
+          values: ['a', 'b'],
+          onRefused(_, { code }) {
+            codes.push(code)
+            return true
+          },
+        })
+        assert.deepEqual([...offsets], [-1, -1])
+        assert.deepEqual(codes, ['MR_KAFKA_DELIVERY_FAILED', 'MR_KAFKA_DELIVERY_FAILED'])
+      }
+      await transactional.commit()
     })
 
     test('a topic that is deleted and made anew is found again, smaller or larger', async () => {

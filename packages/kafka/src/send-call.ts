@@ -1,5 +1,5 @@
 import { KafkaError } from './errors.ts'
-import type { RecordMetadata } from './types.ts'
+import type { ProducerColumns, RecordMetadata } from './types.ts'
 
 /** One `send` under way: collects where its records went and settles once, when all are acknowledged or one has failed. */
 export class SendCall {
@@ -12,12 +12,14 @@ export class SendCall {
   readonly offsets: Float64Array
   readonly #resolve: () => void
   readonly #reject: (error: KafkaError) => void
+  readonly #onRefused: ProducerColumns['onRefused']
   #remaining: number
   #isSettled = false
 
   /** @param deadlineMs on the monotonic clock */
-  constructor(recordCount: number, deadlineMs: number) {
+  constructor(recordCount: number, deadlineMs: number, onRefused?: ProducerColumns['onRefused']) {
     this.deadlineMs = deadlineMs
+    this.#onRefused = onRefused
     this.#remaining = recordCount
     this.partitions = new Int32Array(recordCount)
     this.offsets = new Float64Array(recordCount)
@@ -39,6 +41,20 @@ export class SendCall {
     if (--this.#remaining > 0) return
     this.#isSettled = true
     this.#resolve()
+  }
+
+  /** Asks the caller about a record that will never be taken: true where the call goes on without it, which then has no place. */
+  leavesOut(index: number, error: KafkaError): boolean {
+    if (this.#isSettled || !this.#onRefused?.(index, error)) return false
+    this.acknowledge(index, -1, -1)
+    return true
+  }
+
+  /** As `leavesOut`, for all records of a call of which none was sent. */
+  leavesOutAll(error: KafkaError): boolean {
+    for (let index = 0; index < this.partitions.length; index++)
+      if (!this.leavesOut(index, error)) return false
+    return true
   }
 
   fail(error: KafkaError): void {

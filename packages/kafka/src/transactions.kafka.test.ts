@@ -170,6 +170,23 @@ for (const backend of backends)
       assert.deepEqual(await committed(topic), ['kept'])
     })
 
+    test('a transaction goes on without records that are refused and left out', async () => {
+      const topic = await createTopic(options, 1, { 'max.message.bytes': '10000' })
+      await using producer = await open()
+      for (const round of ['a', 'b']) {
+        await producer.begin()
+        const large = Buffer.alloc(20_000)
+        await producer.sendColumns({
+          topic,
+          values: [`${round}1`, large, `${round}2`, large],
+          onRefused: () => true,
+        })
+        await producer.sendColumns({ topic, values: [`${round}3`] })
+        await producer.commit()
+      }
+      assert.deepEqual(await committed(topic), ['a1', 'a2', 'a3', 'b1', 'b2', 'b3'])
+    })
+
     test('calls out of order are refused and change nothing', async () => {
       const topic = await createTopic(options, 1)
       await using producer = await open()

@@ -1,6 +1,7 @@
 import type { Clock, Logger, Meter } from '@millrace/core'
 import type { EncodedHeaders } from '@millrace/protocol'
 import type { OffsetToCommit } from './consumer-types.ts'
+import type { KafkaError } from './errors.ts'
 
 /** Where a broker listens. */
 export interface BrokerAddress {
@@ -108,6 +109,12 @@ export interface ProducerColumns {
   readonly headers?: readonly RecordHeader[]
   /** One set per record, made by a {@link HeaderTemplate}; instead of `headers`. */
   readonly encodedHeaders?: readonly EncodedHeaders[]
+  /**
+   * Asked about each record that the broker will never take as it is (too large, say) and has not appended: true leaves it out, and the call
+   * goes on without it, within a transaction too; its partition and offset are -1 then. False fails the call with this error, as without the
+   * function: `MR_KAFKA_RECORD_REFUSED`, or `MR_KAFKA_DELIVERY_FAILED` where no broker told of the topic in time. Must not throw.
+   */
+  readonly onRefused?: (index: number, error: KafkaError) => boolean
 }
 
 /** Where the broker put the records of a {@link ProducerColumns}, by their place there. */

@@ -3,11 +3,12 @@
  * Owner: the stream thread; nothing is sent between two commits that it does not know of.
  */
 import { Wakeup } from '@millrace/core'
-import type { EncodedHeaders, ProducerColumns, SentColumns } from '@millrace/kafka'
+import type { EncodedHeaders, KafkaError, ProducerColumns, SentColumns } from '@millrace/kafka'
 import { StreamsError } from '../errors.ts'
 import type { Headers } from '../record.ts'
 import { unsetTimestamp } from '../state/store.ts'
 import type { RecordCollector } from '../task/stream-task.ts'
+import type { WriteOrigin } from '../task/write-origin.ts'
 import { encodedHeaders } from './encoded-headers.ts'
 
 export interface OutputCollectorOptions {
@@ -28,6 +29,8 @@ interface Column {
   readonly partitions: number[] | undefined
   /** Undefined until a record has some. */
   headers: EncodedHeaders[] | undefined
+  /** Undefined until a record has one. */
+  origins: (WriteOrigin | undefined)[] | undefined
   sizeBytes: number
 }
 
@@ -65,6 +68,7 @@ export class OutputCollector implements RecordCollector {
     value: Buffer | string | null,
     timestamp: number,
     headers: Headers,
+    origin?: WriteOrigin,
   ): void {
     let column = this.#columns.get(topic)
     // A topic whose partitioner decides for some records alone: what it left to the keys goes first, for order's sake.
@@ -79,12 +83,15 @@ export class OutputCollector implements RecordCollector {
         timestampsMs: [],
         partitions: partition === undefined ? undefined : [],
         headers: undefined,
+        origins: undefined,
         sizeBytes: 0,
       }
       this.#columns.set(topic, column)
     }
     if (headers.length > 0 && !column.headers)
       column.headers = column.keys.map(() => noHeadersEncoded)
+    if (origin && !column.origins) column.origins = column.keys.map(() => undefined)
+    column.origins?.push(origin)
     column.keys.push(key)
     column.values.push(value)
     column.timestampsMs.push(timestamp === unsetTimestamp ? this.#options.nowMs() : timestamp)
@@ -113,8 +120,11 @@ export class OutputCollector implements RecordCollector {
 
   /** Hands over and waits until the brokers have all of it. @throws the first failure since the collector was made */
   async flush(): Promise<void> {
-    this.handOver()
-    while (this.#underWay.size > 0) await Promise.all(this.#underWay)
+    // Dead letters of records that are refused come while others are waited for.
+    do {
+      this.handOver()
+      await Promise.all(this.#underWay)
+    } while (this.#underWay.size > 0 || this.#columns.size > 0)
     this.throwIfFailed()
     this.#count = 0
   }
@@ -136,7 +146,7 @@ export class OutputCollector implements RecordCollector {
 
   #handOver(topic: string, column: Column): void {
     this.#columns.delete(topic)
-    const { keys, values, timestampsMs, partitions, headers, sizeBytes } = column
+    const { keys, values, timestampsMs, partitions, headers, origins, sizeBytes } = column
     const sending = this.#options
       .send({
         topic,
@@ -145,6 +155,9 @@ export class OutputCollector implements RecordCollector {
         timestampsMs,
         ...(partitions && { partitions }),
         ...(headers && { encodedHeaders: headers }),
+        ...(origins && {
+          onRefused: (index, error) => this.#isLeftOut(topic, origins[index], error),
+        }),
       })
       .then((sent) => this.#acknowledge(topic, sent))
       .catch((error: unknown) => {
@@ -156,6 +169,18 @@ export class OutputCollector implements RecordCollector {
         this.#acknowledged.signal()
       })
     this.#underWay.add(sending)
+  }
+
+  #isLeftOut(topic: string, origin: WriteOrigin | undefined, error: KafkaError): boolean {
+    // Of a store or a dead letter: without it state would differ from its changelog, or the error be lost.
+    if (!origin || isFatal(error)) return false
+    try {
+      origin.refused(topic, error, error.retryable)
+      return true
+    } catch (error_) {
+      this.#failure ??= error_
+      return false
+    }
   }
 
   #acknowledge(topic: string, { partitions, offsets }: SentColumns): void {
@@ -170,4 +195,22 @@ export class OutputCollector implements RecordCollector {
       if (end > (this.#ends.get(name) ?? 0)) this.#ends.set(name, end)
     }
   }
+}
+
+/**
+ * Faults of the application's place on the cluster rather than of a record: handlers are not asked about these, as in Java (trap 45,
+ * `RecordCollectorImpl.isFatalException`).
+ */
+const fatalNames: ReadonlySet<unknown> = new Set([
+  'CLUSTER_AUTHORIZATION_FAILED',
+  'GROUP_AUTHORIZATION_FAILED',
+  'INVALID_TOPIC_EXCEPTION',
+  'SECURITY_DISABLED',
+  'TOPIC_AUTHORIZATION_FAILED',
+  'TRANSACTIONAL_ID_AUTHORIZATION_FAILED',
+  'UNKNOWN_SERVER_ERROR',
+])
+
+function isFatal({ details }: KafkaError): boolean {
+  return fatalNames.has(details['errorName'])
 }

@@ -4,6 +4,7 @@ import { stringSerde, type Serde } from '../serde.ts'
 import type { SinkNode } from '../topology/topology.ts'
 import type { RecordCollector } from './stream-task.ts'
 import type { TaskErrors } from './task-errors.ts'
+import { WriteOrigin } from './write-origin.ts'
 
 /** What a sink needs of its task. */
 export interface SinkHost {
@@ -11,6 +12,8 @@ export interface SinkHost {
   readonly applicationId: string
   readonly collector: RecordCollector
   readonly errors: TaskErrors
+  /** Somebody wants to know of records that the broker does not take. */
+  readonly asksAboutWrites: boolean
   /** The record under way, with the timestamp and headers that it has come to have. */
   recordWith(timestamp: number, headers: Headers): RecordContext
   countDropped(count: number): void
@@ -39,10 +42,17 @@ export class SinkWriter {
     if (keyBytes === undefined) return
     const valueBytes = this.#encode(topic, 'value', sink.value, value, timestamp, headers)
     if (valueBytes === undefined) return
+    const origin = this.#host.asksAboutWrites ? this.#originOf(timestamp, headers) : undefined
     if (typeof chosen !== 'object')
-      return collector.send(topic, chosen, keyBytes, valueBytes, timestamp, headers)
+      return collector.send(topic, chosen, keyBytes, valueBytes, timestamp, headers, origin)
     for (const partition of chosen)
-      collector.send(topic, partition, keyBytes, valueBytes, timestamp, headers)
+      collector.send(topic, partition, keyBytes, valueBytes, timestamp, headers, origin)
+  }
+
+  #originOf(timestamp: number, headers: Headers): WriteOrigin {
+    const { taskId, errors } = this.#host
+    const record = this.#host.recordWith(timestamp, headers)
+    return new WriteOrigin({ node: this.#sink.name, taskId, errors, record })
   }
 
   #chosenTopic(key: unknown, value: unknown, timestamp: number, headers: Headers): string {

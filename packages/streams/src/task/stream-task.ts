@@ -18,12 +18,14 @@ import { SourceReader } from './source-reader.ts'
 import { noRecord, RecordUnderWay } from './record-under-way.ts'
 import { SinkWriter } from './sink-writer.ts'
 import { StoppedByError, TaskErrors } from './task-errors.ts'
+import type { WriteOrigin } from './write-origin.ts'
 
 /** Takes what a task writes. */
 export interface RecordCollector {
   /**
    * Text stands for its UTF-8.
    * @param partition where it goes; undefined leaves it to the key's hash
+   * @param origin who is asked where the broker does not take it; without one that ends the stream thread
    */
   send(
     topic: string,
@@ -32,6 +34,7 @@ export interface RecordCollector {
     value: Buffer | string | null,
     timestamp: number,
     headers: Headers,
+    origin?: WriteOrigin,
   ): void
   /** How many partitions a topic has. */
   partitionCount(topic: string): number
@@ -147,6 +150,9 @@ export class StreamTask {
           applicationId: options.applicationId,
           collector: options.collector,
           errors: this.errors,
+          // Nobody is asked else, and an object for each record would be for nothing.
+          asksAboutWrites:
+            options.onProductionError !== undefined || options.deadLetterTopic !== undefined,
           recordWith: (timestamp, headers) => this.#recordWith(timestamp, headers),
           countDropped: (count) => options.countDropped?.(count),
         }),
