@@ -249,7 +249,7 @@ function settled(
   })
 }
 
-test('assignment: whatever came before, every task runs once, copies are on other processes, and probing ends in even loads that stay', () => {
+test('assignment: whatever came before, every task runs once, copies are on other processes, and probing ends in even loads that stay (trap 50)', () => {
   const random = seededRandom(7)
   for (let round = 0; round < 400; round++) {
     const { tasks, rules: own, ...cluster } = randomCluster(random)

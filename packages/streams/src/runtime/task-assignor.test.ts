@@ -68,7 +68,7 @@ const dealt = (
   })
 }
 
-test('a task that is to move stays away until its owner has given up all of it; its new member knows of it already', () => {
+test('a task that is to move stays away until its owner has given up all of it; its new member knows of it already (trap 49)', () => {
   const owner = assignorOf('p', { running: ['0_0', '0_1'] })
   const newcomer = assignorOf('q')
   const owned = [...partition(0), ...partition(1)]
@@ -130,7 +130,7 @@ for (const { name, userData } of [
     ),
   },
 ])
-  test(`a member whose words cannot be read (${name}) counts as new, and gets its share`, () => {
+  test(`a member whose words cannot be read (${name}) counts as new, and gets its share (trap 49)`, () => {
     const [good, bad] = [assignorOf('p'), assignorOf('q')]
     const rows = dealt({
       a: [good, member('a', good)],
