@@ -1,4 +1,5 @@
 import type { StoreOptions } from './dsl/options.ts'
+import { checkedTtlMs } from './dsl/store-plan.ts'
 import type { Serde } from './serde.ts'
 import {
   keyValueStoreBuilder,
@@ -11,7 +12,7 @@ import type { StoreBuilder } from './state/store.ts'
 import { timerStoreBuilder, type TimerStore } from './state/timer-store.ts'
 
 /** A store that processors use, which is named and knows how to write its keys and values. */
-export type ProcessorStoreOptions<K, V> = Pick<StoreOptions<K, V>, 'type' | 'logging'> & {
+export type ProcessorStoreOptions<K, V> = Pick<StoreOptions<K, V>, 'type' | 'logging' | 'ttlMs'> & {
   readonly name: string
   readonly key: Serde<K>
   readonly value: Serde<V>
@@ -63,5 +64,6 @@ export function timerStore<K, P = never>(
 function engineOptions<K, V>(options: ProcessorStoreOptions<K, V>) {
   const { name, key, value, logging, type = 'persistent' } = options
   const topicConfig = typeof logging === 'object' ? logging : {}
-  return { name, key, value, isLogged: logging !== false, topicConfig, type }
+  const ttlMs = checkedTtlMs(name, options.ttlMs)
+  return { name, key, value, isLogged: logging !== false, topicConfig, type, ttlMs }
 }

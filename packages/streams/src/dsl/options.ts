@@ -61,6 +61,13 @@ export interface StoreOptions<K, V> {
    * close are never held back.
    */
   readonly caching?: boolean
+  /**
+   * How long an entry lives from its timestamp on, ms, integer >= 1; of key-value stores only. Once the stream time of the task (the largest timestamp it
+   * has taken) is that far, the entry is not read any more; it is then deleted, also in the changelog, and steps behind the table are told. Such a
+   * store has no cache. Default: for good. Not in Java.
+   * @experimental
+   */
+  readonly ttlMs?: number
   /** How long windows are kept, ms of stream time; of windowed stores only. Default: as long as they can change. */
   readonly retentionMs?: number
 }

@@ -1,3 +1,4 @@
+import { StreamsError } from '../errors.ts'
 import { required, type Serde } from '../serde.ts'
 import {
   timestampedKeyValueStoreBuilder,
@@ -80,8 +81,20 @@ export function keyValueStoreOf<K, V>(
     isLogged: logging !== false,
     topicConfig: typeof logging === 'object' ? logging : {},
     type: plan.options.type ?? 'persistent',
+    ttlMs: checkedTtlMs(plan.name, plan.options.ttlMs),
   } as const
   const builder = timestampedKeyValueStoreBuilder(options)
-  if (caching === false) return builder
+  // What a cache holds has no place in the order of times.
+  if (caching === false || options.ttlMs !== undefined) return builder
   return { ...builder, buildCached: (cache) => new CachedKeyValueStore(options, cache) }
+}
+
+/** @throws StreamsError `MR_STREAMS_BAD_OPTION` */
+export function checkedTtlMs(name: string, ttlMs: number | undefined): number | undefined {
+  if (ttlMs === undefined || (Number.isSafeInteger(ttlMs) && ttlMs >= 1)) return ttlMs
+  throw new StreamsError(
+    'MR_STREAMS_BAD_OPTION',
+    `The entries of "${name}" are to live for ${ttlMs} ms; it must be a whole number of ms, at least 1.`,
+    { store: name, ttlMs },
+  )
 }

@@ -9,7 +9,7 @@ import { KGroupedTable } from './k-grouped-table.ts'
 import { KStream } from './k-stream.ts'
 import { KTable } from './k-table.ts'
 import type { Named, SourceOptions, Store } from './options.ts'
-import { keyValueStoreOf, planStore, refuseUnnamed } from './store-plan.ts'
+import { keyValueStoreOf, planStore, refuseUnnamed, type StorePlan } from './store-plan.ts'
 import { GraphNode, StreamGraph, type StreamGraphOptions } from './stream-graph.ts'
 import { TableNode } from './table-node.ts'
 
@@ -100,6 +100,7 @@ export class StreamsBuilder {
   ): GlobalKTable<K, V> {
     const graph = this.#graph
     const plan = planStore(graph, topicPrefix(topic), store, options)
+    refuseTtl(plan)
     const sourceName = tableSourceName(graph, options)
     const name = graph.nameOr(options.name, 'KTABLE-SOURCE-')
     const unlogged = { ...plan, options: { ...plan.options, logging: false, caching: false } }
@@ -139,4 +140,14 @@ function tableSourceName(graph: StreamGraph, { name }: Named): string {
 
 function topicPrefix(topic: string): string {
   return `${topic}-`
+}
+
+/** A global table is as its topic, and has no stream time. */
+function refuseTtl<K, V>({ name, options }: StorePlan<K, V>): void {
+  if (options.ttlMs === undefined) return
+  throw new StreamsError(
+    'MR_STREAMS_BAD_OPTION',
+    `The global table "${name}" has ttlMs ${options.ttlMs}; its rows are those of its topic. Delete them there, or use table().`,
+    { store: name, ttlMs: options.ttlMs },
+  )
 }

@@ -41,7 +41,13 @@ export function sessionStoreOf<K, V>(
 }
 
 function storePart<K, V>(plan: StorePlan<K, V>, emit: Emit, isTimeWindowed: boolean) {
-  const { logging, caching, type } = plan.options
+  const { logging, caching, type, ttlMs } = plan.options
+  if (ttlMs !== undefined)
+    throw new StreamsError(
+      'MR_STREAMS_BAD_OPTION',
+      `"${plan.name}" holds windows, which live as long as retentionMs says; leave out ttlMs.`,
+      { store: plan.name, ttlMs },
+    )
   return {
     name: plan.name,
     key: required(plan.key, 'key', plan.name),

@@ -1,5 +1,5 @@
 import type { OperatorContext } from '../operator.ts'
-import type { Change, Headers } from '../record.ts'
+import { noHeaders, type Change, type Headers, type RecordContext } from '../record.ts'
 import { CachedKeyValueStore } from '../state/cached-key-value-store.ts'
 import type { TimestampedKeyValueStore } from '../state/key-value-store.ts'
 
@@ -40,11 +40,28 @@ export function tableOutput<K, V>(
         cached.hold(key, newValue, newValue === null ? recordTimestamp : timestamp, headers),
     }
   }
+  store?.onExpired?.((key, value, timestamp) => {
+    const change: Change<V> = { newValue: null, oldValue: sendsOldValues ? value : null }
+    task.runAs(expiredAt(timestamp), () => forward(key, change, timestamp, noHeaders))
+  })
   return {
     needsOldValue: sendsOldValues,
     put(key, newValue, oldValue, recordTimestamp, timestamp, headers) {
       store?.put(key, newValue, newValue === null ? recordTimestamp : timestamp)
       forward(key, { newValue, oldValue } satisfies Change<V>, timestamp, headers)
     },
+  }
+}
+
+/** No record is under way when an entry's time to live is over. */
+function expiredAt(timestamp: number): RecordContext {
+  return {
+    topic: undefined,
+    partition: -1,
+    offset: -1,
+    timestamp,
+    headers: noHeaders,
+    rawKey: null,
+    rawValue: null,
   }
 }

@@ -1,4 +1,5 @@
 import type { Serde } from '../serde.ts'
+import { Expiry, type ExpiredEntry } from './expiry.ts'
 import { inMemory, keyValueBytes, type KeyValueBytes, type StoredValue } from './key-value-bytes.ts'
 import type { StateStore, StoreBuilder, StoreContext, ValueAndTimestamp } from './store.ts'
 import type { Headers } from '../record.ts'
@@ -29,7 +30,12 @@ export interface TimestampedKeyValueStore<K, V>
   extends ReadonlyKeyValueStore<K, ValueAndTimestamp<V>>, StateStore {
   /** `null` deletes. The changelog's record gets `timestamp`. */
   put(key: K, value: V | null, timestamp: number): void
+  /** Who is told of entries whose time to live is over, when they have been taken out. */
+  onExpired?(listener: ExpiryListener<K, V>): void
 }
+
+/** @param timestamp when its time was over, ms of stream time */
+export type ExpiryListener<K, V> = (key: K, value: V, timestamp: number) => void
 
 export interface KeyValueStoreOptions<K, V> {
   readonly name: string
@@ -40,6 +46,8 @@ export interface KeyValueStoreOptions<K, V> {
   readonly topicConfig?: Readonly<Record<string, string>>
   /** `persistent`: on disk in an app, in memory in a test driver. Default `memory`. */
   readonly type?: 'memory' | 'persistent'
+  /** How long an entry lives from its timestamp on, ms of the task's stream time, integer >= 1. Undefined: for good. */
+  readonly ttlMs?: number | undefined
 }
 
 /** State by key. */
@@ -80,10 +88,14 @@ class LoggedEntries<K, V> {
   readonly #key: Serde<K>
   readonly #value: Serde<V>
   readonly #type: 'memory' | 'persistent'
+  readonly #ttlMs: number | undefined
   #entries: KeyValueBytes = inMemory()
+  #expiry: Expiry | undefined
+  onExpired: ExpiryListener<K, V> | undefined
   #context: StoreContext | undefined
 
   constructor(options: KeyValueStoreOptions<K, V>) {
+    this.#ttlMs = options.ttlMs
     this.name = options.name
     this.#key = options.key
     this.#value = options.value
@@ -101,20 +113,28 @@ class LoggedEntries<K, V> {
   init(context: StoreContext): void {
     this.#context = context
     this.#entries = keyValueBytes(this.name, this.#type, context)
+    const { name } = this
+    if (this.#ttlMs !== undefined)
+      this.#expiry = new Expiry({ name, type: this.#type }, this.#ttlMs, context, this.#entries)
   }
 
   restore(key: Buffer, value: Buffer | null, timestamp: number): void {
+    this.#expiry?.changed(key, this.#entries.get(key), value === null ? undefined : timestamp)
     if (value === null) this.#entries.delete(key)
     else this.#entries.set(key, { bytes: value, timestamp })
   }
 
   get(key: K): ValueAndTimestamp<V> | undefined {
-    return this.#decoded(this.#entries.get(this.#key.serialize(key)))
+    const stored = this.#entries.get(this.#key.serialize(key))
+    return stored && this.#expiry?.isOver(stored.timestamp) ? undefined : this.#decoded(stored)
   }
 
   put(key: K, value: V | null, timestamp: number): void {
     const keyBytes = this.#key.serialize(key)
     const bytes = value === null ? null : this.#value.serialize(value)
+    // Who was told of an entry is told of its end before it hears of the next one.
+    const ended = this.onExpired && this.#expiry?.endedAt(keyBytes)
+    if (ended) this.#tell(ended)
     this.restore(keyBytes, bytes, timestamp)
     this.#context?.logChange?.(keyBytes, bytes, timestamp, [])
   }
@@ -132,14 +152,31 @@ class LoggedEntries<K, V> {
     const low = from === undefined ? null : this.#key.serialize(from)
     const high = to === undefined ? null : this.#key.serialize(to)
     for (const [key, stored] of this.#entries.range(low, high, isReverse))
-      yield [this.#key.deserialize(key), this.#decoded(stored) as ValueAndTimestamp<V>]
+      if (!this.#expiry?.isOver(stored.timestamp))
+        yield [this.#key.deserialize(key), this.#decoded(stored) as ValueAndTimestamp<V>]
   }
 
   *prefixScan(prefix: Buffer): Generator<[K, ValueAndTimestamp<V>]> {
     for (const [key, stored] of this.#entries.range(prefix, null)) {
       if (prefix.compare(key, 0, prefix.length) !== 0) return
-      yield [this.#key.deserialize(key), this.#decoded(stored) as ValueAndTimestamp<V>]
+      if (!this.#expiry?.isOver(stored.timestamp))
+        yield [this.#key.deserialize(key), this.#decoded(stored) as ValueAndTimestamp<V>]
     }
+  }
+
+  /** Undefined where entries live for good. */
+  get expireOne(): (() => boolean) | undefined {
+    if (this.#ttlMs === undefined) return undefined
+    return () => {
+      const expired = this.#expiry?.take()
+      if (expired) this.#tell(expired)
+      return expired !== undefined
+    }
+  }
+
+  #tell({ key, stored, atMs }: ExpiredEntry): void {
+    this.#context?.logChange?.(key, null, atMs, [])
+    this.onExpired?.(this.#key.deserialize(key), this.#value.deserialize(stored.bytes), atMs)
   }
 
   close(): void {
@@ -153,11 +190,17 @@ class LoggedEntries<K, V> {
 
 class TimestampedStore<K, V> implements TimestampedKeyValueStore<K, V> {
   readonly name: string
+  readonly expireOne: (() => boolean) | undefined
   readonly #bytes: LoggedEntries<K, V>
 
   constructor(options: KeyValueStoreOptions<K, V>) {
     this.name = options.name
     this.#bytes = new LoggedEntries(options)
+    this.expireOne = this.#bytes.expireOne
+  }
+
+  onExpired(listener: ExpiryListener<K, V>): void {
+    this.#bytes.onExpired = listener
   }
 
   get isPersistent(): boolean {
@@ -205,11 +248,13 @@ class TimestampedStore<K, V> implements TimestampedKeyValueStore<K, V> {
 
 class PlainKeyValueStore<K, V> implements KeyValueStore<K, V> {
   readonly name: string
+  readonly expireOne: (() => boolean) | undefined
   readonly #bytes: LoggedEntries<K, V>
 
   constructor(options: KeyValueStoreOptions<K, V>) {
     this.name = options.name
     this.#bytes = new LoggedEntries(options)
+    this.expireOne = this.#bytes.expireOne
   }
 
   get isPersistent(): boolean {

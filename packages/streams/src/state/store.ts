@@ -13,6 +13,8 @@ export interface StateStore {
   restore(key: Buffer, value: Buffer | null, timestamp: number, headers: Headers): void
   /** Called at each commit, before offsets are committed. */
   flush(): void
+  /** Takes out one entry whose time to live is over, between two records; returns whether there was one. Undefined where entries have none. */
+  readonly expireOne?: (() => boolean) | undefined
   close(): void
 }
 
@@ -23,6 +25,8 @@ export interface StoreContext {
   readonly environment?: StateEnvironment | undefined
   /** The record under way. */
   readonly record: RecordContext
+  /** Largest timestamp that the task has taken, ms; -1, or not there, before the first. */
+  readonly streamTime?: number
   /** Notes where it comes from, which costs less than to look at it. */
   readonly noteSource?: (into: RecordSource) => void
   /** Whether what the task writes between two commits becomes permanent with the second, or not at all. */

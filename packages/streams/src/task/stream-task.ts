@@ -234,6 +234,8 @@ export class StreamTask {
   initOperators(): void {
     this.#areOperatorsOpen = true
     this.#guarded(() => this.#graph.init())
+    for (const { expireOne } of this.stores.values())
+      if (expireOne) this.#asyncSteps.unshift(expiryStep(expireOne))
   }
 
   /** @throws StreamsError where a handler decided to stop */
@@ -354,6 +356,7 @@ export class StreamTask {
     const { applicationId, partition, collector } = this.#options
     const topic = `${applicationId}-${name}-changelog`
     const underWay = this.#underWay
+    const context = this.#context
     return {
       taskId: this.id,
       environment: this.#options.environment,
@@ -361,6 +364,9 @@ export class StreamTask {
         return underWay.context
       },
       noteSource: (into) => underWay.note(into),
+      get streamTime() {
+        return context.streamTime
+      },
       isAtomic: this.#options.isAtomic ?? true,
       logChange: isLogged
         ? (key, value, timestamp, headers) =>
@@ -419,6 +425,20 @@ export class StreamTask {
 /** An error that stops the task comes out as itself. */
 function causeOf(error: unknown): unknown {
   return error instanceof StoppedByError ? error.cause : error
+}
+
+/** Entries of a store that are taken out in one turn of the task. */
+const expiredPerTurn = 1_000
+
+/** Takes out entries of a store whose time is over, before anything else goes on between two records. */
+function expiryStep(expireOne: () => boolean): AsyncStep {
+  let left = expiredPerTurn
+  return {
+    isFull: () => false,
+    pendingCount: () => 0,
+    begin: () => void (left = expiredPerTurn),
+    giveOne: () => left-- > 0 && expireOne(),
+  }
 }
 
 type MutableTaskContext = TaskContext & { streamTime: number }
