@@ -1,5 +1,5 @@
 import { StreamsError } from '../errors.ts'
-import { Topology, type OffsetReset } from '../topology/topology.ts'
+import { offsetResetText, Topology, type OffsetReset } from '../topology/topology.ts'
 import type { Makers } from './makers.ts'
 
 /** A step of the DSL, written to the topology when that is built: what comes later may still change what it writes. */
@@ -198,9 +198,10 @@ function refuseUnequal(
       'MR_STREAMS_BAD_TOPOLOGY',
       `${both} read some topics in common, but not all: ${[...topics].join(', ')} and ${[...others].join(', ')}. Read each set of topics once, or one topic at a time.`,
     )
-  if (first?.offsetReset !== second?.offsetReset)
+  const [reset, otherReset] = [first, second].map((source) => offsetResetText(source?.offsetReset))
+  if (reset !== otherReset)
     throw new StreamsError(
       'MR_STREAMS_BAD_TOPOLOGY',
-      `${both} read ${[...topics].join(', ')} from ${first?.offsetReset ?? 'the default'} and from ${second?.offsetReset ?? 'the default'}; a topic has one offsetReset.`,
+      `${both} read ${[...topics].join(', ')} from ${reset} and from ${otherReset}; a topic has one offsetReset.`,
     )
 }

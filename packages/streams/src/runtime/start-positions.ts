@@ -14,9 +14,10 @@ export interface StartPosition extends TopicPartition {
  * @throws StreamsError `MR_STREAMS_NO_OFFSET` where a source wants none to be made up; KafkaError
  */
 export async function startPositions(
-  consumer: Consumer,
+  consumer: Pick<Consumer, 'committed' | 'beginningOffsets' | 'endOffsets' | 'offsetsForTimes'>,
   partitions: readonly TopicPartition[],
   resetOf: (topic: string) => OffsetReset,
+  nowMs: number,
 ): Promise<readonly StartPosition[]> {
   const committed = await consumer.committed(partitions)
   const without = committed.filter(({ offset }) => offset === null)
@@ -29,12 +30,15 @@ export async function startPositions(
     )
   const earliest = without.filter(({ topic }) => resetOf(topic) === 'earliest')
   const latest = without.filter(({ topic }) => resetOf(topic) === 'latest')
-  const [begins, ends] = await Promise.all([
+  const [begins, recent] = await Promise.all([
     earliest.length > 0 ? consumer.beginningOffsets(earliest) : [],
-    latest.length > 0 ? consumer.endOffsets(latest) : [],
+    recentOffsets(consumer, without, resetOf, nowMs),
   ])
+  // Where nothing is recent enough, what comes from now on is.
+  const behind = [...latest, ...recent.filter(({ offset }) => offset === null)]
+  const ends = behind.length > 0 ? await consumer.endOffsets(behind) : []
   const reset = new Map(
-    [...begins, ...ends].map((row) => [`${row.topic}/${row.partition}`, row.offset]),
+    [...recent, ...begins, ...ends].map((row) => [`${row.topic}/${row.partition}`, row.offset]),
   )
   return committed.map(({ topic, partition, offset, metadata }) => ({
     topic,
@@ -42,6 +46,21 @@ export async function startPositions(
     offset: offset ?? reset.get(`${topic}/${partition}`) ?? 0n,
     committed: decodeCommitMetadata(metadata),
   }))
+}
+
+/** The first record of each partition that is young enough for its source; null where none is. */
+async function recentOffsets(
+  consumer: Pick<Consumer, 'offsetsForTimes'>,
+  partitions: readonly TopicPartition[],
+  resetOf: (topic: string) => OffsetReset,
+  nowMs: number,
+): Promise<readonly (TopicPartition & { readonly offset: bigint | null })[]> {
+  const times = partitions.flatMap(({ topic, partition }) => {
+    const reset = resetOf(topic)
+    if (typeof reset !== 'object') return []
+    return [{ topic, partition, timestampMs: Math.max(0, nowMs - reset.byDurationMs) }]
+  })
+  return times.length > 0 ? consumer.offsetsForTimes(times) : []
 }
 
 /** What each source topic says, by its name on the cluster. */

@@ -188,10 +188,10 @@ export class TaskMoves {
   /** Input begins at what the group has committed. */
   async #activate(tasks: readonly RunningTask[]): Promise<void> {
     if (tasks.length === 0) return
-    const { topology, settings, consumer } = this.#options
+    const { topology, settings, consumer, clock } = this.#options
     const resets = resetsOf(topology, settings.applicationId, settings.offsetReset)
     const partitions = tasks.flatMap(({ id }) => this.#owned.get(id) ?? [])
-    const positions = await startPositions(consumer, partitions, resets)
+    const positions = await startPositions(consumer, partitions, resets, clock.now())
     for (const position of positions) consumer.seek(position)
     for (const task of tasks) {
       const own = this.#owned.get(task.id) ?? []

@@ -8,8 +8,17 @@ import type { StoreBuilder } from '../state/store.ts'
 import { describeTopology } from './describe.ts'
 import { nodeGroups, type NodeGroup } from './node-groups.ts'
 
-/** Where a task begins to read a topic for which its group has no committed offset. */
-export type OffsetReset = 'earliest' | 'latest' | 'none'
+/**
+ * Where a task begins to read a topic for which its group has no committed offset; `none` stops there. `byDurationMs` begins with the first
+ * record that is no older than so many ms (integer, >= 0), by the clock of this process; behind the last record where all are (KIP-1106).
+ */
+export type OffsetReset = 'earliest' | 'latest' | 'none' | { readonly byDurationMs: number }
+
+/** As it stands in messages, and equal where two say the same. */
+export function offsetResetText(reset: OffsetReset | undefined): string {
+  if (typeof reset === 'object') return `the last ${reset.byDurationMs} ms`
+  return reset ?? 'the default'
+}
 
 export interface SourceNode {
   readonly kind: 'source'
@@ -129,7 +138,7 @@ export class Topology {
     return describeTopology(this)
   }
 
-  /** @throws StreamsError `MR_STREAMS_BAD_TOPOLOGY` where the name is taken or another source reads the topic */
+  /** @throws StreamsError `MR_STREAMS_BAD_TOPOLOGY` where the name is taken, another source reads the topic, or it cannot be begun there */
   addSource(source: SourceInput): this {
     for (const node of this.#nodes.values())
       if (node.kind === 'source')
@@ -138,6 +147,7 @@ export class Topology {
             throw bad(
               `Topic "${topic}" is read by "${node.name}" already and cannot be read by "${source.name}" too.`,
             )
+    if (typeof source.offsetReset === 'object') refuseBadDuration(source.name, source.offsetReset)
     return this.#add({
       kind: 'source',
       timestampExtractor: undefined,
@@ -236,6 +246,16 @@ export class Topology {
       if (node.kind === 'sink') throw bad(`The sink "${parent}" cannot be the parent of "${name}".`)
     }
   }
+}
+
+function refuseBadDuration(
+  name: string,
+  { byDurationMs }: { readonly byDurationMs: number },
+): void {
+  if (!Number.isSafeInteger(byDurationMs) || byDurationMs < 0)
+    throw bad(
+      `"${name}" begins with the last ${byDurationMs} ms of its topics; byDurationMs must be an integer, at least 0.`,
+    )
 }
 
 function bad(message: string): StreamsError {
