@@ -8,7 +8,7 @@ import type { SessionStore, SessionStoreOptions } from './session-store.ts'
 import { SortedNumbers } from './sorted-numbers.ts'
 import type { AppendRow, JournalOwner, StateJournal } from './state-journal.ts'
 import { storeKeys, type StoreKeys } from './store-keys.ts'
-import { keptBytes, storeValues, type StoreValues } from './store-values.ts'
+import { storeValues, type StoreValues } from './store-values.ts'
 import type { StoreContext } from './store.ts'
 import { readSessionChangelogKey, sessionChangelogKey } from './window-key.ts'
 
@@ -31,8 +31,8 @@ class Session implements HoldingRow {
 }
 
 const spansPerRetention = 256
-/** What a changed session costs beside its key and value. */
-const changeBytes = 128
+/** About what a changed session costs. A large value is held by the store anyway. */
+const changeBytes = 200
 
 /**
  * Sessions of a key in a list, of which a key seldom has more than a few; and which keys have sessions of which end, for expiry and for
@@ -59,7 +59,6 @@ export class ListedSessionStore<K, V> implements SessionStore<K, V>, JournalOwne
   #journal: StateJournal | undefined
   /** Sessions that the journal does not have as they are. */
   readonly #changed = new Set<Session>()
-  #changedBytes = 0
   readonly #updates: HeldUpdates | undefined
   /** By key, sessions that are gone since the last flush, which somebody was told of. */
   readonly #gone = new Map<string, Session[]>()
@@ -89,7 +88,7 @@ export class ListedSessionStore<K, V> implements SessionStore<K, V>, JournalOwne
   }
 
   get changedBytes(): number {
-    return this.#changedBytes
+    return this.#changed.size * changeBytes
   }
 
   init(context: StoreContext): void {
@@ -205,7 +204,6 @@ export class ListedSessionStore<K, V> implements SessionStore<K, V>, JournalOwne
       session.isStored = session.value !== null
     }
     this.#changed.clear()
-    this.#changedBytes = 0
   }
 
   appendSpan(span: number, append: AppendRow): void {
@@ -301,10 +299,7 @@ export class ListedSessionStore<K, V> implements SessionStore<K, V>, JournalOwne
     if (!this.#journal) return session
     // What came and went between two commits is not written.
     if (kept === null && !session.isStored) this.#changed.delete(session)
-    else {
-      this.#changed.add(session)
-      this.#changedBytes += changeBytes + 2 * id.length + keptBytes(kept)
-    }
+    else this.#changed.add(session)
     return session
   }
 
@@ -382,7 +377,6 @@ export class ListedSessionStore<K, V> implements SessionStore<K, V>, JournalOwne
     this.#keysByEnd.clear()
     this.#ends.clear()
     this.#changed.clear()
-    this.#changedBytes = 0
     this.#gone.clear()
   }
 
