@@ -68,6 +68,8 @@ export const streamsErrors = {
   MR_STREAMS_INSTANCE_UNREACHABLE: { retryable: true },
   /** An asynchronous call of the topology took longer than it may. */
   MR_STREAMS_CALL_TIMEOUT: { retryable: true },
+  /** Another instance of the application ended it everywhere; its log has the cause. */
+  MR_STREAMS_SHUTDOWN_REQUESTED: { retryable: false },
   /** It can be done only while nothing of the application runs. */
   MR_STREAMS_STILL_RUNNING: { retryable: true },
   /** What was closed cannot be used. */

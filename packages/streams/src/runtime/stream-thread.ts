@@ -25,8 +25,8 @@ export type ThreadState =
   | 'PENDING_SHUTDOWN'
   | 'DEAD'
 
-/** What to do about an error that no new session mends: begin anew nevertheless, or end the application in this process. */
-export type UncaughtDecision = 'REPLACE_THREAD' | 'SHUTDOWN_CLIENT'
+/** What to do about an error that no new session mends: begin anew nevertheless, or end the application in this process, or in all. */
+export type UncaughtDecision = 'REPLACE_THREAD' | 'SHUTDOWN_CLIENT' | 'SHUTDOWN_APPLICATION'
 
 export interface ThreadEvents {
   readonly onState: (state: ThreadState, taskIds: readonly string[]) => void
@@ -34,6 +34,7 @@ export interface ThreadEvents {
   readonly onUncaught: (error: Error) => UncaughtDecision | Promise<UncaughtDecision>
   readonly countDropped: (count: number) => void
   /** The group has told who runs what. */
+  readonly onShutdown: () => void
   readonly onInstances: (instances: readonly InstanceMetadata[], generationId: number) => void
 }
 
@@ -58,6 +59,7 @@ export type StreamThreadOptions = Omit<
   | 'controls'
   | 'onProgress'
   | 'onInstances'
+  | 'onShutdown'
   | 'onTasks'
   | 'onCommitted'
   | 'countDropped'
@@ -166,6 +168,7 @@ export class StreamThread implements ThreadHandle {
       },
       countDropped: events.countDropped,
       onInstances: events.onInstances,
+      onShutdown: events.onShutdown,
     })
     this.#session = session
     if (this.#closing.signal.aborted) session.stop()

@@ -24,6 +24,7 @@ import {
   type RuntimeSettings,
   type SettingsGiven,
 } from './runtime-options.ts'
+import { callShutdown } from './shutdown-call.ts'
 import { StateCleaner } from './state-cleaner.ts'
 import { openStateDirectory, removeState, type StateDirectory } from './state-directory.ts'
 import {
@@ -62,7 +63,10 @@ export interface StreamsAppOptions
   readonly onState?: (state: StreamsState, before: StreamsState) => void
   /** Told at the start, after each batch, and at the end of each store that is restored. */
   readonly onRestore?: (progress: RestoreProgress) => void
-  /** Decides about an error that ends a stream thread. Default `SHUTDOWN_CLIENT`. */
+  /**
+   * Decides about an error that ends a stream thread. Default `SHUTDOWN_CLIENT`. `SHUTDOWN_APPLICATION` ends every instance of the application, with
+   * state ERROR; those of the others have `MR_STREAMS_SHUTDOWN_REQUESTED` as their `failure`.
+   */
   readonly onUncaughtError?: (error: Error) => UncaughtDecision
 }
 
@@ -342,17 +346,44 @@ export class StreamsApp implements AsyncDisposable {
       onUncaught: (error) => {
         const decision = this.#options.onUncaughtError?.(error) ?? 'SHUTDOWN_CLIENT'
         this.#logger.error('a stream thread ended', { threadIndex: index, decision, error })
-        if (decision === 'SHUTDOWN_CLIENT') {
+        if (decision !== 'REPLACE_THREAD') {
           this.#failure ??= error
-          void this.close()
+          if (decision === 'SHUTDOWN_APPLICATION') void this.#shutDownEverywhere()
+          else void this.close()
         }
         return decision
+      },
+      onShutdown: () => {
+        this.#failure ??= shutdownRequested(this.#settings.applicationId)
+        void this.close()
       },
       countDropped: (count) => {
         this.#droppedCount += count
         this.#dropped.add(count, { application: this.#settings.applicationId })
       },
     }
+  }
+
+  /** This process ends too, whether the others heard of it or not. */
+  async #shutDownEverywhere(): Promise<void> {
+    const { clock = systemClock } = this.#options
+    const [plan, directory] = [this.#plan, this.#directory]
+    try {
+      if (plan && directory && !this.#closing) {
+        const { processId } = directory
+        const isHeard = await callShutdown({
+          kafka: this.#kafka,
+          settings: this.#settings,
+          plan,
+          processId,
+          clock,
+        })
+        if (!isHeard) throw new Error('The group did not deal its tasks out in time.')
+      }
+    } catch (error) {
+      this.#logger.error('the other instances could not be told to end', { error })
+    }
+    await this.close()
   }
 
   /** As Kafka Streams' `StreamStateListener`: a thread whose tasks move makes it REBALANCING, until all run again. */
@@ -402,6 +433,14 @@ export class StreamsApp implements AsyncDisposable {
 function checkedApplicationServer(given: string | undefined): string | undefined {
   if (given === undefined || readApplicationServer(given) !== undefined) return given
   throw badOption('applicationServer', given, 'must be host:port, as in "10.0.0.7:8080"')
+}
+
+function shutdownRequested(applicationId: string): StreamsError {
+  return new StreamsError(
+    'MR_STREAMS_SHUTDOWN_REQUESTED',
+    `Another instance of "${applicationId}" met an error for which the application is to end everywhere; what was not committed is undone. Its log has the cause: mend it, then start the instances again.`,
+    { applicationId },
+  )
 }
 
 /** Functions and clocks stay in the thread in which they were made. @throws StreamsError `MR_STREAMS_BAD_OPTION` */

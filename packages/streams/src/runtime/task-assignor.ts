@@ -47,6 +47,10 @@ export interface TaskAssignorOptions {
   readonly onTasks: (tasks: MemberTasks) => void
   /** `host:port` at which other instances reach this one's query server; undefined where it has none. */
   readonly applicationServer?: string | undefined
+  /** This member wants every instance of the application to end. */
+  readonly asksForShutdown?: boolean
+  /** Some member wants it. */
+  readonly onShutdown?: () => void
   /** The leader has told who runs what in this generation. */
   readonly onInstances?: (instances: readonly InstanceMetadata[], generationId: number) => void
 }
@@ -71,12 +75,14 @@ export function taskAssignor(options: TaskAssignorOptions): PartitionAssignor {
           positions: Object.fromEntries(positions),
           ends: Object.fromEntries(ends),
           applicationServer: options.applicationServer,
+          ...(options.asksForShutdown && { shutdown: true }),
         }),
       )
     },
     assign: (members, partitionCounts) => sharesOf(options, members, partitionCounts),
     onAssignment({ userData }, generationId) {
       const told = parsed(userData)
+      if (told['shutdown'] === true) options.onShutdown?.()
       options.onInstances?.(readInstances(told['instances']), generationId)
       options.onTasks({
         active: textsOf(told['active']),
@@ -119,11 +125,13 @@ function sharesOf(
   )
   // One member sees to it; if that goes, the group deals out anyway.
   const [prober] = [...shares.keys()].toSorted()
+  const isShutdown = members.some(({ userData }) => parsed(userData)['shutdown'] === true)
+  const ending = isShutdown ? { shutdown: true } : {}
   return new Map(
     [...shares].map(([memberId, share]) => {
       const probeInMs =
         isProbingNeeded && memberId === prober ? { probeInMs: probingIntervalMs } : {}
-      const userData = Buffer.from(JSON.stringify({ instances, ...share, ...probeInMs }))
+      const userData = Buffer.from(JSON.stringify({ instances, ...share, ...probeInMs, ...ending }))
       const partitions = (granted.get(memberId) ?? []).flatMap((task) => task.partitions)
       return [memberId, { partitions, userData }]
     }),

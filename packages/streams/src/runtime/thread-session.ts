@@ -53,6 +53,8 @@ export interface ThreadSessionOptions extends ThreadSurroundings {
   readonly onTasks: (state: 'REVOKED' | 'ASSIGNED' | 'RUNNING', taskIds: readonly string[]) => void
   readonly onCommitted: () => void
   readonly countDropped: (count: number) => void
+  /** Another instance ended the application everywhere. */
+  readonly onShutdown: () => void
   readonly onInstances: (instances: readonly InstanceMetadata[], generationId: number) => void
 }
 
@@ -113,6 +115,7 @@ export class ThreadSession {
           onTasks: (tasks) => session.#moves.told(tasks),
           applicationServer: identity.applicationServer,
           onInstances: options.onInstances,
+          onShutdown: options.onShutdown,
         }),
       ],
       onAssigned: (partitions) => session.#onAssigned(partitions),

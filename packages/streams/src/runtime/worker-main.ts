@@ -76,6 +76,7 @@ async function run(): Promise<void> {
           tell({ kind: 'uncaught', error: sentError(error) })
         }),
       countDropped: (count) => tell({ kind: 'dropped', count }),
+      onShutdown: () => tell({ kind: 'shutdown' }),
       onInstances: (instances, generationId) =>
         tell({ kind: 'instances', instances, generationId }),
     },

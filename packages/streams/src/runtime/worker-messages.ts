@@ -47,6 +47,7 @@ export type FromWorker =
   | { readonly kind: 'progress'; readonly progress: RestoreProgress }
   | { readonly kind: 'uncaught'; readonly error: SentError }
   | { readonly kind: 'tasks'; readonly id: number; readonly tasks: readonly TaskMetadata[] }
+  | { readonly kind: 'shutdown' }
   | { readonly kind: 'dropped'; readonly count: number }
   | {
       readonly kind: 'log'
