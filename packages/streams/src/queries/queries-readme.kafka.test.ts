@@ -34,16 +34,20 @@ for (const backend of await kafkaBackends())
       stateDir: directory.path,
     })
     await using server = await startWithQueries(app, 0)
-    await eventually('counted', async () => {
-      assert.deepEqual(await countsBetween(app, 'o', 'to'), [
-        ['or', 1],
-        ['question', 1],
-        ['that', 1],
-        ['the', 1],
-        ['to', 2],
-      ])
-      return true
-    })
+    await eventually(
+      'counted',
+      async () => {
+        assert.deepEqual(await countsBetween(app, 'o', 'to'), [
+          ['or', 1],
+          ['question', 1],
+          ['that', 1],
+          ['the', 1],
+          ['to', 2],
+        ])
+        return true
+      },
+      { timeoutMs: 60_000 },
+    )
     const answer = await fetch(`http://${server.address}/stores/counts/get?key=to`)
     const { rows } = (await answer.json()) as { rows: readonly { value: number }[] }
     assert.equal(rows[0]?.value, 2)

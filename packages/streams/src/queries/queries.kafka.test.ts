@@ -25,7 +25,7 @@ const rows = { type: 'keyValue', ...text } as const
 const counts = { type: 'keyValue', ...counted } as const
 const everywhere = { ...rows, scope: 'application' } as const
 /** Longer than any rebalance of these tests takes. */
-const patience = { timeoutMs: 20_000 }
+const patience = { timeoutMs: 60_000 }
 
 async function entriesOf<T>(rows: AsyncIterable<T>): Promise<T[]> {
   const entries: T[] = []
@@ -90,7 +90,7 @@ for (const backend of await kafkaBackends())
               app.allMetadata.length === instances.length &&
               app.allMetadata.every(({ activeTasks }) => activeTasks.length > 0),
           ),
-        { timeoutMs: 60_000 },
+        patience,
       )
 
     /** Returns the place of the last record of each partition. */
@@ -269,7 +269,7 @@ for (const backend of await kafkaBackends())
           [{ key: 'ann', window: { startMs: 70_000, endMs: 70_000 } }, 1],
         ])
         const words = app.store('counts', { ...counts, ...patience })
-        await eventually('counted', async () => (await words.get('be')) === 2)
+        await eventually('counted', async () => (await words.get('be')) === 2, patience)
         assert.deepEqual(await entriesOf(words.prefixScan(Buffer.from('o'), { isSorted: true })), [
           ['or', 1],
         ])
@@ -281,7 +281,7 @@ for (const backend of await kafkaBackends())
         )
         const placed = app.store('placed', { type: 'timestampedKeyValue', ...counted })
         for (const key of ['7', '12'])
-          await eventually('counted', async () => (await placed.get(key)) !== undefined)
+          await eventually('counted', async () => (await placed.get(key)) !== undefined, patience)
         assert.deepEqual(await placed.get('7'), { value: 1, timestamp: 1_000 })
         assert.equal(app.metadataForKey('placed', '7').partition, 1)
         assert.equal(app.metadataForKey('placed', '12').partition, 0)
@@ -356,7 +356,7 @@ for (const backend of await kafkaBackends())
           }
           return true
         },
-        { timeoutMs: 60_000 },
+        patience,
       )
       // What it has not, it has a copy of.
       const own = first.app.store('rows', { ...rows, ...patience, maxLagRecords: 0 })
@@ -472,7 +472,11 @@ for (const backend of await kafkaBackends())
           ...patience,
           scope: 'application',
         })
-        await eventually('counted', async () => (await visits.fetchSession('ann', 0, 5_000)) === 2)
+        await eventually(
+          'counted',
+          async () => (await visits.fetchSession('ann', 0, 5_000)) === 2,
+          patience,
+        )
         idleDirectory = await stateDirectory()
         const app = new StreamsApp({ ...settings, stateDir: idleDirectory.path })
         idle = { app, server: await startQueryServer({ app }) }
