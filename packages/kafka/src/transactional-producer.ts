@@ -245,7 +245,7 @@ class KafkaTransactionalProducer
         return await work()
       } catch (error) {
         const isOpen = this.#state === TransactionState.OPEN
-        if (isOpen && !isMistake(error)) this.fail(error as KafkaError)
+        if (isOpen && !isMistake(error)) this.fail(asKafkaError(error))
         throw error
       }
     })()
@@ -389,6 +389,13 @@ class KafkaTransactionalProducer
     assertMove(this.#state, to)
     this.#state = to
   }
+}
+
+/** What a caller's function threw ends the transaction too. */
+function asKafkaError(error: unknown): KafkaError {
+  if (error instanceof KafkaError) return error
+  const message = `The transaction cannot be committed: ${String(error)} Call abort(), then do its work again.`
+  return new KafkaError('MR_KAFKA_TRANSACTION_FAILED', message, {}, { cause: error })
 }
 
 /** A call that sent nothing, because it could not be made as it was; the transaction goes on without it. */

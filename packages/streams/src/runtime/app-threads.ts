@@ -8,7 +8,7 @@ import { Exclusive } from './exclusive.ts'
 import { badOption } from './runtime-options.ts'
 import type { ThreadHandle, ThreadState } from './stream-thread.ts'
 import type { ThreadControls } from './thread-controls.ts'
-import { threadName, type ThreadMetadata } from './thread-metadata.ts'
+import { isStandby, threadName, type ThreadMetadata } from './thread-metadata.ts'
 
 /** A stream thread, as of now. */
 export interface ThreadDescription {

@@ -7,6 +7,7 @@ import { SimulatedClock } from '@millrace/core/testing'
 import { stateDirectory } from '../../test/streams-fixture.ts'
 import { StateCleaner } from './state-cleaner.ts'
 import { openStateDirectory, removeState, storedTasks } from './state-directory.ts'
+import { lockedTasks, TaskDirectory } from './task-directory.ts'
 
 function withTasks(path: string, ...taskIds: readonly string[]): void {
   for (const taskId of taskIds) {
@@ -45,6 +46,28 @@ test('state cleaner: what no thread has for the delay is removed, and a visit el
   assert.deepEqual(storedTasks(path), ['0_0'])
   await cleaner.close()
   assert.equal(clock.pendingCount, 0)
+})
+
+test('state cleaner: what a thread has just opened is not removed, whatever was told before', async () => {
+  await using directory = await stateDirectory()
+  const { path } = directory
+  withTasks(path, '0_0')
+  const clock = new SimulatedClock()
+  const cleaner = new StateCleaner({
+    path,
+    delayMs: 60_000,
+    clock,
+    logger: silentLogger,
+    tasksInUse: async () => new Set(),
+  })
+  const opened = TaskDirectory.open(path, '0_0', 3)
+  await clock.advance(600_000)
+  assert.deepEqual(storedTasks(path), ['0_0'])
+  opened?.close()
+  await clock.advance(600_000)
+  assert.deepEqual(storedTasks(path), [])
+  assert.deepEqual(lockedTasks(path), [])
+  await cleaner.close()
 })
 
 test('state directory: what is removed goes whole, the id of the process stays, and nothing goes while another uses it', async () => {

@@ -1,6 +1,7 @@
 /** Removes what tasks that have moved away left on disk. */
 import type { Clock, Logger, Timer } from '@millrace/core'
 import { removeTask, storedTasks } from './state-directory.ts'
+import { lockedTasks, TaskDirectory } from './task-directory.ts'
 
 export interface StateCleanerOptions {
   /** `<stateDir>/<applicationId>` */
@@ -13,6 +14,8 @@ export interface StateCleanerOptions {
   readonly tasksInUse: () => Promise<ReadonlySet<string> | undefined>
 }
 
+/** In place of a thread's index. */
+const noThread = -1
 /** Most time between two looks. */
 const lookMs = 60_000
 
@@ -54,7 +57,10 @@ export class StateCleaner {
     const { path, delayMs, clock, logger } = this.#options
     const inUse = await this.#options.tasksInUse()
     if (!inUse || this.#isClosed) return
-    const unused = storedTasks(path).filter((taskId) => !inUse.has(taskId))
+    const open = lockedTasks(path)
+    const unused = storedTasks(path).filter(
+      (taskId) => !inUse.has(taskId) && !open.includes(taskId),
+    )
     for (const taskId of this.#unusedSinceMs.keys())
       if (!unused.includes(taskId)) this.#unusedSinceMs.delete(taskId)
     const nowMs = clock.monotonicMs()
@@ -62,7 +68,14 @@ export class StateCleaner {
       const sinceMs = this.#unusedSinceMs.get(taskId) ?? nowMs
       this.#unusedSinceMs.set(taskId, sinceMs)
       if (nowMs - sinceMs < delayMs) continue
-      removeTask(path, taskId)
+      // Nobody opens it meanwhile.
+      const directory = TaskDirectory.open(path, taskId, noThread)
+      if (!directory) continue
+      try {
+        removeTask(path, taskId)
+      } finally {
+        directory.close()
+      }
       this.#unusedSinceMs.delete(taskId)
       logger.info('the state of a task that has moved away is removed', {
         taskId,

@@ -27,11 +27,18 @@ export interface ThreadMetadata {
   readonly state: ThreadState
   /** Empty while the thread has no session with the cluster. */
   readonly activeTasks: readonly TaskMetadata[]
+  /** Tasks of others that the thread keeps copies of; they have no partitions. */
+  readonly standbyTasks: readonly TaskMetadata[]
 }
 
 /** Java's name of a stream thread. */
 export function threadName(clientId: string, index: number): string {
   return `${clientId}-StreamThread-${index + 1}`
+}
+
+/** Whether it keeps a copy only. */
+export function isStandby({ state }: TaskMetadata): boolean {
+  return state === 'STANDBY' || state === 'SUSPENDED'
 }
 
 /** A task as of now. */
