@@ -10,7 +10,7 @@ export interface Serde<T> {
   deserialize(bytes: Buffer): T
   /**
    * As `deserialize` of the bytes from `start` to `end` (exclusive), where a serde can do without a view of them: a view costs as much as
-   * reading a short text.
+   * reading a short text. Nothing of the source may be kept: its memory is used again.
    */
   deserializeAt?(source: Buffer, start: number, end: number): T
 }
@@ -18,11 +18,11 @@ export interface Serde<T> {
 /** Makes a value of the bytes from `start` to `end` (exclusive). */
 export type RangeReader<T> = (source: Buffer, start: number, end: number) => T
 
-/** Reads a value where it stands among other bytes. */
-export function rangeReader<T>(serde: Serde<T>): RangeReader<T> {
+/** How a serde reads a value where it stands among other bytes; undefined where it wants a view of its own. */
+export function rangeReader<T>(serde: Serde<T>): RangeReader<T> | undefined {
   return serde.deserializeAt
     ? (source, start, end) => (serde as Required<Serde<T>>).deserializeAt(source, start, end)
-    : (source, start, end) => serde.deserialize(source.subarray(start, end))
+    : undefined
 }
 
 /** UTF-8, as Kafka's `StringSerde`. */

@@ -15,6 +15,10 @@ export class RecordQueue {
   #nextOffset: bigint
   /** The record that was taken last: one object for all, since there may be a million of them each second. */
   readonly #taken: QueuedRecord
+  /** All of it is taken; its last record may be looked at until the next one is taken. */
+  #spent: ConsumerBatch | undefined
+  /** The last one that was read from by `peek`. */
+  #peeked: ConsumerBatch | undefined
 
   /** @param offset where reading begins: what is committed before the first record was processed */
   constructor(topic: string, partition: number, offset: bigint) {
@@ -48,18 +52,28 @@ export class RecordQueue {
   /** The head, which stays; undefined without one. */
   peek(): RawRecord | undefined {
     const batch = this.#batches[0]
-    return batch && new QueuedRecord(this.topic, this.partition).at(batch, this.#index)
+    if (!batch) return undefined
+    // Who peeks looks at keys and values, and may keep them.
+    this.#peeked = batch
+    return new QueuedRecord(this.topic, this.partition).at(batch, this.#index)
   }
 
   /** Takes the head, which is good until the next one is taken. */
   take(): RawRecord | undefined {
     const batch = this.#batches[0]
     if (!batch) return undefined
+    if (this.#spent) {
+      // Its memory takes the next answers; unless somebody has a view of it.
+      if (!this.#taken.hasViews && this.#peeked !== this.#spent) this.#spent.release()
+      this.#spent = undefined
+      this.#taken.hasViews = false
+    }
     const record = this.#taken.at(batch, this.#index)
     this.#index++
     this.#length--
     if (this.#index === batch.length) {
       this.#batches.shift()
+      this.#spent = batch
       this.#index = 0
       this.#nextOffset = batch.nextOffset
     }
@@ -71,6 +85,8 @@ export class RecordQueue {
 class QueuedRecord implements RawRecord {
   readonly topic: string
   readonly partition: number
+  /** Views of the batch's memory were given out. */
+  hasViews = false
   #batch!: ConsumerBatch
   #index = 0
 
@@ -94,16 +110,20 @@ class QueuedRecord implements RawRecord {
   }
 
   get key(): Buffer | null {
+    this.hasViews = true
     return this.#batch.key(this.#index)
   }
 
   get value(): Buffer | null {
+    this.hasViews = true
     return this.#batch.value(this.#index)
   }
 
   get headers(): Headers {
     const headers = this.#batch.headers(this.#index)
-    return headers.length === 0 ? noHeaders : headers.map(([key, value]) => ({ key, value }))
+    if (headers.length === 0) return noHeaders
+    this.hasViews = true
+    return headers.map(([key, value]) => ({ key, value }))
   }
 
   readKey(read: RangeReader<unknown>): unknown {

@@ -13,8 +13,8 @@ export class SourceReader {
   value: unknown = null
   timestamp = -1
   readonly #source: SourceNode
-  readonly #readKey: RangeReader<unknown>
-  readonly #readValue: RangeReader<unknown>
+  readonly #readKey: RangeReader<unknown> | undefined
+  readonly #readValue: RangeReader<unknown> | undefined
   readonly #errors: TaskErrors
   readonly #countDropped: (count: number) => void
 
@@ -70,11 +70,15 @@ export class SourceReader {
     const source = this.#source
     let part: 'key' | 'value' = 'key'
     try {
-      this.key = record.readKey ? record.readKey(this.#readKey) : read(record.key, source.key)
+      this.key =
+        record.readKey && this.#readKey
+          ? record.readKey(this.#readKey)
+          : read(record.key, source.key)
       part = 'value'
-      this.value = record.readValue
-        ? record.readValue(this.#readValue)
-        : read(record.value, source.value)
+      this.value =
+        record.readValue && this.#readValue
+          ? record.readValue(this.#readValue)
+          : read(record.value, source.value)
       return true
     } catch (error) {
       const { topic, partition, offset } = record
