@@ -227,19 +227,32 @@ describe('pages of a store', () => {
   test('reading through a full cache evicts nothing: no record goes downstream because somebody asked', () => {
     const cache = new RecordCache(1_000)
     const store = new CachedKeyValueStore(options, cache)
-    const sent: string[] = []
-    store.onFlush((key) => void sent.push(key), false)
-    for (const key of ['a', 'b', 'c', 'd', 'e', 'f']) store.put(key, 1, 1)
-    sent.length = 0
-    store.put('g', 1, 1)
-    const [before, sizeBytes] = [sent.length, cache.sizeBytes]
+    let sentCount = 0
+    const record = {
+      topic: 'in',
+      partition: 0,
+      offset: 7,
+      timestamp: 1,
+      headers: [],
+      rawKey: null,
+      rawValue: null,
+    }
+    store.init({ taskId: '0_0', record, logChange: undefined, countExpired() {} })
+    store.onFlush(() => void sentCount++, false)
+    const all: string[] = []
+    // Until one is not written yet, which a look by a step would push out.
+    for (; all.length < 100 || sentCount === all.length; all.push(`k${all.length}`))
+      store.put(`k${all.length}`, 1, 1)
+    const [before, sizeBytes] = [sentCount, cache.sizeBytes]
+    assert.ok(before > 0 && before < all.length, 'some are only in the cache, some no longer')
     const builder = timestampedKeyValueStoreBuilder(options)
-    for (const key of ['a', 'b', 'c', 'd', 'e', 'f', 'g'])
-      assert.equal(
-        readPage(store, builder, { kind: 'get', key: bytes(key) }, undefined, 1).rows.length,
-        1,
-      )
-    assert.deepEqual([sent.length, cache.sizeBytes], [before, sizeBytes])
+    for (const key of all) {
+      const read: StoreRead = { kind: 'get', key: bytes(key) }
+      assert.equal(readPage(store, builder, read, undefined, 1).rows.length, 1)
+    }
+    assert.deepEqual([sentCount, cache.sizeBytes], [before, sizeBytes])
+    for (const key of all) store.get(key)
+    assert.ok(sentCount > before, 'as a look of a step of the topology does')
   })
 
   const refused: readonly { name: string; read: StoreRead; code: string; message: RegExp }[] = [

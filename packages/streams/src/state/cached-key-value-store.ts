@@ -94,6 +94,15 @@ export class CachedKeyValueStore<K, V> implements TimestampedKeyValueStore<K, V>
     return entry && entry.value !== null ? this.#given(entry) : undefined
   }
 
+  /** As `get`, for queries: what is read is not kept, since making room for it would send records downstream. */
+  peek(key: K): ValueAndTimestamp<V> | undefined {
+    const id = this.#keys.idOf(key)
+    const entry = this.#entries.get(id)
+    if (entry) return entry.value === null ? undefined : this.#given(entry)
+    const stored = this.#store.get(this.#keys.bytesWithRoom(id, 0))
+    return stored && { value: this.#value.deserialize(stored.value), timestamp: stored.timestamp }
+  }
+
   put(key: K, value: V | null, timestamp: number): void {
     this.hold(key, value, timestamp, undefined)
   }
