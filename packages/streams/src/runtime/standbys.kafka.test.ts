@@ -1,16 +1,26 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { eventually } from '@millrace/core/testing'
-import { createProducer, type KafkaOptions } from '@millrace/kafka'
+import {
+  createAdmin,
+  createConsumer,
+  createProducer,
+  type Consumer,
+  type KafkaOptions,
+} from '@millrace/kafka'
 import { kafkaBackends, type RunningKafka } from '@millrace/testkit'
 import {
   countsOf,
   createTopics,
   readCommitted,
   stateDirectory,
+  text,
   uniqueName,
   wordCount,
+  write,
 } from '../../test/streams-fixture.ts'
+import { StreamsBuilder } from '../dsl/streams-builder.ts'
+import { longSerde } from '../serde.ts'
 import type { RestoreProgress } from './changelog-restorer.ts'
 import { StreamsApp, type StreamsAppOptions } from './streams-app.ts'
 
@@ -248,4 +258,85 @@ for (const backend of await kafkaBackends())
         await instances.closeAll()
       }
     })
+
+    test('while the group waits for a member, tasks process and commit on', async () => {
+      await using directory = await stateDirectory()
+      const { settings } = await subject('memory', { acceptableRecoveryLag: 0 })
+      const [input, output] = [uniqueName('words'), uniqueName('counts')]
+      await createTopics(options, 2, input, output)
+      const builder = new StreamsBuilder()
+      builder
+        .stream(input, text)
+        .groupByKey()
+        .count({ store: { name: 'counts', type: 'memory' } })
+        .toStream()
+        .to(output, { value: longSerde })
+      const app = new StreamsApp({
+        ...settings,
+        topology: builder.build(),
+        stateDir: directory.path,
+      })
+      const release = Promise.withResolvers<void>()
+      // Knows nothing of tasks, has no state, and so is given none as long as it has not warmed up.
+      const slowMember = (onAssigned: () => Promise<void>) =>
+        createConsumer({
+          ...options,
+          groupId: settings.applicationId,
+          topics: [input],
+          heartbeatIntervalMs: 100,
+          assignors: [
+            {
+              name: 'millrace-streams-2',
+              isCooperative: true,
+              assign: () => assert.fail('the app leads'),
+            },
+          ],
+          onAssigned,
+        })
+      await using admin = await createAdmin(options)
+      const stateOfGroup = async () =>
+        (await admin.describeGroups([settings.applicationId]))[0]?.state
+      const isCounted = async (count: number) => {
+        const counts = countsOf(await readCommitted(options, output))
+        return counts.get('k0')?.at(-1) === count && counts.get('k1')?.at(-1) === count
+      }
+      try {
+        await app.start()
+        await write(options, input, ['a', 'b'])
+        await eventually('counted', () => isCounted(1), patience)
+        let isHeld = false
+        await using first = await slowMember(async () => {
+          isHeld = true
+          await release.promise
+        })
+        const reading = drain(first)
+        await eventually('the first holds up', () => isHeld, patience)
+        await using second = await slowMember(async () => {})
+        const readingToo = drain(second)
+        await eventually(
+          'waited for',
+          async () => (await stateOfGroup()) === 'PreparingRebalance',
+          patience,
+        )
+        await write(options, input, ['a', 'b'])
+        await eventually('counted on', () => isCounted(2), patience)
+        assert.equal(await stateOfGroup(), 'PreparingRebalance')
+        release.resolve()
+        await eventually('dealt out', async () => (await stateOfGroup()) === 'Stable', patience)
+        await write(options, input, ['a', 'b'])
+        await eventually('counted after it', () => isCounted(3), patience)
+        await Promise.all([first.close(), second.close()])
+        await Promise.all([reading, readingToo])
+      } finally {
+        release.resolve()
+        await app.close()
+      }
+      assert.equal(app.failure, undefined)
+      for (const [key, counts] of countsOf(await readCommitted(options, output)))
+        assert.deepEqual(counts, [1, 2, 3], `counts of ${key}`)
+    })
   })
+
+async function drain(consumer: Consumer): Promise<void> {
+  for await (const _ of consumer) continue
+}
