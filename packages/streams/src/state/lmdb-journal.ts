@@ -21,8 +21,8 @@ const leastRewrittenBytes = 262_144
 const headKey = Buffer.from('head', 'latin1')
 
 /**
- * One store's journal in LMDB. A block's key is its span and its number. A span whose appended rows have grown beyond what it was when it was
- * last written as a whole is written as a whole again, so that each row is written about twice in all.
+ * One store's journal in LMDB. A block's key is its span and its number. A span is written as a whole again once the rows appended since are
+ * twice what it was then: it takes up to three times its size, and a change is written one and a half times.
  * Owner: the task, one call at a time.
  */
 export class LmdbJournal implements StateJournal, LmdbStore {
@@ -160,12 +160,17 @@ export class LmdbJournal implements StateJournal, LmdbStore {
 
   #writeSpan(span: number, blocks: JournalBlocks): void {
     const before = this.#spans.get(span)
-    const { wholeBytes = 0, sinceBytes = 0, next = 0, first = 0 } = before ?? {}
-    const grownBytes = sinceBytes + blocks.sizeBytes
+    if (!before) {
+      const next = this.#put(span, 0, blocks)
+      this.#written.set(span, { first: 0, next, wholeBytes: blocks.sizeBytes, sinceBytes: 0 })
+      return
+    }
+    const { first, next, wholeBytes } = before
+    const sinceBytes = before.sinceBytes + blocks.sizeBytes
     const owner = this.#owner
-    if (!owner.appendSpan || grownBytes <= Math.max(leastRewrittenBytes, wholeBytes)) {
+    if (!owner.appendSpan || sinceBytes <= leastRewrittenBytes + 2 * wholeBytes) {
       const end = this.#put(span, next, blocks)
-      this.#written.set(span, { first, next: end, wholeBytes, sinceBytes: grownBytes })
+      this.#written.set(span, { first, next: end, wholeBytes, sinceBytes })
       return
     }
     const whole = new JournalBlocks()

@@ -215,6 +215,8 @@ export class SegmentedWindowStore<K, V> implements TimestampedWindowStore<K, V>,
     this.#changed = []
     this.#changedBytes = 0
     for (const row of changed) {
+      // Appended with what was logged.
+      if (!row.isChanged) continue
       row.isChanged = false
       this.#append(row, append)
       this.#dropIfDone(row)
@@ -255,17 +257,14 @@ export class SegmentedWindowStore<K, V> implements TimestampedWindowStore<K, V>,
   }
 
   #letGo(update: HeldUpdate): void {
-    const { row, before, value, timestamp } = update
-    this.#dropIfDone(row as Row)
-    // It came and went since the flush before.
-    if (value === null && before === null) return
-    const { startMs } = (row as Row).segment
-    const log = this.#context?.logChange
-    if (log) {
-      const bytes = value === null ? null : this.#values.bytesOf(value)
-      log(windowChangelogKey(this.#keys, row.id, startMs), bytes, timestamp, noHeaders)
-    }
-    if (!this.#listener) return
+    const { before, value, timestamp } = update
+    const row = update.row as Row
+    const { startMs } = row.segment
+    // Otherwise it came and went since the flush before.
+    const isNews = value !== null || before !== null
+    if (isNews) this.#log(row, value, timestamp)
+    this.#dropIfDone(row)
+    if (!isNews || !this.#listener) return
     const windowed = {
       key: this.#keys.keyOf(row.id),
       window: { startMs, endMs: startMs + this.#sizeMs },
@@ -275,6 +274,21 @@ export class SegmentedWindowStore<K, V> implements TimestampedWindowStore<K, V>,
       oldValue: before === null || !this.#sendsOldValues ? null : this.#values.give(before),
     }
     this.#listener(windowed, change, timestamp, update.headers, recordOf(update))
+  }
+
+  /** To the changelog, and to the journal in one go. */
+  #log(row: Row, value: unknown, timestamp: number): void {
+    const log = this.#context?.logChange
+    if (!log) return
+    const { startMs } = row.segment
+    const key = windowChangelogKey(this.#keys, row.id, startMs)
+    const bytes = value === null ? null : this.#values.bytesOf(value)
+    log(key, bytes, timestamp, noHeaders)
+    // What is sent may have changed the row again.
+    if (!this.#journal || !row.isChanged || row.value !== value || row.timestamp !== timestamp)
+      return
+    this.#journal.append(Math.floor(startMs / this.#spanMs), key, bytes, timestamp)
+    row.isChanged = false
   }
 
   /** Returns undefined where it was expired already. */
