@@ -74,6 +74,19 @@ export class LmdbBytes implements PersistentBytes, LmdbStore {
   ): Generator<[Buffer, Buffer], void, undefined> {
     const changes = this.#changes.range(from, to, isReverse)
     const stored = this.#stored(from, to, isReverse)
+    try {
+      yield* this.#merged(changes, stored, isReverse)
+    } finally {
+      // A walk that is given up half way must let go of its cursor, whose read transaction would hold every page that is replaced from then on.
+      stored.return()
+    }
+  }
+
+  *#merged(
+    changes: Generator<[Buffer, Buffer | null]>,
+    stored: Generator<[Buffer, Buffer]>,
+    isReverse: boolean,
+  ): Generator<[Buffer, Buffer], void, undefined> {
     const direction = isReverse ? -1 : 1
     let change = changes.next()
     let row = stored.next()
@@ -136,15 +149,19 @@ export class LmdbBytes implements PersistentBytes, LmdbStore {
       reverse: isReverse,
     })
     const rows = found[Symbol.iterator]()
-    for (;;) {
-      let row: IteratorResult<{ key: Buffer; value: Buffer }, unknown>
-      try {
-        row = rows.next()
-      } catch (error) {
-        throw this.#doubt(error)
+    try {
+      for (;;) {
+        let row: IteratorResult<{ key: Buffer; value: Buffer }, unknown>
+        try {
+          row = rows.next()
+        } catch (error) {
+          throw this.#doubt(error)
+        }
+        if (row.done) return
+        yield [row.value.key, row.value.value]
       }
-      if (row.done) return
-      yield [row.value.key, row.value.value]
+    } finally {
+      rows.return?.()
     }
   }
 }
