@@ -44,6 +44,9 @@ describe('a map of bytes in order', () => {
         }
         assert.equal(map.size, model.size)
       }
+      const visited = new Map<string, number>()
+      map.visitAll((each, value) => void visited.set(each.toString('latin1'), value))
+      assert.deepEqual(visited, model)
     })
 
   test('a walk sees the keys of its start that are still there, with the values of then', () => {

@@ -45,6 +45,11 @@ export class SortedBytesMap<V> {
     this.#forgetOrder()
   }
 
+  /** Shows all entries in no order, which costs no sorting. */
+  visitAll(visit: (key: Buffer, value: V) => void): void {
+    for (const [text, value] of this.#values) visit(Buffer.from(text, 'latin1'), value)
+  }
+
   /**
    * Entries from `from` to `to`, both inclusive, null being open. Sees the keys of the moment it starts, and of these only those that are
    * still there when it comes to them, with the values of then.
