@@ -9,13 +9,22 @@ interface Queue extends TopicPartition {
 }
 
 function subject(
-  ...tasks: readonly { readonly state?: RunningTaskState; readonly queues: readonly Queue[] }[]
+  ...tasks: readonly {
+    readonly state?: RunningTaskState
+    /** As many asynchronous calls are under way as may be. */
+    readonly isFull?: boolean
+    readonly queues: readonly Queue[]
+  }[]
 ) {
   const calls: string[] = []
   const note = (what: string) => (rows: readonly TopicPartition[]) =>
     void calls.push(...rows.map(({ topic, partition }) => `${what} ${topic}/${partition}`))
   const consumer = { pause: note('pause'), resume: note('resume') } as unknown as Consumer
-  const running = tasks.map(({ state = 'RUNNING', queues }) => ({ state, queues }))
+  const running = tasks.map(({ state = 'RUNNING', isFull = false, queues }) => ({
+    state,
+    task: { isFull },
+    queues,
+  }))
   const bounds = new InputBounds({
     consumer,
     tasks: () => running as unknown as readonly RunningTask[],
@@ -29,6 +38,18 @@ test('input bounds: below the bound everything is read on', () => {
   const { bounds, calls } = subject({ queues: [queue('a', 60), queue('b', 39)] })
   assert.equal(bounds.isFull(), false)
   assert.deepEqual(calls, [])
+})
+
+test('input bounds: while a task takes nothing because its calls are under way, its full partition is paused, and others read on', () => {
+  const slow = queue('slow', 120)
+  const { bounds, calls } = subject(
+    { isFull: true, queues: [slow] },
+    { queues: [queue('fast', 3)] },
+  )
+  assert.equal(bounds.isFull(), false)
+  slow.length = 0
+  bounds.resumeDrained()
+  assert.deepEqual(calls, ['pause slow/0', 'resume slow/0'])
 })
 
 test('input bounds: with enough for every task reading stops, whatever other tasks have nothing', () => {
