@@ -188,11 +188,10 @@ function catchUp(store: StateStore, environment: TaskEnvironment, log: readonly 
 
 /** A full cache lets go what it holds between two commits too. */
 const cached = kinds.flatMap((each) => {
-  const { buildCached } = each.builder
-  const build = buildCached && ((): StateStore => buildCached(new RecordCache(2_000)))
-  return build
-    ? [{ ...each, name: `cached ${each.name}`, builder: { ...each.builder, build } }]
-    : []
+  const { builder } = each
+  if (!builder.buildCached) return []
+  const build = (): StateStore => builder.buildCached?.(new RecordCache(2_000)) ?? builder.build()
+  return [{ ...each, name: `cached ${each.name}`, builder: { ...builder, build } }]
 })
 
 for (const { name, builder, change, content } of [...kinds, ...cached])
