@@ -20,7 +20,7 @@ async function cleanProject(example: string): Promise<AsyncDisposable & { readon
   await writeFile(join(path, 'package.json'), '{ "type": "module" }\n')
   await mkdir(join(path, 'node_modules/@millrace'), { recursive: true })
   await symlink(folder, join(path, 'node_modules/@millrace/streams'))
-  await writeFile(join(path, 'app.ts'), example)
+  await writeFile(join(path, 'main.ts'), example)
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) }
 }
 
@@ -28,7 +28,8 @@ const json = (value: object): string => JSON.stringify(value)
 const atMs = 1_700_000_000_000
 
 interface Example {
-  readonly file: string
+  /** Its folder in `examples/`. */
+  readonly name: string
   readonly topics: readonly string[]
   readonly output: string
   readonly input: readonly ProducerRecord[]
@@ -40,7 +41,7 @@ interface Example {
 
 const examples: readonly Example[] = [
   {
-    file: 'word-count.ts',
+    name: 'word-count',
     topics: ['lines'],
     output: 'word-counts',
     input: [
@@ -52,7 +53,7 @@ const examples: readonly Example[] = [
     expected: ['be 2', 'not 1', 'or 1', 'to 2'],
   },
   {
-    file: 'order-join.ts',
+    name: 'order-join',
     topics: ['orders', 'payments'],
     output: 'order-states',
     input: [order('o1', 20, atMs), payment('o1', 20, atMs + 9_000), order('o2', 30, atMs + 9_000)],
@@ -75,16 +76,16 @@ function payment(orderId: string, amount: number, timestampMs: number): Producer
 }
 
 for (const backend of await kafkaBackends())
-  for (const { file, topics, output, input, later, shown, expected } of examples)
-    test(`the README's ${file} runs in a clean project on ${backend.name}`, async () => {
+  for (const { name, topics, output, input, later, shown, expected } of examples)
+    test(`the README's ${name} runs in a clean project on ${backend.name}`, async () => {
       await using kafka = await backend.start()
       const options: KafkaOptions = { brokers: kafka.brokers, clientId: 'readme-test' }
       await createTopics(options, 1, ...topics, output)
-      const example = await readFile(join(folder, 'examples', file), 'utf8')
-      assert.ok(readme.includes(`\`\`\`ts\n${example}\`\`\``), `the README has ${file}`)
+      const example = await readFile(join(folder, 'examples', name, 'main.ts'), 'utf8')
+      assert.ok(readme.includes(`\`\`\`ts\n${example}\`\`\``), `the README has ${name}`)
       await using project = await cleanProject(example)
       await using producer = await createProducer(options)
-      const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', 'app.ts'], {
+      const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', 'main.ts'], {
         cwd: project.path,
         env: { ...process.env, KAFKA_BROKER: kafka.brokers[0] },
         stdio: ['ignore', 'ignore', 'inherit'],
@@ -93,7 +94,7 @@ for (const backend of await kafkaBackends())
         await producer.send(input)
         let laterCount = 0
         await eventually(
-          `${file} has written`,
+          `${name} has written`,
           async () => {
             // The last of each, since commits decide which counts in between are sent.
             const rows = (await readCommitted(options, output)).map(
