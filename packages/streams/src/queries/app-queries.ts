@@ -42,6 +42,11 @@ export interface KeyMetadataOptions<K> {
   readonly partitioner?: StreamPartitioner<K, never>
 }
 
+interface Told {
+  readonly instances: readonly InstanceMetadata[]
+  readonly generationId: number
+}
+
 export class AppQueries {
   readonly applicationId: string
   /** `host:port` at which other instances reach this one's query server. */
@@ -51,8 +56,8 @@ export class AppQueries {
   readonly #routed: RoutedPages
   #processId: string | undefined
   #places: StorePlaces | undefined
-  #instances: readonly InstanceMetadata[] = []
-  #generationId = -1
+  /** What each stream thread was last told, by its index. */
+  readonly #told = new Map<number, Told>()
 
   constructor(options: AppQueriesOptions) {
     this.applicationId = options.applicationId
@@ -69,7 +74,7 @@ export class AppQueries {
       applicationId: options.applicationId,
       local: this.#local,
       places,
-      instances: () => this.#instances,
+      instances: () => this.instances,
       ownProcessId: () => this.#processId,
     })
   }
@@ -81,10 +86,13 @@ export class AppQueries {
   }
 
   /** A stream thread was told who runs what. */
-  told(instances: readonly InstanceMetadata[], generationId: number): void {
-    if (generationId < this.#generationId) return
-    this.#generationId = generationId
-    this.#instances = instances
+  told(threadIndex: number, instances: readonly InstanceMetadata[], generationId: number): void {
+    this.#told.set(threadIndex, { instances, generationId })
+  }
+
+  /** A stream thread has ended: it hears no more. */
+  forget(threadIndex: number): void {
+    this.#told.delete(threadIndex)
   }
 
   get processId(): string | undefined {
@@ -95,8 +103,12 @@ export class AppQueries {
     return this.#options.state()
   }
 
+  /** Of the latest generation that a thread has heard of; a group that began anew counts from 1 again, for each of them. */
   get instances(): readonly InstanceMetadata[] {
-    return this.#instances
+    let latest: Told = { instances: [], generationId: -1 }
+    for (const told of this.#told.values())
+      if (told.generationId > latest.generationId) latest = told
+    return latest.instances
   }
 
   /** @throws StreamsError `MR_STREAMS_STORE_NOT_READY` before the start, `MR_STREAMS_CLOSED` after the end */
@@ -158,7 +170,7 @@ export class AppQueries {
     const { places } = this
     const serde = options.key ?? places.builder(store).serdes?.key
     if (places.isGlobal(store)) {
-      const own = this.#instances.find(({ processId }) => processId === this.#processId)
+      const own = this.instances.find(({ processId }) => processId === this.#processId)
       if (!own) throw this.#untold(store)
       return { partition: undefined, active: own, standbys: [] }
     }
@@ -177,7 +189,7 @@ export class AppQueries {
     const taskId = places.taskIdOf(store, partition) ?? ''
     const active = this.#activeOf(taskId)
     if (!active) throw this.#untold(store, partition)
-    const standbys = this.#instances.filter((each) => each.standbyTasks.includes(taskId))
+    const standbys = this.instances.filter((each) => each.standbyTasks.includes(taskId))
     return { partition, active, standbys }
   }
 
@@ -185,18 +197,18 @@ export class AppQueries {
   metadataForStore(store: string): readonly InstanceMetadata[] {
     const { places } = this
     places.builder(store)
-    if (places.isGlobal(store)) return this.#instances
+    if (places.isGlobal(store)) return this.instances
     const count = places.partitionCount(store)
     const taskIds = new Set<string | undefined>()
     for (let partition = 0; partition < count; partition++)
       taskIds.add(places.taskIdOf(store, partition))
-    return this.#instances.filter(({ activeTasks, standbyTasks }) =>
+    return this.instances.filter(({ activeTasks, standbyTasks }) =>
       [...activeTasks, ...standbyTasks].some((id) => taskIds.has(id)),
     )
   }
 
   #activeOf(taskId: string): InstanceMetadata | undefined {
-    return this.#instances.find(({ activeTasks }) => activeTasks.includes(taskId))
+    return this.instances.find(({ activeTasks }) => activeTasks.includes(taskId))
   }
 
   #untold(store: string, partition?: number): StreamsError {

@@ -288,6 +288,16 @@ for (const backend of await kafkaBackends())
         const known = app.store('everywhere', rows)
         assert.equal(await known.get('a'), 'global')
         assert.deepEqual(await entriesOf(known.all()), [['a', 'global']])
+        await eventually(
+          'every partition of every store with a changelog runs, and so is not behind',
+          async () => {
+            const lags = await app.storeLags()
+            assert.equal(lags.length, 5 * partitions)
+            assert.ok(lags.every(({ role, lagRecords }) => role === 'active' && lagRecords === 0))
+            return true
+          },
+          patience,
+        )
       })
 
     test('a reader that takes its time holds up nobody, and 100,000 rows come in pages', async () => {

@@ -339,10 +339,11 @@ export class StreamsApp implements AsyncDisposable {
     return {
       onState: (state, taskIds) => {
         this.#threads.told(index, state, taskIds)
+        if (state === 'DEAD') this.queries.forget(index)
         this.#follow(state)
       },
       onProgress: (progress) => this.#options.onRestore?.(progress),
-      onInstances: (instances, generationId) => this.queries.told(instances, generationId),
+      onInstances: (instances, generationId) => this.queries.told(index, instances, generationId),
       onUncaught: (error) => {
         const decision = this.#options.onUncaughtError?.(error) ?? 'SHUTDOWN_CLIENT'
         this.#logger.error('a stream thread ended', { threadIndex: index, decision, error })
