@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { startBroker, type FaultRule, type RunningBroker } from '@millrace/broker'
+import { startBroker, type Broker, type FaultRule } from '@millrace/broker'
 import { eventually } from '@millrace/core/testing'
 import { createProducer, createTransactionalProducer, type KafkaOptions } from '@millrace/kafka'
 import {
@@ -70,7 +70,7 @@ const faults: readonly (Pick<FaultRule, 'action' | 'count' | 'match'> & { name: 
 ]
 
 describe('brokers that do not do as they should, under a word count with exactly-once', () => {
-  let broker: RunningBroker
+  let broker: Broker
   let directory: Awaited<ReturnType<typeof stateDirectory>>
   let options: KafkaOptions
   let app: StreamsApp
