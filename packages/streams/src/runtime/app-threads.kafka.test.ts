@@ -121,7 +121,15 @@ for (const backend of await kafkaBackends())
         await using app = new StreamsApp({ ...settings, threads: 2 })
         app.pause()
         await app.start()
-        await eventually('running', () => app.state === 'RUNNING')
+        // The first thread has all tasks until the second has come. Workers take their time on a busy machine.
+        await eventually(
+          'shared',
+          () => {
+            assert.deepEqual(tasksOf(app), [4, 4])
+            return app.state === 'RUNNING'
+          },
+          { timeoutMs: 60_000 },
+        )
         assert.ok(app.isPaused)
         await write(options, input, ['a b', 'a b', 'a b', 'a b'])
         const lag = async () => {
@@ -169,7 +177,7 @@ for (const backend of await kafkaBackends())
       await write(options, input, ['a b'])
       await counted(output, 1)
       await eventually('removed', () => !existsSync(join(own, '7_3')))
-      assert.deepEqual(globSync('1_*', { cwd: own }).toSorted(), ['1_0', '1_1', '1_2', '1_3'])
+      assert.deepEqual(globSync('1_[0-9]', { cwd: own }).toSorted(), ['1_0', '1_1', '1_2', '1_3'])
     })
 
     test('no punctuator fires while an app is paused', async () => {
