@@ -75,6 +75,11 @@ export class AppThreads {
       )
   }
 
+  /** Threads that have not ended. */
+  get aliveCount(): number {
+    return this.#rows.filter(({ state }) => state !== 'DEAD').length
+  }
+
   get isPaused(): boolean {
     return this.#isPaused
   }

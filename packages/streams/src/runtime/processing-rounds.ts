@@ -11,10 +11,12 @@ import type { RunningTask } from './running-task.ts'
 import type { RuntimeSettings } from './runtime-options.ts'
 import type { TaskOutput } from './task-output.ts'
 import type { ThreadControls } from './thread-controls.ts'
+import type { ThreadMetrics } from './thread-metrics.ts'
 
 export interface ProcessingRoundsOptions {
   readonly settings: RuntimeSettings
   readonly controls: Readonly<ThreadControls>
+  readonly metrics: ThreadMetrics
   readonly clock: Clock
   readonly consumer: Consumer
   readonly output: TaskOutput
@@ -40,6 +42,8 @@ const waitingMaxBytes = 16_777_216
 export class ProcessingRounds {
   readonly #options: ProcessingRoundsOptions
   #lastCommitMs: number
+  /** Records of the round under way. */
+  #taken = 0
 
   constructor(options: ProcessingRoundsOptions) {
     this.#options = options
@@ -58,8 +62,11 @@ export class ProcessingRounds {
 
   /** Processes what is there for a while, and commits when it is time. Returns whether there was something. */
   async round(): Promise<boolean> {
-    const { clock, settings, collector, bounds } = this.#options
+    const { clock, settings, collector, bounds, metrics } = this.#options
+    const beganMs = clock.monotonicMs()
+    this.#taken = 0
     const hasWorked = this.#process()
+    if (hasWorked) metrics.processed(this.#taken, clock.monotonicMs() - beganMs)
     collector.handOver()
     collector.throwIfFailed()
     bounds.resumeDrained()
@@ -73,7 +80,8 @@ export class ProcessingRounds {
   async commit(): Promise<void> {
     const { clock, collector, output, consumer, purge } = this.#options
     const running = this.#running()
-    this.#lastCommitMs = clock.monotonicMs()
+    const beganMs = clock.monotonicMs()
+    this.#lastCommitMs = beganMs
     const hasTaken = running.some(({ needsCommit }) => needsCommit)
     for (const { task } of running) task.flush()
     if (!hasTaken && collector.count === 0) return
@@ -84,6 +92,7 @@ export class ProcessingRounds {
     for (const task of running)
       task.committed(({ topic, partition }) => collector.endOf(topic, partition))
     this.#lastCommitMs = clock.monotonicMs()
+    this.#options.metrics.committed(this.#lastCommitMs - beganMs)
     purge.committed(offsets)
     this.#options.onCommitted()
   }
@@ -98,7 +107,9 @@ export class ProcessingRounds {
     for (let isBusy = true; isBusy && clock.monotonicMs() < untilMs;) {
       isBusy = false
       for (const task of running) {
-        if (task.process(recordsPerTurn, clock.monotonicMs()) === 0) continue
+        const taken = task.process(recordsPerTurn, clock.monotonicMs())
+        if (taken === 0) continue
+        this.#taken += taken
         isBusy = hasWorked = true
         if (task.task.wantsCommit) return true
       }

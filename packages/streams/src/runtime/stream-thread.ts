@@ -12,6 +12,7 @@ import type { Page, PageRequest } from '../queries/store-read.ts'
 import type { RestoreProgress } from './changelog-restorer.ts'
 import { GlobalTables } from './global-tables.ts'
 import type { ThreadControls } from './thread-controls.ts'
+import type { MetricChange } from './worker-meter.ts'
 import type { TaskMetadata } from './thread-metadata.ts'
 import { ThreadSession, type ThreadSessionOptions } from './thread-session.ts'
 
@@ -35,6 +36,8 @@ export interface ThreadEvents {
   readonly countDropped: (count: number) => void
   /** The group has told who runs what. */
   readonly onShutdown: () => void
+  /** Of a worker, which has a meter of its own. */
+  readonly onMetrics: (changes: readonly MetricChange[]) => void
   readonly onInstances: (instances: readonly InstanceMetadata[], generationId: number) => void
 }
 

@@ -1,5 +1,5 @@
 /** An application: a topology that runs on a cluster, in as many threads and processes as are started under one application id. */
-import { assert, noopMeter, silentLogger, systemClock, toError, type Counter } from '@millrace/core'
+import { assert, noopMeter, silentLogger, systemClock, toError } from '@millrace/core'
 import type { KafkaOptions } from '@millrace/kafka'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -16,6 +16,7 @@ import type {
 } from '../queries/store-type.ts'
 import type { RestoreProgress } from './changelog-restorer.ts'
 import { assertMove, type StreamsState } from './app-state.ts'
+import { AppMetrics } from './app-metrics.ts'
 import { AppThreads, maxThreads, type ThreadDescription } from './app-threads.ts'
 import { prepareTopics } from './app-topics.ts'
 import {
@@ -38,6 +39,7 @@ import type { ThreadControls } from './thread-controls.ts'
 import type { ThreadMetadata } from './thread-metadata.ts'
 import { loadTopology } from './topology-module.ts'
 import type { TopicPlan } from './topic-plan.ts'
+import { applyChanges } from './worker-meter.ts'
 import { WorkerThread } from './worker-thread.ts'
 
 export interface StreamsAppOptions
@@ -79,7 +81,7 @@ export class StreamsApp implements AsyncDisposable {
   readonly #threads: AppThreads
   /** @internal */
   readonly queries: AppQueries
-  readonly #dropped: Counter
+  readonly #metrics: AppMetrics
   #state: StreamsState = 'CREATED'
   #directory: StateDirectory | undefined
   #topology: Topology | undefined
@@ -114,11 +116,7 @@ export class StreamsApp implements AsyncDisposable {
     })
     this.queries.applicationServer = checkedApplicationServer(options.applicationServer)
     if (options.topology instanceof URL) refuseFunctions(options)
-    this.#dropped = (options.meter ?? noopMeter).counter({
-      name: 'mr_streams_dropped_records_total',
-      help: 'Records left out: late, undecodable, without the key that is needed',
-      labelNames: ['application'],
-    })
+    this.#metrics = new AppMetrics(options.meter ?? noopMeter, options.applicationId)
   }
 
   get state(): StreamsState {
@@ -339,12 +337,18 @@ export class StreamsApp implements AsyncDisposable {
     return {
       onState: (state, taskIds) => {
         this.#threads.told(index, state, taskIds)
+        this.#metrics.threads(this.#threads.aliveCount)
         if (state === 'DEAD') this.queries.forget(index)
         this.#follow(state)
       },
-      onProgress: (progress) => this.#options.onRestore?.(progress),
+      onProgress: (progress) => {
+        this.#metrics.restored(progress)
+        this.#options.onRestore?.(progress)
+      },
+      onMetrics: (changes) => applyChanges(this.#options.meter ?? noopMeter, changes),
       onInstances: (instances, generationId) => this.queries.told(index, instances, generationId),
       onUncaught: (error) => {
+        this.#metrics.threadFailed()
         const decision = this.#options.onUncaughtError?.(error) ?? 'SHUTDOWN_CLIENT'
         this.#logger.error('a stream thread ended', { threadIndex: index, decision, error })
         if (decision !== 'REPLACE_THREAD') {
@@ -360,7 +364,7 @@ export class StreamsApp implements AsyncDisposable {
       },
       countDropped: (count) => {
         this.#droppedCount += count
-        this.#dropped.add(count, { application: this.#settings.applicationId })
+        this.#metrics.dropped(count)
       },
     }
   }
@@ -417,6 +421,7 @@ export class StreamsApp implements AsyncDisposable {
     const before = this.#state
     assertMove(before, to)
     this.#state = to
+    this.#metrics.state(to)
     this.#logger.info('the application changes its state', {
       applicationId: this.#settings.applicationId,
       before,

@@ -37,6 +37,7 @@ import { TaskFactory } from './task-factory.ts'
 import { TaskMoves } from './task-moves.ts'
 import { plainOutput, transactionalOutput, type TaskOutput } from './task-output.ts'
 import type { ThreadControls } from './thread-controls.ts'
+import { ThreadMetrics } from './thread-metrics.ts'
 import { taskMetadata, type TaskMetadata } from './thread-metadata.ts'
 import type { TopicPlan } from './topic-plan.ts'
 
@@ -200,6 +201,7 @@ export class ThreadSession {
     )
     this.#rounds = new ProcessingRounds({
       ...options,
+      metrics: new ThreadMetrics(options.meter, settings, options.identity),
       consumer: clients.consumer,
       output: clients.output,
       collector: this.#collector,

@@ -1,5 +1,5 @@
 /** The inside of a worker: one stream thread, which talks to its application by messages. */
-import { noopMeter, systemClock, type LogFields, type Logger } from '@millrace/core'
+import { systemClock, type LogFields, type Logger } from '@millrace/core'
 import { parentPort, workerData } from 'node:worker_threads'
 import { packPage } from '../queries/packed-page.ts'
 import type { PageRequest } from '../queries/store-read.ts'
@@ -13,6 +13,7 @@ import {
   type ToWorker,
   type WorkerStart,
 } from './worker-messages.ts'
+import { WorkerMeter } from './worker-meter.ts'
 
 const port = parentPort
 if (!port) throw new Error('This module is the inside of a worker; start a StreamsApp instead.')
@@ -51,6 +52,8 @@ async function answer(thread: StreamThread, id: number, request: PageRequest): P
   }
 }
 
+const meter = new WorkerMeter(systemClock, (changes) => tell({ kind: 'metrics', changes }))
+
 async function run(): Promise<void> {
   const { topologyUrl, settings, controls, identity, plan, kafka } = workerData as WorkerStart
   const logger = workerLogger({ threadIndex: identity.index })
@@ -62,10 +65,10 @@ async function run(): Promise<void> {
     identity,
     topology,
     plan,
-    kafka: { ...kafka, logger },
+    kafka: { ...kafka, logger, meter },
     clock: systemClock,
     logger,
-    meter: noopMeter,
+    meter,
     errorHandling,
     events: {
       onState: (state, taskIds) => tell({ kind: 'state', state, taskIds }),
@@ -77,6 +80,8 @@ async function run(): Promise<void> {
         }),
       countDropped: (count) => tell({ kind: 'dropped', count }),
       onShutdown: () => tell({ kind: 'shutdown' }),
+      // They go past the thread, by the worker's meter.
+      onMetrics: () => {},
       onInstances: (instances, generationId) =>
         tell({ kind: 'instances', instances, generationId }),
     },
@@ -102,7 +107,7 @@ async function run(): Promise<void> {
 }
 
 try {
-  await run()
+  await run().finally(() => meter.flush())
   tell({ kind: 'ended', error: undefined })
 } catch (error) {
   tell({ kind: 'ended', error: sentError(error) })

@@ -12,6 +12,7 @@ import type { ThreadState, UncaughtDecision } from './stream-thread.ts'
 import type { ThreadControls } from './thread-controls.ts'
 import type { TaskMetadata } from './thread-metadata.ts'
 import type { TopicPlan } from './topic-plan.ts'
+import type { MetricChange } from './worker-meter.ts'
 
 /** With what a worker begins. */
 export interface WorkerStart {
@@ -48,6 +49,7 @@ export type FromWorker =
   | { readonly kind: 'uncaught'; readonly error: SentError }
   | { readonly kind: 'tasks'; readonly id: number; readonly tasks: readonly TaskMetadata[] }
   | { readonly kind: 'shutdown' }
+  | { readonly kind: 'metrics'; readonly changes: readonly MetricChange[] }
   | { readonly kind: 'dropped'; readonly count: number }
   | {
       readonly kind: 'log'

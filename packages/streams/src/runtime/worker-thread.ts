@@ -104,6 +104,8 @@ export class WorkerThread implements ThreadHandle {
         return this.#pages.answered(message.id, message.page)
       case 'noPage':
         return this.#pages.failed(message.id, receivedError(message.error))
+      case 'metrics':
+        return this.#events.onMetrics(message.changes)
       case 'shutdown':
         return this.#events.onShutdown()
       case 'instances':
