@@ -15,9 +15,9 @@ const limit = { timeoutMs: 90_000, everyMs: 100 }
 
 for (const backend of await kafkaBackends())
   describe(`a stopped instance on ${backend.name}`, { concurrency: true }, () => {
-    for (const { areWorkers, prepare } of [
-      { areWorkers: false, prepare: WordLoad.prepare },
-      { areWorkers: true, prepare: OrderLoad.prepare },
+    for (const { areWorkers, Load } of [
+      { areWorkers: false, Load: WordLoad },
+      { areWorkers: true, Load: OrderLoad },
     ])
       test(`exactly once: one that stands still until others have its tasks, and wakes up with work half done, changes nothing; threads ${areWorkers ? 'as workers' : 'on one event loop'}`, async (t) => {
         const seed = Number(process.env['MILLRACE_SEED'] ?? Date.now() % 1_000_000)
@@ -25,7 +25,7 @@ for (const backend of await kafkaBackends())
         const random = seededRandom(seed)
         await using kafka = await backend.start()
         const options: KafkaOptions = { brokers: kafka.brokers, clientId: 'streams-fault-test' }
-        const load = await prepare(options, random)
+        const load = await Load.prepare(options, random)
         await using directory = await stateDirectory()
         await using instances = new AppInstances((index) => ({
           app: load.app,
