@@ -107,6 +107,42 @@ for (const backend of await kafkaBackends())
       assert.deepEqual(seen, [...numbers.slice(0, 16), ...numbers.slice(8)])
     })
 
+    test('a member that is closed while it joins holds nobody up, wherever it was', async () => {
+      const topic = await createTopic(options, 1)
+      await send(topic, 0, 3)
+      await using proxy = await startFaultProxy(kafka.port)
+      proxy.setDelay(40)
+      // Every answer is 80 ms on its way, so that one of these is closed between each question of joining and its answer.
+      const closeAfterMs = Array.from({ length: 16 }, (_, index) => index * 60)
+      await Promise.all(
+        closeAfterMs.map(async (afterMs) => {
+          const groupId = uniqueName('group')
+          const first = await member(topic, {
+            groupId,
+            brokers: [proxy.address],
+            mapAddress: () => proxy,
+            // Outlasts this test: a group that waited for the first member would be noticed.
+            sessionTimeoutMs: 300_000,
+          })
+          const joining = first[Symbol.asyncIterator]().next()
+          await delay(afterMs)
+          await first.close()
+          await joining
+          await using second = await member(topic, { groupId })
+          let timer: NodeJS.Timeout | undefined
+          const late = new Promise<never>((_, reject) => {
+            timer = setTimeout(() => reject(new Error(`closed after ${afterMs} ms`)), 30_000)
+          })
+          const reading = (async () => {
+            for await (const { length } of second) return length
+            return 0
+          })()
+          assert.equal(await Promise.race([reading, late]), 3)
+          clearTimeout(timer)
+        }),
+      )
+    })
+
     test('a new member goes on where the group has committed', async () => {
       const topic = await createTopic(options, 1)
       const groupId = uniqueName('group')

@@ -39,6 +39,8 @@ export interface GroupOptions extends MembershipOptions {
 /** How often the leader looks for new partitions, and each member for topics that match; and for topics that do not exist yet. */
 const topicCheckMs = 30_000
 const missingTopicCheckMs = 1_000
+/** How long a member that closes waits for the id that it has asked for. */
+const idPatienceMs = 2_000
 const never = 2 ** 31 - 1
 
 /** Thrown inside the loop: join again at once. */
@@ -60,6 +62,8 @@ export class GroupMembership {
   /** Why the group is to deal out anew, where this member wants it. */
   #wanted: string | undefined
   #isJoining = false
+  /** The first JoinGroup is under way, which the coordinator answers with an id. */
+  #isAskingForId = false
   #isEnding = false
   /** Partition counts by which the leader assigned; `undefined` for the other members. */
   #assignedCounts: ReadonlyMap<string, number> | undefined
@@ -92,6 +96,8 @@ export class GroupMembership {
       this.#isEnding = true
       if (this.#generationId !== undefined) await this.#giveUp(false)
       this.#loop.close()
+      // The group keeps a place for a member as soon as it has given it an id: to leave, that answer is needed. It comes at once.
+      if (this.#isAskingForId) await this.#settled(this.#running)
       this.#coordinator.interruptJoin()
       await this.#coordinator.leave(this.#memberId, 'the consumer is closed')
     }
@@ -132,6 +138,14 @@ export class GroupMembership {
       errorCode === code.ILLEGAL_GENERATION &&
       (this.#isJoining || generationId !== this.#generationId)
     )
+  }
+
+  /** For as long as an answer may take, no longer: the coordinator may be away. */
+  async #settled(work: Promise<void> | undefined): Promise<void> {
+    const done = new AbortController()
+    const limit = this.#cluster.clock.sleep(idPatienceMs, done.signal).catch(() => {})
+    await Promise.race([work, limit])
+    done.abort()
   }
 
   async #run(): Promise<void> {
@@ -205,16 +219,20 @@ export class GroupMembership {
   async #askToJoin(): Promise<JoinGroupResponse> {
     await this.#options.subscribed.resolve()
     const { sessionTimeoutMs, rebalanceTimeoutMs, assignors, subscribed, owned } = this.#options
-    const joined = await this.#coordinator.join(this.#memberId, {
-      sessionTimeoutMs,
-      rebalanceTimeoutMs,
-      protocols: protocolsOf(assignors, {
-        topics: subscribed.topics,
-        ownedPartitions: owned(),
-        generationId: this.#assignedIn,
-      }),
-      reason: this.#joinReason,
-    })
+    if (this.#loop.isClosing) throw new Rejoin()
+    this.#isAskingForId = this.#memberId === '' && this.#coordinator.instanceId === null
+    const joined = await this.#coordinator
+      .join(this.#memberId, {
+        sessionTimeoutMs,
+        rebalanceTimeoutMs,
+        protocols: protocolsOf(assignors, {
+          topics: subscribed.topics,
+          ownedPartitions: owned(),
+          generationId: this.#assignedIn,
+        }),
+        reason: this.#joinReason,
+      })
+      .finally(() => (this.#isAskingForId = false))
     if (joined.errorCode === code.MEMBER_ID_REQUIRED) {
       this.#memberId = joined.memberId
       throw new Rejoin()
