@@ -28,7 +28,8 @@ export interface ProcessingRoundsOptions {
   readonly group: () => GroupMetadata
   /** Before the commit: there is room for more input. */
   readonly onProcessed: () => void
-  readonly onCommitted: () => void
+  /** @param tasks the thread's, by id */
+  readonly onCommitted: (tasks: ReadonlyMap<string, RunningTask>) => void
   /** Whether somebody waits for a commit who need not wait for the next in turn. */
   readonly isCommitWanted: () => boolean
 }
@@ -94,7 +95,7 @@ export class ProcessingRounds {
     this.#lastCommitMs = clock.monotonicMs()
     this.#options.metrics.committed(this.#lastCommitMs - beganMs)
     purge.committed(offsets)
-    this.#options.onCommitted()
+    this.#options.onCommitted(this.#options.tasks)
   }
 
   #process(): boolean {

@@ -11,6 +11,7 @@ import type { StoreLag } from '../queries/store-lag.ts'
 import type { Page, PageRequest } from '../queries/store-read.ts'
 import type { RestoreProgress } from './changelog-restorer.ts'
 import { GlobalTables } from './global-tables.ts'
+import type { RunningTask } from './running-task.ts'
 import type { ThreadControls } from './thread-controls.ts'
 import type { MetricChange } from './worker-meter.ts'
 import type { TaskMetadata } from './thread-metadata.ts'
@@ -87,6 +88,8 @@ export class StreamThread implements ThreadHandle {
   /** Sessions that failed since the last commit, and when the first did. */
   #failures = 0
   #failingSinceMs: number | undefined
+  /** The task whose state could not be written, and when, where that is why. */
+  #unwritten: { readonly taskId: string; readonly atMs: number } | undefined
 
   constructor(options: StreamThreadOptions) {
     this.#options = options
@@ -165,9 +168,10 @@ export class StreamThread implements ThreadHandle {
       onTasks: (state, taskIds) => {
         if (!this.#closing.signal.aborted) events.onState(taskStates[state], taskIds)
       },
-      onCommitted: () => {
+      onCommitted: (tasks) => {
+        if (this.#isUnwritten(tasks)) return
         this.#failures = 0
-        this.#failingSinceMs = undefined
+        this.#failingSinceMs = this.#unwritten = undefined
       },
       countDropped: events.countDropped,
       onInstances: events.onInstances,
@@ -180,6 +184,14 @@ export class StreamThread implements ThreadHandle {
     } finally {
       this.#session = undefined
     }
+  }
+
+  /** Commits that leave the disk of the failing task alone do not mend it; that the task is elsewhere does. */
+  #isUnwritten(tasks: ReadonlyMap<string, RunningTask>): boolean {
+    if (!this.#unwritten) return false
+    const { taskId, atMs } = this.#unwritten
+    const task = tasks.get(taskId)
+    return task !== undefined && (task.environment.writtenAtMs ?? -Infinity) < atMs
   }
 
   /** Those that are there go on from session to session; after an error of their own they begin anew. */
@@ -212,6 +224,8 @@ export class StreamThread implements ThreadHandle {
       return
     }
     this.#failingSinceMs ??= clock.monotonicMs()
+    if (error instanceof StreamsError && error.code === 'MR_STREAMS_STATE_NOT_WRITTEN')
+      this.#unwritten = { taskId: String(error.details['taskId']), atMs: clock.now() }
     const failingMs = clock.monotonicMs() - this.#failingSinceMs
     const ending = !isPassing(error)
       ? error

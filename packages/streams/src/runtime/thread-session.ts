@@ -52,7 +52,8 @@ export interface ThreadSessionOptions extends ThreadSurroundings {
   readonly onProgress: (progress: RestoreProgress) => void
   /** Tasks were given up, or given and are being restored, or all run. */
   readonly onTasks: (state: 'REVOKED' | 'ASSIGNED' | 'RUNNING', taskIds: readonly string[]) => void
-  readonly onCommitted: () => void
+  /** @param tasks the thread's, by id */
+  readonly onCommitted: (tasks: ReadonlyMap<string, RunningTask>) => void
   readonly countDropped: (count: number) => void
   /** Another instance ended the application everywhere. */
   readonly onShutdown: () => void
