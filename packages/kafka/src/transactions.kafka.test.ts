@@ -40,6 +40,24 @@ for (const backend of backends)
     const open = (transactionalId = uniqueName('txn')): Promise<TransactionalProducer> =>
       createTransactionalProducer({ ...options, transactionalId })
 
+    /** A producer whose transaction, with one record, the brokers have ended, which moves its epoch; it has not been told. */
+    const endedByBrokers = async (topic: string): Promise<TransactionalProducer> => {
+      const producer = await createTransactionalProducer({
+        ...options,
+        transactionalId: uniqueName('txn'),
+        transactionTimeoutMs: 1_000,
+      })
+      await producer.begin()
+      await producer.send([{ topic, key: null, value: 'late' }])
+      await using next = await open()
+      await next.begin()
+      await next.send([{ topic, key: null, value: 'after' }])
+      await next.commit()
+      // Held back behind the open transaction until the brokers end it.
+      assert.deepEqual(await committed(topic), ['after'])
+      return producer
+    }
+
     test('committed records are read, aborted ones are not, over several transactions of one producer', async () => {
       const topic = await createTopic(options, 3)
       await using producer = await open()
@@ -256,19 +274,7 @@ for (const backend of backends)
 
     test('a transaction longer than its time-out is aborted by the brokers and the producer told', async () => {
       const topic = await createTopic(options, 1)
-      await using producer = await createTransactionalProducer({
-        ...options,
-        transactionalId: uniqueName('txn'),
-        transactionTimeoutMs: 1_000,
-      })
-      await producer.begin()
-      await producer.send([{ topic, key: null, value: 'late' }])
-      await using next = await open()
-      await next.begin()
-      await next.send([{ topic, key: null, value: 'after' }])
-      await next.commit()
-      // Held back behind the open transaction until the brokers end it.
-      assert.deepEqual(await committed(topic), ['after'])
+      await using producer = await endedByBrokers(topic)
       const error: unknown = await producer.commit().catch((reason: unknown) => reason)
       assert.ok(error instanceof KafkaError)
       // Version 1 of transactions cannot tell a time-out from a rival; version 2 can.
@@ -283,19 +289,7 @@ for (const backend of backends)
 
     test('a record for a transaction that the brokers have ended is not refused for good: it fails with the transaction', async () => {
       const topic = await createTopic(options, 1)
-      await using producer = await createTransactionalProducer({
-        ...options,
-        transactionalId: uniqueName('txn'),
-        transactionTimeoutMs: 1_000,
-      })
-      await producer.begin()
-      await producer.send([{ topic, key: null, value: 'late' }])
-      await using next = await open()
-      await next.begin()
-      await next.send([{ topic, key: null, value: 'after' }])
-      await next.commit()
-      // Read once the brokers have ended the first one, which moves its producer's epoch.
-      assert.deepEqual(await committed(topic), ['after'])
+      await using producer = await endedByBrokers(topic)
       const error: unknown = await producer
         .send([{ topic, key: null, value: 'too late' }])
         .catch((reason: unknown) => reason)
