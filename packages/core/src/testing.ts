@@ -5,14 +5,15 @@ export { SimulatedClock } from './simulated-clock.ts'
 
 /**
  * Waits until `condition` gives a value that is neither false, null nor undefined, and returns it. An error of the condition
- * counts as "not yet" and is named when time runs out.
+ * counts as "not yet" and is named when time runs out. A minute by default: what takes a second alone takes long where everything else runs too, and
+ * only what never comes waits so long.
  */
 export async function eventually<T>(
   what: string,
   condition: () => T | Promise<T>,
   options: { readonly timeoutMs?: number; readonly everyMs?: number } = {},
 ): Promise<Exclude<T, false | null | undefined>> {
-  const timeoutMs = options.timeoutMs ?? 10_000
+  const timeoutMs = options.timeoutMs ?? 60_000
   const deadline = systemClock.monotonicMs() + timeoutMs
   let lastError: unknown
   for (;;) {
