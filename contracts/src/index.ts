@@ -1,9 +1,11 @@
 export {
   brokerPort,
   gatewayRoutes,
+  orderReadDatabase,
   postgresPort,
   serviceDatabases,
   servicePorts,
+  serviceStopOrder,
   type ServiceName,
 } from './addresses.ts'
 export {
@@ -23,7 +25,14 @@ export {
 export {
   deadLetterTopicOf,
   discussionEventsTopic,
+  orderEventsTopic,
+  ordersTopic,
+  paymentOrdersTopic,
+  productEventsTopic,
+  recovererDlqTopic,
+  stockOrdersTopic,
   trackingAlertsTopic,
+  userEventsTopic,
   type TopicDefinition,
 } from './topics.ts'
 export {
@@ -32,3 +41,37 @@ export {
   AlertRuleSchema,
   trackingAlertEvents,
 } from './tracking-alerts.ts'
+export {
+  maxOrderLines,
+  MillsSchema,
+  OrderAnswerSchema,
+  OrderIdSchema,
+  OrderLineSchema,
+  OrderSchema,
+  OrderSourceSchema,
+  OrderStatusSchema,
+  SkuSchema,
+  type Order,
+  type OrderAnswer,
+  type OrderLine,
+  type OrderSource,
+  type OrderStatus,
+} from './order-schemas.ts'
+export {
+  orderCancelled,
+  orderConfirmed,
+  orderCreated,
+  orderEvents,
+  orderRejected,
+  orderRolledBack,
+} from './order-events.ts'
+export { productChanged, productCreated, productEvents, productRemoved } from './product-events.ts'
+export {
+  orderCancelAsked,
+  orderDecided,
+  orderPlaced,
+  paymentAnswered,
+  sagaOrderEvents,
+  stockAnswered,
+} from './saga-events.ts'
+export { userCreated, userDeleted, userEvents, userUpdated, UserRoleSchema } from './user-events.ts'

@@ -1,6 +1,6 @@
 import { toError } from '@millrace/core'
 import { armFaultsFromText } from '@millrace/core/testing'
-import type { ServiceName } from '@millrace/contracts'
+import { serviceStopOrder, type ServiceName } from '@millrace/contracts'
 import { startService, type RunningService } from '@millrace/runtime'
 
 /**
@@ -38,6 +38,18 @@ async function launch(
       )
     case 'tracking':
       return startService((await import('@millrace/tracking')).trackingService, { env })
+    case 'users':
+      return startService((await import('@millrace/users')).usersService, { env })
+    case 'catalog':
+      return startService((await import('@millrace/catalog')).catalogService, { env })
+    case 'payments':
+      return startService((await import('@millrace/payments')).paymentsService, { env })
+    case 'stock':
+      return startService((await import('@millrace/stock')).stockService, { env })
+    case 'orders':
+      return startService((await import('@millrace/orders')).ordersService, { env })
+    case 'order-saga':
+      return startService((await import('@millrace/order-saga')).orderSagaService, { env })
   }
 }
 
@@ -63,8 +75,7 @@ async function obey(command: HostCommand): Promise<void> {
 async function stop(): Promise<void> {
   if (isStopping) return
   isStopping = true
-  for (const name of ['gateway', 'tracking', 'discussions', 'discussion-analytics'] as const)
-    await running.get(name)?.close()
+  for (const name of serviceStopOrder) await running.get(name)?.close()
   process.exit(0)
 }
 

@@ -31,18 +31,12 @@ export async function pickPorts(
       notes.push({ part, wanted, port: picked.port, takenBy: picked.takenBy })
     return picked.port
   }
-  const services = {
-    gateway: await pick('gateway', servicePorts.gateway),
-    tracking: await pick('tracking', servicePorts.tracking),
-    discussions: await pick('discussions', servicePorts.discussions),
-    'discussion-analytics': await pick(
-      'discussion-analytics',
-      servicePorts['discussion-analytics'],
-    ),
-  }
+  const services: Partial<Record<ServiceName, number>> = {}
+  for (const [name, port] of Object.entries(servicePorts) as [ServiceName, number][])
+    services[name] = await pick(name, port)
   return {
     ports: {
-      services,
+      services: services as Record<ServiceName, number>,
       broker: await pick('broker', brokerPort),
       postgres: await pick('postgres', postgresPort),
     },

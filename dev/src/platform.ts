@@ -1,4 +1,9 @@
-import { serviceDatabases, servicePorts, type ServiceName } from '@millrace/contracts'
+import {
+  serviceDatabases,
+  servicePorts,
+  serviceStopOrder,
+  type ServiceName,
+} from '@millrace/contracts'
 import { startBrokerProcess, startPostgres } from '@millrace/embedded'
 import { ensureDatabase, withDatabaseName } from '@millrace/postgres'
 import { systemClock } from '@millrace/core'
@@ -296,20 +301,28 @@ export class Platform {
     if (name === 'gateway') {
       return {
         ...common,
-        DISCUSSIONS_URL: `http://127.0.0.1:${ports.services.discussions}`,
-        DISCUSSION_ANALYTICS_URL: `http://127.0.0.1:${ports.services['discussion-analytics']}`,
-        TRACKING_URL: `http://127.0.0.1:${ports.services.tracking}`,
+        ...this.#addresses(),
         START_STATUS_FILE: directory.file('start-status.json'),
       }
     }
-    const database = this.databaseUrls[name] ?? ''
+    const database = this.databaseUrls[name]
     return {
       ...common,
-      DATABASE_URL: database,
+      ...(database === undefined ? {} : { DATABASE_URL: database }),
       KAFKA_BROKERS: this.kafkaBrokers,
       KAFKA_ENABLED: this.#options.isKafkaEnabled,
       ...this.#ownEnvironmentOf(name),
     }
+  }
+
+  /** Where each service listens, under the names that services know one another by, such as `DISCUSSIONS_URL`. */
+  #addresses(): Record<string, string> {
+    return Object.fromEntries(
+      Object.entries(this.#options.ports.services).map(([name, port]) => [
+        `${name.replaceAll('-', '_').toUpperCase()}_URL`,
+        `http://127.0.0.1:${port}`,
+      ]),
+    )
   }
 
   #ownEnvironmentOf(name: Exclude<ServiceName, 'gateway'>): Record<string, string> {
@@ -318,6 +331,13 @@ export class Platform {
         return { IMPORT_TOKEN: this.#importToken }
       case 'discussion-analytics':
         return { INSTANCE_ID: `${name}-1` }
+      case 'users':
+      case 'catalog':
+      case 'payments':
+      case 'stock':
+      case 'orders':
+      case 'order-saga':
+        return {}
       case 'tracking':
         return {
           TRACKING_DATABASES: Object.entries(this.databaseUrls)
@@ -329,16 +349,7 @@ export class Platform {
 }
 
 function stopRank(part: string): number {
-  const order = [
-    'gateway',
-    'services',
-    'tracking',
-    'discussions',
-    'discussion-analytics',
-    'broker',
-    'postgres',
-  ]
-  return order.indexOf(part)
+  return ['services', ...serviceStopOrder, 'broker', 'postgres'].indexOf(part)
 }
 
 async function answersOk(url: string): Promise<boolean> {

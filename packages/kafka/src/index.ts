@@ -7,6 +7,7 @@ export {
 export { createConsumer } from './consumer.ts'
 export { isRetryable, KafkaError, kafkaErrors, type KafkaErrorCode } from './errors.ts'
 export { createAdmin } from './admin.ts'
+export { ensureTopicsOnceReachable, type EnsureTopicsOptions } from './ensure-topics.ts'
 export type {
   ClusterAdmin,
   ClusterBroker,
@@ -26,6 +27,7 @@ export type {
   CommittedOffset,
   Consumer,
   ConsumerBatch,
+  ConsumerCloseOptions,
   ConsumerOptions,
   ConsumerRecord,
   OffsetAtTime,

@@ -19,6 +19,7 @@ export {
   type ProductionPage,
   type ProductionSummary,
 } from './production-log.ts'
+export { Publishing, type PublishingOptions } from './publishing.ts'
 export { type Relay, type RelayOptions } from './relay.ts'
 export {
   type ProducedEvent,

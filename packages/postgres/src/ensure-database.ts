@@ -1,6 +1,7 @@
 import { connect } from './connection.ts'
 import { PostgresError } from './errors.ts'
-import { quoteIdentifier } from './url.ts'
+import type { Database } from './types.ts'
+import { parseDatabaseUrl, quoteIdentifier, withDatabaseName } from './url.ts'
 
 /** Two creators at once would race between look and create; one advisory lock of the admin database puts them in a row. */
 const createLock = 7_265_133_021
@@ -28,5 +29,20 @@ export async function ensureDatabase(adminUrl: string, name: string): Promise<vo
     // 42P04 duplicate_database, or 23505 on pg_database's index: somebody created it who does not know our lock.
     if (!(error instanceof PostgresError) || !/^(42P04|23505)$/.test(error.sqlState ?? ''))
       throw error
+  }
+}
+
+/**
+ * Creates the database that `database` points to, where the server does not have it: for a service that is started by itself.
+ * @throws PostgresError
+ */
+export async function ensureOwnDatabase(database: Database): Promise<void> {
+  try {
+    await database.query('select 1')
+  } catch (error) {
+    const isMissing = error instanceof PostgresError && error.sqlState === '3D000'
+    if (!isMissing) throw error
+    const { database: name } = parseDatabaseUrl(database.url)
+    await ensureDatabase(withDatabaseName(database.url, 'postgres'), name)
   }
 }

@@ -10,7 +10,7 @@ export {
 export type { DayRange } from './day-partitions/days.ts'
 export type { ArchivedDay, ArchivedDayState } from './day-partitions/manifest.ts'
 export { databaseOfPool, openDatabase } from './database.ts'
-export { ensureDatabase } from './ensure-database.ts'
+export { ensureDatabase, ensureOwnDatabase } from './ensure-database.ts'
 export {
   isTransientPostgresError,
   PostgresError,

@@ -1,16 +1,14 @@
 import { ContractRegistry, type EventEnvelope } from '@millrace/events'
 import { discussionEvents, discussionEventsTopic } from '@millrace/contracts'
-import { backoffMs, type Clock, type Logger, type Meter, type Tracer } from '@millrace/core'
+import type { Clock, Logger, Meter, Tracer } from '@millrace/core'
 import { createInbox, type BatchHandler, type Inbox, type InboxConsumer } from '@millrace/inbox'
-import { createAdmin, type KafkaOptions } from '@millrace/kafka'
+import { ensureTopicsOnceReachable, type KafkaOptions } from '@millrace/kafka'
 import type { Database } from '@millrace/postgres'
 import { foldEvents } from './domain/fold-events.ts'
 import { applyThreadChanges } from './sql/apply-changes.ts'
 
 /** Consumer group; the view `event_processed` and the lag figures of others name it too. */
 export const groupId = 'discussion-analytics'
-
-const topicBackoff = { baseMs: 200, maxMs: 5_000 }
 
 export interface DiscussionInboxOptions {
   readonly database: Database
@@ -77,19 +75,9 @@ export async function startWithTopic(
   signal: AbortSignal,
 ): Promise<void> {
   const { logger, clock } = options
-  for (let failures = 1; !signal.aborted; failures++) {
-    try {
-      await using admin = await createAdmin(kafkaOptionsOf(options))
-      signal.addEventListener('abort', () => void admin.close(), { once: true })
-      await admin.ensureTopics([discussionEventsTopic])
-      break
-    } catch (error) {
-      if (signal.aborted) return
-      logger.warn('The topic is not there yet', { topic: discussionEventsTopic.name, error })
-      await clock.sleep(backoffMs(failures, topicBackoff), signal).catch(() => {})
-    }
-  }
-  if (!signal.aborted) consumer.start()
+  const kafka = kafkaOptionsOf(options)
+  const topics = [discussionEventsTopic]
+  if (await ensureTopicsOnceReachable({ kafka, topics, signal, logger, clock })) consumer.start()
 }
 
 function kafkaOptionsOf(options: ConsumeDiscussionsOptions): KafkaOptions {

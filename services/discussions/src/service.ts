@@ -1,20 +1,11 @@
-import { discussionEvents, servicePorts } from '@millrace/contracts'
+import { discussionEvents, discussionEventsTopic, servicePorts } from '@millrace/contracts'
 import { ContractRegistry } from '@millrace/events'
 import { createHttpIdempotency } from '@millrace/inbox'
-import { createOutbox, type ArchiveRunner } from '@millrace/outbox'
-import {
-  ensureDatabase,
-  migrate,
-  openDatabase,
-  parseDatabaseUrl,
-  PostgresError,
-  withDatabaseName,
-  type Database,
-} from '@millrace/postgres'
+import { createOutbox, Publishing, type ArchiveRunner } from '@millrace/outbox'
+import { ensureOwnDatabase, migrate, openDatabase } from '@millrace/postgres'
 import { defineService } from '@millrace/runtime'
 import { discussionsConfig } from './config.ts'
 import { serviceName } from './discussions.ts'
-import { Publishing } from './publishing.ts'
 import { registerComments } from './routes/comments.ts'
 import { registerEvents } from './routes/events.ts'
 import { registerImport } from './routes/import.ts'
@@ -55,7 +46,9 @@ export const discussionsService = defineService({
     const publishing = config.kafkaEnabled
       ? new Publishing({
           brokers: config.kafkaBrokers,
+          clientId: serviceName,
           outbox,
+          topics: [discussionEventsTopic],
           leaseMs: config.relayLeaseMs,
           logger,
           meter,
@@ -64,7 +57,7 @@ export const discussionsService = defineService({
       : undefined
 
     onStart(async () => {
-      await makeDatabase(database)
+      await ensureOwnDatabase(database)
       await outbox.migrate()
       await keys.migrate()
       await migrate(database, { directory: migrations, name: serviceName })
@@ -95,15 +88,3 @@ export const discussionsService = defineService({
     registerImport(routes, config.importToken)
   },
 })
-
-/** A service started by itself finds a new server without its database. */
-async function makeDatabase(database: Database): Promise<void> {
-  try {
-    await database.query('select 1')
-  } catch (error) {
-    const isMissing = error instanceof PostgresError && error.sqlState === '3D000'
-    if (!isMissing) throw error
-    const { database: name } = parseDatabaseUrl(database.url)
-    await ensureDatabase(withDatabaseName(database.url, 'postgres'), name)
-  }
-}

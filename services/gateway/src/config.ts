@@ -1,36 +1,31 @@
 import { fileURLToPath } from 'node:url'
-import { servicePorts } from '@millrace/contracts'
+import { servicePorts, type ServiceName } from '@millrace/contracts'
 import type { ConfigTable, ServiceConfig } from '@millrace/runtime'
+
+/** Key of the addresses of a service, `DISCUSSIONS_URL` for `discussions`. */
+function addressesOf(service: ServiceName) {
+  return {
+    type: 'list',
+    items: 'url',
+    env: `${service.replaceAll('-', '_').toUpperCase()}_URL`,
+    minItems: 1,
+    maxItems: 32,
+    default: [`http://127.0.0.1:${servicePorts[service]}`],
+    doc: `Where ${service} listens; several instances parted by commas.`,
+  } as const
+}
 
 /** All that may be set about the gateway, beside the keys every service has. */
 export const gatewayConfig = {
-  discussionsUrl: {
-    type: 'list',
-    items: 'url',
-    env: 'DISCUSSIONS_URL',
-    minItems: 1,
-    maxItems: 32,
-    default: [`http://127.0.0.1:${servicePorts.discussions}`],
-    doc: 'Where the discussion service listens; several instances parted by commas.',
-  },
-  discussionAnalyticsUrl: {
-    type: 'list',
-    items: 'url',
-    env: 'DISCUSSION_ANALYTICS_URL',
-    minItems: 1,
-    maxItems: 32,
-    default: [`http://127.0.0.1:${servicePorts['discussion-analytics']}`],
-    doc: 'Where the discussion analytics service listens; several instances parted by commas.',
-  },
-  trackingUrl: {
-    type: 'list',
-    items: 'url',
-    env: 'TRACKING_URL',
-    minItems: 1,
-    maxItems: 32,
-    default: [`http://127.0.0.1:${servicePorts.tracking}`],
-    doc: 'Where the tracking service listens; several instances parted by commas.',
-  },
+  discussionsUrl: addressesOf('discussions'),
+  discussionAnalyticsUrl: addressesOf('discussion-analytics'),
+  trackingUrl: addressesOf('tracking'),
+  usersUrl: addressesOf('users'),
+  catalogUrl: addressesOf('catalog'),
+  paymentsUrl: addressesOf('payments'),
+  stockUrl: addressesOf('stock'),
+  ordersUrl: addressesOf('orders'),
+  orderSagaUrl: addressesOf('order-saga'),
   webDir: {
     type: 'string',
     env: 'WEB_DIR',

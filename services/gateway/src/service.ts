@@ -90,6 +90,12 @@ function serviceUrls(config: GatewayConfig): Record<BackendName, readonly string
     discussions: config.discussionsUrl,
     'discussion-analytics': config.discussionAnalyticsUrl,
     tracking: config.trackingUrl,
+    users: config.usersUrl,
+    catalog: config.catalogUrl,
+    payments: config.paymentsUrl,
+    stock: config.stockUrl,
+    orders: config.ordersUrl,
+    'order-saga': config.orderSagaUrl,
   }
 }
 

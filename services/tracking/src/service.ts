@@ -1,15 +1,7 @@
 import { discussionEvents, servicePorts, trackingAlertEvents } from '@millrace/contracts'
 import { ContractRegistry } from '@millrace/events'
 import { createOutbox } from '@millrace/outbox'
-import {
-  ensureDatabase,
-  migrate,
-  openDatabase,
-  parseDatabaseUrl,
-  PostgresError,
-  withDatabaseName,
-  type Database,
-} from '@millrace/postgres'
+import { ensureOwnDatabase, migrate, openDatabase } from '@millrace/postgres'
 import { defineService } from '@millrace/runtime'
 import { AlertMonitor } from './alerts/alert-monitor.ts'
 import { AlertPublishing } from './alerts/alert-publishing.ts'
@@ -84,7 +76,7 @@ export const trackingService = defineService({
     gaugeFigures(meter, monitor)
 
     onStart(async () => {
-      await makeDatabase(database)
+      await ensureOwnDatabase(database)
       await outbox.migrate()
       await migrate(database, { directory: migrations, name: 'tracking' })
     }, 'database')
@@ -121,17 +113,5 @@ function thresholdsOf(config: TrackingConfig): AlertThresholds {
     pendingAgeMs: config.alertPendingAgeMs,
     processingCount: config.alertProcessingCount,
     failurePercent: config.alertFailurePercent,
-  }
-}
-
-/** A service started by itself finds a new server without its database. */
-async function makeDatabase(database: Database): Promise<void> {
-  try {
-    await database.query('select 1')
-  } catch (error) {
-    const isMissing = error instanceof PostgresError && error.sqlState === '3D000'
-    if (!isMissing) throw error
-    const { database: name } = parseDatabaseUrl(database.url)
-    await ensureDatabase(withDatabaseName(database.url, 'postgres'), name)
   }
 }

@@ -1,7 +1,11 @@
 import { UuidSchema } from '@millrace/events'
-import { pendingCountLimit, type OutboxStats, type ProducedEvent } from '@millrace/outbox'
+import {
+  pendingCountLimit,
+  type OutboxStats,
+  type ProducedEvent,
+  type Publishing,
+} from '@millrace/outbox'
 import { Type } from 'typebox'
-import type { Publishing } from '../publishing.ts'
 import { basePath, type RouteContext } from './context.ts'
 
 const tags = ['events']

@@ -1,0 +1,1 @@
+export { orderSagaService } from './service.ts'

@@ -1,0 +1,4 @@
+import { runService } from '@millrace/runtime'
+import { orderSagaService } from './service.ts'
+
+await runService(orderSagaService)

@@ -1,0 +1,4 @@
+import { runService } from '@millrace/runtime'
+import { paymentsService } from './service.ts'
+
+await runService(paymentsService)

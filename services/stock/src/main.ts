@@ -1,0 +1,4 @@
+import { runService } from '@millrace/runtime'
+import { stockService } from './service.ts'
+
+await runService(stockService)

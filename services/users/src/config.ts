@@ -1,0 +1,37 @@
+import { brokerPort } from '@millrace/contracts'
+import type { ConfigTable, ServiceConfig } from '@millrace/runtime'
+
+/** All that may be set about this service, beside the keys every service has. */
+export const usersConfig = {
+  databaseUrl: {
+    type: 'url',
+    env: 'DATABASE_URL',
+    protocols: ['postgres:', 'postgresql:'],
+    secret: true,
+    doc: "This service's own database; made when it is missing and the user may do so.",
+  },
+  maxConnections: {
+    type: 'integer',
+    env: 'DATABASE_MAX_CONNECTIONS',
+    min: 3,
+    max: 100,
+    default: 10,
+    doc: 'Most connections to the database.',
+  },
+  kafkaBrokers: {
+    type: 'list',
+    env: 'KAFKA_BROKERS',
+    minItems: 1,
+    maxItems: 32,
+    default: [`127.0.0.1:${brokerPort}`],
+    doc: 'host:port of one or more brokers to ask first, parted by commas.',
+  },
+  kafkaEnabled: {
+    type: 'boolean',
+    env: 'KAFKA_ENABLED',
+    default: true,
+    doc: 'Off: events wait, in the database and on the topics, until it is on again.',
+  },
+} as const satisfies ConfigTable
+
+export type UsersConfig = ServiceConfig<typeof usersConfig>
