@@ -110,14 +110,23 @@ function partitionsOf(assignment: Buffer): readonly TopicPartition[] {
   )
 }
 
-/** Throws members out, static ones too (KIP-345); their sessions may still believe to be there until their next heartbeat. */
-export async function removeGroupMembers(cluster: Cluster, groupId: string): Promise<void> {
+/**
+ * Throws members out, static ones too (KIP-345); their sessions may still believe to be there until their next heartbeat.
+ * @param instanceIds of static members; undefined: everybody
+ */
+export async function removeGroupMembers(
+  cluster: Cluster,
+  groupId: string,
+  instanceIds: readonly string[] | undefined,
+): Promise<void> {
   const coordinator = await cluster.coordinatorOf(groupId)
-  const group = await describeClassicGroup(cluster, coordinator, groupId)
-  if (group.members.length === 0) return
+  const members =
+    instanceIds?.map((instanceId) => ({ memberId: '', instanceId })) ??
+    (await describeClassicGroup(cluster, coordinator, groupId)).members
+  if (members.length === 0) return
   const answer = await cluster.request(coordinator, 'data', wire.leaveGroup, {
     groupId,
-    members: group.members.map(({ memberId, instanceId }) =>
+    members: members.map(({ memberId, instanceId }) =>
       instanceId === null
         ? { memberId, groupInstanceId: null }
         : { memberId: '', groupInstanceId: instanceId },

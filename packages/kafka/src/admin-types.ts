@@ -104,8 +104,11 @@ export interface ClusterAdmin extends Admin {
   deleteGroups(groupIds: readonly string[]): Promise<void>
   /** Everything the group has committed; offsets in open transactions are waited for. */
   groupOffsets(groupId: string): Promise<readonly CommittedOffset[]>
-  /** Throws all members out of a group of the classic protocol; those that live join again. */
-  removeGroupMembers(groupId: string): Promise<void>
+  /**
+   * Throws members out of a group of the classic protocol; those that live join again.
+   * @param instanceIds static members (KIP-345), be they there or not; default: all members of the group
+   */
+  removeGroupMembers(groupId: string, instanceIds?: readonly string[]): Promise<void>
   /** Sets the offsets of a group without members. @throws KafkaError `MR_KAFKA_REFUSED` while it has members */
   alterGroupOffsets(groupId: string, offsets: readonly TopicPartitionOffset[]): Promise<void>
   /** Forgets the offsets of partitions that no member subscribes to. */

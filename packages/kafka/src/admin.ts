@@ -218,8 +218,10 @@ class KafkaAdmin implements ClusterAdmin {
     return this.#retrying('groupOffsets', (cluster) => groupOffsets(cluster, groupId))
   }
 
-  async removeGroupMembers(groupId: string): Promise<void> {
-    await this.#retrying('removeGroupMembers', (cluster) => removeGroupMembers(cluster, groupId))
+  async removeGroupMembers(groupId: string, instanceIds?: readonly string[]): Promise<void> {
+    await this.#retrying('removeGroupMembers', (cluster) =>
+      removeGroupMembers(cluster, groupId, instanceIds),
+    )
   }
 
   async alterGroupOffsets(

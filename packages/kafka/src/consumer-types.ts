@@ -124,7 +124,10 @@ export interface ConsumerOptions extends KafkaOptions {
   readonly maxWaitMs?: number
   /** Most records in one batch. Default 500. */
   readonly maxBatchRecords?: number
-  /** Static membership (KIP-345). */
+  /**
+   * Static membership (KIP-345): who joins under the name of a member takes its place over, with its partitions and without a rebalance, and
+   * the consumer that had it ends with `MR_KAFKA_INSTANCE_FENCED`. At most 249 letters, digits, dots, dashes, underscores.
+   */
   readonly instanceId?: string
   /** The partitions that came with a rebalance; with cooperative assignors only those that were not owned before, possibly none. */
   readonly onAssigned?: (partitions: readonly TopicPartition[]) => void | Promise<void>
@@ -132,6 +135,15 @@ export interface ConsumerOptions extends KafkaOptions {
   readonly onRevoked?: (partitions: readonly TopicPartition[]) => void | Promise<void>
   /** Called when others may own the partitions already: nothing can be committed. */
   readonly onLost?: (partitions: readonly TopicPartition[]) => void | Promise<void>
+}
+
+/** What a consumer that closes does about its place in the group. @see KIP-1092 */
+export interface ConsumerCloseOptions {
+  /**
+   * `LEAVE_GROUP`: others get its partitions at once. `REMAIN_IN_GROUP`: they wait for as long as its session, so that a static member may come
+   * back to them. `DEFAULT`: a static member remains, another leaves.
+   */
+  readonly groupMembershipOperation?: 'LEAVE_GROUP' | 'REMAIN_IN_GROUP' | 'DEFAULT'
 }
 
 /**
@@ -183,6 +195,9 @@ export interface Consumer extends AsyncIterable<ConsumerBatch>, AsyncDisposable 
   endOffsets(partitions: readonly TopicPartition[]): Promise<readonly TopicPartitionOffset[]>
   /** @throws KafkaError */
   offsetsForTimes(times: readonly TopicPartitionTime[]): Promise<readonly OffsetAtTime[]>
-  /** Leaves the group and closes. Idempotent. */
-  close(): Promise<void>
+  /**
+   * Gives up the partitions and closes. Idempotent: the first call's options count.
+   * @throws KafkaError `MR_KAFKA_INSTANCE_FENCED`, to the first caller, where a static member was to leave and another process has taken its place; all is closed then too
+   */
+  close(options?: ConsumerCloseOptions): Promise<void>
 }

@@ -17,8 +17,8 @@ import {
   type Producer,
 } from './index.ts'
 
-/** The shortest that brokers allow by default. */
-const sessionTimeoutMs = 6_000
+/** Short, but not so short that a machine that stands still for some seconds ends it. */
+const sessionTimeoutMs = 10_000
 
 for (const backend of await kafkaBackends())
   describe(`consumer on ${backend.name}`, () => {
@@ -41,6 +41,8 @@ for (const backend of await kafkaBackends())
         groupId: uniqueName('group'),
         topics: [topic],
         heartbeatIntervalMs: 100,
+        // Nobody loses it where the machine stands still for a while, and nobody who waits for it is quick.
+        sessionTimeoutMs: 60_000,
         ...more,
       })
     const send = (topic: string, from: number, count: number): Promise<unknown> =>
@@ -131,7 +133,7 @@ for (const backend of await kafkaBackends())
           await using second = await member(topic, { groupId })
           let timer: NodeJS.Timeout | undefined
           const late = new Promise<never>((_, reject) => {
-            timer = setTimeout(() => reject(new Error(`closed after ${afterMs} ms`)), 30_000)
+            timer = setTimeout(() => reject(new Error(`closed after ${afterMs} ms`)), 120_000)
           })
           const reading = (async () => {
             for await (const { length } of second) return length
@@ -221,23 +223,23 @@ for (const backend of await kafkaBackends())
       assert.equal(seen, '10')
     })
 
-    test('a record is handed out within milliseconds of being sent', async () => {
+    test('a record is handed out when it comes, not when the fetch that waits for it has waited enough', async () => {
       const topic = await createTopic(options, 3)
-      await using consumer = await member(topic)
-      const waits: number[] = []
+      const maxWaitMs = 60_000
+      await using consumer = await member(topic, { maxWaitMs })
+      const seen: string[] = []
       const reading = (async () => {
-        for await (const { records } of consumer) {
-          for (const record of records) waits.push(performance.now() - Number(textOf(record)))
-          if (waits.length >= 200) return
-        }
+        for await (const { records } of consumer) seen.push(...records.map(textOf))
       })()
-      await send(topic, 0, 1) // Its value, 0, reads as a wait since the start of the process: the longest of all.
-      await eventually('reading', () => waits.length === 1)
-      for (let index = 0; index < 200; index++)
-        await producer.send([{ topic, key: String(index), value: String(performance.now()) }])
+      await eventually('assigned', () => consumer.assignment().length === 3)
+      for (let index = 0; index < 100; index++) {
+        const startedMs = performance.now()
+        await send(topic, index, 1)
+        await eventually(`${index} came`, () => seen.length === index + 1, { everyMs: 1 })
+        assert.ok(performance.now() - startedMs < maxWaitMs, `${index} waited for the fetch's end`)
+      }
+      await consumer.close()
       await reading
-      waits.sort((a, b) => a - b)
-      assert.ok((waits[100] as number) < 25, `median ${waits[100]} ms`)
     })
 
     test('a batch whose loop was left is handed out again to the next loop', async () => {
@@ -290,7 +292,7 @@ for (const backend of await kafkaBackends())
         ['a0', 'a2'],
       )
       consumer.resume([{ topic, partition: 0 }])
-      await eventually('the rest was seen', () => seen.length === 6, { timeoutMs: 2_000 })
+      await eventually('the rest was seen', () => seen.length === 6)
       assert.deepEqual(
         seen.filter((text) => text.startsWith('a')),
         ['a0', 'a2', 'a1', 'a2'],
@@ -316,7 +318,8 @@ for (const backend of await kafkaBackends())
       const topic = await createTopic(options, 6)
       const groupId = uniqueName('group')
       const ledger = new GroupLedger()
-      const sending = sendFor(3_000, (from) => send(topic, from, 20))
+      const isOver = new AbortController()
+      const sending = sendUntil(isOver.signal, (from) => send(topic, from, 20))
       await using first = await member(topic, { groupId, maxBatchRecords: 7 })
       const firstLoop = ledger.run('first', first)
       await eventually('the first owns all', () => first.assignment().length === 6)
@@ -328,15 +331,16 @@ for (const backend of await kafkaBackends())
       )
       await eventually('both handle records', () => ledger.handledBy('second') > 100)
       await first.close()
+      // Long before the session of the first is over.
       await eventually('the second took over', () => second.assignment().length === 6, {
-        timeoutMs: 3_000,
+        timeoutMs: 30_000,
       })
       await using third = await member(topic, { groupId, maxBatchRecords: 7 })
       const thirdLoop = ledger.run('third', third)
+      await eventually('the third handles records', () => ledger.handledBy('third') > 0)
+      isOver.abort()
       const count = await sending
-      await eventually('everything was handled', () => ledger.distinctCount === count, {
-        timeoutMs: 20_000,
-      })
+      await eventually('everything was handled', () => ledger.distinctCount === count)
       ledger.assertOrder()
       await using admin = await createAdmin(options)
       await eventually('no lag is left', async () =>
@@ -390,7 +394,7 @@ for (const backend of await kafkaBackends())
       await send(topic, 0, 50)
       await using first = await member(topic, {
         groupId,
-        rebalanceTimeoutMs: 2_000,
+        rebalanceTimeoutMs: 10_000,
         maxBatchRecords: 1,
       })
       const outcomes: string[] = []
@@ -399,7 +403,7 @@ for (const backend of await kafkaBackends())
       const loop = (async () => {
         for await (const { signal, topic: name, partition, records } of first) {
           isSlowUnderWay = isSlow
-          await delay(isSlow ? 30_000 : 200, undefined, { signal }).catch(() => {})
+          await delay(isSlow ? 300_000 : 200, undefined, { signal }).catch(() => {})
           const offset = (records[0]?.offset as bigint) + 1n
           const outcome = await first.commit([{ topic: name, partition, offset }]).then(
             () => 'committed',
@@ -416,12 +420,8 @@ for (const backend of await kafkaBackends())
       isSlow = true
       await eventually('handling slowly', () => isSlowUnderWay)
       await second.close()
-      await eventually(
-        'the slow batch was ended',
-        () => outcomes.some((text) => text.startsWith('aborted')),
-        {
-          timeoutMs: 20_000,
-        },
+      await eventually('the slow batch was ended', () =>
+        outcomes.some((text) => text.startsWith('aborted')),
       )
       assert.ok(outcomes.includes('aborted, MR_KAFKA_FENCED'), outcomes.join('; '))
       await first.close()
@@ -440,11 +440,9 @@ for (const backend of await kafkaBackends())
       await kafka.restart()
       await send(topic, 100, 100)
       const sentAtMs = performance.now()
-      await eventually('the later records were handled', () => ledger.distinctCount === 200, {
-        timeoutMs: 30_000,
-      })
+      await eventually('the later records were handled', () => ledger.distinctCount === 200)
       const waitMs = performance.now() - sentAtMs
-      assert.ok(waitMs < 5_000, `went on after ${waitMs} ms`)
+      assert.ok(waitMs < 40_000, `went on after ${waitMs} ms`)
       ledger.assertOrder()
       await consumer.close()
       await loop
@@ -457,7 +455,7 @@ for (const backend of await kafkaBackends())
       await using consumer = await member(topic, {
         brokers: [proxy.address],
         mapAddress: () => proxy,
-        requestTimeoutMs: 500,
+        requestTimeoutMs: 2_000,
         maxWaitMs: 100,
       })
       const loop = ledger.run('only', consumer)
@@ -465,16 +463,12 @@ for (const backend of await kafkaBackends())
       await eventually('the first records were handled', () => ledger.distinctCount === 100)
       proxy.setFlow('blackhole')
       await send(topic, 100, 100)
-      await delay(1_500)
+      await delay(3_000)
       proxy.heal()
-      await eventually('the later records were handled', () => ledger.distinctCount === 200, {
-        timeoutMs: 20_000,
-      })
+      await eventually('the later records were handled', () => ledger.distinctCount === 200)
       proxy.cut()
       await send(topic, 200, 100)
-      await eventually('and those after a cut', () => ledger.distinctCount === 300, {
-        timeoutMs: 20_000,
-      })
+      await eventually('and those after a cut', () => ledger.distinctCount === 300)
       ledger.assertOrder()
       await consumer.close()
       await loop
@@ -491,7 +485,7 @@ for (const backend of await kafkaBackends())
       await using admin = await createAdmin({ ...options, requestTimeoutMs: 60_000 })
       await admin.ensureTopics([{ name: topic, partitions: 2 }])
       await send(topic, 0, 50)
-      await eventually('all was handled', () => ledger.distinctCount === 50, { timeoutMs: 20_000 })
+      await eventually('all was handled', () => ledger.distinctCount === 50)
       await consumer.close()
       await loop
     })
@@ -512,7 +506,7 @@ for (const backend of await kafkaBackends())
       const secondLoop = drain(second)
       await eventually('the next member owns it', () => second.assignment().length === 1)
       assert.ok(
-        performance.now() - startedMs < 2_000,
+        performance.now() - startedMs < 40_000,
         'without waiting for the session of the first',
       )
       await second.close()
@@ -527,10 +521,74 @@ for (const backend of await kafkaBackends())
       await eventually('assigned', () => first.assignment().length === 1)
       await using second = await member(topic, { groupId, instanceId: 'one' })
       const secondLoop = drain(second)
-      await assert.rejects(firstLoop, { code: 'MR_KAFKA_FENCED' })
+      await assert.rejects(firstLoop, { code: 'MR_KAFKA_INSTANCE_FENCED' })
       await eventually('the second owns it', () => second.assignment().length === 1)
+      await assert.rejects(
+        first.close({ groupMembershipOperation: 'LEAVE_GROUP' }),
+        { code: 'MR_KAFKA_INSTANCE_FENCED' },
+        'it cannot take the second along',
+      )
+      await second.commit([{ topic, partition: 0, offset: 0n }])
       await second.close()
       await secondLoop
+    })
+
+    for (const { name, close, instanceId, remains } of [
+      { name: 'a static member remains in the group', close: {}, instanceId: 'one', remains: true },
+      {
+        name: 'a static member leaves where it is told to',
+        close: { groupMembershipOperation: 'LEAVE_GROUP' },
+        instanceId: 'one',
+        remains: false,
+      },
+      {
+        name: 'a dynamic member remains where it is told to',
+        close: { groupMembershipOperation: 'REMAIN_IN_GROUP' },
+        instanceId: undefined,
+        remains: true,
+      },
+    ] as const)
+      test(`close: ${name}`, async () => {
+        const topic = await createTopic(options, 1)
+        const groupId = uniqueName('group')
+        const identity = instanceId === undefined ? {} : { instanceId }
+        await using consumer = await member(topic, { groupId, ...identity })
+        const loop = drain(consumer)
+        await eventually('assigned', () => consumer.assignment().length === 1)
+        const { memberId } = consumer.groupMetadata()
+        await consumer.close(close)
+        await loop
+        await using admin = await createAdmin(options)
+        const [group] = await admin.describeGroups([groupId])
+        assert.deepEqual(
+          group?.members.map((row) => row.memberId),
+          remains ? [memberId] : [],
+        )
+      })
+
+    test('an admin throws out static members by their names, and nobody else', async () => {
+      const topic = await createTopic(options, 2)
+      const groupId = uniqueName('group')
+      const entered = await Promise.all(
+        ['one', 'two'].map(async (instanceId) => {
+          const consumer = await member(topic, { groupId, instanceId })
+          return { consumer, loop: drain(consumer) }
+        }),
+      )
+      await eventually('both have something', () =>
+        entered.every(({ consumer }) => consumer.assignment().length === 1),
+      )
+      for (const { consumer, loop } of entered) {
+        await consumer.close()
+        await loop
+      }
+      await using admin = await createAdmin(options)
+      await admin.removeGroupMembers(groupId, ['one', 'unknown'])
+      const [group] = await admin.describeGroups([groupId])
+      assert.deepEqual(
+        group?.members.map((row) => row.instanceId),
+        ['two'],
+      )
     })
 
     test('onAssigned and onRevoked tell of every change', async () => {
@@ -554,14 +612,13 @@ async function drain(consumer: Consumer): Promise<void> {
   }
 }
 
-/** Calls `send` with 0, 20, 40, … for a while; gives how many records that were. */
-async function sendFor(
-  durationMs: number,
+/** Calls `send` with 0, 20, 40, … until told that it is over; gives how many records that were. */
+async function sendUntil(
+  isOver: AbortSignal,
   send: (from: number) => Promise<unknown>,
 ): Promise<number> {
-  const endMs = performance.now() + durationMs
   let from = 0
-  for (; performance.now() < endMs; from += 20) {
+  for (; !isOver.aborted; from += 20) {
     await send(from)
     await delay(10)
   }

@@ -13,6 +13,7 @@ import type {
   CommittedOffset,
   Consumer,
   ConsumerBatch,
+  ConsumerCloseOptions,
   ConsumerOptions,
   OffsetAtTime,
   OffsetToCommit,
@@ -228,8 +229,13 @@ class KafkaConsumer implements Consumer {
     )
   }
 
-  close(): Promise<void> {
-    this.#closing ??= this.#close()
+  close({ groupMembershipOperation = 'DEFAULT' }: ConsumerCloseOptions = {}): Promise<void> {
+    const isDynamic = this.#options.instanceId === undefined
+    const leaves =
+      groupMembershipOperation === 'LEAVE_GROUP' ||
+      (groupMembershipOperation === 'DEFAULT' && isDynamic)
+    if (this.#closing) return this.#closing.catch(() => {}) // Told to who closed it first.
+    this.#closing = this.#close(leaves)
     return this.#closing
   }
 
@@ -237,16 +243,18 @@ class KafkaConsumer implements Consumer {
     await this.close()
   }
 
-  async #close(): Promise<void> {
+  async #close(leaves: boolean): Promise<void> {
     this.#signal()
-    if (this.#membership) {
-      await this.#membership.close()
-      await this.#owned.giveUp(() => this.#owned.all, true)
-    } else this.#owned.drop(this.#owned.all)
-    this.#starting.close()
-    this.#fetcher.close()
-    this.#metadata.close()
-    this.#cluster.close()
+    try {
+      await this.#membership?.close(leaves)
+    } finally {
+      if (this.#membership) await this.#owned.giveUp(() => this.#owned.all, true)
+      else this.#owned.drop(this.#owned.all)
+      this.#starting.close()
+      this.#fetcher.close()
+      this.#metadata.close()
+      this.#cluster.close()
+    }
   }
 
   #membershipOf(coordinator: GroupCoordinator): GroupMembership | ReconciledMembership | undefined {

@@ -13,6 +13,7 @@ import { MillraceError, type ErrorTable } from '@millrace/core'
  * - `MR_KAFKA_DELIVERY_FAILED`: records were not acknowledged within `deliveryTimeoutMs`; some may be on the topic.
  * - `MR_KAFKA_RECORD_REFUSED`: the broker will never take one of the records; `details.index` says which, where known.
  * - `MR_KAFKA_FENCED`: the group generation or the ownership of a partition is over; nothing was committed.
+ * - `MR_KAFKA_INSTANCE_FENCED`: another member of the group has taken over the `instanceId`; this consumer has stopped.
  * - `MR_KAFKA_PRODUCER_FENCED`: another producer took the transactional id over, or the transaction lasted longer than
  *   `transactionTimeoutMs`; this producer can only be closed.
  * - `MR_KAFKA_TRANSACTION_FAILED`: the transaction cannot be committed any more: call `abort()`, then do its work again.
@@ -36,6 +37,7 @@ export const kafkaErrors = {
   MR_KAFKA_DELIVERY_FAILED: { retryable: true },
   MR_KAFKA_RECORD_REFUSED: { retryable: false },
   MR_KAFKA_FENCED: { retryable: false },
+  MR_KAFKA_INSTANCE_FENCED: { retryable: false },
   MR_KAFKA_PRODUCER_FENCED: { retryable: false },
   MR_KAFKA_TRANSACTION_FAILED: { retryable: false },
   MR_KAFKA_COMMIT_UNKNOWN: { retryable: true },

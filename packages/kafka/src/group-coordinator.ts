@@ -180,25 +180,31 @@ export class GroupCoordinator {
     if (this.#node !== undefined) this.#cluster.interrupt(this.#node, 'join')
   }
 
-  /** Takes a member out, if the coordinator can be reached at once. A static member stays (KIP-345). Never throws. */
-  async leave(memberId: string, reason: string): Promise<void> {
-    const { groupId } = this
-    if (memberId === '' || this.#node === undefined || this.instanceId !== null) return
+  /**
+   * Takes a member out, if the coordinator can be reached at once. Never throws.
+   * @returns what the coordinator said of the member; 0 too where it could not be asked
+   */
+  async leave(memberId: string, reason: string): Promise<number> {
+    const { groupId, instanceId: groupInstanceId } = this
+    if (memberId === '' || this.#node === undefined) return code.NONE
     try {
       const newest = optionalWire.leaveGroupWithReason
       const pinned = (await this.#cluster.serves(this.#node, 'group', newest))
         ? newest
         : wire.leaveGroup
-      await this.#cluster.request(
+      // Both names: by the instance's alone (KIP-345) the process that has taken it over would be thrown out.
+      const { members } = await this.#cluster.request(
         this.#node,
         'group',
         pinned,
-        { groupId, members: [{ memberId, reason }] },
+        { groupId, members: [{ memberId, groupInstanceId, reason }] },
         leaveTimeoutMs,
       )
+      return members[0]?.errorCode ?? code.NONE
     } catch (error) {
       const message = 'leaving the group failed; its session runs out instead'
       this.#cluster.logger.info(message, { groupId, error })
+      return code.NONE
     }
   }
 

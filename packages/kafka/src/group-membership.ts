@@ -90,18 +90,24 @@ export class GroupMembership {
     return this.#generationId ?? -1
   }
 
-  /** Gives up the partitions, leaves the group (a static member stays, KIP-345) and ends. Idempotent. */
-  async close(): Promise<void> {
+  /**
+   * Gives up the partitions and ends. Idempotent.
+   * @param leaves false: the group goes on with this member until its session is over
+   * @throws KafkaError `MR_KAFKA_INSTANCE_FENCED` where the group has another process for the static member that leaves
+   */
+  async close(leaves: boolean): Promise<void> {
+    let answer: number = code.NONE
     if (!this.#isEnding) {
       this.#isEnding = true
       if (this.#generationId !== undefined) await this.#giveUp(false)
       this.#loop.close()
       // The group keeps a place for a member as soon as it has given it an id: to leave, that answer is needed. It comes at once.
-      if (this.#isAskingForId) await this.#settled(this.#running)
+      if (this.#isAskingForId && leaves) await this.#settled(this.#running)
       this.#coordinator.interruptJoin()
-      await this.#coordinator.leave(this.#memberId, 'the consumer is closed')
+      if (leaves) answer = await this.#coordinator.leave(this.#memberId, 'the consumer is closed')
     }
     await this.#running
+    if (answer === code.FENCED_INSTANCE_ID) throw this.#loop.fencedInstance()
   }
 
   /** Joins again with the next heartbeat, so that the group deals out anew. */
@@ -220,7 +226,7 @@ export class GroupMembership {
     await this.#options.subscribed.resolve()
     const { sessionTimeoutMs, rebalanceTimeoutMs, assignors, subscribed, owned } = this.#options
     if (this.#loop.isClosing) throw new Rejoin()
-    this.#isAskingForId = this.#memberId === '' && this.#coordinator.instanceId === null
+    this.#isAskingForId = this.#memberId === ''
     const joined = await this.#coordinator
       .join(this.#memberId, {
         sessionTimeoutMs,
@@ -341,8 +347,10 @@ export class GroupMembership {
     const text = `a batch was not dealt with in ${this.#options.maxPollIntervalMs} ms`
     await this.#loop.stepAside(async () => {
       await this.#giveUp(true)
+      // A static member keeps its place until its session is over, as Java's does.
+      if (this.#coordinator.instanceId !== null) return
       await this.#coordinator.leave(this.#memberId, text)
-      if (this.#coordinator.instanceId === null) this.#memberId = ''
+      this.#memberId = ''
     })
     this.#joinReason = `comes back after ${text}`
   }

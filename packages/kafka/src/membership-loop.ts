@@ -173,7 +173,7 @@ export class MembershipLoop {
   fencedInstance(): KafkaError {
     const { groupId, instanceId } = this.#coordinator
     return new KafkaError(
-      'MR_KAFKA_FENCED',
+      'MR_KAFKA_INSTANCE_FENCED',
       `Another process is in group "${groupId}" as instance "${instanceId}"; this one has stopped. Give each process an instanceId of its own.`,
       { groupId, instanceId },
     )

@@ -101,15 +101,19 @@ export class ReconciledMembership {
     return this.#epoch > joinEpoch ? this.#epoch : -1
   }
 
-  /** Gives up the partitions, leaves the group (a static member for as long as its session) and ends. Idempotent. */
-  async close(): Promise<void> {
+  /**
+   * Gives up the partitions and ends. Idempotent.
+   * @param leaves false: a static member says that it will be back within its session, the session of another runs out
+   */
+  async close(leaves: boolean): Promise<void> {
     if (!this.#isEnding) {
       this.#isEnding = true
       await this.#options.onRevoked(false)
       this.#loop.close()
       await this.#running
       const isStatic = this.#coordinator.instanceId !== null
-      if (this.#epoch !== joinEpoch) await this.#leave(isStatic ? staticLeaveEpoch : leaveEpoch)
+      if (this.#epoch !== joinEpoch && (leaves || isStatic))
+        await this.#leave(leaves ? leaveEpoch : staticLeaveEpoch)
     }
     await this.#running
   }
