@@ -8,6 +8,7 @@ export {
   serviceStopOrder,
   type ServiceName,
 } from './addresses.ts'
+export { demoAssortment, type DemoProduct } from './demo-assortment.ts'
 export {
   commentAdded,
   commentDeleted,

@@ -1,3 +1,4 @@
+export { answerOnce, type Answer, type AnswerKeys, type AnswerOnceOptions } from './answer-once.ts'
 export {
   standardConfig,
   type BooleanEntry,
@@ -28,6 +29,7 @@ export {
   type KeptAnswer,
   type KeyedRequest,
 } from './idempotency.ts'
+export { checkImportToken } from './import-token.ts'
 export { createLogger, type LoggerOptions } from './logger.ts'
 export {
   problemCodes,
