@@ -101,3 +101,20 @@ test('part: one that is stopped stays stopped', async () => {
   assert.equal(instances.length, 1)
   assert.equal(changes.at(-1), 'stopped')
 })
+
+test('part: a crash that is asked for is a SIGKILL, and the restart waits as long as asked', async (t) => {
+  const killed: [number, unknown][] = []
+  t.mock.method(process, 'kill', (pid: number, signal: unknown) => {
+    killed.push([pid, signal])
+    instances[0]?.die('SIGKILL')
+    return true
+  })
+  const { part, instances, changes } = partWith((life) => Promise.resolve(new FakeInstance(life)))
+  assert.equal(part.crash(0), false, 'nothing runs yet')
+  await part.start()
+  assert.equal(part.crash(300), true)
+  await eventually('the second life', () => part.pid === 2)
+  assert.deepEqual(killed, [[1, 'SIGKILL']])
+  assert.ok(changes.includes('waiting down for 1 s, as was asked for'), changes.join('; '))
+  await part.stop()
+})

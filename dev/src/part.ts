@@ -34,6 +34,8 @@ export class Part {
   #instance: Instance | undefined
   #loop: Promise<void> | undefined
   #restarts = 0
+  /** Not started again before this moment of the monotonic clock, ms. */
+  #downUntilMs = 0
 
   constructor(options: PartOptions) {
     this.name = options.name
@@ -60,6 +62,22 @@ export class Part {
       throw error
     }
     this.#loop = this.#keepRunning()
+  }
+
+  /**
+   * Kills the process, as a crash would (SIGKILL), and starts it again after `downMs`.
+   * @returns false when no process runs that could be killed
+   */
+  crash(downMs: number): boolean {
+    const pid = this.#instance?.pid
+    if (pid === undefined || this.#stopping.signal.aborted) return false
+    this.#downUntilMs = systemClock.monotonicMs() + downMs
+    try {
+      process.kill(pid, 'SIGKILL')
+      return true
+    } catch {
+      return false
+    }
   }
 
   /** Ends the process in order and stops watching it. Idempotent. */
@@ -91,6 +109,7 @@ export class Part {
         )
       }
       if (failures > 0) await this.#pause(failures)
+      await this.#stayDown()
       if (this.#stopping.signal.aborted) return
       failures++
       this.#restarts++
@@ -110,6 +129,13 @@ export class Part {
       this.#options.onChange('failed', toError(error).message)
       return undefined
     }
+  }
+
+  async #stayDown(): Promise<void> {
+    const ms = this.#downUntilMs - systemClock.monotonicMs()
+    if (ms <= 0) return
+    this.#options.onChange('waiting', `down for ${Math.ceil(ms / 1000)} s, as was asked for`)
+    await systemClock.sleep(ms, this.#stopping.signal).catch(() => {})
   }
 
   async #pause(failures: number): Promise<void> {

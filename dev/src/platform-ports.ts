@@ -4,6 +4,8 @@ import { pickPort } from './ports.ts'
 export interface PlatformPorts {
   readonly services: Readonly<Record<ServiceName, number>>
   readonly broker: number
+  /** Of the lab, which the gateway alone asks: any free one. */
+  readonly lab: number
   readonly postgres: number
 }
 
@@ -38,6 +40,7 @@ export async function pickPorts(
     ports: {
       services: services as Record<ServiceName, number>,
       broker: await pick('broker', brokerPort),
+      lab: await pick('lab', 0),
       postgres: await pick('postgres', postgresPort),
     },
     notes,

@@ -1,7 +1,10 @@
 import { spawn } from 'node:child_process'
 import { relative } from 'node:path'
-import { toError } from '@millrace/core'
+import { silentLogger, systemClock, toError } from '@millrace/core'
 import type { ServiceName } from '@millrace/contracts'
+import { startService, type RunningService } from '@millrace/runtime'
+import { Lab } from './lab/lab.ts'
+import { labService } from './lab/lab-service.ts'
 import { DataDirectory, type RunningState } from './data-directory.ts'
 import { pickPorts, type PlatformPorts } from './platform-ports.ts'
 import { Platform } from './platform.ts'
@@ -28,6 +31,7 @@ export class StartCommand {
   readonly #startedAtMs = performance.now()
   /** Writes of state files, one after the other. */
   #writes: Promise<unknown> = Promise.resolve()
+  #lab: RunningService | undefined
   #isStopping = false
 
   private constructor(
@@ -114,6 +118,7 @@ export class StartCommand {
       'stopping',
       'Stopping: what is under way is finished first. Ctrl C again stops hard.',
     )
+    await this.#lab?.close()
     await this.#platform.stop()
     await this.#writes
     await this.#directory.release()
@@ -126,10 +131,32 @@ export class StartCommand {
 
   async #startAll(): Promise<void> {
     const showWeb = this.#show('web app')
-    await Promise.all([this.#platform.start(), buildWebIfStale(showWeb)])
+    await Promise.all([this.#platform.start(), this.#startLab(), buildWebIfStale(showWeb)])
     this.#writeRunningState()
     if (!this.#options.sampleData) return
     await loadSampleData(this.#directory, this.#platform.gatewayUrl, this.#show('sample data'))
+  }
+
+  async #startLab(): Promise<void> {
+    if (this.#options.mode !== 'development') return
+    const { lab: port, services } = this.#ports
+    const platform = this.#platform
+    const lab = new Lab(
+      {
+        get kafkaBrokers() {
+          return platform.kafkaBrokers
+        },
+        paymentsUrl: `http://127.0.0.1:${services.payments}`,
+        stockUrl: `http://127.0.0.1:${services.stock}`,
+        crash: (part, downMs) => platform.crash(part, downMs),
+      },
+      systemClock,
+    )
+    this.#lab = await startService(labService(lab), {
+      env: { HOST: '127.0.0.1', PORT: String(port) },
+      // Standard output is the progress of the start.
+      logger: silentLogger,
+    })
   }
 
   #show(part: string): (state: Parameters<Progress['part']>[1], detail: string) => void {

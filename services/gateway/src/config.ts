@@ -26,6 +26,12 @@ export const gatewayConfig = {
   stockUrl: addressesOf('stock'),
   ordersUrl: addressesOf('orders'),
   orderSagaUrl: addressesOf('order-saga'),
+  labUrl: {
+    type: 'url',
+    env: 'LAB_URL',
+    default: null,
+    doc: 'Where a supervisor offers its lab, which brings faults about; development only.',
+  },
   webDir: {
     type: 'string',
     env: 'WEB_DIR',

@@ -1,11 +1,12 @@
 import { gatewayRoutes, servicePorts, type ServiceName } from '@millrace/contracts'
+import type { Clock } from '@millrace/core'
 import { defineService, type ServiceApp } from '@millrace/runtime'
 import { gatewayConfig, type GatewayConfig } from './config.ts'
 import { registerIdentity } from './identity.ts'
 import { OverviewPoller } from './overview-poller.ts'
 import { registerOverview } from './overview-routes.ts'
 import { platformParts, readinessOf } from './platform-parts.ts'
-import { registerProxy } from './proxy.ts'
+import { registerProxy, type ProxyRoute } from './proxy.ts'
 import { registerServiceDocs } from './service-docs.ts'
 import { ServiceInstances } from './service-instances.ts'
 import { ServiceProbe } from './service-probe.ts'
@@ -71,10 +72,13 @@ export const gatewayService = defineService({
     registerOverview(app, poller)
     registerServiceDocs(app, instances)
     await registerProxy(app, {
-      routes: gatewayRoutes.map(({ prefix, service }) => ({
-        prefix,
-        instances: instancesOf(service),
-      })),
+      routes: [
+        ...gatewayRoutes.map(({ prefix, service }) => ({
+          prefix,
+          instances: instancesOf(service),
+        })),
+        ...labRoute(config, clock),
+      ],
       identify,
       bodyLimitBytes: config.bodyLimitBytes,
       upstreamTimeoutMs: config.upstreamTimeoutMs,
@@ -83,6 +87,12 @@ export const gatewayService = defineService({
     await registerWebApp(app, config.webDir)
   },
 })
+
+/** The lab kills processes for whoever asks: it is there in development alone. */
+function labRoute({ mode, labUrl }: GatewayConfig, clock: Clock): readonly ProxyRoute[] {
+  if (mode !== 'development' || labUrl === null) return []
+  return [{ prefix: '/api/lab', instances: new ServiceInstances('lab', [labUrl], clock) }]
+}
 
 /** One table of addresses until there is discovery. A service that contracts add must be added here, or this does not compile. */
 function serviceUrls(config: GatewayConfig): Record<BackendName, readonly string[]> {
