@@ -33,7 +33,7 @@ export interface PlatformOptions {
 }
 
 /** How long a part may take to become ready before the start says what it waits for. */
-const readyTimeoutMs = 60_000
+const readyTimeoutMs = 120_000
 const readyPollMs = 40
 
 /** The parts of one running platform: Postgres, broker and services, each restarted when it dies. */
@@ -77,6 +77,11 @@ export class Platform {
       part.pid === undefined ? [] : [[part.name, part.pid] as const],
     )
     return Object.fromEntries(entries)
+  }
+
+  /** Kills a process of ours, as a crash would, and holds its restart for `downMs`; false where there is none of that name. */
+  crash(name: string, downMs: number): boolean {
+    return this.#parts.find((part) => part.name === name)?.crash(downMs) ?? false
   }
 
   /** Starts everything; resolves when all is ready. The gateway listens long before that. */
@@ -302,6 +307,8 @@ export class Platform {
       return {
         ...common,
         ...this.#addresses(),
+        // The lab lets anybody who reaches the page kill things.
+        ...(mode === 'development' ? { LAB_URL: `http://127.0.0.1:${ports.lab}` } : {}),
         START_STATUS_FILE: directory.file('start-status.json'),
       }
     }
