@@ -28,7 +28,7 @@ for (const backend of await kafkaBackends())
     before(async () => {
       kafka = await backend.start()
       options = { brokers: kafka.brokers, clientId: 'consumer-test' }
-      producer = await createProducer({ ...options, deliveryTimeoutMs: 60_000 })
+      producer = await createProducer({ ...options, deliveryTimeoutMs: 180_000 })
     })
     after(async () => {
       await producer.close()

@@ -16,7 +16,7 @@ import { createProducer } from './index.ts'
 const program = fileURLToPath(new URL('../test/lone-client.ts', import.meta.url))
 /** Longer than any pause between two attempts, and than a time-out of the processes. */
 const outageMs = 3_000
-const limitMs = 30_000
+const limitMs = 120_000
 
 class LoneProcess implements AsyncDisposable {
   readonly #child

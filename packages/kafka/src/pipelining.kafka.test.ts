@@ -13,7 +13,7 @@ import {
 } from './index.ts'
 
 const produceKey = 0
-const small = { batchSizeBytes: 2_048, deliveryTimeoutMs: 60_000 }
+const small = { batchSizeBytes: 2_048, deliveryTimeoutMs: 120_000 }
 
 for (const backend of await kafkaBackends())
   describe(`pipelined producer on ${backend.name}`, () => {
@@ -179,7 +179,7 @@ for (const backend of await kafkaBackends())
         brokers: [proxy.address],
         mapAddress: () => proxy,
         bufferSizeBytes: 10_000,
-        deliveryTimeoutMs: 3_000,
+        deliveryTimeoutMs: 8_000,
       })
       const value = Buffer.alloc(6_000)
       await producer.send([{ topic, key: null, value }])

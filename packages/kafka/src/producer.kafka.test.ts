@@ -136,7 +136,7 @@ for (const backend of await kafkaBackends())
     test('a topic that does not exist fails the call in time and says so; calls to other topics pass meanwhile', async () => {
       const topic = await createTopic(options, 1)
       const missing = uniqueName('missing')
-      await using producer = await createProducer({ ...options, deliveryTimeoutMs: 500 })
+      await using producer = await createProducer({ ...options, deliveryTimeoutMs: 5_000 })
       const failing = assert.rejects(
         producer.send([{ topic: missing, key: null, value: 'x' }]),
         (error) => {
@@ -188,7 +188,7 @@ for (const backend of await kafkaBackends())
     })
 
     test('records of a topic that no broker knows in time can be left out, in a transaction too', async () => {
-      const soon = { ...options, deliveryTimeoutMs: 300 }
+      const soon = { ...options, deliveryTimeoutMs: 3_000 }
       await using producer = await createProducer(soon)
       await using transactional = await createTransactionalProducer({
         ...soon,
@@ -269,7 +269,7 @@ for (const backend of await kafkaBackends())
         ...options,
         brokers: [proxy.address],
         mapAddress: () => proxy,
-        deliveryTimeoutMs: 60_000,
+        deliveryTimeoutMs: 180_000,
       })
       await producer.send(numbered(topic, 0, 5))
       proxy.setFlow('blackhole', 'toClient')
@@ -297,8 +297,9 @@ for (const backend of await kafkaBackends())
         ...options,
         brokers: [proxy.address],
         mapAddress: () => proxy,
-        deliveryTimeoutMs: 600,
-        requestTimeoutMs: 300,
+        // Each attempt may fail, but none that is answered: what is sent again then would be there twice.
+        deliveryTimeoutMs: 6_000,
+        requestTimeoutMs: 3_000,
       })
       await producer.send(numbered(topic, 0, 1))
       proxy.setFlow('blackhole', 'toClient')
@@ -320,7 +321,7 @@ for (const backend of await kafkaBackends())
 
     test('the broker is killed and comes back in the middle of sends: nothing is lost, doubled or out of order', async () => {
       const topic = await createTopic(options, 3)
-      await using producer = await createProducer({ ...options, deliveryTimeoutMs: 60_000 })
+      await using producer = await createProducer({ ...options, deliveryTimeoutMs: 180_000 })
       let count = 0
       const stop = new AbortController()
       const sending = (async () => {
@@ -345,7 +346,7 @@ for (const backend of await kafkaBackends())
     test('a broker that is away at the start is waited for', async () => {
       const topic = await createTopic(options, 1)
       await kafka.shutDown()
-      await using producer = await createProducer({ ...options, deliveryTimeoutMs: 60_000 })
+      await using producer = await createProducer({ ...options, deliveryTimeoutMs: 180_000 })
       const sent = producer.send([{ topic, key: null, value: 'x' }])
       await kafka.restart()
       assert.equal((await sent).length, 1)
@@ -356,7 +357,7 @@ test('producer: with no broker at all a call fails in time with a retryable erro
   await using producer = await createProducer({
     brokers: ['127.0.0.1:1'],
     clientId: 'producer-test',
-    deliveryTimeoutMs: 200,
+    deliveryTimeoutMs: 2_000,
   })
   await assert.rejects(producer.send([{ topic: 't', key: null, value: 'x' }]), (error) => {
     assert.ok(error instanceof KafkaError && error.cause instanceof KafkaError)
@@ -422,5 +423,5 @@ function assertExactlyOnce(
 }
 
 async function until(condition: () => boolean): Promise<void> {
-  await eventually('the producer got on', condition, { timeoutMs: 60_000 })
+  await eventually('the producer got on', condition, { timeoutMs: 120_000 })
 }

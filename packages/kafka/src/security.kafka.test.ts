@@ -21,7 +21,8 @@ import {
 const password = 'spring-water'
 /** A comma, an equals sign and letters beyond ASCII: what SCRAM escapes, and what SASLprep would change. */
 const oddUser = { name: 'b=o,b,\u00c5=', password: 'p\u00e4ss,=\u212b' } as const
-const sessionMs = 3_000
+/** Clients renew theirs at four fifths of it: what is left is for a machine that is busy. */
+const sessionMs = 8_000
 const refused = { code: 'MR_KAFKA_AUTHENTICATION_FAILED', retryable: false }
 
 interface SecureKafka {
@@ -118,7 +119,7 @@ for (const backend of backends)
         await using consumer = await createConsumer({ ...options, groupId: 'g', topics: ['any'] })
         await assert.rejects(consumer[Symbol.asyncIterator]().next(), refused)
         // Far below every time-out of a retry; the broker itself holds the answer back for a moment.
-        assert.ok(systemClock.monotonicMs() - startMs < 20_000)
+        assert.ok(systemClock.monotonicMs() - startMs < 60_000)
       })
     }
 
@@ -140,7 +141,7 @@ for (const backend of backends)
         }),
       }
       await using producer = await createProducer({ ...options, meter })
-      const endMs = systemClock.monotonicMs() + 8_000 // Beyond two sessions of 3 s.
+      const endMs = systemClock.monotonicMs() + 2 * sessionMs + 1_000 // Beyond two sessions.
       let sent = 0
       while (systemClock.monotonicMs() < endMs) {
         const calls = Array.from({ length: 5 }, () =>

@@ -45,7 +45,7 @@ for (const backend of backends)
       const producer = await createTransactionalProducer({
         ...options,
         transactionalId: uniqueName('txn'),
-        transactionTimeoutMs: 1_000,
+        transactionTimeoutMs: 3_000,
       })
       await producer.begin()
       await producer.send([{ topic, key: null, value: 'late' }])
@@ -256,7 +256,7 @@ for (const backend of backends)
       const topic = await createTopic(options, 1)
       await using proxy = await startFaultProxy(kafka.port)
       await using producer = await proxied(proxy, {
-        requestTimeoutMs: 3_000,
+        requestTimeoutMs: 6_000,
       })
       await producer.begin()
       await producer.send([{ topic, key: null, value: 'x' }])
@@ -302,7 +302,7 @@ for (const backend of backends)
       const topic = await createTopic(options, 1)
       await using proxy = await startFaultProxy(kafka.port)
       await using producer = await proxied(proxy, {
-        deliveryTimeoutMs: 1_500,
+        deliveryTimeoutMs: 6_000,
       })
       await producer.begin()
       await producer.send([{ topic, key: null, value: 'first' }])
@@ -334,7 +334,7 @@ describe('version 1 of transactions on Apache Kafka', { skip: !isApacheWanted },
         brokers: [proxy.address],
         mapAddress: () => proxy,
         transactionalId: uniqueName('txn'),
-        deliveryTimeoutMs: 2_000,
+        deliveryTimeoutMs: 8_000,
       })
       const rows = (value: string): ProducerRecord[] =>
         [0, 1].map((partition) => ({ topic, partition, key: null, value }))
