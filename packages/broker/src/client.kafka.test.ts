@@ -49,6 +49,7 @@ async function send(broker: TestBroker, topic: string, values: readonly string[]
 /** A member of a group that notes what it reads and commits each record. */
 class Reader {
   readonly values: string[] = []
+  readonly #commits: Promise<void>[] = []
   readonly #consumer: Consumer<string, string, string, string>
   #stream: MessagesStream<string, string, string, string> | undefined
 
@@ -58,7 +59,7 @@ class Reader {
       groupId,
       bootstrapBrokers: [`127.0.0.1:${broker.port}`],
       deserializers: stringDeserializers,
-      sessionTimeout: 6_000,
+      sessionTimeout: 30_000,
       heartbeatInterval: 200,
       retries: 20,
       retryDelay: 50,
@@ -79,12 +80,13 @@ class Reader {
     })
     this.#stream.on('data', (message: TextMessage) => {
       this.values.push(message.value)
-      void message.commit()
+      this.#commits.push(Promise.resolve(message.commit()))
     })
     return this
   }
 
   async stop(): Promise<void> {
+    await Promise.all(this.#commits)
     await this.#stream?.close()
     await this.#consumer.close(true)
   }

@@ -150,13 +150,13 @@ async function untilCompacted(
     records = (await fetchAll(topic)).filter(([, key]) => key !== '~')
     return isDone(records)
   }
-  await eventually(what, once, { timeoutMs: 60_000, everyMs: ours === undefined ? 500 : 50 })
+  await eventually(what, once, { timeoutMs: 120_000, everyMs: ours === undefined ? 500 : 50 })
   return records
 }
 
 test('compaction: a reader gets the last value of each key at its old offset, and a tombstone for a while', async () => {
   // Long enough to be seen where the cleaner runs by itself.
-  const tombstonesMs = target.ours === undefined ? '4000' : '100'
+  const tombstonesMs = target.ours === undefined ? '15000' : '100'
   const topic = await compactedTopic({ 'delete.retention.ms': tombstonesMs })
   await produce(topic, [
     ['a', '1'],

@@ -6,11 +6,11 @@ import {
   consumerGroupHeartbeatApi,
   createTopicsApi,
   errorCodes,
-  findCoordinatorApi,
   type ConsumerGroupDescribeResponse,
   type ConsumerGroupHeartbeatRequestInput,
   type ConsumerGroupHeartbeatResponse,
 } from '@millrace/protocol'
+import { untilCoordinatorsServe } from './coordinators.ts'
 import type { WireClient } from './wire-client.ts'
 import { openWireTarget, type WireTarget } from './wire-target.ts'
 
@@ -42,11 +42,7 @@ export class GroupStage implements AsyncDisposable {
   static async open(): Promise<GroupStage> {
     const target = await openWireTarget()
     const client = await target.connect()
-    for (const keyType of [0, 1])
-      await eventually('there are coordinators', async () => {
-        const { errorCode } = await client.call(findCoordinatorApi, 3, { key: 'any', keyType })
-        return errorCode === 0
-      })
+    await untilCoordinatorsServe(client)
     return new GroupStage(target, client)
   }
 

@@ -20,7 +20,7 @@ export interface SaslTarget extends AsyncDisposable {
 
 export const saslUsers = { alice: 'pencil', bob: 'paper' } as const
 /** Long enough that none ends but where a test waits for it. */
-export const sessionMs = 4_000
+export const sessionMs = 8_000
 
 export async function openSaslTarget(): Promise<SaslTarget> {
   if (await isApacheWanted()) {

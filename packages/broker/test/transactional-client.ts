@@ -215,7 +215,7 @@ async function succeed(ask: () => Promise<number>): Promise<void> {
   assert.equal(await untilFree(ask), 0)
 }
 
-const BUSY_LIMIT_MS = 20_000
+const BUSY_LIMIT_MS = 60_000
 
 /** Asks again while the transaction before is still ending. What the connection throws is not tried again. */
 export async function untilFree<A extends number | InitAnswer>(ask: () => Promise<A>): Promise<A> {

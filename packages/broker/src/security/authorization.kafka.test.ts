@@ -431,7 +431,7 @@ test('authorization: without any right, each API says no with its own error', as
   await using target = await guardedTarget()
   await using anna = await target.as('anna')
   for (const { name, api, version, request, code } of denials) {
-    await t.test(`${name} → ${code}`, { timeout: 30_000 }, async () => {
+    await t.test(`${name} → ${code}`, { timeout: 120_000 }, async () => {
       assert.deepEqual([...new Set(codesIn(await anna.call(api, version, request)))], [code])
     })
   }
