@@ -52,7 +52,7 @@ export interface ApacheKafka extends AsyncDisposable {
 const defaultVersion = '4.1.1'
 /** Kafka refuses to start with fewer; small machines run tests beside it. */
 const testJavaOptions = ['-Xms128m', '-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1']
-const startTimeoutMs = 90_000
+const startTimeoutMs = 180_000
 
 /** Starts Apache Kafka, or gives `undefined` where Java or Maven is absent. */
 export async function startApacheKafka(

@@ -87,7 +87,12 @@ class EmbeddedBroker implements RunningKafka {
   async restart(): Promise<void> {
     await this.shutDown()
     const args = ['--consumer-heartbeat', '200', '--consumer-session', '10000']
-    this.#process = await startBrokerProcess({ dir: this.#directory, port: this.#port, args })
+    this.#process = await startBrokerProcess({
+      dir: this.#directory,
+      port: this.#port,
+      args,
+      startTimeoutMs: 120_000,
+    })
   }
 
   async kill(): Promise<void> {

@@ -4,7 +4,7 @@ import { systemClock } from '@millrace/core'
 
 /** ApiVersions v0 with correlation id 1 and a null client id: the smallest request every broker answers. */
 const apiVersionsRequest = Buffer.from('0000000a0012000000000001ffff', 'hex')
-const oneTryMs = 2_000
+const oneTryMs = 5_000
 
 /** Resolves once a Kafka broker at 127.0.0.1:`port` answers a request; rejects after `timeoutMs` or when `gone` is aborted. */
 export async function waitUntilKafkaAnswers(
