@@ -9,7 +9,7 @@ import { armFaults } from '@millrace/core/testing'
 import { startPostgres, type EmbeddedPostgres } from '@millrace/embedded'
 import type { EventEnvelope } from '@millrace/events'
 import { exitOf } from '@millrace/testkit'
-import { book, dealtWith, deposit, openFixture, type Fixture } from '../test/fixture.ts'
+import { dealtWith, deposit, openFixture, type Fixture } from '../test/fixture.ts'
 
 async function temporaryDirectory(): Promise<{ readonly path: string } & AsyncDisposable> {
   const path = await mkdtemp(join(tmpdir(), 'millrace-inbox-'))
@@ -21,32 +21,32 @@ async function temporaryDirectory(): Promise<{ readonly path: string } & AsyncDi
 test('Postgres killed mid-batch and started again: all events once, nothing FAILED', async () => {
   await using dir = await temporaryDirectory()
   const settings = { fsync: 'off' }
-  let postgres: EmbeddedPostgres = await startPostgres({ dir: dir.path, settings })
-  const { port } = postgres
-  const fixture = await openFixture({ url: postgres.url })
-  let kills = 0
-  const disarm = armFaults((point) => {
-    const at = point === 'inbox.consumer.afterHandler' ? 2 : 4
-    if (kills < 2 && fixture.kafka.records('accounts').length > 0 && calls % at === 0) {
-      kills++
-      postgres.kill()
-    }
+  let running: Promise<EmbeddedPostgres> = startPostgres({ dir: dir.path, settings })
+  const { port, url } = await running
+  const fixture = await openFixture({ url })
+  // Killed at each of these, at its second pass; none goes by before the server that is to be killed is known.
+  const killAt = ['inbox.consumer.afterHandler', 'inbox.consumer.afterCommit']
+  let passes = 0
+  const disarm = armFaults(async (point) => {
+    if (point !== killAt[0]) return
+    const server = await running
+    if (point !== killAt[0] || ++passes < 2) return
+    killAt.shift()
+    passes = 0
+    server.kill()
   })
-  let calls = 1
   try {
     const events = Array.from({ length: 300 }, (_, index) => deposit(index))
     for (const [index, event] of events.entries()) fixture.send(event, index % 2)
     const consumer = fixture.consume({
       maxBatchRecords: 25,
       maxAttempts: 1,
-      handler: async (batch, context) => {
-        calls++
-        await book(batch, context)
-      },
     })
     for (let restarts = 0; restarts < 2; restarts++) {
-      await postgres.exited
-      postgres = await startPostgres({ dir: dir.path, port, settings })
+      await (
+        await running
+      ).exited
+      running = startPostgres({ dir: dir.path, port, settings })
     }
     await dealtWith(consumer, 300)
     const effects = await fixture.effects()
@@ -62,7 +62,7 @@ test('Postgres killed mid-batch and started again: all events once, nothing FAIL
   } finally {
     disarm()
     await fixture[Symbol.asyncDispose]()
-    await postgres.stop()
+    await (await running).stop()
   }
 })
 

@@ -46,9 +46,9 @@ for (const kills of [
     'inbox.redrive.beforeCommit#2',
     'inbox.due.afterHandler#3',
     'inbox.due.afterCommit#5',
-    'inbox.redrive.beforeCommit#6',
+    'inbox.redrive.beforeCommit#4',
   ],
-  ['inbox.due.afterHandler#7', 'inbox.redrive.beforeCommit#9'],
+  ['inbox.due.afterHandler#7', 'inbox.redrive.beforeCommit#6'],
 ])
   test(`a re-drive whose consumer is killed at ${kills.join(', ')}: every event once, every item ended`, async () => {
     await using fixture = await openFixture()
