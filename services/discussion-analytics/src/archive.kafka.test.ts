@@ -18,6 +18,9 @@ import { discussionAnalyticsService } from './service.ts'
 
 const dayMs = 86_400_000
 
+/** One moment for the whole file: the days are counted from it, also past midnight. */
+const nowMs = Date.now()
+
 /** Events of one thread, each written so many days ago. */
 function eventsOfDays(...daysAgo: readonly number[]): readonly EventEnvelope[] {
   const talk = new RandomDiscussion(seededRandom(1))
@@ -25,7 +28,7 @@ function eventsOfDays(...daysAgo: readonly number[]): readonly EventEnvelope[] {
   return daysAgo.map((days, index) => {
     const event = talk.events[index]
     assert.ok(event)
-    return { ...event, eventId: derivedUuid(Date.now() - days * dayMs, 'archive', String(days)) }
+    return { ...event, eventId: derivedUuid(nowMs - days * dayMs, 'archive', String(days)) }
   })
 }
 
@@ -77,7 +80,7 @@ test('discussion-analytics: with a directory given, days of the consumption log 
       { timeoutMs: 60_000 },
     )
     const [old = '', warm = '', fresh = ''] = events.map((event) => event.eventId)
-    const day = new Date(Date.now() - 33 * dayMs).toISOString().slice(0, 10)
+    const day = new Date(nowMs - 33 * dayMs).toISOString().slice(0, 10)
     assert.deepEqual(
       (await inbox.archivedDays()).map((each) => [each.day, each.rowCount]),
       [[day, 1n]],

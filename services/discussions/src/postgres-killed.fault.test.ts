@@ -50,14 +50,18 @@ test('Postgres killed and back: requests answer 503 meanwhile, not ready, then a
   first.kill()
   await first.exited
   await eventually('requests are refused', () => statuses.has(503))
-  assert.equal((await fetch(`${service.url}/health/ready`)).status, 503)
+  await eventually('not ready', async () => {
+    return (await fetch(`${service.url}/health/ready`)).status === 503
+  })
   await using second = await startPostgres({ dir, port })
   const before = acknowledged.length
   await eventually('work goes on again', () => acknowledged.length > before + 30)
   over.abort()
   await Promise.all(writers)
   assert.deepEqual(statuses, new Set([201, 503]))
-  assert.equal((await fetch(`${service.url}/health/ready`)).status, 200)
+  await eventually('ready again', async () => {
+    return (await fetch(`${service.url}/health/ready`)).status === 200
+  })
 
   await using database = openDatabase({ url: databaseUrl, applicationName: 'test' })
   const { rows } = await database.query<{ id: string }>('select id from comment')

@@ -121,7 +121,9 @@ for (const backend of await kafkaBackends()) {
       await someActs(service)
       await kafka.restart()
       await untilPublished(service, 12)
-      assert.equal((await service.call('GET', '/stats')).body['relay']?.['isLeading'], true)
+      await eventually('its relay leads', async () => {
+        return (await service.call('GET', '/stats')).body['relay']?.['isLeading'] === true
+      })
     })
 
     test('with publishing switched off events pile up, and go out once it is on again', async () => {

@@ -54,14 +54,14 @@ for (const backend of await kafkaBackends()) {
       const alert = items.find((each) => each.alertId === 'pending-count:shop')
       return alert?.isRaised === wanted
     }
-    await eventually('the alert is raised', () => isRaised(true), { timeoutMs: 20_000 })
+    await eventually('the alert is raised', () => isRaised(true))
     const client = { brokers: kafka.brokers, clientId: 'shop' }
     await using admin = await createAdmin(client)
     await admin.ensureTopics([{ name: 'order-events', partitions: 1 }])
     await using producer = await createProducer(client)
     const relay = shop.outbox.createRelay({ producer })
     relay.start()
-    await eventually('the alert is over', () => isRaised(false), { timeoutMs: 20_000 })
+    await eventually('the alert is over', () => isRaised(false))
     const alerts = await readAlerts(kafka.brokers, 2)
     assert.deepEqual(
       alerts.map((event) => [event.eventType, event.aggregateId, event.data['threshold']]),

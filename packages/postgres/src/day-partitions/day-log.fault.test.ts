@@ -28,7 +28,7 @@ async function finish(fixture: DayLogFixture): Promise<void> {
       const { isElsewhere } = await log.archive({ directory, hotDays: 3 })
       return !isElsewhere && (await log.days()).length === 1
     },
-    { timeoutMs: 30_000 },
+    { timeoutMs: 120_000 },
   )
 }
 
