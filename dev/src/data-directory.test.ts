@@ -69,7 +69,7 @@ for (const name of ['a file', 'below a file']) {
 
 test(
   'data directory: a place that makes no folders is refused, not waited for',
-  { skip, timeout: 5_000 },
+  { skip, timeout: 60_000 },
   async () => {
     await assert.rejects(DataDirectory.open('/proc/nope/deeper', { isFresh: false }), {
       code: 'MR_DEV_BAD_OPTION',

@@ -2,6 +2,9 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startBrokerProcess, type BrokerProcess } from '@millrace/embedded'
+import { freePorts } from '@millrace/testkit'
+
+const startTimeoutMs = 120_000
 
 /** A broker in a process of its own that is killed and started again on the same directory and port. */
 export class BrokerUnderFire implements AsyncDisposable {
@@ -18,7 +21,10 @@ export class BrokerUnderFire implements AsyncDisposable {
 
   static async start(args: readonly string[]): Promise<BrokerUnderFire> {
     const dir = await mkdtemp(join(tmpdir(), 'millrace-under-fire-'))
-    return new BrokerUnderFire(dir, args, await startBrokerProcess({ dir, args }))
+    // Its clients try again and again while it is down: a port of theirs must not be the one that it comes back on.
+    const [port = 0] = await freePorts(1)
+    const broker = await startBrokerProcess({ dir, port, args, startTimeoutMs })
+    return new BrokerUnderFire(dir, args, broker)
   }
 
   get address(): string {
@@ -31,7 +37,12 @@ export class BrokerUnderFire implements AsyncDisposable {
     this.#broker.kill()
     await this.#broker.exited
     this.kills++
-    this.#broker = await startBrokerProcess({ dir: this.#dir, port, args: this.#args })
+    this.#broker = await startBrokerProcess({
+      dir: this.#dir,
+      port,
+      args: this.#args,
+      startTimeoutMs,
+    })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

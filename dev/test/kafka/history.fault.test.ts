@@ -60,7 +60,7 @@ for (const fsync of ['os', 'group'] as const)
     for (const writer of transactional) await writer.checkOffset()
     for (const group of groups) {
       await eventually('the group is at the end', async () => (await group.lag()) === 0, {
-        timeoutMs: 60_000,
+        timeoutMs: 120_000,
         everyMs: 100,
       })
       await group.checkOffsets()
@@ -82,7 +82,7 @@ async function killAtRandom(
     // Always under load: something went through since the last kill, and more is on its way.
     const before = history.count('acknowledged')
     await eventually('the load goes on', () => history.count('acknowledged') >= before + 5, {
-      timeoutMs: 60_000,
+      timeoutMs: 120_000,
     })
     await systemClock.sleep(randomInt(random, 400))
     await broker.killAndRestart()

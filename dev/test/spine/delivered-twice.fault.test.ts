@@ -47,7 +47,7 @@ async function untilMoreEvents(platform: PlatformUnderTest, count: number): Prom
     (await admin.endOffsets(discussionEventsTopic.name)).reduce((sum, end) => sum + end.offset, 0n)
   const wanted = (await size()) + 2n * BigInt(count)
   await eventually(`${count} more events`, async () => (await size()) >= wanted, {
-    timeoutMs: 60_000,
+    timeoutMs: 120_000,
     everyMs: 50,
   })
 }

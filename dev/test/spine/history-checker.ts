@@ -31,7 +31,7 @@ interface AggregateState {
   readonly engagementScore: number
 }
 
-const quietTimeoutMs = 45_000
+const quietTimeoutMs = 180_000
 
 /**
  * Holds the platform to its answers: nothing acknowledged is lost, nothing takes effect twice, each thread's events keep their order,
@@ -222,7 +222,7 @@ function sum(values: readonly number[]): number {
 }
 
 async function getJson(url: string): Promise<unknown> {
-  const response = await fetch(url, { signal: AbortSignal.timeout(10_000) })
+  const response = await fetch(url, { signal: AbortSignal.timeout(60_000) })
   if (!response.ok) throw new Error(`${url} answered ${response.status}: ${await response.text()}`)
   return response.json()
 }

@@ -19,7 +19,7 @@ interface Answer {
 }
 
 const courses = ['load/one', 'load/two', 'load%three', 'load four']
-const requestTimeoutMs = 15_000
+const requestTimeoutMs = 60_000
 
 /** People who post, read, comment and vote through the gateway, and write down each promise they get. */
 export class LoadDriver {

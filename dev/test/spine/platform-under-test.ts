@@ -15,7 +15,7 @@ export interface PlatformUnderTestOptions {
   readonly folder?: string
 }
 
-const startTimeoutMs = 60_000
+const startTimeoutMs = 180_000
 
 /** A whole platform in processes of its own, as `npm start -- --processes` makes it, on any free ports. */
 export class PlatformUnderTest {
@@ -101,7 +101,7 @@ export class PlatformUnderTest {
   }
 
   /** Resolves when the supervisor runs the part in another process than `formerPid`. */
-  async untilReplaced(part: string, formerPid: number, timeoutMs = 20_000): Promise<void> {
+  async untilReplaced(part: string, formerPid: number, timeoutMs = 120_000): Promise<void> {
     const isReplaced = (): boolean => {
       const pid = this.state.pids[part]
       return pid !== undefined && pid !== formerPid

@@ -27,7 +27,7 @@ for (const seed of rounds()) {
       const pid = platform.kill('postgres')
       await platform.untilReplaced('postgres', pid)
       await eventually('requests are answered again', () => record.acknowledged > before + 20, {
-        timeoutMs: 20_000,
+        timeoutMs: 120_000,
       })
     }
     await driver.stop()
