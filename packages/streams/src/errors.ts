@@ -70,6 +70,8 @@ export const streamsErrors = {
   MR_STREAMS_CALL_TIMEOUT: { retryable: true },
   /** Another instance of the application ended it everywhere; its log has the cause. */
   MR_STREAMS_SHUTDOWN_REQUESTED: { retryable: false },
+  /** Another process has taken the place of this instance in the group. */
+  MR_STREAMS_INSTANCE_FENCED: { retryable: false },
   /** It can be done only while nothing of the application runs. */
   MR_STREAMS_STILL_RUNNING: { retryable: true },
   /** What was closed cannot be used. */

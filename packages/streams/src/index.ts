@@ -117,7 +117,12 @@ export type { ThreadState, UncaughtDecision } from './runtime/stream-thread.ts'
 export type { ThreadDescription } from './runtime/app-threads.ts'
 export { resetApplication, type ResetOptions, type ResetReport } from './reset/reset-application.ts'
 export type { InputReset, ResetTarget } from './reset/reset-offsets.ts'
-export { StreamsApp, type StreamsAppOptions } from './runtime/streams-app.ts'
+export {
+  StreamsApp,
+  type StreamsAppOptions,
+  type StreamsCloseOptions,
+} from './runtime/streams-app.ts'
+export type { GroupMembershipOperation } from './runtime/thread-session.ts'
 export type {
   TaskMetadata,
   TaskPartitionMetadata,

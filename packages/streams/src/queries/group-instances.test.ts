@@ -19,6 +19,7 @@ const member = (processId: string, applicationServer?: string) => {
       standby: [],
       positions: new Map(),
       ends: new Map(),
+      asks: 0,
     }),
     onTasks: () => {},
     applicationServer,

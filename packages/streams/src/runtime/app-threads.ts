@@ -7,6 +7,7 @@ import type { QueriedThread } from '../queries/local-pages.ts'
 import { Exclusive } from './exclusive.ts'
 import { badOption } from './runtime-options.ts'
 import type { ThreadHandle, ThreadState } from './stream-thread.ts'
+import type { GroupMembershipOperation } from './thread-session.ts'
 import type { ThreadControls } from './thread-controls.ts'
 import { isStandby, threadName, type ThreadMetadata } from './thread-metadata.ts'
 
@@ -136,7 +137,7 @@ export class AppThreads {
     return this.#changes.run(async () => {
       const row = isWanted() ? this.#live().at(-1) : undefined
       if (!row) return undefined
-      await row.handle.close()
+      await row.handle.close('LEAVE_GROUP')
       this.#rows = this.#rows.filter((each) => each !== row)
       this.#adjust()
       return this.#nameOf(row.index)
@@ -174,8 +175,8 @@ export class AppThreads {
   }
 
   /** Ends all threads. */
-  async close(): Promise<void> {
-    await Promise.all(this.#rows.map(({ handle }) => handle.close()))
+  async close(operation: GroupMembershipOperation): Promise<void> {
+    await Promise.all(this.#rows.map(({ handle }) => handle.close(operation)))
   }
 
   #live(): readonly Row[] {

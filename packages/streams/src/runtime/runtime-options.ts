@@ -48,6 +48,8 @@ export interface ThreadIdentity {
   readonly index: number
   /** Outlives restarts with the state directory. */
   readonly processId: string
+  /** The instance's name in the group, of which each thread makes its own; undefined where threads are dynamic members. */
+  readonly instanceId?: string | undefined
   /** `<stateDir>/<applicationId>` */
   readonly stateDirectory: string
   /** `host:port` at which other instances reach this one's query server; undefined where it has none. */

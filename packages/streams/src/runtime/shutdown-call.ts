@@ -41,6 +41,7 @@ export async function callShutdown(options: ShutdownCallOptions): Promise<boolea
           standby: [],
           positions: nothing,
           ends: nothing,
+          asks: 0,
         }),
         onTasks: () => {},
         asksForShutdown: true,

@@ -15,7 +15,12 @@ import type { RunningTask } from './running-task.ts'
 import type { ThreadControls } from './thread-controls.ts'
 import type { MetricChange } from './worker-meter.ts'
 import type { TaskMetadata } from './thread-metadata.ts'
-import { ThreadSession, type ThreadSessionOptions } from './thread-session.ts'
+import {
+  isInstanceFenced,
+  ThreadSession,
+  type GroupMembershipOperation,
+  type ThreadSessionOptions,
+} from './thread-session.ts'
 
 /** Java's names. */
 export type ThreadState =
@@ -52,8 +57,8 @@ export interface ThreadHandle {
   lags(): Promise<readonly StoreLag[]>
   /** A page of a store that one of its tasks has. @throws StreamsError */
   page(request: PageRequest): Promise<Page>
-  /** Ends it in order; resolves once it has ended, for whatever reason. */
-  close(): Promise<void>
+  /** Ends it in order; resolves once it has ended, for whatever reason. @param operation of the first call */
+  close(operation: GroupMembershipOperation): Promise<void>
   /** Rejects with what ended the thread, where that was no `close`. */
   readonly ended: Promise<void>
 }
@@ -85,6 +90,7 @@ export class StreamThread implements ThreadHandle {
   #session: ThreadSession | undefined
   #globals: GlobalTables | undefined
   #isStarted = false
+  #groupMembershipOperation: GroupMembershipOperation = 'LEAVE_GROUP'
   /** Sessions that failed since the last commit, and when the first did. */
   #failures = 0
   #failingSinceMs: number | undefined
@@ -128,11 +134,12 @@ export class StreamThread implements ThreadHandle {
     throw silent(request, 'its stream thread is joining the group')
   }
 
-  async close(): Promise<void> {
+  async close(operation: GroupMembershipOperation): Promise<void> {
     if (!this.#closing.signal.aborted) {
+      this.#groupMembershipOperation = operation
       this.#options.events.onState('PENDING_SHUTDOWN', [])
       this.#closing.abort()
-      this.#session?.stop()
+      this.#session?.stop(operation)
       if (!this.#isStarted) this.#end()
     }
     await this.#ended.promise.catch(() => {})
@@ -178,7 +185,7 @@ export class StreamThread implements ThreadHandle {
       onShutdown: events.onShutdown,
     })
     this.#session = session
-    if (this.#closing.signal.aborted) session.stop()
+    if (this.#closing.signal.aborted) session.stop(this.#groupMembershipOperation)
     try {
       await session.run()
     } finally {
@@ -227,11 +234,13 @@ export class StreamThread implements ThreadHandle {
     if (error instanceof StreamsError && error.code === 'MR_STREAMS_STATE_NOT_WRITTEN')
       this.#unwritten = { taskId: String(error.details['taskId']), atMs: clock.now() }
     const failingMs = clock.monotonicMs() - this.#failingSinceMs
-    const ending = !isPassing(error)
-      ? error
-      : failingMs > settings.taskTimeoutMs
-        ? timedOut(error, Math.round(failingMs))
-        : undefined
+    const ending = isInstanceFenced(error)
+      ? instanceFenced(error, settings.applicationId)
+      : !isPassing(error)
+        ? error
+        : failingMs > settings.taskTimeoutMs
+          ? timedOut(error, Math.round(failingMs))
+          : undefined
     if (ending && (await events.onUncaught(ending)) !== 'REPLACE_THREAD') throw ending
     logger.warn('a stream thread begins anew', {
       threadIndex: identity.index,
@@ -261,6 +270,16 @@ function isPassing(error: Error): boolean {
   // leaves the outcome open: the next session waits for it, and begins where the group and the changelogs then are.
   const isUnforeseen = error.details['errorName'] === 'UNKNOWN_SERVER_ERROR'
   return error.retryable || isUnforeseen || endsSessionOnly.has(error.code)
+}
+
+function instanceFenced(cause: KafkaError, applicationId: string): StreamsError {
+  const { instanceId } = cause.details
+  return new StreamsError(
+    'MR_STREAMS_INSTANCE_FENCED',
+    `Another process has taken the place of "${String(instanceId)}" in the group of "${applicationId}"; this one ends, and what it did since its last commit is undone. The other was started in its stead, or has a copy of its state directory, or the same instanceId. Where both are to run, give them instanceIds of their own, or delete the file "process-id" in the copy before it starts.`,
+    { applicationId, instanceId },
+    { cause },
+  )
 }
 
 function timedOut(cause: Error, failingMs: number): StreamsError {

@@ -1,6 +1,6 @@
 /** An application: a topology that runs on a cluster, in as many threads and processes as are started under one application id. */
 import { assert, noopMeter, silentLogger, systemClock, toError } from '@millrace/core'
-import type { KafkaOptions } from '@millrace/kafka'
+import { createAdmin, type KafkaOptions } from '@millrace/kafka'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ErrorHandling } from '../error-handlers.ts'
@@ -27,6 +27,7 @@ import {
 } from './runtime-options.ts'
 import { callShutdown } from './shutdown-call.ts'
 import { StateCleaner } from './state-cleaner.ts'
+import { StaticMembers } from './static-members.ts'
 import { openStateDirectory, removeState, type StateDirectory } from './state-directory.ts'
 import {
   StreamThread,
@@ -37,6 +38,7 @@ import {
 } from './stream-thread.ts'
 import type { ThreadControls } from './thread-controls.ts'
 import type { ThreadMetadata } from './thread-metadata.ts'
+import type { GroupMembershipOperation } from './thread-session.ts'
 import { loadTopology } from './topology-module.ts'
 import type { TopicPlan } from './topic-plan.ts'
 import { applyChanges } from './worker-meter.ts'
@@ -56,6 +58,13 @@ export interface StreamsAppOptions
   /** Where state is kept. Each process on a machine needs one of its own. Default: `millrace-streams` in the directory for temporary files. */
   readonly stateDir?: string
   /**
+   * Names this instance in the group: its threads are static members then (KIP-345), and a process that starts under the name of one that was
+   * killed has its tasks, and ends its transactions, at once. If that one lives after all, it ends with `MR_STREAMS_INSTANCE_FENCED`. 1 to 200
+   * letters, digits, dots, dashes or underscores, of this instance alone. Default: where `stateDir` is given an id that is kept there, else null:
+   * dynamic members, as Java's without `group.instance.id`.
+   */
+  readonly instanceId?: string | null
+  /**
    * `host:port` at which other instances reach this one's query server; the group is told. Default: where `startQueryServer` listens, if it is
    * called before `start`; else queries of other instances do not find what is here.
    */
@@ -66,10 +75,19 @@ export interface StreamsAppOptions
   /** Told at the start, after each batch, and at the end of each store that is restored. */
   readonly onRestore?: (progress: RestoreProgress) => void
   /**
-   * Decides about an error that ends a stream thread. Default `SHUTDOWN_CLIENT`. `SHUTDOWN_APPLICATION` ends every instance of the application, with
+   * Decides about an error that ends a stream thread. Default `SHUTDOWN_CLIENT`, which `REPLACE_THREAD` is too for `MR_STREAMS_INSTANCE_FENCED`. `SHUTDOWN_APPLICATION` ends every instance of the application, with
    * state ERROR; those of the others have `MR_STREAMS_SHUTDOWN_REQUESTED` as their `failure`.
    */
   readonly onUncaughtError?: (error: Error) => UncaughtDecision
+}
+
+/** @see Kafka Streams `KafkaStreams.CloseOptions` (KIP-812, KIP-1153) */
+export interface StreamsCloseOptions {
+  /**
+   * `LEAVE_GROUP`, the default: others get the tasks at once. `REMAIN_IN_GROUP`: the tasks wait for this instance for `sessionTimeoutMs`, so that a
+   * restart that takes less moves nothing; only where it has a name that it comes back under. Java's default is to remain.
+   */
+  readonly groupMembershipOperation?: GroupMembershipOperation
 }
 
 const defaultCleanupDelayMs = 600_000
@@ -84,6 +102,7 @@ export class StreamsApp implements AsyncDisposable {
   readonly #metrics: AppMetrics
   #state: StreamsState = 'CREATED'
   #directory: StateDirectory | undefined
+  #members: StaticMembers | undefined
   #topology: Topology | undefined
   #plan: TopicPlan | undefined
   #cleaner: StateCleaner | undefined
@@ -100,6 +119,13 @@ export class StreamsApp implements AsyncDisposable {
     const { stateCleanupDelayMs: delayMs = defaultCleanupDelayMs } = options
     if (!Number.isInteger(delayMs) || delayMs < 1 || delayMs > 2_147_483_647)
       throw badOption('stateCleanupDelayMs', delayMs, 'must be an integer from 1 to 2147483647')
+    const { instanceId } = options
+    if (instanceId != null && !/^[a-zA-Z0-9._-]{1,200}$/.test(instanceId))
+      throw badOption(
+        'instanceId',
+        instanceId,
+        'must be 1 to 200 letters, digits, dots, dashes or underscores',
+      )
     this.#options = options
     this.#settings = runtimeSettings(options)
     this.#kafka = kafkaOptions(options)
@@ -250,9 +276,9 @@ export class StreamsApp implements AsyncDisposable {
     return this.#threads.lags()
   }
 
-  /** Commits what is done, gives up the tasks and ends. Resolves in state NOT_RUNNING or ERROR. Idempotent. */
-  close(): Promise<void> {
-    this.#closing ??= this.#close()
+  /** Commits what is done, gives up the tasks and ends. Resolves in state NOT_RUNNING or ERROR. Idempotent: the first call's options count. */
+  close({ groupMembershipOperation = 'LEAVE_GROUP' }: StreamsCloseOptions = {}): Promise<void> {
+    this.#closing ??= this.#close(groupMembershipOperation)
     return this.#closing
   }
 
@@ -272,6 +298,7 @@ export class StreamsApp implements AsyncDisposable {
     this.#plan = await prepareTopics(this.#topology, applicationId, this.#kafka)
     this.queries.begin(this.#directory.processId, this.#topology, this.#plan)
     this.#cleaner = this.#startCleaner(this.#directory.path)
+    this.#members = await this.#staticMembers(this.#directory, threads)
     await this.#threads.add(threads, () => true)
   }
 
@@ -281,10 +308,16 @@ export class StreamsApp implements AsyncDisposable {
     const directory = this.#directory
     const topology = this.#topology
     const plan = this.#plan
-    assert(directory && topology && plan, 'threads are made once the application has started')
+    const members = this.#members
+    assert(
+      directory && topology && plan && members,
+      'threads are made once the application has started',
+    )
+    members.joining(index)
     const identity = {
       index,
       processId: directory.processId,
+      instanceId: members.instanceId,
       stateDirectory: directory.path,
       applicationServer: this.queries.applicationServer,
     }
@@ -311,6 +344,20 @@ export class StreamsApp implements AsyncDisposable {
       errorHandling: this.#options,
       events,
     })
+  }
+
+  /** The names of the threads in the group; those that a former run left there, and nobody takes over, are out of it. */
+  async #staticMembers(directory: StateDirectory, threads: number): Promise<StaticMembers> {
+    const { stateDir, instanceId = stateDir === undefined ? null : directory.processId } =
+      this.#options
+    const members = new StaticMembers(directory.path, instanceId ?? undefined)
+    const leftovers = members.leftovers(threads)
+    if (leftovers.length > 0) {
+      await using admin = await createAdmin(this.#kafka)
+      await admin.removeGroupMembers(this.#settings.applicationId, leftovers)
+    }
+    members.begin(threads)
+    return members
   }
 
   get #stateDir(): string {
@@ -349,7 +396,7 @@ export class StreamsApp implements AsyncDisposable {
       onInstances: (instances, generationId) => this.queries.told(index, instances, generationId),
       onUncaught: (error) => {
         this.#metrics.threadFailed()
-        const decision = this.#options.onUncaughtError?.(error) ?? 'SHUTDOWN_CLIENT'
+        const decision = decisionOf(error, this.#options.onUncaughtError?.(error))
         this.#logger.error('a stream thread ended', { threadIndex: index, decision, error })
         if (decision !== 'REPLACE_THREAD') {
           this.#failure ??= error
@@ -398,13 +445,13 @@ export class StreamsApp implements AsyncDisposable {
     else if (this.#state === 'REBALANCING' && this.#threads.areRunning) this.#move('RUNNING')
   }
 
-  async #close(): Promise<void> {
+  async #close(operation: GroupMembershipOperation): Promise<void> {
     if (this.#starting) await this.#starting.catch(() => {}) // Told to the caller of start.
     if (this.#state === 'ERROR') return
     // What fails while it shuts down is logged by its thread; the next run does it again.
     const failure = this.#failure
     this.#move(failure ? 'PENDING_ERROR' : 'PENDING_SHUTDOWN')
-    await this.#threads.close()
+    await this.#threads.close(operation)
     await this.#cleaner?.close()
     this.#directory?.close()
     this.#end(failure)
@@ -433,6 +480,13 @@ export class StreamsApp implements AsyncDisposable {
   get #logger() {
     return this.#options.logger ?? silentLogger
   }
+}
+
+/** Two processes that replace the threads which the other has fenced would never end. */
+function decisionOf(error: Error, wanted: UncaughtDecision | undefined): UncaughtDecision {
+  const isFenced = error instanceof StreamsError && error.code === 'MR_STREAMS_INSTANCE_FENCED'
+  if (wanted === undefined || (wanted === 'REPLACE_THREAD' && isFenced)) return 'SHUTDOWN_CLIENT'
+  return wanted
 }
 
 /** @throws StreamsError `MR_STREAMS_BAD_OPTION` */

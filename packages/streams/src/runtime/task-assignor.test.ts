@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { GroupMember } from '@millrace/kafka'
-import { taskAssignor, type MemberState, type MemberTasks } from './task-assignor.ts'
+import {
+  taskAssignor,
+  type MemberState,
+  type MemberTasks,
+  type TaskAssignorOptions,
+} from './task-assignor.ts'
 
 const nothing: MemberState = {
   running: [],
@@ -9,8 +14,13 @@ const nothing: MemberState = {
   standby: [],
   positions: new Map(),
   ends: new Map(),
+  asks: 0,
 }
-const assignorOf = (processId: string, state: Partial<MemberState> = {}) => {
+const assignorOf = (
+  processId: string,
+  state: Partial<MemberState> = {},
+  more: Partial<TaskAssignorOptions> = {},
+) => {
   const told: MemberTasks[] = []
   const assignor = taskAssignor({
     processId,
@@ -21,6 +31,7 @@ const assignorOf = (processId: string, state: Partial<MemberState> = {}) => {
     probingIntervalMs: 1_234,
     state: () => ({ ...nothing, ...state }),
     onTasks: (tasks) => void told.push(tasks),
+    ...more,
   })
   return { assignor, told }
 }
@@ -117,6 +128,76 @@ test('one member sees to the next rebalance while a copy warms up', () => {
   })
   assert.deepEqual([kept?.active, kept?.probeInMs], [['0_0', '0_1'], 1_234])
   assert.deepEqual([warming?.standby, warming?.probeInMs], [['0_0'], undefined])
+})
+
+for (const { name, before, owned, after, dealAgain } of [
+  {
+    name: 'nothing where all is as it was',
+    before: {},
+    owned: [],
+    after: {},
+    dealAgain: undefined,
+  },
+  {
+    name: 'anew where its address is another',
+    before: { applicationServer: 'host:1' },
+    owned: [],
+    after: { applicationServer: 'host:2' },
+    dealAgain: /topology or address/,
+  },
+  {
+    name: 'anew where its topology is another',
+    before: {},
+    owned: [],
+    after: { subtopologies: [{ id: 0, sourceTopics: ['left'], changelogs: new Map() }] },
+    dealAgain: /topology or address/,
+  },
+  {
+    name: 'anew where its former self was to give something up',
+    before: {},
+    owned: [...partition(0), ...partition(1)],
+    after: {},
+    dealAgain: /give something up/,
+  },
+])
+  test(`a static member that is given what was dealt to its former self (KIP-345) has the group deal ${name}`, () => {
+    const former = assignorOf('p', {}, before)
+    const other = assignorOf('q')
+    const rows = [
+      member('a', former, { ownedPartitions: owned, generationId: 5 }),
+      member('b', other),
+    ]
+    const share = former.assignor.assign(rows, counts).get('a') ?? assert.fail()
+    former.assignor.onAssignment?.({ userData: null, ...share }, 6)
+    assert.equal(former.told.at(-1)?.dealAgain, undefined, 'its own session knows')
+    const back = assignorOf('p', {}, after)
+    back.assignor.onAssignment?.({ userData: null, ...share }, 6)
+    const said = back.told.at(-1)?.dealAgain
+    if (dealAgain) assert.match(said ?? '', dealAgain)
+    else assert.equal(said, undefined)
+    assert.deepEqual(back.told.at(-1)?.active, former.told.at(-1)?.active)
+  })
+
+test('the wish to end everywhere is for those to whom it was dealt, not for who comes back to their place', () => {
+  const ended: string[] = []
+  const asking = assignorOf('p', {}, { asksForShutdown: true })
+  const [former, back] = ['former', 'back'].map((name) =>
+    assignorOf('q', {}, { onShutdown: () => void ended.push(name) }),
+  ) as [ReturnType<typeof assignorOf>, ReturnType<typeof assignorOf>]
+  const rows = [member('a', asking), member('b', former)]
+  const share = asking.assignor.assign(rows, counts).get('b') ?? assert.fail()
+  for (const { assignor } of [former, back])
+    assignor.onAssignment?.({ userData: null, ...share }, 1)
+  assert.deepEqual(ended, ['former'])
+})
+
+test('a member that asks for it says something new, or brokers would not deal out', () => {
+  const words = [0, 1].map((asks) => {
+    const userData = assignorOf('p', { asks }).assignor.userData?.({ generationId: 1 })
+    const { session: _session, ...rest } = JSON.parse(String(userData)) as Record<string, unknown>
+    return rest
+  })
+  assert.notDeepEqual(words[0], words[1])
 })
 
 for (const { name, userData } of [

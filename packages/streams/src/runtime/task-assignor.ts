@@ -2,6 +2,7 @@
  * Deals tasks out over the classic group protocol: all partitions of a task go to one member. Java's members cannot be in the same group:
  * theirs is the assignor `stream`, which says other things in other bytes.
  */
+import { createHash, randomUUID } from 'node:crypto'
 import type { GroupMember, MemberShare, PartitionAssignor, TopicPartition } from '@millrace/kafka'
 import {
   instancesOf,
@@ -25,12 +26,16 @@ export interface MemberState {
   readonly positions: ReadonlyMap<string, number>
   /** Where the changelogs end, as far as it knows. */
   readonly ends: ReadonlyMap<string, number>
+  /** How often it has asked the group to deal out anew: brokers do so only for a member that says something new (Java's `uniqueField`). */
+  readonly asks: number
 }
 
 /** What the leader tells a member. */
 export interface MemberTasks extends ThreadShare {
   /** When the group is to deal out again, since copies are warming up, ms from now; undefined where it need not, or another member sees to it. */
   readonly probeInMs: number | undefined
+  /** Why the group has to deal out anew at once; undefined where it need not. */
+  readonly dealAgain: string | undefined
 }
 
 export interface TaskAssignorOptions {
@@ -63,6 +68,8 @@ const version = 2
  * comes to it in the rebalance that follows, when the old one has given it up.
  */
 export function taskAssignor(options: TaskAssignorOptions): PartitionAssignor {
+  const session = randomUUID()
+  const facts = factsOf(options)
   return {
     name: `millrace-streams-${version}`,
     isCooperative: true,
@@ -75,6 +82,8 @@ export function taskAssignor(options: TaskAssignorOptions): PartitionAssignor {
           positions: Object.fromEntries(positions),
           ends: Object.fromEntries(ends),
           applicationServer: options.applicationServer,
+          session,
+          facts,
           ...(options.asksForShutdown && { shutdown: true }),
         }),
       )
@@ -82,12 +91,15 @@ export function taskAssignor(options: TaskAssignorOptions): PartitionAssignor {
     assign: (members, partitionCounts) => sharesOf(options, members, partitionCounts),
     onAssignment({ userData }, generationId) {
       const told = parsed(userData)
-      if (told['shutdown'] === true) options.onShutdown?.()
+      // A static member that comes back is given what was dealt to the process before it, without a rebalance (KIP-345).
+      const isTakenOver = told['session'] !== undefined && told['session'] !== session
+      if (told['shutdown'] === true && !isTakenOver) options.onShutdown?.()
       options.onInstances?.(readInstances(told['instances']), generationId)
       options.onTasks({
         active: textsOf(told['active']),
         standby: textsOf(told['standby']),
         probeInMs: typeof told['probeInMs'] === 'number' ? told['probeInMs'] : undefined,
+        dealAgain: isTakenOver ? reasonToDealAgain(told, facts) : undefined,
       })
     },
   }
@@ -131,11 +143,51 @@ function sharesOf(
     [...shares].map(([memberId, share]) => {
       const probeInMs =
         isProbingNeeded && memberId === prober ? { probeInMs: probingIntervalMs } : {}
-      const userData = Buffer.from(JSON.stringify({ instances, ...share, ...probeInMs, ...ending }))
       const partitions = (granted.get(memberId) ?? []).flatMap((task) => task.partitions)
+      const member = members.find((each) => each.memberId === memberId)
+      const { session, facts } = parsed(member?.userData ?? null)
+      const userData = Buffer.from(
+        JSON.stringify({
+          instances,
+          ...share,
+          ...probeInMs,
+          ...ending,
+          session,
+          facts,
+          ...(givesUp(member, partitions) && { givesUp: true }),
+        }),
+      )
       return [memberId, { partitions, userData }]
     }),
   )
+}
+
+/** Whether it is to join once more, when others can have what it gives up. */
+function givesUp(member: GroupMember | undefined, kept: readonly TopicPartition[]): boolean {
+  const names = new Set(kept.map(partitionName))
+  return member?.ownedPartitions.some((row) => !names.has(partitionName(row))) ?? false
+}
+
+/** Of a member by which the group deals out, and that stays the same while it runs. */
+function factsOf({ processId, applicationServer, subtopologies }: TaskAssignorOptions): string {
+  const shapes = subtopologies.map(({ id, sourceTopics, changelogs }) => [
+    id,
+    [...sourceTopics].toSorted(),
+    [...changelogs].map((names) => names.join(' ')).toSorted(),
+  ])
+  const text = JSON.stringify([processId, applicationServer ?? null, shapes])
+  return createHash('sha256').update(text).digest('base64url')
+}
+
+/** @param told to the member before this one of the same name */
+function reasonToDealAgain(
+  told: Readonly<Record<string, unknown>>,
+  facts: string,
+): string | undefined {
+  if (told['facts'] !== facts) return 'a static member came back with another topology or address'
+  // Its former self has not lived to tell that it had.
+  if (told['givesUp'] === true) return 'a static member came back that was to give something up'
+  return undefined
 }
 
 interface Owners {

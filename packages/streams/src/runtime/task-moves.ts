@@ -39,12 +39,13 @@ export interface TaskMovesOptions {
 export class TaskMoves {
   readonly #options: TaskMovesOptions
   readonly #tasks: Map<string, RunningTask>
-  #target: MemberTasks = { active: [], standby: [], probeInMs: undefined }
+  #target: MemberTasks = { active: [], standby: [], probeInMs: undefined, dealAgain: undefined }
   /** Partitions that the group has given, by task. */
   readonly #owned = new Map<string, TopicPartition[]>()
   /** Something could not be opened yet. */
   #isWaiting = false
   #probeAtMs: number | undefined
+  #asks = 0
 
   /** @param tasks filled and emptied here, read by others */
   constructor(options: TaskMovesOptions, tasks: Map<string, RunningTask>) {
@@ -79,13 +80,15 @@ export class TaskMoves {
       standby: [...this.#inState('STANDBY'), ...this.#inState('SUSPENDED')],
       positions,
       ends,
+      asks: this.#asks,
     }
   }
 
   /** What is to be here from this generation on; partitions come and go after it. */
   told(target: MemberTasks): void {
-    const { probeInMs } = target
+    const { probeInMs, dealAgain } = target
     this.#target = target
+    if (dealAgain !== undefined) this.#dealAgain(dealAgain)
     this.#probeAtMs =
       probeInMs === undefined ? undefined : this.#options.clock.monotonicMs() + probeInMs
   }
@@ -149,10 +152,14 @@ export class TaskMoves {
 
   /** Asks the group to deal out again, where the leader wanted it by now: copies may have warmed up. */
   probeIfDue(): void {
-    const { clock, consumer } = this.#options
-    if (this.#probeAtMs === undefined || clock.monotonicMs() < this.#probeAtMs) return
+    if (this.#probeAtMs === undefined || this.#options.clock.monotonicMs() < this.#probeAtMs) return
     this.#probeAtMs = undefined
-    consumer.enforceRebalance('copies that are warming up may have caught up')
+    this.#dealAgain('copies that are warming up may have caught up')
+  }
+
+  #dealAgain(reason: string): void {
+    this.#asks++
+    this.#options.consumer.enforceRebalance(reason)
   }
 
   /** The stores of a task are where they must be: it runs. */

@@ -11,6 +11,7 @@ import { toError, Wakeup } from '@millrace/core'
 import {
   createAdmin,
   createConsumer,
+  KafkaError,
   type ClusterAdmin,
   type Consumer,
   type TopicPartition,
@@ -32,6 +33,7 @@ import { ProcessingRounds } from './processing-rounds.ts'
 import type { RunningTask } from './running-task.ts'
 import type { RuntimeSettings, ThreadIdentity, ThreadSurroundings } from './runtime-options.ts'
 import { RepartitionPurge } from './repartition-purge.ts'
+import { memberInstanceId } from './static-members.ts'
 import { taskAssignor, tasksOfShare } from './task-assignor.ts'
 import { TaskFactory } from './task-factory.ts'
 import { TaskMoves } from './task-moves.ts'
@@ -60,6 +62,14 @@ export interface ThreadSessionOptions extends ThreadSurroundings {
   readonly onInstances: (instances: readonly InstanceMetadata[], generationId: number) => void
 }
 
+/** What a thread that ends in order does about its place in the group, Java's `CloseOptions.GroupMembershipOperation`. */
+export type GroupMembershipOperation = 'LEAVE_GROUP' | 'REMAIN_IN_GROUP'
+
+/** Another process has the place of this thread. */
+export function isInstanceFenced(error: unknown): error is KafkaError {
+  return error instanceof KafkaError && error.code === 'MR_KAFKA_INSTANCE_FENCED'
+}
+
 /** How often wall-clock punctuators are looked at while nothing comes. */
 const idleMs = 50
 
@@ -83,6 +93,7 @@ export class ThreadSession {
   readonly #room: Wakeup
   #failure: Error | undefined
   #isStopping = false
+  #groupMembershipOperation: GroupMembershipOperation = 'LEAVE_GROUP'
 
   /** @throws KafkaError where the cluster does not answer, or refuses */
   static async open(options: ThreadSessionOptions): Promise<ThreadSession> {
@@ -91,7 +102,8 @@ export class ThreadSession {
     const output = isExact
       ? await transactionalOutput(
           kafka,
-          `${settings.applicationId}-${identity.processId}-${identity.index}`,
+          // By the same name as the member, so that who takes its place ends at once what it left open.
+          `${settings.applicationId}-${identity.instanceId ?? identity.processId}-${identity.index}`,
           settings.transactionTimeoutMs,
           clock,
         )
@@ -100,6 +112,9 @@ export class ThreadSession {
     const consumer = await createConsumer({
       ...kafka,
       groupId: settings.applicationId,
+      ...(identity.instanceId !== undefined && {
+        instanceId: memberInstanceId(identity.instanceId, identity.index),
+      }),
       topics: [...new Set(plan.subtopologies.flatMap(({ sourceTopics }) => sourceTopics))],
       isolationLevel,
       autoOffsetReset: settings.offsetReset,
@@ -270,7 +285,8 @@ export class ThreadSession {
     return [...this.#tasks.values()].map((task) => taskMetadata(task, this.#consumer))
   }
 
-  stop(): void {
+  stop(operation: GroupMembershipOperation): void {
+    this.#groupMembershipOperation = operation
     this.#isStopping = true
     this.#news.signal()
   }
@@ -285,7 +301,10 @@ export class ThreadSession {
     this.#desk.close()
     try {
       // A member that leaves in order is asked for its partitions first, and commits then.
-      await this.#consumer.close()
+      const groupMembershipOperation = this.#groupMembershipOperation
+      await this.#consumer
+        .close({ groupMembershipOperation })
+        .catch((error: unknown) => this.#fail(error))
       await feeding
       await this.#restorer.close()
     } catch (error) {
@@ -383,7 +402,8 @@ export class ThreadSession {
   }
 
   #fail(error: unknown): void {
-    this.#failure ??= toError(error)
+    // Whatever broke first, broke by this: to begin anew would take the place back.
+    if (!this.#failure || isInstanceFenced(error)) this.#failure = toError(error)
     this.#news.signal()
     this.#room.signal()
   }

@@ -99,7 +99,7 @@ async function run(): Promise<void> {
       case 'tasks':
         return void thread.tasks().then((tasks) => tell({ kind: 'tasks', id: message.id, tasks }))
       case 'close':
-        return void thread.close()
+        return void thread.close(message.operation)
     }
   })
   thread.start()

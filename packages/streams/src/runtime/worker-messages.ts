@@ -11,6 +11,7 @@ import type { RuntimeSettings, ThreadIdentity } from './runtime-options.ts'
 import type { ThreadState, UncaughtDecision } from './stream-thread.ts'
 import type { ThreadControls } from './thread-controls.ts'
 import type { TaskMetadata } from './thread-metadata.ts'
+import type { GroupMembershipOperation } from './thread-session.ts'
 import type { TopicPlan } from './topic-plan.ts'
 import type { MetricChange } from './worker-meter.ts'
 
@@ -28,7 +29,7 @@ export interface WorkerStart {
 export type ToWorker =
   | { readonly kind: 'page'; readonly id: number; readonly request: PageRequest }
   | { readonly kind: 'lags'; readonly id: number }
-  | { readonly kind: 'close' }
+  | { readonly kind: 'close'; readonly operation: GroupMembershipOperation }
   | { readonly kind: 'adjust'; readonly controls: ThreadControls }
   | { readonly kind: 'tasks'; readonly id: number }
   | { readonly kind: 'decision'; readonly decision: UncaughtDecision }

@@ -5,6 +5,7 @@ import type { StoreLag } from '../queries/store-lag.ts'
 import type { Page, PageRequest } from '../queries/store-read.ts'
 import type { ThreadEvents, ThreadHandle } from './stream-thread.ts'
 import type { ThreadControls } from './thread-controls.ts'
+import type { GroupMembershipOperation } from './thread-session.ts'
 import { releaseTaskLocks } from './task-directory.ts'
 import type { TaskMetadata } from './thread-metadata.ts'
 import {
@@ -69,10 +70,10 @@ export class WorkerThread implements ThreadHandle {
     return this.#pages.ask(request, (id) => this.#tell({ kind: 'page', id, request }))
   }
 
-  async close(): Promise<void> {
+  async close(operation: GroupMembershipOperation): Promise<void> {
     if (!this.#closing.signal.aborted) {
       this.#closing.abort()
-      if (this.#worker) this.#tell({ kind: 'close' })
+      if (this.#worker) this.#tell({ kind: 'close', operation })
       else this.#end()
     }
     await this.#ended.promise.catch(() => {})
