@@ -105,10 +105,10 @@ for (const backend of await kafkaBackends())
             assert.deepEqual([...last.values()].toSorted(), expected)
             return true
           },
-          { timeoutMs: 40_000, everyMs: 100 },
+          { timeoutMs: 120_000, everyMs: 100 },
         )
         child.kill('SIGTERM')
-        assert.equal((await exitOf(child, 20_000)).code, 0)
+        assert.equal((await exitOf(child, 60_000)).code, 0)
       } finally {
         if (isRunning(child)) child.kill('SIGKILL')
       }

@@ -1,20 +1,23 @@
 import { StreamsBuilder, type Topology } from '../src/index.ts'
-import { text } from './streams-fixture.ts'
+import { isFirstToMake, text } from './streams-fixture.ts'
 
-/** Copies its input, and fails at "bad". */
-export function fussy(input: string, output: string): Topology {
+/** Copies its input, and fails at the first "bad" that any instance takes, which leaves `mark`, a file: others may get that record before they hear of it. */
+export function fussy(input: string, output: string, mark: string): Topology {
   const builder = new StreamsBuilder()
   builder
     .stream(input, text)
     .peek((value) => {
-      if (value === 'bad') throw new Error('a bad one')
+      if (value === 'bad' && isFirstToMake(mark)) throw new Error('a bad one')
     })
     .to(output, text)
   return builder.build()
 }
 
-// As a module, for worker threads: `fussy-topology.ts?input=a&output=b`.
+// As a module, for worker threads: `fussy-topology.ts?input=a&output=b&mark=c`.
 export default (): Topology => {
   const { searchParams } = new URL(import.meta.url)
-  return fussy(searchParams.get('input') ?? '', searchParams.get('output') ?? '')
+  const [input, output, mark] = ['input', 'output', 'mark'].map(
+    (name) => searchParams.get(name) ?? '',
+  ) as [string, string, string]
+  return fussy(input, output, mark)
 }

@@ -1,5 +1,6 @@
 /** What the tests on a running broker share: topics of their own, an app on them, and what readers of committed records see. */
 import { randomUUID } from 'node:crypto'
+import { closeSync, openSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -24,7 +25,20 @@ export async function createTopics(
   ...names: readonly string[]
 ): Promise<void> {
   await using admin = await createAdmin(kafka)
-  await admin.ensureTopics(names.map((name) => ({ name, partitions })))
+  // Tests have times of their own, of years ago: Apache Kafka looks 30 s after its start for what it is to delete by them.
+  const configs = { 'retention.ms': '-1' }
+  await admin.ensureTopics(names.map((name) => ({ name, partitions, configs })))
+}
+
+/** Makes a file; of all threads and processes that want to, at once too, one is the first. */
+export function isFirstToMake(path: string): boolean {
+  try {
+    closeSync(openSync(path, 'wx'))
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
+    throw error
+  }
 }
 
 /** Lines in, words counted through a repartition topic, counts out. */

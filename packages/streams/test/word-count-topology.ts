@@ -1,6 +1,5 @@
-import { existsSync, writeFileSync } from 'node:fs'
 import { workerData } from 'node:worker_threads'
-import { wordCount } from './streams-fixture.ts'
+import { isFirstToMake, wordCount } from './streams-fixture.ts'
 
 // A topology as a module, for tests of worker threads: its topics come by its URL, as in `word-count-topology.ts?input=a&output=b`.
 export default (): ReturnType<typeof wordCount> => {
@@ -11,9 +10,6 @@ export default (): ReturnType<typeof wordCount> => {
   if (searchParams.has('broken') && workerData !== null) throw new Error('broken in the worker')
   // Ends the first worker without a word.
   const exitMark = searchParams.get('exit')
-  if (exitMark && workerData !== null && !existsSync(exitMark)) {
-    writeFileSync(exitMark, '')
-    process.exit(3)
-  }
+  if (exitMark && workerData !== null && isFirstToMake(exitMark)) process.exit(3)
   return wordCount(input, output, 'persistent')
 }

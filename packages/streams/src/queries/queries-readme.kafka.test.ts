@@ -46,7 +46,7 @@ for (const backend of await kafkaBackends())
         ])
         return true
       },
-      { timeoutMs: 60_000 },
+      { timeoutMs: 120_000 },
     )
     const answer = await fetch(`http://${server.address}/stores/counts/get?key=to`)
     const { rows } = (await answer.json()) as { rows: readonly { value: number }[] }

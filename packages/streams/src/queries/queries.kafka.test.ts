@@ -25,7 +25,7 @@ const rows = { type: 'keyValue', ...text } as const
 const counts = { type: 'keyValue', ...counted } as const
 const everywhere = { ...rows, scope: 'application' } as const
 /** Longer than any rebalance of these tests takes. */
-const patience = { timeoutMs: 60_000 }
+const patience = { timeoutMs: 120_000 }
 
 async function entriesOf<T>(rows: AsyncIterable<T>): Promise<T[]> {
   const entries: T[] = []
@@ -56,7 +56,6 @@ for (const backend of await kafkaBackends())
         guarantee: 'exactly_once_v2',
         commitIntervalMs: 50,
         heartbeatIntervalMs: 300,
-        sessionTimeoutMs: 10_000,
         threads: 2,
         ...more,
       }
@@ -80,16 +79,27 @@ for (const backend of await kafkaBackends())
       }
     }
 
-    const running = (...instances: readonly Instance[]): Promise<unknown> =>
+    /** Every thread has its tasks, and every instance what all of them were told that it is to have: no task is on its way. */
+    const running = (...instances: readonly Pick<Instance, 'app'>[]): Promise<unknown> =>
       eventually(
         'running, and all of them know each other',
-        () =>
-          instances.every(
-            ({ app }) =>
-              app.state === 'RUNNING' &&
-              app.allMetadata.length === instances.length &&
-              app.allMetadata.every(({ activeTasks }) => activeTasks.length > 0),
-          ),
+        () => {
+          const owned = new Map(
+            instances.map(({ app }) => {
+              assert.equal(app.state, 'RUNNING')
+              for (const { state, taskIds } of app.threads)
+                assert.ok(state === 'RUNNING' && taskIds.length > 0)
+              const taskIds = app.threads.flatMap((thread) => thread.taskIds)
+              return [app.queries.processId, taskIds.toSorted()]
+            }),
+          )
+          for (const { app } of instances) {
+            assert.equal(app.allMetadata.length, instances.length)
+            for (const { processId, activeTasks } of app.allMetadata)
+              assert.deepEqual(activeTasks.toSorted(), owned.get(processId))
+          }
+          return true
+        },
         patience,
       )
 
@@ -125,7 +135,7 @@ for (const backend of await kafkaBackends())
       const owners = new Set<string | undefined>()
       for (const { app } of all) {
         const store = app.store('rows', { ...everywhere, ...patience })
-        const own = app.store('rows', rows)
+        const own = app.store('rows', { ...rows, ...patience })
         for (const [key, value] of numbered(120)) {
           assert.equal(await store.get(key, { bound }), value)
           const { active } = app.metadataForKey('rows', key)
@@ -152,7 +162,7 @@ for (const backend of await kafkaBackends())
       }
       assert.equal(owners.size, 3, 'the keys are spread')
       const shares = await Promise.all(
-        all.map(({ app }) => entriesOf(app.store('rows', rows).all())),
+        all.map(({ app }) => entriesOf(app.store('rows', { ...rows, ...patience }).all())),
       )
       assert.ok(shares.every(({ length }) => length > 0 && length < 120))
       assert.deepEqual(
@@ -200,11 +210,11 @@ for (const backend of await kafkaBackends())
           for (const [key, value] of numbered(60)) assert.equal(await patient.get(key), value)
         }
         await running(stays)
+        await Promise.race([eventually('answers', () => told.answers > 100, patience), reading])
       } finally {
         over.abort()
         await reading
       }
-      assert.ok(told.answers > 100, `${told.answers} answers`)
       for (const [key, value] of numbered(60)) assert.equal(await store.get(key, patience), value)
     })
 
@@ -221,6 +231,7 @@ for (const backend of await kafkaBackends())
         })
         await produce(`${prefix}-everywhere`, [['a', 'global']])
         await app.start()
+        await running({ app })
         const bound = await produce(`${prefix}-clicks`, [
           ['ann', 'x', 0],
           ['ann', 'x', 5_000],
@@ -260,9 +271,13 @@ for (const backend of await kafkaBackends())
             [minute('bob', 60_000), 1],
           ],
         )
-        const timestamped = app.store('per-minute', { type: 'timestampedWindow', ...counted })
+        const timestamped = app.store('per-minute', {
+          type: 'timestampedWindow',
+          ...counted,
+          ...patience,
+        })
         assert.deepEqual(await timestamped.fetch('ann', 0), { value: 2, timestamp: 5_000 })
-        const visits = app.store('visits', { type: 'session', ...counted, bound })
+        const visits = app.store('visits', { type: 'session', ...counted, bound, ...patience })
         assert.equal(await visits.fetchSession('ann', 0, 5_000), 2)
         assert.deepEqual(await entriesOf(visits.fetch('ann')), [
           [{ key: 'ann', window: { startMs: 0, endMs: 5_000 } }, 2],
@@ -285,13 +300,17 @@ for (const backend of await kafkaBackends())
           ),
           ['to', 'or', 'not', 'be'],
         )
-        const placed = app.store('placed', { type: 'timestampedKeyValue', ...counted })
+        const placed = app.store('placed', {
+          type: 'timestampedKeyValue',
+          ...counted,
+          ...patience,
+        })
         for (const key of ['7', '12'])
           await eventually('counted', async () => (await placed.get(key)) !== undefined, patience)
         assert.deepEqual(await placed.get('7'), { value: 1, timestamp: 1_000 })
         assert.equal(app.metadataForKey('placed', '7').partition, 1)
         assert.equal(app.metadataForKey('placed', '12').partition, 0)
-        const known = app.store('everywhere', rows)
+        const known = app.store('everywhere', { ...rows, ...patience })
         assert.equal(await known.get('a'), 'global')
         assert.deepEqual(await entriesOf(known.all()), [['a', 'global']])
         await eventually(
@@ -312,7 +331,7 @@ for (const backend of await kafkaBackends())
       const keys = Array.from({ length: count }, (_, index) => [`k${index}`, 'v'] as const)
       const bound = await produce(`${prefix}-rows`, keys)
       await using only = await instance(settings)
-      const store = only.app.store('rows', { ...rows, timeoutMs: 60_000 })
+      const store = only.app.store('rows', { ...rows, ...patience })
       await store.get('k0', { bound })
       const seen = new Set<string>()
       let last = ''
@@ -331,6 +350,7 @@ for (const backend of await kafkaBackends())
     test('what was written is read at once with its position, and a position that is far away is told', async () => {
       const { prefix, settings } = await subject({ commitIntervalMs: 5_000 })
       await using only = await instance(settings)
+      await running(only)
       const store = only.app.store('rows', { ...rows, ...patience })
       for (let round = 0; round < 20; round++) {
         const bound = await produce(`${prefix}-rows`, [['mine', `write ${round}`]])
@@ -406,6 +426,7 @@ for (const backend of await kafkaBackends())
         commitIntervalMs: 3_600_000,
       })
       await using only = await instance(settings)
+      await running(only)
       const store = only.app.store('rows', { ...rows, ...patience })
       const bound = await produce(`${prefix}-rows`, [['a', 'uncommitted']])
       assert.equal(await store.get('a', { bound }), 'uncommitted')

@@ -3,8 +3,13 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { startBroker, type Broker, type FaultRule } from '@millrace/broker'
-import { eventually } from '@millrace/core/testing'
-import { createProducer, createTransactionalProducer, type KafkaOptions } from '@millrace/kafka'
+import { armFaults, eventually } from '@millrace/core/testing'
+import {
+  createAdmin,
+  createProducer,
+  createTransactionalProducer,
+  type KafkaOptions,
+} from '@millrace/kafka'
 import {
   countsOf,
   createTopics,
@@ -19,7 +24,7 @@ import { longSerde } from '../serde.ts'
 import { StreamsApp, type StreamsAppOptions } from './streams-app.ts'
 
 const words = Array.from({ length: 12 }, (_, index) => `word${index}`)
-const limit = { timeoutMs: 60_000, everyMs: 50 }
+const limit = { timeoutMs: 180_000, everyMs: 50 }
 
 /** Answers that end a session of a stream thread, or make it wait; none of them ends the application, or counts twice. */
 const faults: readonly (Pick<FaultRule, 'action' | 'count' | 'match'> & { name: string })[] = [
@@ -184,15 +189,23 @@ describe('brokers that do not do as they should, under a word count with exactly
   test('work that takes longer than the transaction may: it is done again, and counts once', async () => {
     const [slowInput, slowOutput] = [uniqueName('slow'), uniqueName('slow-counts')]
     await createTopics(options, 1, slowInput, slowOutput)
-    let stops = 0
+    await using admin = await createAdmin(options)
+    /** Whether records wait there for the end of their transaction. */
+    const isOpen = async (): Promise<boolean> => {
+      const ends = await Promise.all(
+        (['read_committed', 'read_uncommitted'] as const).map((isolation) =>
+          admin.listOffsets([{ topic: slowOutput, partition: 0 }], 'latest', isolation),
+        ),
+      )
+      return ends[0]?.[0]?.offset !== ends[1]?.[0]?.offset
+    }
+    let taken = 0
     const builder = new StreamsBuilder()
     builder
       .stream(slowInput, text)
       .mapValues(
         (value) => {
-          // Nothing else runs meanwhile: neither a commit nor a heartbeat.
-          if (value === 'slow' && stops++ < 2)
-            Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2_500)
+          taken++
           return value
         },
         { value: text.value },
@@ -206,27 +219,37 @@ describe('brokers that do not do as they should, under a word count with exactly
       applicationId: uniqueName('slow-app'),
       topology: builder.build(),
       threads: 1,
-      transactionTimeoutMs: 1_000,
+      transactionTimeoutMs: 4_000,
     })
-    await slow.start()
-    await using producer = await createProducer(options)
-    for (let index = 0; index < 60; index++)
-      await producer.send([
-        { topic: slowInput, key: 'k', value: index % 20 === 10 ? 'slow' : 'fast' },
-      ])
-    await eventually(
-      'counted',
-      async () => {
-        const counts = countsOf(await readCommitted(options, slowOutput)).get('k')
-        assert.deepEqual(
-          counts,
-          Array.from({ length: 60 }, (_, index) => index + 1),
-        )
-        return true
-      },
-      limit,
-    )
-    assert.ok(stops >= 3, 'a transaction was lost, and its records were taken again')
+    let lost = 0
+    // A commit that begins when the broker has ended its transaction.
+    const disarm = armFaults(async (point) => {
+      if (point !== 'streams.commit.beforeOffsets' || lost >= 2 || !(await isOpen())) return
+      lost++
+      await eventually('the broker has ended it', async () => !(await isOpen()), limit)
+    })
+    try {
+      await slow.start()
+      await using producer = await createProducer(options)
+      for (let index = 0; index < 60; index++)
+        await producer.send([{ topic: slowInput, key: 'k', value: 'x' }])
+      await eventually(
+        'counted',
+        async () => {
+          const counts = countsOf(await readCommitted(options, slowOutput)).get('k')
+          assert.deepEqual(
+            counts,
+            Array.from({ length: 60 }, (_, index) => index + 1),
+          )
+          return true
+        },
+        limit,
+      )
+    } finally {
+      disarm()
+    }
+    assert.equal(lost, 2)
+    assert.ok(taken >= 62, `${taken} records were taken, those of two lost transactions again`)
     assert.deepEqual(uncaught, [])
   })
 })

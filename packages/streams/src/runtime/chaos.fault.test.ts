@@ -21,7 +21,7 @@ import { stateDirectory } from '../../test/streams-fixture.ts'
 
 const isLong = process.env['MILLRACE_TEST_LONG'] !== undefined
 const kills = Number(process.env['MILLRACE_KILLS'] ?? (isLong ? 100 : 10))
-const limit = { timeoutMs: 120_000, everyMs: 100 }
+const limit = { timeoutMs: 240_000, everyMs: 100 }
 /** Longer than their sessions (6 s) and transactions (5 s). */
 const frozenMs = 8_000
 

@@ -11,7 +11,7 @@ import { WordLoad } from '../../test/chaos/word-load.ts'
 import { stateDirectory, wordCount } from '../../test/streams-fixture.ts'
 import { StreamsApp, type StreamsAppOptions } from './streams-app.ts'
 
-const limit = { timeoutMs: 90_000, everyMs: 100 }
+const limit = { timeoutMs: 240_000, everyMs: 100 }
 const endTxn = 26
 
 for (const backend of await kafkaBackends())

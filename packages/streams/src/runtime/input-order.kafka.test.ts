@@ -64,7 +64,7 @@ for (const backend of await kafkaBackends())
           const records = await readCommitted(options, output)
           return records.length >= 2 * partitions * count && records
         },
-        { timeoutMs: 30_000, everyMs: 100 },
+        { timeoutMs: 180_000, everyMs: 200 },
       )
       const byTask = Map.groupBy(seen, ({ key }) => key)
       for (const records of byTask.values())

@@ -109,14 +109,15 @@ for (const backend of await kafkaBackends())
         })
         await app.start()
         // Workers load the topology first.
-        await eventually('running', () => app.state === 'RUNNING', { timeoutMs: 60_000 })
+        await eventually('running', () => app.state === 'RUNNING', { timeoutMs: 120_000 })
         assert.deepEqual(
           [meter.values.get('mr_streams_state'), meter.values.get('mr_streams_alive_threads')],
           [2, 2],
         )
         await write(options, input, ['a b c', 'a b c'])
         await eventually('counted', async () => {
-          return countsOf(await readCommitted(options, output)).get('a')?.length === 2
+          const counts = countsOf(await readCommitted(options, output))
+          return ['a', 'b', 'c'].every((word) => counts.get(word)?.length === 2)
         })
         await app.close()
         // Two lines, and six words that came back from the repartition topic.

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { eventually } from '@millrace/core/testing'
 import { createAdmin, type KafkaOptions } from '@millrace/kafka'
@@ -22,18 +23,19 @@ for (const backend of await kafkaBackends())
       const [input, output] = [uniqueName('in'), uniqueName('out')]
       await createTopics(options, 4, input, output)
       const module = new URL('../../test/fussy-topology.ts', import.meta.url)
-      module.search = `input=${input}&output=${output}`
+      await using first = await stateDirectory()
+      await using second = await stateDirectory()
+      const mark = join(first.path, 'failed')
+      module.search = `input=${input}&output=${output}&mark=${mark}`
       const settings: StreamsAppOptions = {
         applicationId: uniqueName('app'),
         brokers: kafka.brokers,
-        topology: fussy(input, output),
+        topology: fussy(input, output, mark),
         guarantee: 'exactly_once_v2',
         commitIntervalMs: 50,
         heartbeatIntervalMs: 200,
         onUncaughtError: () => 'SHUTDOWN_APPLICATION',
       }
-      await using first = await stateDirectory()
-      await using second = await stateDirectory()
       const apps = [
         new StreamsApp({ ...settings, stateDir: first.path }),
         new StreamsApp({ ...settings, topology: module, stateDir: second.path }),
@@ -49,7 +51,7 @@ for (const backend of await kafkaBackends())
       )
       await write(options, input, ['bad'])
       await eventually('ended', () => apps.every(({ state }) => state === 'ERROR'), {
-        timeoutMs: 30_000,
+        timeoutMs: 120_000,
       })
       assert.deepEqual(apps.map(({ failure }) => (failure as StreamsError).code).toSorted(), [
         'MR_STREAMS_PROCESSING_FAILED',

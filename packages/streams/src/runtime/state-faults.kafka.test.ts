@@ -29,7 +29,7 @@ import { StreamsError } from '../errors.ts'
 import { StreamsApp, type StreamsAppOptions } from './streams-app.ts'
 
 const words = ['a', 'b', 'c', 'd', 'e', 'f']
-const limit = { timeoutMs: 60_000, everyMs: 50 }
+const limit = { timeoutMs: 120_000, everyMs: 50 }
 
 for (const backend of await kafkaBackends())
   describe(`state that fails on ${backend.name}`, () => {
@@ -51,7 +51,6 @@ for (const backend of await kafkaBackends())
         topology: wordCount(input, output, 'persistent'),
         guarantee: 'exactly_once_v2',
         commitIntervalMs: 50,
-        sessionTimeoutMs: 6_000,
         heartbeatIntervalMs: 300,
         cacheMaxBytes: 0,
         stateDir,
@@ -227,7 +226,8 @@ for (const backend of await kafkaBackends())
             limit,
           )
           await writeRound()
-          mount('remount,size=64m')
+          // Room for whatever was written meanwhile.
+          mount('remount,size=512m')
           await writeRound()
           await counted()
         } finally {

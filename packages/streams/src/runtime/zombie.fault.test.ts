@@ -11,7 +11,7 @@ import { OrderLoad } from '../../test/chaos/order-load.ts'
 import { WordLoad } from '../../test/chaos/word-load.ts'
 import { stateDirectory } from '../../test/streams-fixture.ts'
 
-const limit = { timeoutMs: 90_000, everyMs: 100 }
+const limit = { timeoutMs: 240_000, everyMs: 100 }
 
 for (const backend of await kafkaBackends())
   describe(`a stopped instance on ${backend.name}`, { concurrency: true }, () => {

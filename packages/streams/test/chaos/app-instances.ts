@@ -75,7 +75,7 @@ export class AppInstances implements AsyncDisposable {
     this.#running.delete(index)
     if (!child) return
     await this.#listening.get(child)
-    const { code, signal } = await endChild(child, 'SIGTERM', 60_000)
+    const { code, signal } = await endChild(child, 'SIGTERM', 180_000)
     assert.deepEqual({ code, signal }, { code: 0, signal: null }, `instance ${index} ends in order`)
   }
 

@@ -97,7 +97,7 @@ export class OrderLoad implements AppLoad {
         const rows = await admin.groupLag(this.applicationId, [topic])
         return rows.every(({ lagRecords }) => lagRecords === 0)
       },
-      { timeoutMs: 120_000, everyMs: 200 },
+      { timeoutMs: 240_000, everyMs: 200 },
     )
     this.#phases.push(names)
   }
