@@ -102,6 +102,14 @@ export const standardConfig = {
     default: 'development',
     doc: 'What is allowed: demo identities and fault points exist in development only.',
   },
+  identityJwksUrls: {
+    type: 'list',
+    items: 'url',
+    env: 'IDENTITY_JWKS_URLS',
+    maxItems: 32,
+    default: [],
+    doc: 'Where the gateway publishes the keys by which it signs who a request comes from; one address per key, parted by commas. Required in production mode.',
+  },
   logLevel: {
     type: 'string',
     env: 'LOG_LEVEL',

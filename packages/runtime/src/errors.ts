@@ -10,6 +10,8 @@ export const runtimeErrors = {
   MR_RUNTIME_PORT_TAKEN: { retryable: false },
   /** The service listens, but what it must do first failed for good. */
   MR_RUNTIME_START_FAILED: { retryable: false },
+  /** Tokens cannot be checked: who signs them could not be asked for the keys. */
+  MR_RUNTIME_KEYS_UNAVAILABLE: { retryable: true },
   /** The service was closed before it became ready. */
   MR_RUNTIME_CLOSED: { retryable: false },
 } as const

@@ -10,6 +10,7 @@ import Fastify, {
   type RawServerDefault,
 } from 'fastify'
 import { EventStreams, eventStreamsOf } from './event-stream.ts'
+import type { CallerReader } from './identity/caller-reader.ts'
 import { useStrictJson } from './json-body.ts'
 import { problemDocument, ProblemError, problemOf } from './problem.ts'
 import type { PrometheusMeter } from './prometheus-meter.ts'
@@ -22,6 +23,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** The route answers while the service still starts and after its start failed. */
     availableWhileStarting?: boolean
+    /** Anybody may ask, also in production mode; `callerOf` says null of who is unknown. */
+    isPublic?: boolean
   }
 }
 
@@ -40,6 +43,8 @@ export interface HttpAppOptions {
   readonly meter: PrometheusMeter
   readonly tracer: Tracer
   readonly readiness: Readiness
+  /** Absent where the service itself finds out who a caller is. */
+  readonly callers?: CallerReader | undefined
 }
 
 export interface HttpApp {
@@ -80,6 +85,7 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
     reply.header('x-content-type-options', 'nosniff')
     refuseMalformedUrl(request.raw.url ?? '/')
     if (!request.routeOptions.config.availableWhileStarting) refuseUnlessRunning(request, readiness)
+    await options.callers?.read(request)
   })
   app.addHook('onSend', async (_request, reply) => {
     // Keep-alive would let a client go on sending to a service that shuts down.

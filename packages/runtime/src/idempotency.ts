@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { callerOf } from './identity/caller.ts'
 import { ProblemError } from './problem.ts'
 
 /** A request with an `Idempotency-Key`: it must take effect once, however often it is sent. */
@@ -39,8 +40,7 @@ export function keyedRequestOf(request: FastifyRequest): KeyedRequest | undefine
       { errors: [{ field: 'idempotency-key', reason, in: 'headers' }] },
     )
   }
-  const userId = request.headers['x-user-id']
-  const user = typeof userId === 'string' ? userId.slice(0, 100) : ''
+  const user = callerOf(request)?.userId ?? ''
   const { method, url, body } = request
   return {
     scope: `${method} ${request.routeOptions.url ?? ''} ${user}`,

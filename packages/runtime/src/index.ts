@@ -30,6 +30,31 @@ export {
   type KeyedRequest,
 } from './idempotency.ts'
 export { checkImportToken } from './import-token.ts'
+export {
+  callerHeadersOf,
+  callerOf,
+  callerWithRole,
+  userOf,
+  type Caller,
+} from './identity/caller.ts'
+export {
+  createSigningKey,
+  looksLikeJwt,
+  publicJwkOf,
+  signingKeyOf,
+  signJwt,
+  verifyJwt,
+  type JwtClaims,
+  type JwtExpectation,
+  type JwtRefusal,
+  type JwtVerdict,
+  type NewJwt,
+  type PublicJwk,
+  type SigningKey,
+} from './identity/jwt.ts'
+export { RemoteKeys, type RemoteKeysOptions } from './identity/remote-keys.ts'
+export { identityHeader, IdentitySigner, signedIdentity } from './identity/signed-identity.ts'
+export { TokenVerifier } from './identity/token-verifier.ts'
 export { createLogger, type LoggerOptions } from './logger.ts'
 export {
   problemCodes,
@@ -41,7 +66,7 @@ export {
 } from './problem.ts'
 export { describeConfig, type Environment } from './read-config.ts'
 export type { PartReadiness, ReadinessCheck, ReadinessParts, ReadinessReport } from './readiness.ts'
-export { causationOf, contextOf, userOf, type RequestContext } from './request-context.ts'
+export { causationOf, contextOf, type RequestContext } from './request-context.ts'
 export { ExitCode, runService } from './run-service.ts'
 export { defineService, type ServiceContext, type ServiceDefinition } from './service.ts'
 export { startService, type RunningService, type StartServiceOptions } from './start-service.ts'

@@ -25,7 +25,7 @@ export function registerOperationalRoutes(
   parts: { readonly readiness: Readiness; readonly meter: PrometheusMeter },
 ): void {
   const { readiness, meter } = parts
-  const config = { availableWhileStarting: true }
+  const config = { availableWhileStarting: true, isPublic: true }
   const tags = ['operations']
 
   app.get(

@@ -3,7 +3,6 @@ import type { IncomingMessage } from 'node:http'
 import { isUuid } from '@millrace/core'
 import type { CausationContext } from '@millrace/events'
 import type { FastifyRequest } from 'fastify'
-import { ProblemError } from './problem.ts'
 
 /** What a request carries on to all it causes. */
 export interface RequestContext {
@@ -63,18 +62,4 @@ function newTraceparent(): string {
 export function causationOf(request: FastifyRequest): CausationContext {
   const { correlationId, traceparent } = contextOf(request)
   return { correlationId, causationId: null, traceparent }
-}
-
-/**
- * Who sent the request, as the gateway says in `x-user-id` (it overwrites what clients send).
- * @throws ProblemError 401 `MR_HTTP_UNAUTHENTICATED` when nobody is named
- */
-export function userOf(request: FastifyRequest): string {
-  const userId = request.headers['x-user-id']
-  if (typeof userId === 'string' && userId !== '' && userId.length <= 100) return userId
-  throw new ProblemError(
-    401,
-    'MR_HTTP_UNAUTHENTICATED',
-    'This needs to know who you are. Go through the gateway, which names the user in x-user-id.',
-  )
 }

@@ -38,6 +38,10 @@ export interface ServiceDefinition<Table extends ConfigTable = ConfigTable> {
   /** Port when `PORT` is not set. Default 0: any free one. */
   readonly port?: number
   readonly config: Table
+  /**
+   * Who finds out who a request comes from: the runtime, by what the gateway signed (the default), or, for the gateway, the service itself.
+   */
+  readonly identity?: 'signed' | 'own'
   /** Largest request body, bytes; a route may set its own. Default 262,144. */
   readonly bodyLimitBytes?: number
   /**

@@ -7,9 +7,10 @@ import {
   type Clock,
   type Logger,
 } from '@millrace/core'
-import type { ConfigTable, ServiceConfig } from './config-table.ts'
+import { standardConfig, type ConfigTable, type ServiceConfig } from './config-table.ts'
 import { RuntimeError } from './errors.ts'
 import { createHttpApp, type HttpApp } from './http-app.ts'
+import { CallerReader, type CallerReaderOptions } from './identity/caller-reader.ts'
 import { createLogger } from './logger.ts'
 import { registerOpenApi } from './openapi.ts'
 import { registerOperationalRoutes } from './operational-routes.ts'
@@ -77,12 +78,14 @@ export async function startService<Table extends ConfigTable>(
   const meter = new PrometheusMeter()
   const tracing = await tracingOf(definition, config, logger)
   const tracer = tracing?.tracer ?? noopTracer
+  const callers = callersOf(definition, config, { clock, logger, meter })
   const http = createHttpApp({
     bodyLimitBytes: definition.bodyLimitBytes ?? defaultBodyLimitBytes,
     logger,
     meter,
     tracer,
     readiness,
+    callers,
   })
   const startHooks = new StartHooks({ readiness, logger, clock })
   const shutdown = new Shutdown({ http, readiness, startHooks, logger })
@@ -126,6 +129,23 @@ export async function startService<Table extends ConfigTable>(
     close: () => shutdown.close(),
     [Symbol.asyncDispose]: () => shutdown.close(),
   }
+}
+
+/** @throws RuntimeError `MR_RUNTIME_BAD_CONFIG`: in production mode nobody could ever be known */
+function callersOf(
+  { name, identity = 'signed' }: ServiceDefinition,
+  { mode, identityJwksUrls: jwksUrls }: ServiceConfig<ConfigTable>,
+  parts: Pick<CallerReaderOptions, 'clock' | 'logger' | 'meter'>,
+): CallerReader | undefined {
+  if (identity === 'own') return undefined
+  if (mode === 'production' && jwksUrls.length === 0) {
+    throw new RuntimeError(
+      'MR_RUNTIME_BAD_CONFIG',
+      `${name} does not start in production mode without IDENTITY_JWKS_URLS: it could not tell who a request comes from, and would refuse all. Name the gateway's, such as http://127.0.0.1:8080/api/identity/jwks.`,
+      { name, env: standardConfig.identityJwksUrls.env },
+    )
+  }
+  return new CallerReader({ mode, jwksUrls, ...parts })
 }
 
 function tracingOf(
