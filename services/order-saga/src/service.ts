@@ -1,14 +1,49 @@
 import { servicePorts } from '@millrace/contracts'
-import { defineService } from '@millrace/runtime'
+import { defineService, RuntimeError, type PartReadiness } from '@millrace/runtime'
 import { orderSagaConfig } from './config.ts'
+import { registerOrdersTable } from './routes/orders-table.ts'
+import { registerStreamApp } from './routes/stream-app.ts'
+import { SagaApp } from './saga-app.ts'
+import { TallyingMeter } from './tallying-meter.ts'
 
 /** The order saga: joins the answers of payments and stock and decides each order; the table of orders. */
 export const orderSagaService = defineService({
   name: 'order-saga',
   version: '0.1.0',
   description:
-    'The order saga: joins the answers of payments and stock and decides each order; the table of orders.',
+    'The order saga: joins the answers of payments and stock, decides each order once, and has the table of orders. A stream app, exactly-once.',
   port: servicePorts['order-saga'],
   config: orderSagaConfig,
-  setup() {},
+  setup({ app, config, logger, meter, clock, addReadiness, addReadinessParts, onStart, onClose }) {
+    const { joinWindowMs, timeoutMs, commitIntervalMs } = config
+    if (timeoutMs < joinWindowMs)
+      throw new RuntimeError(
+        'MR_RUNTIME_BAD_CONFIG',
+        `SAGA_TIMEOUT is ${timeoutMs} ms and SAGA_JOIN_WINDOW ${joinWindowMs} ms: orders would end before their answers can be joined. Nothing was started; make the time-out at least as long as the window.`,
+        { timeoutMs, joinWindowMs },
+      )
+    const tallying = new TallyingMeter(meter)
+    const saga = new SagaApp({ config, logger, meter: tallying, clock })
+    registerOrdersTable(app, { saga, timeoutMs: config.queryTimeoutMs })
+    registerStreamApp(app, {
+      saga,
+      meter: tallying,
+      settings: { joinWindowMs, timeoutMs, commitIntervalMs },
+      nowMs: () => clock.now(),
+    })
+    if (!config.kafkaEnabled) {
+      addReadinessParts(() => Promise.resolve([switchedOff]))
+      return
+    }
+    addReadiness('stream app', () => saga.readiness)
+    // In the background: the service listens, and says what it waits for, while the broker is away.
+    onStart(() => saga.start(), 'stream app')
+    onClose(() => saga.close())
+  },
 })
+
+const switchedOff: PartReadiness = {
+  name: 'stream app',
+  state: 'up',
+  reason: 'switched off by KAFKA_ENABLED=false: orders wait on their topics',
+}

@@ -1,0 +1,24 @@
+import { MillraceError } from '@millrace/core'
+
+/** Codes of this service's own faults, and of its problem documents. */
+export const sagaErrors = {
+  /** A record's value is not an event that this service can read; its bytes are on `recovererDLQ`. */
+  MR_ORDER_SAGA_UNDECODABLE: { retryable: false },
+  /** A record's key is not the id of the order it is about; its bytes are on `recovererDLQ`. */
+  MR_ORDER_SAGA_KEY_MISMATCH: { retryable: false },
+  /** 503: the table is being restored or moved to another instance, or the stream app has not started. */
+  MR_ORDER_SAGA_NOT_READY: { retryable: true },
+  /** 404: no such order has come to the saga yet, or it ended longer ago than verdicts are kept. */
+  MR_ORDER_SAGA_ORDER_UNKNOWN: { retryable: false },
+} as const
+
+export class OrderSagaError extends MillraceError<keyof typeof sagaErrors> {
+  constructor(
+    code: keyof typeof sagaErrors,
+    message: string,
+    details?: Readonly<Record<string, unknown>>,
+    options?: ErrorOptions,
+  ) {
+    super(code, sagaErrors[code].retryable, message, details, options)
+  }
+}
