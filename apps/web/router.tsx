@@ -135,6 +135,32 @@ const operationRoute = createRoute({
   ),
 })
 
+const streamsRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: '/streams',
+  component: lazyRouteComponent(() => import('./features/streams/streams-page.tsx'), 'StreamsPage'),
+})
+
+const labRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: '/lab',
+  component: lazyRouteComponent(() => import('./features/lab/lab-page.tsx'), 'LabPage'),
+})
+
+const ordersRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: '/orders',
+  // status: as the API has it. new: the form is open.
+  validateSearch: searchOf('status', 'new'),
+  component: lazyRouteComponent(() => import('./features/orders/orders-page.tsx'), 'OrdersPage'),
+})
+
+const orderRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: '/orders/$orderId',
+  component: lazyRouteComponent(() => import('./features/orders/order-page.tsx'), 'OrderPage'),
+})
+
 /** All addresses of the app. */
 export const router = createRouter({
   routeTree: rootRoute.addChildren([
@@ -145,6 +171,10 @@ export const router = createRouter({
     failureRoute,
     operationsRoute,
     operationRoute,
+    streamsRoute,
+    labRoute,
+    ordersRoute,
+    orderRoute,
     discussionsRoute,
     threadRoute,
   ]),

@@ -1,10 +1,10 @@
 import { keepPreviousData, useInfiniteQuery } from '@tanstack/react-query'
 import { Link, useNavigate, useSearch } from '@tanstack/react-router'
-import { useState } from 'react'
 import { rate } from '../../lib/format.ts'
 import { moveRow, useKeys } from '../../lib/keys.ts'
 import { asProblem } from '../../lib/problem.ts'
 import { useHeldValue, useHold } from '../../lib/use-held.ts'
+import { useStable } from '../../lib/use-stable.ts'
 import { useTitle } from '../../lib/use-title.ts'
 import { Button } from '../../ui/button.tsx'
 import { EmptyState, ProblemNotice, Skeleton } from '../../ui/states.tsx'
@@ -135,14 +135,6 @@ export function OperationsPage() {
       <ReplayDialog isOpen={search.new === 'replay'} onClose={() => change({ new: '' })} />
     </div>
   )
-}
-
-/** The same list while nothing in it has changed: polling alone is no news. */
-function useStable(list: readonly Operation[] | undefined): readonly Operation[] | undefined {
-  const text = JSON.stringify(list)
-  const [kept, setKept] = useState({ text, list })
-  if (kept.text !== text) setKept({ text, list })
-  return kept.text === text ? kept.list : list
 }
 
 function nameOfState(state: string | undefined): string {

@@ -7,7 +7,15 @@ export const doors = [
       { to: '/log', label: 'Event log', keys: 'g e' },
       { to: '/failures', label: 'Failures', keys: 'g f' },
       { to: '/operations', label: 'Operations', keys: 'g p' },
+      { to: '/streams', label: 'Streams', keys: 'g s' },
+      { to: '/lab', label: 'Lab', keys: 'g l' },
     ],
   },
-  { name: 'Workspace', pages: [{ to: '/discussions', label: 'Discussions', keys: 'g d' }] },
+  {
+    name: 'Workspace',
+    pages: [
+      { to: '/discussions', label: 'Discussions', keys: 'g d' },
+      { to: '/orders', label: 'Orders', keys: 'g r' },
+    ],
+  },
 ] as const

@@ -20,7 +20,10 @@ export function Shell() {
     'g e': () => void navigate({ to: '/log' }),
     'g f': () => void navigate({ to: '/failures' }),
     'g p': () => void navigate({ to: '/operations' }),
+    'g s': () => void navigate({ to: '/streams' }),
+    'g l': () => void navigate({ to: '/lab' }),
     'g d': () => void navigate({ to: '/discussions' }),
+    'g r': () => void navigate({ to: '/orders' }),
   })
   return (
     <>
