@@ -8,8 +8,6 @@ export const sagaErrors = {
   MR_ORDER_SAGA_KEY_MISMATCH: { retryable: false },
   /** 503: the table is being restored or moved to another instance, or the stream app has not started. */
   MR_ORDER_SAGA_NOT_READY: { retryable: true },
-  /** 404: no such order has come to the saga yet, or it ended longer ago than verdicts are kept. */
-  MR_ORDER_SAGA_ORDER_UNKNOWN: { retryable: false },
 } as const
 
 export class OrderSagaError extends MillraceError<keyof typeof sagaErrors> {

@@ -24,12 +24,14 @@ export const orderSagaService = defineService({
       )
     const tallying = new TallyingMeter(meter)
     const saga = new SagaApp({ config, logger, meter: tallying, clock })
-    registerOrdersTable(app, { saga, timeoutMs: config.queryTimeoutMs })
+    const isForStaff = config.mode === 'production'
+    registerOrdersTable(app, { saga, timeoutMs: config.queryTimeoutMs, isForStaff })
     registerStreamApp(app, {
       saga,
       meter: tallying,
       settings: { joinWindowMs, timeoutMs, commitIntervalMs },
       nowMs: () => clock.now(),
+      isForStaff,
     })
     if (!config.kafkaEnabled) {
       addReadinessParts(() => Promise.resolve([switchedOff]))

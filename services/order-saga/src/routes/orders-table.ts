@@ -1,5 +1,5 @@
 import { OrderSchema, type Order } from '@millrace/contracts'
-import { ProblemError, ProblemSchema, type ServiceApp } from '@millrace/runtime'
+import { callerWithRole, ProblemError, ProblemSchema, type ServiceApp } from '@millrace/runtime'
 import {
   int64Serde,
   jsonSerde,
@@ -60,7 +60,16 @@ interface PageBounds {
 /** Orders as the stream app has them: whichever instance is asked answers for all of them. */
 export function registerOrdersTable(
   app: ServiceApp,
-  { saga, timeoutMs }: { readonly saga: SagaApp; readonly timeoutMs: number },
+  {
+    saga,
+    timeoutMs,
+    isForStaff,
+  }: {
+    readonly saga: SagaApp
+    readonly timeoutMs: number
+    /** Everybody's orders are not everybody's business: in production mode. */
+    readonly isForStaff: boolean
+  },
 ): void {
   const table = (): Table => {
     const running = saga.app
@@ -81,10 +90,11 @@ export function registerOrdersTable(
         description:
           'The latest of each order on the topic `orders`, read from whichever instances have it. A page holds the orders whose ids are in its range, so one with gaps is shorter; with `after` pages are full. Without `page` and `after`: from the first order.',
         querystring: QuerySchema,
-        response: { 200: TableSchema, 400: ProblemSchema, 503: ProblemSchema },
+        response: { 200: TableSchema, 400: ProblemSchema, 401: ProblemSchema, 403: ProblemSchema, 503: ProblemSchema },
       },
     },
     async (request) => {
+      if (isForStaff) callerWithRole(request, 'staff', 'admin')
       const { page, size, after } = request.query
       if (page !== undefined && after !== undefined) throw bothGiven()
       return answered(() => readPage(table(), boundsOf(page, size, after)))

@@ -1,4 +1,4 @@
-import { ProblemSchema, type ServiceApp } from '@millrace/runtime'
+import { callerWithRole, ProblemSchema, type ServiceApp } from '@millrace/runtime'
 import type { StreamsApp, ThreadMetadata, Topology } from '@millrace/streams'
 import { Type, type Static } from 'typebox'
 import type { SagaApp } from '../saga-app.ts'
@@ -114,6 +114,8 @@ export interface StreamAppRouteOptions {
     'joinWindowMs' | 'timeoutMs' | 'commitIntervalMs'
   >
   readonly nowMs: () => number
+  /** In production mode. */
+  readonly isForStaff: boolean
 }
 
 /** What the console's page of streams shows. Answers while the app starts, and while no broker is there. */
@@ -126,10 +128,13 @@ export function registerStreamApp(app: ServiceApp, options: StreamAppRouteOption
     {
       schema: {
         summary: 'The stream app of the saga: topology, tasks and owners, lag, restores, figures',
-        response: { 200: StreamAppSchema, 503: ProblemSchema },
+        response: { 200: StreamAppSchema, 400: ProblemSchema, 401: ProblemSchema, 403: ProblemSchema, 503: ProblemSchema },
       },
     },
-    () => answered(() => describe(options, shape)),
+    (request) => {
+      if (options.isForStaff) callerWithRole(request, 'staff', 'admin')
+      return answered(() => describe(options, shape))
+    },
   )
 }
 
