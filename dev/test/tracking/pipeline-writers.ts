@@ -56,6 +56,12 @@ export class PipelineWriters implements AsyncDisposable {
     return new Map(rows.map(({ key, ids }) => [key, ids]))
   }
 
+  /** The relay's lanes, for people. */
+  async lanes(): Promise<readonly object[]> {
+    return (await this.#database.query<object>('select * from outbox.relay_lane order by lane'))
+      .rows
+  }
+
   async pending(): Promise<number> {
     return (await this.#outbox.stats()).pending
   }

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
+import { inspect } from 'node:util'
 import { randomInt, seededRandom, systemClock, type Random } from '@millrace/core'
 import { eventually } from '@millrace/core/testing'
 import { startPostgres, type EmbeddedPostgres } from '@millrace/embedded'
@@ -111,6 +112,22 @@ class Pipeline implements AsyncDisposable {
     return kind
   }
 
+  /** For people: who may be holding everybody up. */
+  async whereItStands(): Promise<string> {
+    await using admin = await createAdmin({
+      brokers: this.kafka.brokers,
+      clientId: 'pipeline-test',
+    })
+    const transactions = await admin.listTransactions()
+    const facts = await Promise.allSettled([
+      this.writers.lanes(),
+      admin.describeGroups([groupId]),
+      admin.groupLag(groupId, [topic]),
+      admin.describeTransactions(transactions.map(({ transactionalId }) => transactionalId)),
+    ])
+    return inspect(facts, { depth: 6, breakLength: 160 })
+  }
+
   async #killPostgres(): Promise<void> {
     const { port } = this.#postgres
     this.#postgres.kill()
@@ -165,7 +182,7 @@ async function survive(
     count < leastDisturbances || writers.acknowledged.size < wantedEvents;
     count++
   ) {
-    await untilMoreEffects(pipeline.consumed)
+    await untilMoreEffects(pipeline)
     const kind = await pipeline.disturb(random)
     disturbances.set(kind, (disturbances.get(kind) ?? 0) + 1)
   }
@@ -196,12 +213,14 @@ async function survive(
 }
 
 /** The pipeline works again, after whatever was done to it. */
-async function untilMoreEffects(database: Database): Promise<void> {
-  const before = await effectCount(database)
-  await eventually('effects go on', async () => (await effectCount(database)) > before, {
-    timeoutMs: 120_000,
-    everyMs: 100,
-  })
+async function untilMoreEffects(pipeline: Pipeline): Promise<void> {
+  const before = await effectCount(pipeline.consumed)
+  const isMore = async (): Promise<boolean> => (await effectCount(pipeline.consumed)) > before
+  try {
+    await eventually('effects go on', isMore, { timeoutMs: 120_000, everyMs: 100 })
+  } catch (error) {
+    throw new Error(`No effect in 120 s. ${await pipeline.whereItStands()}`, { cause: error })
+  }
 }
 
 async function effectCount(database: Database): Promise<number> {
