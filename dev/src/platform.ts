@@ -343,8 +343,9 @@ export class Platform {
       case 'payments':
       case 'stock':
       case 'orders':
-      case 'order-saga':
         return {}
+      case 'order-saga':
+        return { STREAM_STATE_DIR: this.#options.directory.file('order-saga') }
       case 'tracking':
         return {
           TRACKING_DATABASES: Object.entries(this.databaseUrls)
