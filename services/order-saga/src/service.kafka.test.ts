@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { paymentOrdersTopic, type Order } from '@millrace/contracts'
-import { systemClock, type Clock } from '@millrace/core'
+import { silentLogger, systemClock, type Clock } from '@millrace/core'
 import { armFaults, eventually } from '@millrace/core/testing'
 import { startService, type RunningService } from '@millrace/runtime'
-import { silentLogger } from '@millrace/core'
 import { int64Serde } from '@millrace/streams'
 import { freePorts, kafkaBackends, type RunningKafka } from '@millrace/testkit'
 import { getJson, ShopTopics, startSaga, stateDirectory } from '../test/running-saga.ts'
@@ -235,11 +234,11 @@ for (const backend of await kafkaBackends())
       const ids = rangeOf(301, 60)
       const placed = await shop.place(...ids)
       const second = await start(secondDirectory.path)
-      let isClosed = false
+      const done = new AbortController()
       let checked = 0
       // Whatever is answered while tasks move is either all or a clear 503.
       const reading = (async () => {
-        while (!isClosed) {
+        while (!done.signal.aborted) {
           const rows = await readTable(first, 301, 360)
           if (rows === undefined) continue
           if (rows.length === ids.length) checked++
@@ -278,7 +277,7 @@ for (const backend of await kafkaBackends())
         })
         await eventually('it was read while it changed', () => checked > 0)
       } finally {
-        isClosed = true
+        done.abort()
         await second.close()
         await reading
       }
