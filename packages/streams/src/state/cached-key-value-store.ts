@@ -1,7 +1,8 @@
 import type { Change, Headers, RecordContext } from '../record.ts'
 import { bytesSerde, type Serde } from '../serde.ts'
 import { EntryOrder, type CacheEntry } from './entry-order.ts'
-import { noSource, noteSource, recordOf, updateOverheadBytes } from './held-updates.ts'
+import { updateOverheadBytes } from './held-updates.ts'
+import { noSource, noteSource, recordOf } from './record-source.ts'
 import {
   timestampedKeyValueStoreBuilder,
   type KeyValueStoreOptions,

@@ -1,28 +1,8 @@
-import { noHeaders, type Headers, type RecordContext, type RecordSource } from '../record.ts'
+import type { Headers } from '../record.ts'
 import type { RecordCache } from './record-cache.ts'
 import { keptBytes } from './store-values.ts'
 import type { StoreContext } from './store.ts'
-
-/** A row of a store, whose last update may wait. */
-export interface HoldingRow {
-  readonly id: string
-  /** As `StoreValues` keeps it; null: the row is gone. */
-  value: unknown
-  timestamp: number
-  held: HeldUpdate | undefined
-}
-
-/** An update that waits. The value and time are those of the row until it leaves. */
-export interface HeldUpdate extends RecordSource {
-  readonly row: HoldingRow
-  /** What the row had at the flush before; null: nothing. */
-  readonly before: unknown
-  /** Its place among the updates; earlier ones of the row are void. */
-  at: number
-  value: unknown
-  timestamp: number
-  headers: Headers
-}
+import { UpdateColumns, type HoldingRow, type LeavingUpdate } from './update-columns.ts'
 
 /** What an update counts beyond its key and its value: as much as in Java, where links, times and the source's name are counted. */
 export const updateOverheadBytes = 80
@@ -34,9 +14,11 @@ const voidFactor = 4
  * Java's, the store is always as it would be without: only what is sent and logged waits. When the thread's caches are full, all goes.
  * @see Kafka Streams `NamedCache`, `CachingWindowStore`, `CachingSessionStore`
  */
-export class HeldUpdates {
+export class HeldUpdates<R extends HoldingRow> {
   readonly #cache: RecordCache
-  #order: HoldingRow[] = []
+  #waiting = new UpdateColumns<R>()
+  /** Of the flush before; undefined while that goes on. */
+  #spare: UpdateColumns<R> | undefined
   #count = 0
   #sizeBytes = 0
 
@@ -53,114 +35,54 @@ export class HeldUpdates {
    * Notes that a row has changed, and is as it now is.
    * @param before what it had until now; null: nothing
    */
-  hold(
-    row: HoldingRow,
-    before: unknown,
-    headers: Headers | undefined,
-    context: StoreContext,
-  ): void {
-    const at = this.#order.length
-    const { held } = row
-    if (held) {
-      held.at = at
-      noteSource(held, headers, context)
-      this.#grow(keptBytes(row.value) - keptBytes(before))
-    } else {
-      const { value, timestamp } = row
-      row.held = { row, before, at, value, timestamp, ...noSource }
-      noteSource(row.held, headers, context)
+  hold(row: R, before: unknown, headers: Headers | undefined, context: StoreContext): void {
+    const waiting = this.#waiting
+    const { heldAt } = row
+    if (heldAt < 0) {
+      waiting.add(row, before, headers, context)
       this.#count++
-      this.#grow(updateOverheadBytes + row.id.length + keptBytes(value))
+      this.#grow(updateOverheadBytes + row.id.length + keptBytes(row.value))
+      return
     }
-    this.#order.push(row)
-    if (this.#order.length > voidFactor * (this.#count + 256)) this.#clearVoid()
+    waiting.add(row, waiting.remove(heldAt), headers, context)
+    this.#grow(keptBytes(row.value) - keptBytes(before))
+    if (waiting.length > voidFactor * (this.#count + 256)) waiting.clearVoid()
+  }
+
+  /** What a row that is held had at the flush before; undefined for others. */
+  beforeOf({ heldAt }: R): unknown {
+    return heldAt < 0 ? undefined : this.#waiting.beforeAt(heldAt)
   }
 
   /** What was put and taken away since the last flush was never there. */
-  forget(row: HoldingRow): void {
-    if (!row.held) return
-    row.held = undefined
+  forget(row: R): void {
+    if (row.heldAt < 0) return
+    this.#waiting.remove(row.heldAt)
+    row.heldAt = -1
     this.#count--
   }
 
-  /** All that waits; it does so no longer. What is done with it may hold more. */
-  take(): readonly HeldUpdate[] {
-    const leaving: HeldUpdate[] = []
-    const order = this.#order
-    for (let at = 0; at < order.length; at++) {
-      const row = order[at] as HoldingRow
-      const { held } = row
-      if (held?.at !== at) continue
-      row.held = undefined
-      held.value = row.value
-      held.timestamp = row.timestamp
-      leaving.push(held)
-    }
-    this.clear()
-    return leaving
+  /** Lets go all that waits. What is done with it may hold more, which then waits. */
+  letGo(visit: (update: LeavingUpdate<R>) => void): void {
+    const leaving = this.#waiting
+    if (leaving.length === 0) return
+    this.#waiting = this.#spare ?? new UpdateColumns()
+    this.#spare = undefined
+    this.#count = 0
+    this.#grow(-this.#sizeBytes)
+    leaving.leave(visit)
+    this.#spare = leaving
   }
 
   /** Forgets what waits; for a store that is closed. */
   clear(): void {
-    this.#grow(-this.#sizeBytes)
-    this.#order = []
+    this.#waiting = new UpdateColumns()
     this.#count = 0
+    this.#grow(-this.#sizeBytes)
   }
 
   #grow(bytes: number): void {
     this.#sizeBytes += bytes
     this.#cache.sizeBytes += bytes
-  }
-
-  #clearVoid(): void {
-    const before = this.#order
-    this.#order = []
-    for (let at = 0; at < before.length; at++) {
-      const row = before[at] as HoldingRow
-      if (row.held?.at !== at) continue
-      row.held.at = this.#order.length
-      this.#order.push(row)
-    }
-  }
-}
-
-export const noSource: RecordSource = {
-  headers: noHeaders,
-  topic: undefined,
-  partition: -1,
-  offset: -1,
-  recordTimestamp: -1,
-}
-
-/** Notes which record is under way. @param headers in place of its own */
-export function noteSource(
-  update: RecordSource,
-  headers: Headers | undefined,
-  context: StoreContext,
-): void {
-  if (context.noteSource) {
-    context.noteSource(update)
-    if (headers) update.headers = headers
-    return
-  }
-  const { topic, partition, offset, timestamp, headers: own } = context.record
-  update.topic = topic
-  update.partition = partition
-  update.offset = offset
-  update.recordTimestamp = timestamp
-  update.headers = headers ?? own
-}
-
-/** The record that an update came of, without its bytes, which would be held in memory and counted nowhere. */
-export function recordOf(update: RecordSource): RecordContext {
-  const { topic, partition, offset, recordTimestamp, headers } = update
-  return {
-    topic,
-    partition,
-    offset,
-    timestamp: recordTimestamp,
-    headers,
-    rawKey: null,
-    rawValue: null,
   }
 }

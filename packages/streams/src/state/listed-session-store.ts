@@ -2,7 +2,6 @@ import { noHeaders, type Headers } from '../record.ts'
 import type { Serde } from '../serde.ts'
 import type { Window, Windowed } from '../windowed.ts'
 import type { FlushListener } from './cached-key-value-store.ts'
-import { HeldUpdates, recordOf, type HeldUpdate, type HoldingRow } from './held-updates.ts'
 import type { RecordCache } from './record-cache.ts'
 import type { SessionStore, SessionStoreOptions } from './session-store.ts'
 import { SortedNumbers } from './sorted-numbers.ts'
@@ -10,7 +9,9 @@ import type { AppendRow, JournalOwner, StateJournal } from './state-journal.ts'
 import { storeKeys, type StoreKeys } from './store-keys.ts'
 import { storeValues, type StoreValues } from './store-values.ts'
 import type { StoreContext } from './store.ts'
+import type { HoldingRow } from './update-columns.ts'
 import { readSessionChangelogKey, sessionChangelogKey } from './window-key.ts'
+import { WindowedUpdates } from './windowed-updates.ts'
 
 /** A session of a key. Its value is changed in place. */
 class Session implements HoldingRow {
@@ -22,7 +23,7 @@ class Session implements HoldingRow {
   timestamp = -1
   /** The journal has it, if not as it is now. */
   isStored = false
-  held: HeldUpdate | undefined = undefined
+  heldAt = -1
 
   constructor(id: string, window: Window) {
     this.id = id
@@ -59,11 +60,9 @@ export class ListedSessionStore<K, V> implements SessionStore<K, V>, JournalOwne
   #journal: StateJournal | undefined
   /** Sessions that the journal does not have as they are. */
   readonly #changed = new Set<Session>()
-  readonly #updates: HeldUpdates | undefined
+  readonly #updates: WindowedUpdates<K, V, Session> | undefined
   /** By key, sessions that are gone since the last flush, which somebody was told of. */
   readonly #gone = new Map<string, Session[]>()
-  #listener: FlushListener<Windowed<K>, V> | undefined
-  #sendsOldValues = false
 
   /** @param cache holds back what is sent and logged */
   constructor(options: SessionStoreOptions<K, V>, cache?: RecordCache) {
@@ -74,7 +73,16 @@ export class ListedSessionStore<K, V> implements SessionStore<K, V>, JournalOwne
     this.#retentionMs = options.retentionMs
     this.#spanMs = Math.max(1, Math.ceil(options.retentionMs / spansPerRetention))
     this.#isOnDisk = options.type !== 'memory'
-    this.#updates = cache && new HeldUpdates(cache)
+    if (!cache) return
+    const [keys, values] = [this.#keys, this.#values]
+    this.#updates = new WindowedUpdates(cache, {
+      keys,
+      values,
+      windowOf: ({ window }) => window,
+      onLeave: ({ id, window }, value, timestamp, isNews) => {
+        if (isNews) this.#log(id, window, value === null ? null : values.bytesOf(value), timestamp)
+      },
+    })
   }
 
   get isPersistent(): boolean {
@@ -104,8 +112,7 @@ export class ListedSessionStore<K, V> implements SessionStore<K, V>, JournalOwne
   }
 
   onFlush(listener: FlushListener<Windowed<K>, V>, sendsOldValues: boolean): boolean {
-    this.#listener = listener
-    this.#sendsOldValues = sendsOldValues
+    this.#updates?.onFlush(listener, sendsOldValues)
     return this.#updates !== undefined
   }
 
@@ -185,7 +192,7 @@ export class ListedSessionStore<K, V> implements SessionStore<K, V>, JournalOwne
 
   flush(): void {
     this.#gone.clear()
-    for (const update of this.#updates?.take() ?? []) this.#letGo(update)
+    this.#updates?.flush()
   }
 
   close(): void {
@@ -229,57 +236,27 @@ export class ListedSessionStore<K, V> implements SessionStore<K, V>, JournalOwne
     return this.#change(this.#keys.idOfBytes(keyBytes), { startMs, endMs }, kept, timestamp)
   }
 
-  #putHeld(context: StoreContext, updates: HeldUpdates, put: Put): void {
+  #putHeld(context: StoreContext, updates: WindowedUpdates<K, V, Session>, put: Put): void {
     if (this.#observe(put.window.endMs)) return this.#hold(context, updates, put)
     context.countExpired()
     // Sent and logged all the same.
     const session = new Session(put.id, put.window)
     session.value = put.kept
     session.timestamp = put.timestamp
-    this.#holdUpdate(context, updates, session, null, put.headers)
+    if (updates.hold(session, null, put.headers, context)) this.flush()
   }
 
-  #hold(context: StoreContext, updates: HeldUpdates, put: Put): void {
+  #hold(context: StoreContext, updates: WindowedUpdates<K, V, Session>, put: Put): void {
     const { id, window, kept, timestamp, headers } = put
     const before = this.#find(id, window)?.value ?? null
     const session = this.#change(id, window, kept, timestamp)
     if (!session) return
-    if (kept === null && session.held?.before === null) return updates.forget(session)
-    this.#holdUpdate(context, updates, session, before, headers)
+    if (kept === null && updates.forgetNew(session)) return
+    if (updates.hold(session, before, headers, context)) this.flush()
     if (kept !== null) return
     const gone = this.#gone.get(id)
     if (gone) gone.push(session)
     else this.#gone.set(id, [session])
-  }
-
-  #holdUpdate(
-    context: StoreContext,
-    updates: HeldUpdates,
-    session: Session,
-    before: unknown,
-    headers: Headers | undefined,
-  ): void {
-    updates.hold(session, before, headers, context)
-    if (updates.isFull) this.flush()
-  }
-
-  #letGo(update: HeldUpdate): void {
-    const { row, before, value, timestamp } = update
-    if (value === null && before === null) return
-    const { id, window } = row as Session
-    this.#log(id, window, value === null ? null : this.#values.bytesOf(value), timestamp)
-    if (!this.#listener) return
-    const change = {
-      newValue: value === null ? null : this.#values.give(value),
-      oldValue: before === null || !this.#sendsOldValues ? null : this.#values.give(before),
-    }
-    this.#listener(
-      { key: this.#keys.keyOf(id), window },
-      change,
-      timestamp,
-      update.headers,
-      recordOf(update),
-    )
   }
 
   #log(id: string, { startMs, endMs }: Window, bytes: Buffer | null, timestamp: number): void {

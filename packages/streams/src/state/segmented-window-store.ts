@@ -2,15 +2,16 @@ import { noHeaders, type Headers } from '../record.ts'
 import type { Serde } from '../serde.ts'
 import type { Windowed } from '../windowed.ts'
 import type { FlushListener } from './cached-key-value-store.ts'
-import { HeldUpdates, recordOf, type HeldUpdate, type HoldingRow } from './held-updates.ts'
 import type { RecordCache } from './record-cache.ts'
 import { SortedNumbers } from './sorted-numbers.ts'
 import type { AppendRow, JournalOwner, StateJournal } from './state-journal.ts'
 import { storeKeys, type StoreKeys } from './store-keys.ts'
 import { keptBytes, storeValues, type StoreValues } from './store-values.ts'
 import type { StoreContext, ValueAndTimestamp } from './store.ts'
+import type { HoldingRow } from './update-columns.ts'
 import { readWindowChangelogKey, windowChangelogKey } from './window-key.ts'
 import type { TimestampedWindowStore, WindowStoreOptions } from './window-store.ts'
+import { WindowedUpdates } from './windowed-updates.ts'
 
 /** The windows of one start. */
 interface Segment {
@@ -30,7 +31,7 @@ class Row implements HoldingRow {
   timestamp = -1
   /** Not in the journal as it is. */
   isChanged = false
-  held: HeldUpdate | undefined = undefined
+  heldAt = -1
 
   constructor(id: string, segment: Segment) {
     this.id = id
@@ -78,9 +79,7 @@ export class SegmentedWindowStore<K, V> implements TimestampedWindowStore<K, V>,
   /** Rows that the journal does not have as they are. */
   #changed: Row[] = []
   #changedBytes = 0
-  readonly #updates: HeldUpdates | undefined
-  #listener: FlushListener<Windowed<K>, V> | undefined
-  #sendsOldValues = false
+  readonly #updates: WindowedUpdates<K, V, Row> | undefined
 
   /** @param cache holds back what is sent and logged */
   constructor(options: WindowStoreOptions<K, V>, cache?: RecordCache) {
@@ -93,7 +92,17 @@ export class SegmentedWindowStore<K, V> implements TimestampedWindowStore<K, V>,
     this.#spanMs = Math.max(1, Math.ceil(options.retentionMs / spansPerRetention))
     this.#isOnDisk = options.type !== 'memory'
     this.#startsByKey = options.isIndexedByKey ? new Map() : undefined
-    this.#updates = cache && new HeldUpdates(cache)
+    if (!cache) return
+    const [keys, values] = [this.#keys, this.#values]
+    this.#updates = new WindowedUpdates(cache, {
+      keys,
+      values,
+      windowOf: ({ segment: { startMs } }) => ({ startMs, endMs: startMs + options.sizeMs }),
+      onLeave: (row, value, timestamp, isNews) => {
+        if (isNews) this.#log(row, value, timestamp)
+        this.#dropIfDone(row)
+      },
+    })
   }
 
   get isPersistent(): boolean {
@@ -120,8 +129,7 @@ export class SegmentedWindowStore<K, V> implements TimestampedWindowStore<K, V>,
   }
 
   onFlush(listener: FlushListener<Windowed<K>, V>, sendsOldValues: boolean): boolean {
-    this.#listener = listener
-    this.#sendsOldValues = sendsOldValues
+    this.#updates?.onFlush(listener, sendsOldValues)
     return this.#updates !== undefined
   }
 
@@ -197,7 +205,7 @@ export class SegmentedWindowStore<K, V> implements TimestampedWindowStore<K, V>,
   }
 
   flush(): void {
-    for (const update of this.#updates?.take() ?? []) this.#letGo(update)
+    this.#updates?.flush()
   }
 
   close(): void {
@@ -240,7 +248,7 @@ export class SegmentedWindowStore<K, V> implements TimestampedWindowStore<K, V>,
     )
   }
 
-  #putHeld(context: StoreContext, updates: HeldUpdates, put: Put): void {
+  #putHeld(context: StoreContext, updates: WindowedUpdates<K, V, Row>, put: Put): void {
     const { id, startMs, kept, timestamp, headers } = put
     const before = this.#isExpired(startMs) ? undefined : this.#find(id, startMs)
     const valueBefore = before ? before.value : null
@@ -252,28 +260,7 @@ export class SegmentedWindowStore<K, V> implements TimestampedWindowStore<K, V>,
       row.value = kept
       row.timestamp = timestamp
     }
-    updates.hold(row, valueBefore, headers, context)
-    if (updates.isFull) this.flush()
-  }
-
-  #letGo(update: HeldUpdate): void {
-    const { before, value, timestamp } = update
-    const row = update.row as Row
-    const { startMs } = row.segment
-    // Otherwise it came and went since the flush before.
-    const isNews = value !== null || before !== null
-    if (isNews) this.#log(row, value, timestamp)
-    this.#dropIfDone(row)
-    if (!isNews || !this.#listener) return
-    const windowed = {
-      key: this.#keys.keyOf(row.id),
-      window: { startMs, endMs: startMs + this.#sizeMs },
-    }
-    const change = {
-      newValue: value === null ? null : this.#values.give(value),
-      oldValue: before === null || !this.#sendsOldValues ? null : this.#values.give(before),
-    }
-    this.#listener(windowed, change, timestamp, update.headers, recordOf(update))
+    if (updates.hold(row, valueBefore, headers, context)) this.flush()
   }
 
   /** To the changelog, and to the journal in one go. */
@@ -341,7 +328,7 @@ export class SegmentedWindowStore<K, V> implements TimestampedWindowStore<K, V>,
 
   /** A row that is gone, once that is written and sent. */
   #dropIfDone(row: Row): void {
-    if (row.value !== null || row.isChanged || row.held) return
+    if (row.value !== null || row.isChanged || row.heldAt >= 0) return
     const { segment, id } = row
     if (!segment.rows.delete(id)) return
     this.#forgetLast()
