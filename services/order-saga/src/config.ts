@@ -88,8 +88,16 @@ export const orderSagaConfig = {
     env: 'STREAM_SESSION_TIMEOUT',
     minMs: 6_000,
     maxMs: 1_800_000,
+    default: 30_000,
+    doc: 'How long after its death another instance takes the tasks of this one. One that is started again under its state directory goes on at once.',
+  },
+  transactionTimeoutMs: {
+    type: 'duration',
+    env: 'STREAM_TRANSACTION_TIMEOUT',
+    minMs: 1_000,
+    maxMs: 900_000,
     default: 10_000,
-    doc: 'How long after its death another instance takes the tasks of this one.',
+    doc: 'How long a transaction may be open before the broker ends it: what a process that was killed had under way holds up readers for so long, unless it comes back. Longer than STREAM_COMMIT_INTERVAL.',
   },
   standbyReplicas: {
     type: 'integer',

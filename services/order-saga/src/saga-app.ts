@@ -139,7 +139,8 @@ export class SagaApp {
   async #open(): Promise<Run> {
     const { config, logger, meter, clock } = this.#options
     const ended = Promise.withResolvers<void>()
-    const { threads, commitIntervalMs, cacheMaxBytes, sessionTimeoutMs, standbyReplicas } = config
+    const { threads, commitIntervalMs, cacheMaxBytes, standbyReplicas } = config
+    const { sessionTimeoutMs, transactionTimeoutMs } = config
     const app = new StreamsApp({
       applicationId,
       brokers: config.kafkaBrokers,
@@ -149,6 +150,7 @@ export class SagaApp {
       commitIntervalMs,
       cacheMaxBytes,
       sessionTimeoutMs,
+      transactionTimeoutMs,
       standbyReplicas,
       ...(config.stateDir === null ? {} : { stateDir: config.stateDir }),
       logger,

@@ -22,6 +22,12 @@ export const orderSagaService = defineService({
         `SAGA_TIMEOUT is ${timeoutMs} ms and SAGA_JOIN_WINDOW ${joinWindowMs} ms: orders would end before their answers can be joined. Nothing was started; make the time-out at least as long as the window.`,
         { timeoutMs, joinWindowMs },
       )
+    if (commitIntervalMs >= config.transactionTimeoutMs)
+      throw new RuntimeError(
+        'MR_RUNTIME_BAD_CONFIG',
+        `STREAM_COMMIT_INTERVAL is ${commitIntervalMs} ms and STREAM_TRANSACTION_TIMEOUT ${config.transactionTimeoutMs} ms: transactions would end before their commit. Nothing was started; make the time-out the longer one.`,
+        { commitIntervalMs, transactionTimeoutMs: config.transactionTimeoutMs },
+      )
     const tallying = new TallyingMeter(meter)
     const saga = new SagaApp({ config, logger, meter: tallying, clock })
     const isForStaff = config.mode === 'production'

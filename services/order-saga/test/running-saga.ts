@@ -53,6 +53,10 @@ export function startSaga({
       KAFKA_BROKERS: brokers.join(','),
       STREAM_STATE_DIR: stateDir,
       STREAM_COMMIT_INTERVAL: '50ms',
+      // A slow machine may stop for long.
+      STREAM_SESSION_TIMEOUT: '120s',
+      STREAM_TRANSACTION_TIMEOUT: '60s',
+      STREAM_QUERY_TIMEOUT: '10s',
       ...env,
     },
     logger: silentLogger,
@@ -135,7 +139,7 @@ export class ShopTopics implements AsyncDisposable {
         const known = new Set(this.verdicts.map(({ id }) => id))
         return ids.every((id) => known.has(BigInt(id)))
       },
-      { timeoutMs: 180_000 },
+      { timeoutMs: 300_000 },
     )
   }
 

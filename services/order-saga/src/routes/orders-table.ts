@@ -79,6 +79,8 @@ export function registerOrdersTable(
       key: int64Serde,
       value: jsonSerde<Order>(),
       scope: 'application',
+      // What was shown once is not undone by a crash.
+      isolation: 'committed',
       timeoutMs,
     })
   }
@@ -90,7 +92,13 @@ export function registerOrdersTable(
         description:
           'The latest of each order on the topic `orders`, read from whichever instances have it. A page holds the orders whose ids are in its range, so one with gaps is shorter; with `after` pages are full. Without `page` and `after`: from the first order.',
         querystring: QuerySchema,
-        response: { 200: TableSchema, 400: ProblemSchema, 401: ProblemSchema, 403: ProblemSchema, 503: ProblemSchema },
+        response: {
+          200: TableSchema,
+          400: ProblemSchema,
+          401: ProblemSchema,
+          403: ProblemSchema,
+          503: ProblemSchema,
+        },
       },
     },
     async (request) => {

@@ -128,7 +128,13 @@ export function registerStreamApp(app: ServiceApp, options: StreamAppRouteOption
     {
       schema: {
         summary: 'The stream app of the saga: topology, tasks and owners, lag, restores, figures',
-        response: { 200: StreamAppSchema, 400: ProblemSchema, 401: ProblemSchema, 403: ProblemSchema, 503: ProblemSchema },
+        response: {
+          200: StreamAppSchema,
+          400: ProblemSchema,
+          401: ProblemSchema,
+          403: ProblemSchema,
+          503: ProblemSchema,
+        },
       },
     },
     (request) => {
