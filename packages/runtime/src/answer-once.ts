@@ -30,11 +30,11 @@ export interface Answer {
 }
 
 export interface AnswerOnceOptions<Tx> {
-  /** Runs its work in one transaction. */
-  readonly transaction: <T>(work: (tx: Tx) => Promise<T>) => Promise<T>
-  readonly keys: AnswerKeys<Tx>
+  /** Runs work in one transaction; an `Outbox` of `@millrace/outbox` is such. */
+  readonly outbox: { transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T> }
+  readonly keys: AnswerKeys<NoInfer<Tx>>
   /** What the request is for. What it throws rolls everything back, and leaves the key free. */
-  readonly act: (tx: Tx) => Promise<Answer>
+  readonly act: (tx: NoInfer<Tx>) => Promise<Answer>
 }
 
 /**
@@ -45,10 +45,10 @@ export interface AnswerOnceOptions<Tx> {
 export async function answerOnce<Tx>(
   request: FastifyRequest,
   reply: FastifyReply,
-  { transaction, keys, act }: AnswerOnceOptions<Tx>,
+  { outbox, keys, act }: AnswerOnceOptions<Tx>,
 ): Promise<void> {
   const asked = keyedRequestOf(request)
-  const { answer, isReplayed } = await transaction(async (tx) => {
+  const { answer, isReplayed } = await outbox.transaction(async (tx) => {
     if (asked) {
       const claim = await keys.claim(tx, asked)
       if (claim.kind === 'answered') return { answer: claim.response, isReplayed: true }

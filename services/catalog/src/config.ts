@@ -30,7 +30,15 @@ export const catalogConfig = {
     type: 'boolean',
     env: 'KAFKA_ENABLED',
     default: true,
-    doc: 'Off: events wait, in the database and on the topics, until it is on again.',
+    doc: 'Off: events wait in the database, and go out in order when it is on again.',
+  },
+  importToken: {
+    type: 'string',
+    env: 'IMPORT_TOKEN',
+    default: null,
+    minLength: 16,
+    secret: true,
+    doc: 'Bearer token of the import route; without one the route is closed.',
   },
 } as const satisfies ConfigTable
 

@@ -1,1 +1,2 @@
+export { catalogProblems } from './errors.ts'
 export { catalogService } from './service.ts'

@@ -1,1 +1,2 @@
+export { paymentsProblems } from './errors.ts'
 export { paymentsService } from './service.ts'

@@ -13,9 +13,9 @@ export const stockConfig = {
   maxConnections: {
     type: 'integer',
     env: 'DATABASE_MAX_CONNECTIONS',
-    min: 3,
+    min: 6,
     max: 100,
-    default: 10,
+    default: 12,
     doc: 'Most connections to the database.',
   },
   kafkaBrokers: {
@@ -30,7 +30,29 @@ export const stockConfig = {
     type: 'boolean',
     env: 'KAFKA_ENABLED',
     default: true,
-    doc: 'Off: events wait, in the database and on the topics, until it is on again.',
+    doc: 'Off: orders wait on their topic and answers in the database, until it is on again.',
+  },
+  instanceId: {
+    type: 'string',
+    env: 'INSTANCE_ID',
+    default: '',
+    doc: 'Name of this instance in its consumer group, unique among those that run at once. A process that is started again under its name goes on at once; without one the group waits out the session of the process that died.',
+  },
+  maxBatchRecords: {
+    type: 'integer',
+    env: 'CONSUMER_MAX_BATCH_RECORDS',
+    min: 1,
+    max: 5_000,
+    default: 500,
+    doc: 'Most events of orders taken into one transaction.',
+  },
+  importToken: {
+    type: 'string',
+    env: 'IMPORT_TOKEN',
+    default: null,
+    minLength: 16,
+    secret: true,
+    doc: 'Bearer token of the import route; without one the route is closed.',
   },
 } as const satisfies ConfigTable
 

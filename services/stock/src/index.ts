@@ -1,1 +1,2 @@
+export { stockProblems } from './errors.ts'
 export { stockService } from './service.ts'

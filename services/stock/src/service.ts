@@ -1,18 +1,33 @@
-import { servicePorts } from '@millrace/contracts'
-import { ensureOwnDatabase, openDatabase } from '@millrace/postgres'
-import { defineService } from '@millrace/runtime'
+import {
+  ordersTopic,
+  sagaOrderEvents,
+  servicePorts,
+  stockAnswered,
+  stockOrdersTopic,
+} from '@millrace/contracts'
+import { ContractRegistry } from '@millrace/events'
+import { createHttpIdempotency, createInbox } from '@millrace/inbox'
+import { ensureTopicsOnceReachable } from '@millrace/kafka'
+import { createOutbox, Publishing } from '@millrace/outbox'
+import { ensureOwnDatabase, migrate, openDatabase } from '@millrace/postgres'
+import { callerWithRole, defineService, userOf, type FastifyRequest } from '@millrace/runtime'
 import { stockConfig } from './config.ts'
+import { answerOrders, serviceName } from './consumers/answer-orders.ts'
+import { registerItems } from './routes/items.ts'
+import { registerOperations } from './routes/operations.ts'
+import { seedDemo } from './stock.ts'
 
-const serviceName = 'stock'
+const migrations = new URL('../migrations/', import.meta.url)
 
 /** Goods on hand: reserves the lines of an order, then takes or releases them. */
 export const stockService = defineService({
   name: serviceName,
   version: '0.1.0',
-  description: 'Goods on hand: reserves the lines of an order, then takes or releases them.',
+  description:
+    'Goods on hand: reserves all lines of an order or none, then takes or releases them as the saga decides. Every change of a figure is a recorded movement.',
   port: servicePorts.stock,
   config: stockConfig,
-  setup({ config, logger, meter, addReadiness, onStart, onClose }) {
+  setup({ app, config, logger, meter, tracer, clock, addReadiness, onStart, onClose }) {
     const database = openDatabase({
       url: config.databaseUrl,
       applicationName: serviceName,
@@ -21,7 +36,87 @@ export const stockService = defineService({
       meter,
     })
     onClose(() => database.close())
-    onStart(() => ensureOwnDatabase(database), 'database')
+    const common = { database, serviceName, schema: 'public', logger, meter, tracer, clock }
+    const outbox = createOutbox({ ...common, contracts: new ContractRegistry([stockAnswered]) })
+    const inbox = createInbox({
+      ...common,
+      groupId: serviceName,
+      contracts: new ContractRegistry(sagaOrderEvents),
+    })
+    const keys = createHttpIdempotency({ database, schema: 'public', clock })
+    const kafka = { brokers: config.kafkaBrokers, clientId: serviceName, logger, meter }
+    const consumer = config.kafkaEnabled
+      ? inbox.consume({
+          kafka,
+          topics: [ordersTopic.name],
+          handler: answerOrders({ outbox, logger, meter }),
+          maxBatchRecords: config.maxBatchRecords,
+          lagIntervalMs: 1_000,
+          consumer: {
+            maxWaitMs: 250,
+            heartbeatIntervalMs: 1_000,
+            ...(config.instanceId === '' ? {} : { instanceId: config.instanceId }),
+          },
+          onCommitted: () => outbox.wake(),
+        })
+      : undefined
+
+    onStart(async () => {
+      await ensureOwnDatabase(database)
+      await outbox.migrate()
+      await inbox.migrate()
+      await keys.migrate()
+      await migrate(database, { directory: migrations, name: serviceName })
+      if (config.mode === 'development') await database.transaction(seedDemo)
+    }, 'database')
     addReadiness('database', async () => (await database.query('select 1')).rowCount === 1)
+    if (consumer) {
+      const publishing = new Publishing({
+        brokers: config.kafkaBrokers,
+        clientId: serviceName,
+        outbox,
+        topics: [stockOrdersTopic],
+        logger,
+        meter,
+        clock,
+      })
+      const stopping = new AbortController()
+      const { signal } = stopping
+      const startConsumer = async (): Promise<void> => {
+        const topics = [ordersTopic]
+        if (await ensureTopicsOnceReachable({ kafka, topics, signal, logger, clock }))
+          consumer.start()
+      }
+      onStart(() => publishing.start(), 'relay')
+      // In the background: goods can be looked up and booked while the broker is away.
+      onStart(() => void startConsumer(), 'consumer')
+      onClose(() => publishing.close())
+      onClose(async () => {
+        stopping.abort()
+        await consumer.close()
+      })
+      addReadiness('relay', async () => !publishing.isHalted)
+      addReadiness('consumer', () => {
+        const { state, outage, stoppedBy } = consumer.stats()
+        if (outage) return `the consumer pauses: most keys fail with ${outage.errorClass}`
+        if (stoppedBy)
+          return `the consumer was stopped by ${stoppedBy.errorClass}: ${stoppedBy.message}`
+        return state === 'running' || `the consumer is ${state}`
+      })
+    } else {
+      logger.warn('Kafka is switched off; orders wait on their topic')
+    }
+
+    const managerOf =
+      config.mode === 'production'
+        ? (request: FastifyRequest) => callerWithRole(request, 'staff', 'admin').userId
+        : userOf
+    const routes = { app, database, outbox, keys, managerOf }
+    registerItems(routes)
+    registerOperations(routes, {
+      importToken: config.importToken,
+      hasFaults: config.mode === 'development',
+      consumer,
+    })
   },
 })
