@@ -31,7 +31,10 @@ export function useHold(): { readonly isHeld: boolean; readonly ref: RefCallback
   return { isHeld, ref }
 }
 
-/** Follows `latest`, but stands still while held; `release` takes the newest at once. What was absent is never held back. */
+/**
+ * Follows `latest`, but stands still while held; `release` takes the newest at once. Nothing, or an empty list, is never held: what has no
+ * rows cannot move.
+ */
 export function useHeldValue<T>(
   latest: T | undefined,
   isHeld: boolean,
@@ -41,7 +44,8 @@ export function useHeldValue<T>(
   readonly release: () => void
 } {
   const [kept, setKept] = useState(latest)
-  const follows = !isHeld || kept === undefined
+  const isNothing = kept === undefined || (Array.isArray(kept) && kept.length === 0)
+  const follows = !isHeld || isNothing
   useEffect(() => {
     if (follows) setKept(latest)
   }, [follows, latest])

@@ -71,8 +71,11 @@ test('a view is recorded once per visit, not by reading again', { skip }, async 
   await waitForText(page, '[data-figure="views"]', '129')
   await page.getByRole('button', { name: /^Up vote this thread/ }).click()
   await waitForText(page, '[data-figure="up votes"]', '6')
+  // Refused until it is seen: a page that reconnects shows so for a quarter of a second only.
+  api.areStreamsRefused = true
   api.cutStreams()
   await page.getByText('Stale, reconnecting').waitFor()
+  api.areStreamsRefused = false
   await page.getByText('Stale, reconnecting').waitFor({ state: 'hidden' })
   assert.equal(api.discussions.threads.get('qc-q12')?.viewCount, 129)
 })
@@ -275,11 +278,12 @@ test(
   'list: loading shows its shape; a failure shows reason, code and retry, never "no threads"',
   { skip },
   async () => {
+    const seen = Promise.withResolvers<void>()
     await using house = await openHouse('/discussions', {}, (api) => {
       api.faults.push({
         path: '/api/discussions/threads',
         status: 503,
-        delayMs: 400,
+        until: seen.promise,
         problem: {
           title: 'Discussions is starting',
           detail: 'Postgres is not ready.',
@@ -289,6 +293,7 @@ test(
     })
     const { page, api } = house
     await page.getByRole('status', { name: 'Loading threads' }).waitFor()
+    seen.resolve()
     await page.getByText('Discussions is starting').waitFor()
     await page.getByText('MR_X').waitFor()
     assert.equal(await page.getByText('No threads yet').count(), 0)

@@ -23,6 +23,12 @@ function withOperations({ tracking }: MockApi): void {
   operations.plan(wish, '0b0b0b0b-0000-4000-8000-000000000002').state = 'CONFIRMED'
 }
 
+/** One order that waits, and one that was rolled back. */
+function withOrders({ shop }: MockApi): void {
+  shop.add([{ sku: 'MR-MUG', quantity: 2 }], Date.now() - 4_000)
+  shop.decide(shop.add([{ sku: 'MR-MUG', quantity: 1 }]), 'ROLLBACK', 'PAYMENT')
+}
+
 const pages = [
   { name: 'Overview', path: '/', ready: '.strip' },
   { name: 'Event log', path: '/log', ready: '.event-table' },
@@ -46,6 +52,11 @@ const pages = [
     path: '/operations/0b0b0b0b-0000-4000-8000-000000000002',
     ready: '.operation-items',
   },
+  { name: 'Streams', path: '/streams', ready: '.topology-node' },
+  { name: 'Lab', path: '/lab', ready: '.lab-fault' },
+  { name: 'Orders', path: '/orders', ready: '.log-table' },
+  { name: 'an open order', path: '/orders/1', ready: '.order-countdown' },
+  { name: 'an order rolled back', path: '/orders/2', ready: '.order-side p' },
   { name: 'Discussions', path: '/discussions?course=qc/quantum-gate', ready: '.thread-list' },
   { name: 'a thread', path: '/discussions/qc-q12', ready: '.engagement-score' },
 ]
@@ -57,7 +68,10 @@ for (const { name, path, ready } of pages) {
         `${name}, ${theme}, ${width} px: accessible, no sideways scroll, no error`,
         { skip },
         async () => {
-          await using house = await openHouse(path, { theme, width }, withOperations)
+          await using house = await openHouse(path, { theme, width }, (api) => {
+            withOperations(api)
+            withOrders(api)
+          })
           await house.page.waitForSelector(ready)
           await assertAccessible(house.page)
           await assertNoSidewaysScroll(house.page)
