@@ -30,6 +30,8 @@ const acksNumbers: ReadonlyMap<unknown, -1 | 0 | 1> = new Map<unknown, -1 | 0 | 
 
 /** A request takes batches of several partitions up to as much, where a batch is not larger by itself: Kafka's `max.request.size`. */
 const minRequestSizeBytes = 1_048_576
+/** A call of so many records goes into the batches at once; smaller ones wait until the caller's turn ends, and share one round. */
+const routedAtOnce = 1_000
 
 export class ProduceEngine {
   readonly cluster: Cluster
@@ -177,6 +179,8 @@ export class ProduceEngine {
     const forget = (): void => void this.#calls.delete(call)
     call.settled.then(forget, forget)
     this.#router.add(content, call)
+    // So many fill requests by themselves, and their keys and values are better copied while they are young than kept for later.
+    if (recordCount >= routedAtOnce) this.#router.route()
     this.#watch()
     this.schedule()
     return call
