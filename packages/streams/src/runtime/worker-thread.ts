@@ -16,6 +16,12 @@ import {
 } from './worker-messages.ts'
 
 const replacementPauses = { baseMs: 100, maxMs: 5_000 }
+/**
+ * V8 lets what is young take up to 100 MB in each worker before it looks for garbage. With less it looks more often, at no more cost: what
+ * streams make is either gone at once or stays. Measured with 2 workers, 1,000,000 records, the same CPU at 12, 24 and 48 MB as without:
+ * 10-second count 610 MB in place of 810, join 475 in place of 610. `--max-semi-space-size`, about a third of it, overrules this.
+ */
+const maxYoungGenerationSizeMb = 24
 
 /** A stream thread in a worker of its own, where nothing that other threads compute can hold up its heartbeats. */
 export class WorkerThread implements ThreadHandle {
@@ -83,6 +89,7 @@ export class WorkerThread implements ThreadHandle {
     const worker = new Worker(new URL('worker-main.ts', import.meta.url), {
       workerData: this.#start,
       name: `${this.#start.settings.applicationId}-${this.#start.identity.index}`,
+      resourceLimits: { maxYoungGenerationSizeMb },
     })
     this.#worker = worker
     worker.on('message', (message: FromWorker) => void this.#receive(message))
