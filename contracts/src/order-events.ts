@@ -3,7 +3,12 @@ import { Type } from 'typebox'
 import { OrderIdSchema, OrderSchema, OrderSourceSchema } from './order-schemas.ts'
 import { orderEventsTopic } from './topics.ts'
 
-const order = { aggregateType: 'order', topic: orderEventsTopic.name, version: 1 } as const
+const order = {
+  aggregateType: 'order',
+  topic: orderEventsTopic.name,
+  keyFormat: 'int64',
+  version: 1,
+} as const
 
 const ended = Type.Object({
   orderId: OrderIdSchema,

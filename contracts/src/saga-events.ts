@@ -3,7 +3,7 @@ import { Type } from 'typebox'
 import { OrderAnswerSchema, OrderIdSchema, OrderSchema } from './order-schemas.ts'
 import { ordersTopic, paymentOrdersTopic, stockOrdersTopic } from './topics.ts'
 
-const order = { aggregateType: 'order', version: 1 } as const
+const order = { aggregateType: 'order', keyFormat: 'int64', version: 1 } as const
 
 /** By the orders service: a NEW order, to be answered by payments and by stock. */
 export const orderPlaced = defineEvent({

@@ -1,6 +1,7 @@
 import { Compile, type Validator } from 'typebox/compile'
 import type { Static, TSchema } from 'typebox'
 import { EventsError } from './errors.ts'
+import type { KeyFormat } from './key-format.ts'
 
 /** Turns `data` of one version into `data` of the next. Pure and total. */
 export type Upcaster = (data: unknown) => unknown
@@ -11,6 +12,8 @@ export interface EventContract<Name extends string = string, Schema extends TSch
   /** The version producers write today, from 1. */
   readonly version: number
   readonly topic: string
+  /** How keys of the topic stand in its records, the same in all contracts of the topic. Default `text`. */
+  readonly keyFormat?: KeyFormat
   readonly aggregateType: string
   /** Schema of `data` at `version`. */
   readonly data: Schema
@@ -45,7 +48,9 @@ export class ContractRegistry {
     string,
     { readonly contract: EventContract; readonly validator: Validator }
   >()
+  readonly #keyFormats = new Map<string, KeyFormat>()
 
+  /** @throws EventsError `MR_EVENTS_BAD_CONTRACT` when two have one name, or differ in the keys of their topic */
   constructor(contracts: readonly EventContract[]) {
     for (const contract of contracts) {
       if (this.#rows.has(contract.eventType)) {
@@ -57,6 +62,7 @@ export class ContractRegistry {
           },
         )
       }
+      this.#addKeyFormat(contract)
       this.#rows.set(contract.eventType, { contract, validator: Compile(contract.data) })
     }
   }
@@ -67,6 +73,22 @@ export class ContractRegistry {
 
   list(): readonly EventContract[] {
     return [...this.#rows.values()].map((row) => row.contract)
+  }
+
+  /** How keys of a topic stand in its records; `text` where no contract names the topic. */
+  keyFormatOf(topic: string): KeyFormat {
+    return this.#keyFormats.get(topic) ?? 'text'
+  }
+
+  #addKeyFormat({ eventType, topic, keyFormat = 'text' }: EventContract): void {
+    const known = this.#keyFormats.get(topic) ?? keyFormat
+    if (known !== keyFormat)
+      throw new EventsError(
+        'MR_EVENTS_BAD_CONTRACT',
+        `Contract ${eventType} says that keys of topic "${topic}" are ${keyFormat}, another contract of the topic that they are ${known}. Let both say the same.`,
+        { eventType, topic, keyFormat, known },
+      )
+    this.#keyFormats.set(topic, keyFormat)
   }
 
   /** The first fault of `data` against the contract, or undefined when it holds. */

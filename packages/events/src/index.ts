@@ -16,4 +16,5 @@ export { createEvent, type CausationContext, type NewEvent } from './create-even
 export { decodeEvent, decodeForeign, type DecodeResult, type RecordFacts } from './decode.ts'
 export { EnvelopeSchema, UuidSchema, type EventEnvelope } from './envelope.ts'
 export { EventsError, eventsErrors } from './errors.ts'
+export { encodeKey, isKeyOf, keyText, type KeyFormat } from './key-format.ts'
 export { hasSecrets, maskSecrets } from './mask-secrets.ts'

@@ -2,6 +2,7 @@ import { isUuid, uuidLowerBound, uuidTimeMs } from '@millrace/core'
 import {
   decodeEvent,
   decodeForeign,
+  keyText,
   type ContractRegistry,
   type DecodeResult,
   type EventEnvelope,
@@ -50,7 +51,9 @@ const clockToleranceMs = 5_000
 /** Reads a record. Never throws. */
 export function deliveryOf(record: ConsumerRecord, context: DeliveryContext): Delivery {
   const decoded = decodeEvent(record.value, context.contracts)
-  const key = record.key === null ? null : storableText(record.key.toString('utf8'), maxKeyLength)
+  const keyFormat = context.contracts.keyFormatOf(record.topic)
+  const key =
+    record.key === null ? null : storableText(keyText(keyFormat, record.key), maxKeyLength)
   if (decoded.kind === 'undecodable') return foreignOf(record, key, context)
   return readable(record, key, decoded, null, context)
 }

@@ -155,7 +155,7 @@ export class DueRunner {
   /** Undefined: the row keeps no payload. */
   async #read(row: DueEvent, job: BatchJob): Promise<Delivery | undefined> {
     const { contracts, partitions, patience } = this.#options
-    const record = recordOf(row)
+    const record = recordOf(row, contracts)
     if (!record) return undefined
     await patience.persist(job, () => partitions.load())
     const receivedAt = row.receivedAt.getTime()
@@ -222,7 +222,7 @@ export class DueRunner {
     const rows = await waitingBehind(tx, statements.due, key, head.row.offset, count)
     const behind: Waiting[] = []
     for (const row of rows) {
-      const record = recordOf(row)
+      const record = recordOf(row, contracts)
       if (!record || row.status !== 'PARKED') break
       const receivedAt = row.receivedAt.getTime()
       const delivery = deliveryOf(record, { contracts, receivedAt, hasDay: partitions.hasDay })

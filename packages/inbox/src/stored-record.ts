@@ -1,4 +1,5 @@
 import { uuidTimeMs } from '@millrace/core'
+import { encodeKey, isKeyOf, type ContractRegistry } from '@millrace/events'
 import type { ConsumerRecord } from '@millrace/kafka'
 
 /** What a row of the log keeps of its record, besides place and payload. */
@@ -33,14 +34,17 @@ export function storedRecordOf(record: ConsumerRecord): string {
 }
 
 /**
- * The record as it came, byte for byte. Rows that were handled at the first go keep no `record`: of them the key is the text of it, the
- * headers are gone and the time is the id's. Undefined when the row has no payload although its record had one.
+ * The record as it came, byte for byte. Rows that were handled at the first go keep no `record`: of them the key is that of its text in
+ * the topic's format, the headers are gone and the time is the id's. Undefined when the row has no payload although its record had one.
  */
-export function recordOf(row: RecordColumns): ConsumerRecord | undefined {
+export function recordOf(
+  row: RecordColumns,
+  contracts: ContractRegistry,
+): ConsumerRecord | undefined {
   const encoding = metadataOf(row)['payloadEncoding']
   if (row.payload === null && encoding !== 'none') return undefined
   const stored = row.record === null ? null : (JSON.parse(row.record) as StoredRecord)
-  const textKey = row.eventKey === null ? null : Buffer.from(row.eventKey)
+  const textKey = row.eventKey === null ? null : keyBytes(row.topic, row.eventKey, contracts)
   const storedKey = stored && (stored.key === null ? null : Buffer.from(stored.key, 'base64'))
   return {
     topic: row.topic,
@@ -54,6 +58,11 @@ export function recordOf(row: RecordColumns): ConsumerRecord | undefined {
         : Buffer.from(row.payload, encoding === 'base64' ? 'base64' : 'utf8'),
     headers: (stored?.headers ?? []).map(([name, value]) => [name, Buffer.from(value, 'base64')]),
   }
+}
+
+function keyBytes(topic: string, key: string, contracts: ContractRegistry): Buffer {
+  const format = contracts.keyFormatOf(topic)
+  return Buffer.from(isKeyOf(format, key) ? encodeKey(format, key) : key)
 }
 
 /** The row's notes; empty for none. */

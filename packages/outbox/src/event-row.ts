@@ -1,12 +1,12 @@
 import { isUuid, uuidTimeMs } from '@millrace/core'
-import { ContractRegistry, decodeEvent, type EventEnvelope } from '@millrace/events'
+import { ContractRegistry, decodeEvent, isKeyOf, type EventEnvelope } from '@millrace/events'
 import { OutboxError } from './errors.ts'
 import { slotOf } from './slot.ts'
 
 /** Where and how an event goes. */
 export interface PublishOptions {
   readonly topic: string
-  /** Events of one topic and key keep their order. Null: no order is promised. */
+  /** Events of one topic and key keep their order. Null: no order is promised. Of a topic with `int64` keys, the number in decimal. */
   readonly key: string | null
   /** W3C trace context, stored and sent along. */
   readonly traceparent?: string
@@ -144,6 +144,12 @@ function checkRoute(
     throw invalid(
       event,
       `its key must be at most ${maxKeyLength} characters without NUL, it has ${key.length}`,
+    )
+  const keyFormat = contracts?.keyFormatOf(topic) ?? 'text'
+  if (key !== null && !isKeyOf(keyFormat, key))
+    throw invalid(
+      event,
+      `its key "${key}" is no ${keyFormat}, as the contracts of topic "${topic}" say: a decimal number without leading zeros`,
     )
   if (traceparent !== undefined && !traceparentPattern.test(traceparent))
     throw invalid(event, `its traceparent "${traceparent}" is not W3C trace context`)

@@ -8,7 +8,7 @@ import {
 import { findPlaces } from './find-places.ts'
 import type { LanePublisher } from './lane-publisher.ts'
 import type { OutboxMetrics } from './metrics.ts'
-import { isRefusal, type Places } from './send-chunk.ts'
+import { isRefusal, type KeyFormatOf, type Places } from './send-chunk.ts'
 import { sendColumns } from './send-columns.ts'
 import type { PendingEvent } from './sql/read-set.ts'
 
@@ -25,16 +25,29 @@ export class ExactlyOncePublisher implements LanePublisher {
   readonly #options: ProducerOptions
   readonly #transactionalId: string
   readonly #metrics: OutboxMetrics
+  readonly #keyFormatOf: KeyFormatOf
   #producer: TransactionalProducer | undefined
   /** The last batch on the topics. */
   #marker = 0n
   /** Of the batch that was sent last, committed or not. */
   #last: { readonly batchNo: bigint; readonly places: Places } | undefined
 
-  constructor(options: ProducerOptions, transactionalId: string, metrics: OutboxMetrics) {
+  constructor(
+    options: ProducerOptions,
+    {
+      transactionalId,
+      metrics,
+      keyFormatOf,
+    }: {
+      readonly transactionalId: string
+      readonly metrics: OutboxMetrics
+      readonly keyFormatOf: KeyFormatOf
+    },
+  ) {
     this.#options = options
     this.#metrics = metrics
     this.#transactionalId = transactionalId
+    this.#keyFormatOf = keyFormatOf
   }
 
   /**
@@ -66,12 +79,14 @@ export class ExactlyOncePublisher implements LanePublisher {
     const [first] = events
     if (!first) return { partitions: [], offsets: [] }
     if (batchNo <= this.#marker)
-      return this.#last?.batchNo === batchNo ? this.#last.places : findPlaces(this.#options, events)
+      return this.#last?.batchNo === batchNo
+        ? this.#last.places
+        : findPlaces(this.#options, events, this.#keyFormatOf)
     const producer = this.#producer
     if (!producer) throw new TypeError('takeOver comes before publish')
     try {
       await producer.begin()
-      const sending = sendColumns(producer, events)
+      const sending = sendColumns(producer, events, this.#keyFormatOf)
       // Awaited below; a fault point may lie between.
       sending.catch(() => {})
       const marking = producer.sendOffsets(

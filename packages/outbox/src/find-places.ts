@@ -1,4 +1,5 @@
 import { systemClock, uuidTimeMs } from '@millrace/core'
+import { encodeKey } from '@millrace/events'
 import {
   createAdmin,
   createConsumer,
@@ -8,7 +9,7 @@ import {
   type KafkaOptions,
   type TopicPartition,
 } from '@millrace/kafka'
-import type { Places } from './send-chunk.ts'
+import type { KeyFormatOf, Places } from './send-chunk.ts'
 import type { PendingEvent } from './sql/read-set.ts'
 
 /** A look at the topics that takes longer is given up: what was not found by then is published all the same, its place unknown. */
@@ -27,9 +28,10 @@ interface Range extends TopicPartition {
 export async function findPlaces(
   options: KafkaOptions,
   events: readonly PendingEvent[],
+  keyFormatOf: KeyFormatOf,
 ): Promise<Places> {
   const places = { partitions: events.map(() => -1), offsets: events.map(() => -1) }
-  const ranges = await rangesOf(options, events)
+  const ranges = await rangesOf(options, events, keyFormatOf)
   if (ranges.length === 0) return places
   const missing = new Map(events.map((event, index) => [event.eventId, index]))
   await using consumer = await createConsumer({ ...options, isolationLevel: 'read_committed' })
@@ -55,6 +57,7 @@ export async function findPlaces(
 async function rangesOf(
   options: KafkaOptions,
   events: readonly PendingEvent[],
+  keyFormatOf: KeyFormatOf,
 ): Promise<readonly Range[]> {
   await using admin = await createAdmin(options)
   const counts = await admin.describeTopics([...new Set(events.map((event) => event.topic))])
@@ -64,7 +67,7 @@ async function rangesOf(
     const all = Array.from({ length: count }, (_, partition) => partition)
     for (const partition of eventKey === null || count === 0
       ? all
-      : [partitionForKey(eventKey, count)]) {
+      : [partitionForKey(encodeKey(keyFormatOf(topic), eventKey), count)]) {
       const name = `${topic}\0${partition}`
       const timestampMs = Math.min(uuidTimeMs(eventId), oldest.get(name)?.timestampMs ?? Infinity)
       oldest.set(name, { topic, partition, timestampMs })

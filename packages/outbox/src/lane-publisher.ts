@@ -1,5 +1,5 @@
 import type { ColumnarProducer, Producer } from '@millrace/kafka'
-import { toRecord, type Places } from './send-chunk.ts'
+import { toRecord, type KeyFormatOf, type Places } from './send-chunk.ts'
 import { sendColumns } from './send-columns.ts'
 import type { PendingEvent } from './sql/read-set.ts'
 
@@ -23,8 +23,11 @@ export interface LanePublisher {
 export class AtLeastOncePublisher implements LanePublisher {
   readonly #producerOf: () => Promise<Producer>
 
-  constructor(producerOf: () => Promise<Producer>) {
+  readonly #keyFormatOf: KeyFormatOf
+
+  constructor(producerOf: () => Promise<Producer>, keyFormatOf: KeyFormatOf) {
     this.#producerOf = producerOf
+    this.#keyFormatOf = keyFormatOf
   }
 
   async takeOver(): Promise<bigint> {
@@ -33,8 +36,10 @@ export class AtLeastOncePublisher implements LanePublisher {
 
   async publish(events: readonly PendingEvent[]): Promise<Places> {
     const producer = await this.#producerOf()
-    if (hasColumns(producer)) return sendColumns(producer, events)
-    const rows = await producer.send(events.map(toRecord))
+    if (hasColumns(producer)) return sendColumns(producer, events, this.#keyFormatOf)
+    const rows = await producer.send(
+      events.map((event, index) => toRecord(event, index, this.#keyFormatOf)),
+    )
     return {
       partitions: rows.map((row) => row.partition),
       offsets: rows.map((row) => Number(row.offset)),

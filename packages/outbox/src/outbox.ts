@@ -231,6 +231,7 @@ class PostgresOutbox implements Outbox {
         logger: this.#logger,
         metrics: this.#metrics,
         partitions: this.#partitions,
+        keyFormatOf: (topic) => this.#rules.contracts?.keyFormatOf(topic) ?? 'text',
         onClosed: (closed) => this.#relays.delete(closed),
       },
       { clock: this.#clock, ...options },

@@ -18,7 +18,7 @@ import { AtLeastOncePublisher, type LanePublisher } from './lane-publisher.ts'
 import { LaneShare } from './lane-share.ts'
 import { LaneRunner, type RunnerContext } from './lane-runner.ts'
 import type { OutboxMetrics } from './metrics.ts'
-import type { FailurePolicy } from './send-chunk.ts'
+import type { FailurePolicy, KeyFormatOf } from './send-chunk.ts'
 import type { PartitionKeeper } from './partition-keeper.ts'
 import type { SqlNames } from './sql-names.ts'
 import type { Statements } from './statements.ts'
@@ -89,6 +89,7 @@ export interface RelayContext {
   readonly logger: Logger
   readonly metrics: OutboxMetrics
   readonly partitions: PartitionKeeper
+  readonly keyFormatOf: KeyFormatOf
   readonly onClosed: (relay: Relay) => void
 }
 
@@ -165,12 +166,15 @@ export class LaneRelay implements Relay {
   /** @throws OutboxError `MR_OUTBOX_BAD_OPTION` */
   #connect(options: RelayOptions): Pick<RunnerContext, 'transactionalIdOf' | 'openPublisher'> {
     const { kafka, producer, delivery = kafka ? 'exactly-once' : 'at-least-once' } = options
-    const { names, serviceName, metrics } = this.#context
+    const { names, serviceName, metrics, keyFormatOf } = this.#context
     const prefix = options.transactionalIdPrefix ?? names.schema
     const transactionalIdOf = (lane: number): string => `${prefix}.${serviceName}.${lane}`
     if (kafka && !producer && delivery === 'exactly-once') {
       const openPublisher = (transactionalId: string): LanePublisher =>
-        new ExactlyOncePublisher({ ...kafkaDefaults, ...kafka }, transactionalId, metrics)
+        new ExactlyOncePublisher(
+          { ...kafkaDefaults, ...kafka },
+          { transactionalId, metrics, keyFormatOf },
+        )
       return { transactionalIdOf, openPublisher }
     }
     if ((kafka === undefined) === (producer === undefined) || delivery === 'exactly-once')
@@ -187,7 +191,7 @@ export class LaneRelay implements Relay {
             ? undefined
             : createProducer({ ...kafkaDefaults, ...(kafka as RelayKafkaOptions) })
           return producer ?? (this.#producer as Promise<Producer>)
-        }),
+        }, keyFormatOf),
     }
   }
 

@@ -45,7 +45,10 @@ async function publishAll(
 ): Promise<ChunkOutcome[]> {
   const outcomes: ChunkOutcome[] = []
   const waiting: Chunk[] = rows.length > 0 ? [{ events: rows, uptoId: rows.at(-1)?.id ?? 0n }] : []
-  const publisher = new AtLeastOncePublisher(async () => producer)
+  const publisher = new AtLeastOncePublisher(
+    async () => producer,
+    () => 'text',
+  )
   for (let chunk = waiting[0]; chunk; chunk = waiting[0]) {
     const outcome = new ChunkOutcome()
     const sendable = planChunk(chunk.events, blocked, outcome)

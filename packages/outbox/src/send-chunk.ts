@@ -1,6 +1,12 @@
 import { MillraceError, uuidTimeMs } from '@millrace/core'
-import { cloudEventHeaders, type CloudEventAttributes } from '@millrace/events'
-import type { ProducerRecord } from '@millrace/kafka'
+import {
+  cloudEventHeaders,
+  encodeKey,
+  isKeyOf,
+  type CloudEventAttributes,
+  type KeyFormat,
+} from '@millrace/events'
+import { KafkaError, type ProducerRecord } from '@millrace/kafka'
 import type { BlockedKey } from './sql/issues.ts'
 import type { PendingEvent } from './sql/read-set.ts'
 import { slotOf } from './slot.ts'
@@ -37,6 +43,9 @@ export interface Places {
 
 /** What a refused event brings about: its key waits (default), nobody waits, or the whole lane does. */
 export type FailurePolicy = 'park-key' | 'skip' | 'halt'
+
+/** How keys of a topic are written: see `ContractRegistry.keyFormatOf`. */
+export type KeyFormatOf = (topic: string) => KeyFormat
 
 /** From rows of `blocked_key`. */
 export function blockedKeysOf(
@@ -118,14 +127,38 @@ function park(event: PendingEvent, blocked: BlockedKeys, outcome: ChunkOutcome):
 }
 
 /** The record of an event: the stored payload byte for byte, CloudEvents headers, and the time inside the id as its timestamp. */
-export function toRecord(event: PendingEvent): ProducerRecord {
+export function toRecord(
+  event: PendingEvent,
+  index: number,
+  keyFormatOf: KeyFormatOf,
+): ProducerRecord {
   return {
     topic: event.topic,
-    key: event.eventKey,
+    key: keyOf(event, index, keyFormatOf(event.topic)),
     value: event.payload,
     headers: cloudEventHeaders(attributesOf(event), event.traceparent),
     timestampMs: uuidTimeMs(event.eventId),
   }
+}
+
+/**
+ * The key of the event's record. One that was written before its topic's keys were numbers is refused like a record that the broker does
+ * not take: it alone waits for somebody, not its lane.
+ * @param index its place in what is sent
+ * @throws KafkaError `MR_KAFKA_RECORD_REFUSED`
+ */
+export function keyOf(
+  { eventId, eventKey, topic }: PendingEvent,
+  index: number,
+  format: KeyFormat,
+): string | Uint8Array | null {
+  if (eventKey === null) return null
+  if (isKeyOf(format, eventKey)) return encodeKey(format, eventKey)
+  throw new KafkaError(
+    'MR_KAFKA_RECORD_REFUSED',
+    `Event ${eventId} has key "${eventKey}", which is no ${format} as the contracts of topic "${topic}" say; it is not sent. Publish it again with a key that is.`,
+    { index, topic, eventId },
+  )
 }
 
 export function attributesOf(event: PendingEvent): CloudEventAttributes {

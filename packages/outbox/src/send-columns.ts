@@ -1,5 +1,5 @@
 import { uuidTimeMs } from '@millrace/core'
-import { cloudEventHeaderNames, cloudEventHeaderValues } from '@millrace/events'
+import { cloudEventHeaderNames, cloudEventHeaderValues, type KeyFormat } from '@millrace/events'
 import {
   HeaderTemplate,
   KafkaError,
@@ -7,7 +7,7 @@ import {
   type ProducerColumns,
   type SentColumns,
 } from '@millrace/kafka'
-import { attributesOf, isRefusal, type Places } from './send-chunk.ts'
+import { attributesOf, isRefusal, keyOf, type KeyFormatOf, type Places } from './send-chunk.ts'
 import type { PendingEvent } from './sql/read-set.ts'
 
 /** What both of our producers offer: the cheap way in. */
@@ -22,7 +22,8 @@ const traced = new HeaderTemplate([...cloudEventHeaderNames, 'traceparent'])
 interface TopicColumns {
   readonly topic: string
   readonly values: (string | null)[]
-  readonly keys: (string | null)[]
+  readonly keyFormat: KeyFormat
+  readonly keys: (string | Uint8Array | null)[]
   readonly timestampsMs: number[]
   readonly encodedHeaders: EncodedHeaders[]
   readonly positions: number[]
@@ -35,10 +36,11 @@ interface TopicColumns {
 export async function sendColumns(
   sink: ColumnSink,
   events: readonly PendingEvent[],
+  keyFormatOf: KeyFormatOf,
 ): Promise<Places> {
-  const topics = columnsOf(events)
+  const topics = columnsOf(events, keyFormatOf)
   const sent = await Promise.all(
-    topics.map(({ positions, ...columns }) =>
+    topics.map(({ positions, keyFormat: _, ...columns }) =>
       sink.sendColumns(columns).catch((error: unknown) => {
         throw isRefusal(error) ? named(error, positions) : error
       }),
@@ -58,7 +60,10 @@ export async function sendColumns(
   return places
 }
 
-function columnsOf(events: readonly PendingEvent[]): readonly TopicColumns[] {
+function columnsOf(
+  events: readonly PendingEvent[],
+  keyFormatOf: KeyFormatOf,
+): readonly TopicColumns[] {
   const topics = new Map<string, TopicColumns>()
   for (let position = 0; position < events.length; position++) {
     const event = events[position] as PendingEvent
@@ -67,6 +72,7 @@ function columnsOf(events: readonly PendingEvent[]): readonly TopicColumns[] {
       columns = {
         topic: event.topic,
         values: [],
+        keyFormat: keyFormatOf(event.topic),
         keys: [],
         timestampsMs: [],
         encodedHeaders: [],
@@ -75,7 +81,7 @@ function columnsOf(events: readonly PendingEvent[]): readonly TopicColumns[] {
       topics.set(event.topic, columns)
     }
     columns.values.push(event.payload)
-    columns.keys.push(event.eventKey)
+    columns.keys.push(keyOf(event, position, columns.keyFormat))
     columns.timestampsMs.push(uuidTimeMs(event.eventId))
     columns.encodedHeaders.push(encodeHeaders(event))
     columns.positions.push(position)

@@ -108,7 +108,7 @@ export class ReplayStep {
     if (item.sourceStatus === null) return 'Its row is no longer in the log.'
     if (isOwn && item.targetStatus !== 'PROCESSED') return 'It is not processed any more.'
     if (!isOwn && item.targetStatus === 'PROCESSED') return 'The group has processed it meanwhile.'
-    const record = recordOf(item)
+    const record = recordOf(item, contracts)
     if (!record) return 'The log does not keep its payload.'
     const receivedAt = item.receivedAt.getTime()
     const delivery = deliveryOf(record, { contracts, receivedAt, hasDay: partitions.hasDay })
