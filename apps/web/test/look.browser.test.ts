@@ -54,7 +54,7 @@ const pages = [
   },
   { name: 'Streams', path: '/streams', ready: '.topology-node' },
   { name: 'Lab', path: '/lab', ready: '.lab-fault' },
-  { name: 'Orders', path: '/orders', ready: '.log-table' },
+  { name: 'Orders', path: '/orders', ready: '.data-table' },
   { name: 'an open order', path: '/orders/1', ready: '.order-countdown' },
   { name: 'an order rolled back', path: '/orders/2', ready: '.order-side p' },
   { name: 'Discussions', path: '/discussions?course=qc/quantum-gate', ready: '.thread-list' },

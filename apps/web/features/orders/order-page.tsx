@@ -15,7 +15,6 @@ import { cancelOrder, getOrder } from './api.ts'
 import { money, waitOf } from './mappers.ts'
 import type { OrderDetail, SideAnswer } from './model.ts'
 import { OrderChip } from './order-chip.tsx'
-import '../event-log/event-log.css'
 import './orders.css'
 
 const liveMs = 500
@@ -211,8 +210,8 @@ function Cancel(props: { readonly orderId: string }) {
 function Lines(props: { readonly order: OrderDetail }) {
   const { lines, totalMills } = props.order
   return (
-    <section aria-label="Lines" className="order-lines">
-      <table className="log-table">
+    <section aria-label="Lines" className="scrolling" tabIndex={0}>
+      <table className="data-table">
         <thead>
           <tr>
             <th scope="col">Product</th>

@@ -19,7 +19,6 @@ import { money } from './mappers.ts'
 import { orderStatuses, type OrderSummary } from './model.ts'
 import { OrderChip } from './order-chip.tsx'
 import { PlaceOrderDialog } from './place-order-dialog.tsx'
-import '../event-log/event-log.css'
 import './orders.css'
 
 const liveMs = 1_500
@@ -90,7 +89,7 @@ export function OrdersPage() {
         />
       )}
       {list.isPending && <Skeleton lines={8} label="orders" />}
-      <section aria-label="Orders" ref={hold.ref}>
+      <section aria-label="Orders" ref={hold.ref} className="scrolling" tabIndex={0}>
         {orders !== undefined && orders.length > 0 && <OrderTable orders={orders} />}
         {orders?.length === 0 && !list.isError && (
           <EmptyState
@@ -169,7 +168,7 @@ async function placeBurst(): Promise<number> {
 
 function OrderTable(props: { readonly orders: readonly OrderSummary[] }) {
   return (
-    <table className="log-table">
+    <table className="data-table">
       <thead>
         <tr>
           <th scope="col">Order</th>

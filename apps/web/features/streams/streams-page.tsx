@@ -10,7 +10,6 @@ import { getStreamApp, streamApps } from './api.ts'
 import { ratesBetween } from './mappers.ts'
 import type { StreamApp, StreamTask } from './model.ts'
 import { TopologyGraph } from './topology-graph.tsx'
-import '../event-log/event-log.css'
 import './streams.css'
 
 const liveMs = 2_000
@@ -135,12 +134,12 @@ function useRates(app: StreamApp) {
 
 function Tasks(props: { readonly tasks: readonly StreamTask[] }) {
   return (
-    <section aria-label="Tasks" className="stream-table">
+    <section aria-label="Tasks" className="scrolling" tabIndex={0}>
       <h3>Tasks of this instance</h3>
       {props.tasks.length === 0 ? (
         <p>None: others have them, or they are being dealt out.</p>
       ) : (
-        <table className="log-table">
+        <table className="data-table">
           <thead>
             <tr>
               <th scope="col">Task</th>
