@@ -4,6 +4,7 @@
  */
 import type { Clock } from '@millrace/core'
 import type { GroupMetadata, Consumer } from '@millrace/kafka'
+import { CommitSchedule } from './commit-schedule.ts'
 import type { InputBounds } from './input-bounds.ts'
 import type { OutputCollector } from './output-collector.ts'
 import type { RepartitionPurge } from './repartition-purge.ts'
@@ -42,13 +43,14 @@ const waitingMaxBytes = 16_777_216
 
 export class ProcessingRounds {
   readonly #options: ProcessingRoundsOptions
-  #lastCommitMs: number
+  readonly #schedule: CommitSchedule
   /** Records of the round under way. */
   #taken = 0
 
   constructor(options: ProcessingRoundsOptions) {
     this.#options = options
-    this.#lastCommitMs = options.clock.monotonicMs()
+    const { clock, settings } = options
+    this.#schedule = new CommitSchedule(settings.commitIntervalMs, clock.monotonicMs())
   }
 
   /** Whether so much is under way to the brokers that processing has to wait. */
@@ -63,17 +65,20 @@ export class ProcessingRounds {
 
   /** Processes what is there for a while, and commits when it is time. Returns whether there was something. */
   async round(): Promise<boolean> {
-    const { clock, settings, collector, bounds, metrics } = this.#options
+    const { clock, collector, bounds, metrics } = this.#options
     const beganMs = clock.monotonicMs()
     this.#taken = 0
     const hasWorked = this.#process()
-    if (hasWorked) metrics.processed(this.#taken, clock.monotonicMs() - beganMs)
+    if (hasWorked) {
+      metrics.processed(this.#taken, clock.monotonicMs() - beganMs)
+      const goesOn = this.#running().some((task) => task.goesOn)
+      this.#schedule.worked(clock.monotonicMs(), goesOn)
+    }
     collector.handOver()
     collector.throwIfFailed()
     bounds.resumeDrained()
     this.#options.onProcessed()
-    const isDue = clock.monotonicMs() - this.#lastCommitMs >= settings.commitIntervalMs
-    if (isDue || this.#wantsCommit()) await this.commit()
+    if (this.#schedule.isDue(clock.monotonicMs()) || this.#wantsCommit()) await this.commit()
     return hasWorked
   }
 
@@ -82,7 +87,7 @@ export class ProcessingRounds {
     const { clock, collector, output, consumer, purge } = this.#options
     const running = this.#running()
     const beganMs = clock.monotonicMs()
-    this.#lastCommitMs = beganMs
+    this.#schedule.tried(beganMs)
     const hasTaken = running.some(({ needsCommit }) => needsCommit)
     for (const { task } of running) task.flush()
     if (!hasTaken && collector.count === 0) return
@@ -92,8 +97,9 @@ export class ProcessingRounds {
     await output.commit(offsets, { consumer, group: this.#options.group })
     for (const task of running)
       task.committed(({ topic, partition }) => collector.endOf(topic, partition))
-    this.#lastCommitMs = clock.monotonicMs()
-    this.#options.metrics.committed(this.#lastCommitMs - beganMs)
+    const endedMs = clock.monotonicMs()
+    this.#schedule.committed(endedMs)
+    this.#options.metrics.committed(endedMs - beganMs)
     purge.committed(offsets)
     this.#options.onCommitted(this.#options.tasks)
   }

@@ -42,6 +42,8 @@ export class RunningTask {
   state: RunningTaskState = 'CREATED'
   /** Records were taken since the last commit, or what operators commit with the offsets has changed. */
   needsCommit = false
+  /** It goes on from what was committed before it was here. */
+  goesOn = false
   /** Up to where each store has its changelog, in memory or on disk; missing where that is not known yet. */
   readonly positions = new Map<string, number>()
   /** Where the changelogs end, as far as is known; a running task writes them itself. */
@@ -89,6 +91,7 @@ export class RunningTask {
   /** Takes over where the group has committed. */
   activate(positions: readonly StartPosition[]): void {
     this.begin(positions)
+    this.goesOn = positions.some(({ isCommitted }) => isCommitted)
     for (const { topic, committed } of positions) {
       this.task.resumeAt(topic, committed.partitionTime)
       // Partitions of a task may have been committed at different times: the largest is the latest, as in Java.

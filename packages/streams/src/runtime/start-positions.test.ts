@@ -61,8 +61,8 @@ for (const { name, topic = 'in', reset, offset } of cases)
       nowMs,
     )
     assert.deepEqual(
-      positions.map((row) => row.offset),
-      [offset],
+      positions.map((row) => [row.offset, row.isCommitted]),
+      [[offset, topic === 'committed']],
     )
   })
 

@@ -6,6 +6,8 @@ import { decodeCommitMetadata, type CommitMetadata } from './commit-metadata.ts'
 
 export interface StartPosition extends TopicPartition {
   readonly offset: bigint
+  /** Somebody has processed it so far; else it is where the source begins. */
+  readonly isCommitted: boolean
   readonly committed: CommitMetadata
 }
 
@@ -44,6 +46,7 @@ export async function startPositions(
     topic,
     partition,
     offset: offset ?? reset.get(`${topic}/${partition}`) ?? 0n,
+    isCommitted: offset !== null,
     committed: decodeCommitMetadata(metadata),
   }))
 }

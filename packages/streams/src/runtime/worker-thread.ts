@@ -86,7 +86,7 @@ export class WorkerThread implements ThreadHandle {
   }
 
   #spawn(): void {
-    const worker = new Worker(new URL('worker-main.ts', import.meta.url), {
+    const worker = new Worker(new URL('./worker.mjs', import.meta.url), {
       workerData: this.#start,
       name: `${this.#start.settings.applicationId}-${this.#start.identity.index}`,
       resourceLimits: { maxYoungGenerationSizeMb },
