@@ -6,7 +6,13 @@ import { armFaults, eventually } from '@millrace/core/testing'
 import { startService, type RunningService } from '@millrace/runtime'
 import { int64Serde } from '@millrace/streams'
 import { freePorts, kafkaBackends, type RunningKafka } from '@millrace/testkit'
-import { getJson, ShopTopics, startSaga, stateDirectory } from '../test/running-saga.ts'
+import {
+  getJson,
+  ShopTopics,
+  startSaga,
+  stateDirectory,
+  type Answered,
+} from '../test/running-saga.ts'
 import { orderSagaService } from './service.ts'
 
 interface Table {
@@ -51,11 +57,13 @@ async function readTable(
   from: number,
   to: number,
 ): Promise<readonly Table['items'][number][] | undefined> {
-  const rows = []
+  const rows: Table['items'][number][] = []
   let after: string | null = String(from - 1)
   while (after !== null) {
-    const { status, body, retryAfter }: Awaited<ReturnType<typeof getJson<Table>>> =
-      await getJson<Table>(service, `/api/orders/table?size=7&after=${after}`)
+    const { status, body, retryAfter }: Answered<Table> = await getJson<Table>(
+      service,
+      `/api/orders/table?size=7&after=${after}`,
+    )
     if (status === 503) {
       assert.equal(body.code, 'MR_ORDER_SAGA_NOT_READY')
       assert.equal(retryAfter, '1')
@@ -205,7 +213,8 @@ for (const backend of await kafkaBackends())
         return found.length === 2 && found
       })
       const poison = letters.find(({ value }) => value?.equals(bytes))
-      assert.ok(poison?.key?.equals(key))
+      assert.ok(poison?.key)
+      assert.deepEqual(poison.key, key)
       const headers = new Map(poison.headers.map(([name, value]) => [name, String(value)]))
       assert.equal(headers.get('x-origin'), 'a test')
       assert.equal(headers.get('__streams.errors.topic'), paymentOrdersTopic.name)

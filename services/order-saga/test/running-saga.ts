@@ -170,12 +170,23 @@ export class ShopTopics implements AsyncDisposable {
 }
 
 /** What a batch gives are views of the answer that it came in. */
-function copyOf(record: ConsumerRecord): ConsumerRecord {
+function copyOf({
+  topic,
+  partition,
+  offset,
+  timestampMs,
+  key,
+  value,
+  headers,
+}: ConsumerRecord): ConsumerRecord {
   return {
-    ...record,
-    key: record.key && Buffer.from(record.key),
-    value: record.value && Buffer.from(record.value),
-    headers: record.headers.map(([name, value]) => [name, Buffer.from(value)] as const),
+    topic,
+    partition,
+    offset,
+    timestampMs,
+    key: key && Buffer.from(key),
+    value: value && Buffer.from(value),
+    headers: headers.map(([name, bytes]) => [name, Buffer.from(bytes)] as const),
   }
 }
 

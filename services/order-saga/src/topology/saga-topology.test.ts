@@ -12,7 +12,8 @@ import { ordersStore } from './saga-topology.ts'
 
 type Act =
   | readonly ['payment' | 'stock', Answer]
-  | readonly ['cancel' | 'placed-again']
+  | readonly ['cancel']
+  | readonly ['placed-again']
   | readonly ['wait', number]
 
 interface Row {
@@ -204,12 +205,12 @@ const rows: readonly Row[] = [
   },
 ]
 
-async function act(saga: SagaDriver, placed: EventEnvelope<Order>, [what, how]: Act) {
-  if (what === 'payment') saga.answer(placed, 'PAYMENT', how)
-  else if (what === 'stock') saga.answer(placed, 'INVENTORY', how)
-  else if (what === 'cancel') saga.cancel(placed)
-  else if (what === 'placed-again') saga.send(ordersTopic.name, placed)
-  else await saga.wait(how)
+async function act(saga: SagaDriver, placed: EventEnvelope<Order>, each: Act): Promise<void> {
+  if (each[0] === 'payment') saga.answer(placed, 'PAYMENT', each[1])
+  else if (each[0] === 'stock') saga.answer(placed, 'INVENTORY', each[1])
+  else if (each[0] === 'cancel') saga.cancel(placed)
+  else if (each[0] === 'wait') await saga.wait(each[1])
+  else saga.send(ordersTopic.name, placed)
 }
 
 for (const { name, acts, verdict } of rows)
