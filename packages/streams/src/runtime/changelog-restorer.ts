@@ -5,8 +5,12 @@
  *
  * The end is that of the log, open transactions included (trap 41): reading goes to what is committed alone, and so waits there until the
  * transaction of the task's former owner is over, whatever becomes of it.
+ *
+ * A task that has been given up may come back as the same object, with the state it had, while an answer about its changelogs is still on the
+ * way from before. Such an answer is old: others may have written since. So only the answer to the last question about a task counts, and
+ * until it is there the task does not pass for restored, whatever it had been told to reach before.
  */
-import { toError, type Clock, type Logger } from '@millrace/core'
+import { faults, toError, type Clock, type Logger } from '@millrace/core'
 import type { ClusterAdmin, Consumer, ConsumerBatch, TopicPartition } from '@millrace/kafka'
 import { partitionName } from './partition-name.ts'
 import { noHeaders } from '../record.ts'
@@ -63,6 +67,9 @@ const maxStateAgeMs = 86_400_000
 export class ChangelogRestorer {
   readonly #options: ChangelogRestorerOptions
   readonly #following = new Map<string, Following>()
+  /** Tasks whose changelogs are being asked for their ends, with the number of the last question. */
+  readonly #asking = new Map<RunningTask, number>()
+  #questions = 0
   #reading: Promise<void> | undefined
   #checking: Promise<void> | undefined
   readonly #closing = new AbortController()
@@ -91,6 +98,7 @@ export class ChangelogRestorer {
 
   /** The task is given up; what it has read is written to disk. */
   drop(task: RunningTask): void {
+    this.#asking.delete(task)
     const own = this.#of(task)
     if (own.length === 0) return
     this.#persist(task)
@@ -109,6 +117,8 @@ export class ChangelogRestorer {
   }
 
   async #start(tasks: readonly RunningTask[], role: RestoreProgress['role']): Promise<void> {
+    const question = ++this.#questions
+    for (const task of tasks) this.#asking.set(task, question)
     const wanted = tasks.flatMap((task) =>
       task.changelogs.map((changelog) => ({ task, changelog })),
     )
@@ -119,16 +129,21 @@ export class ChangelogRestorer {
         admin.listOffsets(partitions, 'earliest'),
         admin.listOffsets(partitions, 'latest', 'read_uncommitted'),
       ])
+      await faults.at('streams.restore.afterEnds')
       const offsetIn = (rows: typeof begins, { topic, partition }: TopicPartition): number =>
         Number(rows.find((row) => row.topic === topic && row.partition === partition)?.offset ?? 0)
       for (const { task, changelog } of wanted)
-        // Given up again, or of another role, while the cluster was asked.
-        if (task.state === (role === 'active' ? 'RESTORING' : 'STANDBY'))
+        // Given up again, of another role, or come back, while the cluster was asked.
+        if (
+          this.#asking.get(task) === question &&
+          task.state === (role === 'active' ? 'RESTORING' : 'STANDBY')
+        )
           this.#startOne(task, changelog, role, {
             begin: offsetIn(begins, changelog),
             end: offsetIn(ends, changelog),
           })
     }
+    for (const task of tasks) if (this.#asking.get(task) === question) this.#asking.delete(task)
     this.#assign()
   }
 
@@ -297,7 +312,8 @@ export class ChangelogRestorer {
   }
 
   #finishIfDone(task: RunningTask): void {
-    if (task.state === 'RESTORING' && this.#of(task).length === 0) this.#options.onRestored(task)
+    const isDone = !this.#asking.has(task) && this.#of(task).length === 0
+    if (task.state === 'RESTORING' && isDone) this.#options.onRestored(task)
   }
 
   #tell(each: Following, phase: RestoreProgress['phase']): void {

@@ -174,7 +174,9 @@ export class RunningTask {
     const offsets = new Map<string, number>()
     for (const changelog of this.changelogs) {
       const end = endOf(changelog)
-      if (end !== undefined) offsets.set(changelog.store, end)
+      // A task that was elsewhere meanwhile has read on behind what this thread wrote last.
+      const position = this.positions.get(changelog.store) ?? 0
+      if (end !== undefined) offsets.set(changelog.store, Math.max(end, position))
     }
     this.persist(offsets)
   }
