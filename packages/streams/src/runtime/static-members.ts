@@ -7,6 +7,7 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { sentenceOf, StreamsError } from '../errors.ts'
 
 const file = 'members'
 
@@ -44,21 +45,30 @@ export class StaticMembers {
     )
   }
 
-  /** Those that were left over are out of the group. */
+  /** Those that were left over are out of the group. @throws StreamsError `MR_STREAMS_STATE_DIRECTORY` */
   begin(threads: number): void {
     if (this.instanceId !== undefined) this.#note({ instanceId: this.instanceId, count: threads })
     else if (this.#noted) this.#note({ instanceId: this.#noted.instanceId, count: 0 })
   }
 
-  /** Before a thread joins. */
+  /** Before a thread joins. @throws StreamsError `MR_STREAMS_STATE_DIRECTORY` */
   joining(index: number): void {
     if (this.instanceId === undefined || (this.#noted && index < this.#noted.count)) return
     this.#note({ instanceId: this.instanceId, count: index + 1 })
   }
 
   #note(noted: Noted): void {
+    try {
+      writeFileSync(this.#path, JSON.stringify(noted))
+    } catch (error) {
+      throw new StreamsError(
+        'MR_STREAMS_STATE_DIRECTORY',
+        `The names of the stream threads cannot be noted in "${this.#path}": ${sentenceOf(error)} Make it writable.`,
+        { path: this.#path },
+        { cause: error },
+      )
+    }
     this.#noted = noted
-    writeFileSync(this.#path, JSON.stringify(noted))
   }
 }
 
