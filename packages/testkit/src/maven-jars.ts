@@ -41,7 +41,9 @@ export async function fetchJars(set: JarSet): Promise<string> {
   try {
     await writeFile(join(work, 'pom.xml'), pom(set.jars))
     const goal = ['dependency:copy-dependencies', '-DoutputDirectory=libs']
-    await run('mvn', ['-B', '-q', ...goal, '-DincludeScope=runtime'], { cwd: work })
+    const fetched = () => run('mvn', ['-B', '-q', ...goal, '-DincludeScope=runtime'], { cwd: work })
+    // Once more: a mirror may be away for a moment.
+    await fetched().catch(fetched)
     await rename(join(work, 'libs'), libs).catch((error: unknown) => {
       if (!existsSync(libs)) throw error
     })
