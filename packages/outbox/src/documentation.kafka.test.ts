@@ -50,7 +50,7 @@ for (const { name, change } of [
       {
         cwd: fileURLToPath(packageDir),
         env: { ...process.env, DATABASE_URL: fresh.url, KAFKA_BROKER: broker.brokers[0] },
-        timeout: 30_000,
+        timeout: 120_000,
       },
     )
     const offsets = await admin.endOffsets('orders')

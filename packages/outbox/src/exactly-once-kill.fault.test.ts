@@ -61,7 +61,7 @@ for (const backend of await kafkaBackends()) {
         await subject.write(40)
         const pass = point === 'beforeTakeOver' ? 1 : 2
         const zombie = subject.start({ RELAY_FAULT: `${point}#${pass}`, RELAY_SIGNAL: 'SIGSTOP' })
-        await eventually('it stands', () => isStopped(zombie), { timeoutMs: 30_000 })
+        await eventually('it stands', () => isStopped(zombie), { timeoutMs: 120_000 })
         subject.start({})
         await subject.write(20)
         await subject.assertExact()
@@ -128,7 +128,7 @@ class Subject implements AsyncDisposable {
     await eventually(
       'all marked',
       async () => (await outbox.stats()).publishedTotal === BigInt(this.#written.length),
-      { timeoutMs: 60_000 },
+      { timeoutMs: 120_000 },
     )
     const records = await readCommitted(this.#brokers, this.#topic)
     const ids = records.map((record) => record.eventId)

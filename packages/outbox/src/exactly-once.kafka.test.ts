@@ -60,7 +60,7 @@ for (const backend of await kafkaBackends()) {
       await eventually(
         `${total} marked`,
         async () => (await outbox.stats()).publishedTotal === BigInt(total),
-        { timeoutMs: 60_000 },
+        { timeoutMs: 120_000 },
       )
     }
     const assertExact = async (
@@ -130,7 +130,7 @@ for (const backend of await kafkaBackends()) {
           const stats = await outbox.stats()
           return stats.publishedTotal === 3n && stats.failed === 1 && stats.parked === 2
         },
-        { timeoutMs: 30_000 },
+        { timeoutMs: 60_000 },
       )
       assert.match((await outbox.findEvent(large.eventId))?.errorMessage ?? '', /TOO_LARGE/)
       await assertExact(
@@ -141,7 +141,12 @@ for (const backend of await kafkaBackends()) {
       await using admin = await createAdmin({ brokers: kafka.brokers, clientId: 'test' })
       const limit = { name: 'max.message.bytes', value: '3000000' }
       await admin.alterConfigs({ type: 'topic', name: topic }, [limit])
-      await outbox.retryEvent(large.eventId)
+      // Apache Kafka puts a setting in force a moment after its answer; a retry that comes first fails as before.
+      await eventually('the large one is taken', async () => {
+        const status = (await outbox.findEvent(large.eventId))?.status
+        if (status === 'FAILED') await outbox.retryEvent(large.eventId)
+        return status === 'PUBLISHED'
+      })
       await published(fixture, 6)
       const ids = [...others, large, ...parked].map((event) => event.eventId)
       await assertExact(fixture, topic, ids)
@@ -192,7 +197,7 @@ for (const backend of await kafkaBackends()) {
           async () => {
             return (await fixture.outbox.stats()).publishedTotal >= BigInt(round * 100 + 20)
           },
-          { timeoutMs: 60_000 },
+          { timeoutMs: 120_000 },
         )
         await kafka.kill()
         await kafka.restart()

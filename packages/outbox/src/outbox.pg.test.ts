@@ -165,7 +165,8 @@ test('relay: an event committed by another process wakes it', async () => {
   })
   for (let count = 1; count <= 5; count++) {
     await publishAll(outbox, [testEvent()])
-    await eventually('it came', () => producer.records.length === count, { timeoutMs: 2_000 })
+    // Before it would look by itself.
+    await eventually('it came', () => producer.records.length === count, { timeoutMs: 50_000 })
   }
 })
 

@@ -5,12 +5,13 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { eventually } from '@millrace/core/testing'
 import { startPostgres } from '@millrace/embedded'
-import { openDatabase } from '@millrace/postgres'
+import { openDatabase, type Database } from '@millrace/postgres'
 import { createOutbox } from '@millrace/outbox'
 import { testEvent, topic } from '../test/fixture.ts'
 import { envelopeOf, RecordingProducer } from '../test/recording-producer.ts'
 
 const rounds = 4
+const maxTries = 20
 const writers = 4
 
 test('relay: with asynchronous commits, killing Postgres never leaves a record without its row, nor a row without its record', async (t) => {
@@ -49,24 +50,24 @@ test('relay: with asynchronous commits, killing Postgres never leaves a record w
         )
         await publish.then(
           () => committed++,
-          () => eventually('the server', () => database.query('select 1'), { timeoutMs: 30_000 }),
+          () => eventually('the server', () => database.query('select 1'), { timeoutMs: 120_000 }),
         )
       }
     }
     const writing = Array.from({ length: writers }, (_, writer) => write(writer))
     for (let round = 0; round < rounds; round++) {
       const before = committed
-      await eventually('300 more', () => committed > before + 300, { timeoutMs: 20_000 })
+      await eventually('300 more', () => committed > before + 300, { timeoutMs: 120_000 })
       postgres.kill()
       await postgres.exited
       postgres = await startPostgres({ dir, port, settings })
     }
     const before = committed
-    await eventually('50 more', () => committed > before + 50, { timeoutMs: 20_000 })
+    await eventually('50 more', () => committed > before + 50, { timeoutMs: 120_000 })
     stop.abort()
     await Promise.all(writing)
     await eventually('nothing is pending', async () => (await outbox.stats()).pending === 0, {
-      timeoutMs: 20_000,
+      timeoutMs: 120_000,
     })
     const rows = await database.query<{ id: string }>(
       'select event_id as id from outbox.event_production_data order by id',
@@ -110,36 +111,35 @@ test('relay: a transaction id that Postgres hands out again after a crash is not
     relay.start()
     await publish(1)
     await eventually('the first', () => producer.records.length === 1)
-    let burnt = 0n
-    for (let count = 0; count < 40; count++) {
-      const undone = database.transaction(async (tx) => {
-        const drawn = await tx.query<{ xid: string }>('select pg_current_xact_id()::text as xid')
-        burnt = BigInt(drawn.rows[0]?.xid ?? 0)
-        throw new Error('undone')
-      })
-      await assert.rejects(undone, /undone/)
-    }
-    const { rows } = await database.query<{ now: string }>('select clock_timestamp()::text as now')
-    relay.poke()
-    await eventually('the relay looked and saw nothing', async () => {
-      const looked = await database.query(
-        `select from pg_stat_activity
-         where application_name = 'idle-relay' and query = 'commit' and state = 'idle' and state_change > $1::timestamptz`,
-        [rows[0]?.now],
+    // Now and then the server flushes just then by itself, and hands no id out again: it is tried until it does.
+    let isHandedOutAgain = false
+    for (let version = 2; !isHandedOutAgain; version++) {
+      assert.ok(version <= maxTries, 'the premise: an id is handed out again')
+      const burnt = await burnTransactionIds(database)
+      const { rows } = await database.query<{ now: string }>(
+        'select clock_timestamp()::text as now',
       )
-      return looked.rowCount > 0
-    })
-    postgres.kill()
-    await postgres.exited
-    postgres = await startPostgres({ dir, port, settings })
-    await eventually('the server', () => database.query('select 1'), { timeoutMs: 30_000 })
-    await publish(2)
-    const found = await database.query<{ xid: string }>(
-      'select xid::text as xid from outbox.event_production_data order by id desc limit 1',
-    )
-    assert.ok(BigInt(found.rows[0]?.xid ?? 0) < burnt, 'the premise: an id was handed out again')
-    relay.poke()
-    await eventually('the second', () => producer.records.length === 2)
+      relay.poke()
+      await eventually('the relay looked and saw nothing', async () => {
+        const looked = await database.query(
+          `select from pg_stat_activity
+           where application_name = 'idle-relay' and query = 'commit' and state = 'idle' and state_change > $1::timestamptz`,
+          [rows[0]?.now],
+        )
+        return looked.rowCount > 0
+      })
+      postgres.kill()
+      await postgres.exited
+      postgres = await startPostgres({ dir, port, settings })
+      await eventually('the server', () => database.query('select 1'), { timeoutMs: 120_000 })
+      await publish(version)
+      const found = await database.query<{ xid: string }>(
+        'select xid::text as xid from outbox.event_production_data order by id desc limit 1',
+      )
+      isHandedOutAgain = BigInt(found.rows[0]?.xid ?? 0) < burnt
+      relay.poke()
+      await eventually('the next', () => producer.records.length === version)
+    }
   } finally {
     await relay.close()
     await relayDatabase.close()
@@ -148,6 +148,20 @@ test('relay: a transaction id that Postgres hands out again after a crash is not
     rmSync(dir, { recursive: true, force: true })
   }
 })
+
+/** Draws transaction ids that nothing flushes. Returns the last of them. */
+async function burnTransactionIds(database: Database): Promise<bigint> {
+  let burnt = 0n
+  for (let count = 0; count < 40; count++) {
+    const undone = database.transaction(async (tx) => {
+      const drawn = await tx.query<{ xid: string }>('select pg_current_xact_id()::text as xid')
+      burnt = BigInt(drawn.rows[0]?.xid ?? 0)
+      throw new Error('undone')
+    })
+    await assert.rejects(undone, /undone/)
+  }
+  return burnt
+}
 
 /** Each key's versions ascend where they come first. Lost commits leave gaps. */
 function assertAscending(producer: RecordingProducer): void {

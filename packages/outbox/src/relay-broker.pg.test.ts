@@ -165,7 +165,8 @@ test('relay: a delayed event waits for its time and holds nothing up', async () 
   await using relay = outbox.createRelay({ producer, pollIntervalMs: 20 })
   relay.start()
   const [delayed, prompt] = [testEvent('a', 1), testEvent('a', 2)]
-  const dueAtMs = Date.now() + 700
+  // Late enough for what is to be seen before.
+  const dueAtMs = Date.now() + 8_000
   await outbox.transaction(async (tx) => {
     tx.publish(delayed, { topic, key: 'a', notBefore: new Date(dueAtMs) })
     tx.publish(prompt, { topic, key: 'a' })

@@ -64,7 +64,7 @@ for (const point of ['afterClaim', 'beforePublish', 'afterPublish', 'afterMark']
       await eventually(
         'all marked',
         async () => (await outbox.stats()).publishedTotal === BigInt(written.length),
-        { timeoutMs: 15_000 },
+        { timeoutMs: 120_000 },
       )
     } finally {
       await endChild(last, 'SIGTERM')

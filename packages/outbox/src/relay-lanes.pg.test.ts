@@ -54,7 +54,7 @@ test('relay: several relays share the lanes evenly, whoever comes and goes, and 
           Object.entries(wanted).every(([owner, count]) => found[owner] === count)
         )
       },
-      { timeoutMs: 30_000 },
+      { timeoutMs: 120_000 },
     )
   }
   let version = 0

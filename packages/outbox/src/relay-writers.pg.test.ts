@@ -57,7 +57,7 @@ for (const laneCount of [1, 3]) {
       Array.from({ length: writers }, (_, writer) => write(outbox, seed + writer, committed)),
     )
     await eventually('all published', () => producer.records.length >= committed.length, {
-      timeoutMs: 20_000,
+      timeoutMs: 120_000,
     })
     assert.deepEqual(
       [...producer.eventIds].toSorted(),

@@ -24,7 +24,7 @@ for (const backend of await kafkaBackends()) {
       producer = await createProducer({
         brokers: kafka.brokers,
         clientId: 'relay',
-        deliveryTimeoutMs: 3_000,
+        deliveryTimeoutMs: 10_000,
       })
     })
     after(async () => {
@@ -49,7 +49,7 @@ for (const backend of await kafkaBackends()) {
         groupId: `${topic}-check`,
         topics: [topic],
       })
-      const timeout = AbortSignal.timeout(30_000)
+      const timeout = AbortSignal.timeout(120_000)
       timeout.addEventListener('abort', () => void consumer.close())
       for await (const batch of consumer) {
         for (const record of batch.records) {
@@ -121,7 +121,7 @@ for (const backend of await kafkaBackends()) {
           const { publishedTotal, failed, parked } = await outbox.stats()
           return publishedTotal + BigInt(failed + parked) === 4n && { failed, parked }
         },
-        { timeoutMs: 20_000 },
+        { timeoutMs: 60_000 },
       )
       assert.deepEqual(settled, { failed: 1, parked: 1 })
       assert.match((await outbox.findEvent(large.eventId))?.errorMessage ?? '', /TOO_LARGE/)
@@ -154,7 +154,7 @@ for (const backend of await kafkaBackends()) {
         await eventually(
           'some are published',
           async () => (await outbox.stats()).publishedTotal >= wanted,
-          { timeoutMs: 20_000 },
+          { timeoutMs: 120_000 },
         )
         await kafka.kill()
         await write(round++)
@@ -163,7 +163,7 @@ for (const backend of await kafkaBackends()) {
       await eventually(
         'all marked',
         async () => (await outbox.stats()).publishedTotal === BigInt(written.length),
-        { timeoutMs: 30_000 },
+        { timeoutMs: 120_000 },
       )
       assertAscending(await readTopic(topic, written))
     })
