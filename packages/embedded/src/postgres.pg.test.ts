@@ -26,7 +26,7 @@ async function ask(postgres: EmbeddedPostgres, sql: string): Promise<unknown> {
   return (await database.query<{ answer: unknown }>(sql)).rows[0]?.answer
 }
 
-test('data outlives a stop, the second start is quick, and the server is a loopback one with our settings', async () => {
+test('data outlives a stop, the second start makes none anew, and the server is a loopback one with our settings', async () => {
   const dir = join(root, 'kept')
   const first = await startPostgres({ dir })
   await ask(first, 'create table kept as select 42 as answer')
@@ -36,10 +36,9 @@ test('data outlives a stop, the second start is quick, and the server is a loopb
   assert.equal(existsSync(join(dir, 'data', 'postmaster.pid')), false)
   assert.equal(statSync(join(dir, 'data', 'superuser-password')).mode & 0o777, 0o600)
 
-  const startedMs = performance.now()
+  const made = statSync(join(dir, 'data', 'PG_VERSION')).ino
   await using second = await startPostgres({ dir, settings: { work_mem: '7MB' } })
-  const tookMs = performance.now() - startedMs
-  assert.ok(tookMs < 2_000, `the second start took ${tookMs} ms`)
+  assert.equal(statSync(join(dir, 'data', 'PG_VERSION')).ino, made)
   assert.equal(await ask(second, 'select answer from kept'), 42)
   assert.equal(
     await ask(second, `select current_setting('listen_addresses') as answer`),

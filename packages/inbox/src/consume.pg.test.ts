@@ -192,7 +192,7 @@ test('while an event waits for its next attempt, other keys of its partition and
   const poison = deposit(-1)
   fixture.send(poison, 0)
   const consumer = fixture.consume({
-    retryBackoff: { baseMs: 60_000, maxMs: 60_000 },
+    retryBackoff: { baseMs: 600_000, maxMs: 600_000 },
     handler: async (batch, context) => {
       if (batch.some(({ event }) => event.eventId === poison.eventId)) throw new Error('no')
       await book(batch, context)
@@ -445,15 +445,17 @@ test('revoked mid-batch: the handler is told, its work is rolled back, the new o
   const event = deposit(5)
   fixture.send(event)
   let aborted = 0
+  const isHandling = Promise.withResolvers<void>()
   const slow = fixture.consume({
     drainTimeoutMs: 50,
     handler: async (batch, context) => {
+      isHandling.resolve()
       await book(batch, context)
       await eventually('abort', () => context.signal.aborted)
       aborted++
     },
   })
-  await eventually('handler runs', () => slow.stats().assignedPartitions === 2)
+  await isHandling.promise
   const other = fixture.consume()
   await eventually('told', () => aborted >= 1)
   await slow.close()

@@ -139,7 +139,7 @@ test('two consumers share what is due, each event once, each key in order', asyn
   await eventually(
     'all handled',
     () => first.stats().processed + second.stats().processed === total,
-    { timeoutMs: 30_000 },
+    { timeoutMs: 120_000 },
   )
   for (let key = 0; key < keys; key++)
     assert.deepEqual(

@@ -14,7 +14,7 @@ async function saidBy(code: string): Promise<string> {
   const { stdout } = await promisify(execFile)(
     process.execPath,
     ['--input-type=module', '-e', code],
-    { cwd: here, timeout: 60_000 },
+    { cwd: here, timeout: 120_000 },
   )
   return stdout
 }
@@ -62,5 +62,5 @@ test('a consumer whose broker and Postgres are both away stays, and ends in orde
   // Longer than any pause between two attempts.
   await systemClock.sleep(5_000)
   assert.equal(isRunning(child), true)
-  assert.deepEqual(await endChild(child, 'SIGTERM', 30_000), { code: 0, signal: null })
+  assert.deepEqual(await endChild(child, 'SIGTERM', 120_000), { code: 0, signal: null })
 })

@@ -156,12 +156,12 @@ test('reconciled: a commit in an epoch that has risen meanwhile is sent again in
 })
 
 test('reconciled: heartbeats go on while a handler works for longer than the session', async () => {
-  await using bench = await open({ consumerSessionTimeoutMs: 1_500 })
+  await using bench = await open({ consumerSessionTimeoutMs: 6_000 })
   const lost: unknown[] = []
   await using consumer = await bench.member({ onLost: (rows) => void lost.push(rows) })
   await bench.send(1)
   for await (const { topic, partition, nextOffset: offset, signal } of consumer) {
-    const untilMs = performance.now() + 4_000
+    const untilMs = performance.now() + 9_000
     await eventually('the handler is done', () => performance.now() > untilMs, patience)
     assert.equal(signal.aborted, false)
     await consumer.commit([{ topic, partition, offset }])

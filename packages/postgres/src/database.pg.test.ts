@@ -247,9 +247,9 @@ test('timeout: a slow statement is ended by the server and says so', async () =>
   await using quick = openDatabase({
     url: home.url,
     applicationName: 'quick',
-    statementTimeoutMs: 500,
+    statementTimeoutMs: 2_000,
   })
-  await assert.rejects(quick.query('select pg_sleep(10)'), {
+  await assert.rejects(quick.query('select pg_sleep(60)'), {
     code: 'MR_POSTGRES_TIMEOUT',
     sqlState: '57014',
   })
@@ -298,7 +298,7 @@ test('connection killed while idle in the work: the commit says unavailable, for
 test('connection killed during the commit: unknown, and not called safe to retry', async () => {
   // A deferred trigger that sleeps keeps the commit under way while its connection is ended from outside.
   await database.query(`
-    create function wait_at_commit() returns trigger language plpgsql as $$ begin perform pg_sleep(20); return null; end $$;
+    create function wait_at_commit() returns trigger language plpgsql as $$ begin perform pg_sleep(120); return null; end $$;
     create table slow (id integer);
     create constraint trigger slow_commit after insert on slow deferrable initially deferred
       for each row execute function wait_at_commit()`)
@@ -343,7 +343,15 @@ test('nobody listens there: unavailable at once', async () => {
 
 test('close waits for what runs, is idempotent, and refuses what comes after', async () => {
   const closing = openDatabase({ url: home.url, applicationName: 'closing' })
-  const slow = closing.query('select pg_sleep(0.1), 1 as one')
+  const [isLocked, release] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  const holding = database.transaction(async (tx) => {
+    await tx.query('select pg_advisory_xact_lock(4711)')
+    isLocked.resolve()
+    await release.promise
+  })
+  await isLocked.promise
+  // Runs for as long as we want.
+  const slow = closing.query('select pg_advisory_xact_lock(4711), 1 as one')
   await eventually(
     'it runs',
     async () =>
@@ -353,7 +361,10 @@ test('close waits for what runs, is idempotent, and refuses what comes after', a
         )
       ).rowCount,
   )
-  await Promise.all([closing.close(), closing.close()])
+  const closed = Promise.all([closing.close(), closing.close()])
+  release.resolve()
+  await holding
+  await closed
   assert.equal((await slow).rowCount, 1)
   await assert.rejects(closing.query('select 1'), { code: 'MR_POSTGRES_CLOSED' })
 })

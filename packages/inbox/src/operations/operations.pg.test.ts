@@ -570,7 +570,7 @@ test('replay: past events go through the handler again, marked, in order, once p
   state.calls.length = 0
   // The second fails now; the others of its batch must not.
   state.fails = (event) => amountOf(event) === 2
-  const range = { from: new Date(Date.now() - 60_000), to: new Date(Date.now() + 60_000) }
+  const range = { from: new Date(Date.now() - 3_600_000), to: new Date(Date.now() + 60_000) }
   const planned = await operations.plan({
     kind: 'replay',
     group: 'ledger',
@@ -628,7 +628,7 @@ for (const effects of [
     state.fails = () => false
     fixture.send(deposit(1))
     await dealtWith(fixture.consume({ ...fast, handler: state.handler, effects }), 1)
-    const range = { from: new Date(Date.now() - 60_000), to: new Date(Date.now() + 60_000) }
+    const range = { from: new Date(Date.now() - 3_600_000), to: new Date(Date.now() + 60_000) }
     const request = { kind: 'replay', group: 'ledger', topic: 'accounts', ...range } as const
     const planned = await operations.plan(request)
     if (effects === 'external') {
@@ -665,7 +665,7 @@ test('replay: into a handler that adds up it is refused unless forced; into anot
     },
   )
   assert.deepEqual([others.length, group?.seenAt instanceof Date], [0, true])
-  const range = { from: new Date(Date.now() - 60_000), to: new Date(Date.now() + 60_000) }
+  const range = { from: new Date(Date.now() - 3_600_000), to: new Date(Date.now() + 60_000) }
   const request = { kind: 'replay', group: 'ledger', topic: 'accounts', ...range } as const
   const planned = await operations.plan(request)
   assert.deepEqual(
@@ -718,7 +718,7 @@ test('replay: a shadow group gets the events of another one, each once, with row
     },
   })
   shadow.start()
-  const range = { from: new Date(Date.now() - 60_000), to: new Date(Date.now() + 60_000) }
+  const range = { from: new Date(Date.now() - 3_600_000), to: new Date(Date.now() + 60_000) }
   const request = {
     kind: 'replay',
     group: 'ledger-v2',
