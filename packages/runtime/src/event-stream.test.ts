@@ -126,7 +126,7 @@ suite('sendEvents', () => {
     const startedMs = performance.now()
     await service.close()
     await ended
-    assert.ok(performance.now() - startedMs < 2000)
+    assert.ok(performance.now() - startedMs < 4_900, 'before requests are cut off, at 5 s')
   })
 
   test('a source that throws ends the stream, is logged, and the service goes on', async () => {

@@ -243,7 +243,7 @@ suite('overview stream', () => {
     const startedMs = performance.now()
     await gateway.close()
     await listener.ended
-    assert.ok(performance.now() - startedMs < 2500)
+    assert.ok(performance.now() - startedMs < 4_900, 'before requests are cut off, at 5 s')
   })
 })
 

@@ -460,10 +460,8 @@ suite('event streams', () => {
       send(`data: ${count}\n\n`)
       assert.equal(String((await arrived)[0]), `data: ${count}\n\n`)
     }
-    const startedMs = performance.now()
     request.destroy()
     await closed.promise
-    assert.ok(performance.now() - startedMs < 1000)
   })
 
   test('shutdown of the gateway does not wait for streams for ever', async () => {
@@ -478,6 +476,6 @@ suite('event streams', () => {
     response.on('error', () => {}).resume()
     const startedMs = performance.now()
     await gateway.close()
-    assert.ok(performance.now() - startedMs < 2000)
+    assert.ok(performance.now() - startedMs < 4_900, 'before requests are cut off, at 5 s')
   })
 })

@@ -154,7 +154,7 @@ test('groups: all of them, also where nothing waits; a database that is away is 
   await using shop = await makeService('shop')
   await using bank = await makeService('bank')
   const gone = { name: 'gone', url: 'postgres://nobody@127.0.0.1:1/gone' }
-  await using tracking = await startTracking([shop, bank, gone], { sourceTimeoutMs: 2_000 })
+  await using tracking = await startTracking([shop, bank, gone], { sourceTimeoutMs: 30_000 })
   await consume(bank, await write(shop))
   await consume(bank, await write(shop), { group: 'letters' })
   const found = await tracking.get<{

@@ -15,7 +15,7 @@ test('source: a log made later is found once it is time to look again, and at ea
   const clock = new SimulatedClock()
   const source = new Source(
     { service: 'shop', url: home.url },
-    { maxConnections: 1, timeoutMs: 5_000, lookAgainMs: 700, logger: silentLogger, clock },
+    { maxConnections: 1, timeoutMs: 30_000, lookAgainMs: 700, logger: silentLogger, clock },
   )
   const keys = async (): Promise<readonly string[]> => {
     const { productions, consumptions } = await source.logs()
