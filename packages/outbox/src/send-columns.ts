@@ -1,5 +1,5 @@
 import { uuidTimeMs } from '@millrace/core'
-import { cloudEventHeaderNames, cloudEventHeaderValues, type KeyFormat } from '@millrace/events'
+import { cloudEventHeaderNames, cloudEventHeaderValues } from '@millrace/events'
 import {
   HeaderTemplate,
   KafkaError,
@@ -22,7 +22,6 @@ const traced = new HeaderTemplate([...cloudEventHeaderNames, 'traceparent'])
 interface TopicColumns {
   readonly topic: string
   readonly values: (string | null)[]
-  readonly keyFormat: KeyFormat
   readonly keys: (string | Uint8Array | null)[]
   readonly timestampsMs: number[]
   readonly encodedHeaders: EncodedHeaders[]
@@ -40,7 +39,7 @@ export async function sendColumns(
 ): Promise<Places> {
   const topics = columnsOf(events, keyFormatOf)
   const sent = await Promise.all(
-    topics.map(({ positions, keyFormat: _, ...columns }) =>
+    topics.map(({ positions, ...columns }) =>
       sink.sendColumns(columns).catch((error: unknown) => {
         throw isRefusal(error) ? named(error, positions) : error
       }),
@@ -72,7 +71,6 @@ function columnsOf(
       columns = {
         topic: event.topic,
         values: [],
-        keyFormat: keyFormatOf(event.topic),
         keys: [],
         timestampsMs: [],
         encodedHeaders: [],
@@ -81,7 +79,7 @@ function columnsOf(
       topics.set(event.topic, columns)
     }
     columns.values.push(event.payload)
-    columns.keys.push(keyOf(event, position, columns.keyFormat))
+    columns.keys.push(keyOf(event, position, keyFormatOf(event.topic)))
     columns.timestampsMs.push(uuidTimeMs(event.eventId))
     columns.encodedHeaders.push(encodeHeaders(event))
     columns.positions.push(position)
