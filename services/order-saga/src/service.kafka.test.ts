@@ -40,6 +40,8 @@ interface StreamAppBody {
 }
 
 const taskCount = 6
+/** Of a machine that does much else. */
+const longWait = { timeoutMs: 300_000 } as const
 
 function rangeOf(from: number, count: number): readonly number[] {
   return Array.from({ length: count }, (_, at) => from + at)
@@ -252,28 +254,40 @@ for (const backend of await kafkaBackends())
             const counts = [await streamApp(first), await streamApp(second)].map(tasksOf)
             return counts[0] === 3 && counts[1] === 3
           },
-          { timeoutMs: 180_000 },
+          longWait,
         )
         for (const service of [first, second])
-          await eventually('all orders from either', async () => {
-            const rows = await readTable(service, 301, 360)
-            return rows?.length === ids.length
-          })
+          await eventually(
+            'all orders from either',
+            async () => {
+              const rows = await readTable(service, 301, 360)
+              return rows?.length === ids.length
+            },
+            longWait,
+          )
         for (const event of placed) {
           await shop.answer(event, 'PAYMENT', 'ACCEPT')
           await shop.answer(event, 'INVENTORY', 'ACCEPT')
         }
         await second.close()
         await shop.decided(...ids)
-        await eventually('one has all tasks again', async () => {
-          const body = await streamApp(first)
-          return tasksOf(body) === taskCount && body.instances.length === 1
-        })
-        await eventually('the table has each verdict', async () => {
-          const rows = await readTable(first, 301, 360)
-          return rows?.length === ids.length && rows.every(({ status }) => status === 'CONFIRMED')
-        })
-        await eventually('it was read all the while', () => checked > 0)
+        await eventually(
+          'one has all tasks again',
+          async () => {
+            const body = await streamApp(first)
+            return tasksOf(body) === taskCount && body.instances.length === 1
+          },
+          longWait,
+        )
+        await eventually(
+          'the table has each verdict',
+          async () => {
+            const rows = await readTable(first, 301, 360)
+            return rows?.length === ids.length && rows.every(({ status }) => status === 'CONFIRMED')
+          },
+          longWait,
+        )
+        await eventually('it was read all the while', () => checked > 0, longWait)
       } finally {
         done.abort()
         await second.close()

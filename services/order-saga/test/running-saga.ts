@@ -57,6 +57,8 @@ export function startSaga({
       STREAM_SESSION_TIMEOUT: '120s',
       STREAM_TRANSACTION_TIMEOUT: '60s',
       STREAM_QUERY_TIMEOUT: '10s',
+      // Only where a test is about it may time end an order.
+      SAGA_TIMEOUT: '1h',
       ...env,
     },
     logger: silentLogger,
