@@ -76,3 +76,5 @@ export {
   stockAnswered,
 } from './saga-events.ts'
 export { userCreated, userDeleted, userEvents, userUpdated, UserRoleSchema } from './user-events.ts'
+export { demoPeople, scriptedUserPattern, type DemoPerson } from './demo-people.ts'
+export { accessToken } from './access-token.ts'

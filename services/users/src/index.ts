@@ -1,1 +1,2 @@
+export { usersProblems } from './errors.ts'
 export { usersService } from './service.ts'

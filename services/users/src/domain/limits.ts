@@ -1,0 +1,12 @@
+/** Bounds of what may be sent, in characters (Unicode code points) unless said otherwise. The tables' checks say the same. */
+export const limits = {
+  idLength: 100,
+  nameLength: 200,
+  emailLength: 254,
+  countryLength: 100,
+  passwordMinLength: 10,
+  passwordMaxLength: 200,
+  pageSize: 100,
+  importUsers: 500,
+  importBodyBytes: 1024 * 1024,
+} as const

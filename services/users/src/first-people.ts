@@ -1,0 +1,45 @@
+import { randomUUID } from 'node:crypto'
+import { demoPeople } from '@millrace/contracts'
+import type { Outbox } from '@millrace/outbox'
+import { emailKeyOf } from './domain/email.ts'
+import type { PasswordHashes } from './password-hash.ts'
+import { addPeople } from './people.ts'
+
+/** The people of the sample data, under their ids, without password. Those who are there stay as they are. */
+export async function addDemoPeople(outbox: Outbox, at: Date): Promise<void> {
+  const people = demoPeople.map(({ userId, name, roles }) => ({
+    id: userId,
+    name,
+    email: null,
+    emailKey: null,
+    roles,
+    country: null,
+    passwordHash: null,
+    source: 'demo' as const,
+  }))
+  await outbox.transaction((tx) => addPeople(tx, people, at, firstCause()))
+}
+
+/** Who manages people before anybody else does: without them nobody could ever be made staff. Left alone once the address has an account. */
+export async function addFirstAdmin(
+  outbox: Outbox,
+  hashes: PasswordHashes,
+  admin: { readonly email: string; readonly password: string },
+  at: Date,
+): Promise<void> {
+  const person = {
+    id: 'admin',
+    name: 'Admin',
+    email: admin.email,
+    emailKey: emailKeyOf(admin.email),
+    roles: ['customer', 'staff', 'admin'] as const,
+    country: null,
+    passwordHash: await hashes.hash(admin.password),
+    source: 'configured' as const,
+  }
+  await outbox.transaction((tx) => addPeople(tx, [person], at, firstCause()))
+}
+
+function firstCause() {
+  return { correlationId: randomUUID(), causationId: null }
+}
