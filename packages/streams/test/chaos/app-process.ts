@@ -14,6 +14,12 @@ export interface AppProcessOptions {
   readonly storeType: 'memory' | 'persistent'
   /** Stream threads as workers, with the module of the topology; else on the event loop of the process. */
   readonly areWorkers: boolean
+  /** Default: the one that lies in `stateDir`. */
+  readonly instanceId?: string
+  /** Default 6,000. */
+  readonly sessionTimeoutMs?: number
+  /** Default 5,000. */
+  readonly transactionTimeoutMs?: number
 }
 
 // An instance of an app in a process of its own, for tests that kill it. Ends with code 0 only where all its threads ended in order.
@@ -47,14 +53,16 @@ function appOf(options: AppProcessOptions): StreamsApp {
     // The weaker one is there to see that the tests would notice.
     guarantee: process.env['MILLRACE_WEAK'] === 'yes' ? 'at_least_once' : 'exactly_once_v2',
     commitIntervalMs: 50,
-    sessionTimeoutMs: 6_000,
+    sessionTimeoutMs: options.sessionTimeoutMs ?? 6_000,
     heartbeatIntervalMs: 300,
-    transactionTimeoutMs: 5_000,
+    transactionTimeoutMs: options.transactionTimeoutMs ?? 5_000,
     // Each update is to be seen.
     cacheMaxBytes: 0,
     threads: 2,
     stateDir: options.stateDir,
+    ...(options.instanceId !== undefined && { instanceId: options.instanceId }),
     onUncaughtError(error) {
+      process.send?.({ uncaught: (error as Error & { readonly code?: unknown }).code })
       process.stderr.write(`${String(error.stack)}\n${String(error.cause)}\n`)
       return 'SHUTDOWN_CLIENT'
     },
