@@ -127,7 +127,7 @@ const broken: readonly (readonly [name: string, breakIt: (world: World) => void,
     ],
     [
       'cancelled, though nobody asked',
-      ({ record }) => void record.cancelsAsked.clear(),
+      ({ record }) => record.cancelsAsked.clear(),
       /order 3: ROLLBACK CUSTOMER, while/,
     ],
     [
@@ -148,7 +148,8 @@ const broken: readonly (readonly [name: string, breakIt: (world: World) => void,
     ],
     [
       'a life told backwards',
-      ({ topics }) => void topics.orderEvents.reverse(),
+      ({ topics }) =>
+        void topics.orderEvents.splice(0, Infinity, ...topics.orderEvents.toReversed()),
       /order 2: ROLLBACK, and its life is told as: ORDER_ROLLED_BACK, ORDER_CREATED/,
     ],
     [
@@ -181,7 +182,7 @@ const broken: readonly (readonly [name: string, breakIt: (world: World) => void,
     ],
     [
       'an account that is gone',
-      ({ figures }) => void figures.accounts.clear(),
+      ({ figures }) => figures.accounts.clear(),
       /customer ada: not there/,
     ],
     [

@@ -6,5 +6,5 @@ import { sagaErrors } from './errors.ts'
 test('the README names every code of the saga, and no other', async () => {
   const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8')
   const rows = readme.matchAll(/^\| `(MR_ORDER_SAGA_\w+)` +\|/gm)
-  assert.deepEqual([...rows].map(([, code]) => code).toSorted(), Object.keys(sagaErrors).toSorted())
+  assert.deepEqual(new Set([...rows].map(([, code]) => code)), new Set(Object.keys(sagaErrors)))
 })

@@ -365,7 +365,7 @@ test('saga: the table has each order’s latest, and a record that comes again d
   saga.answer(first, 'INVENTORY', no)
   saga.send(ordersTopic.name, first)
   const table = tableOf(saga)
-  assert.deepEqual([...table.keys()].toSorted(), [1n, 2n, 3n])
+  assert.deepEqual(new Set(table.keys()), new Set([1n, 2n, 3n]))
   assert.deepEqual(table.get(1n), { ...orderOf(1), status: 'ROLLBACK', source: 'INVENTORY' })
   assert.deepEqual(table.get(2n), orderOf(2))
 })
