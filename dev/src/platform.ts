@@ -29,6 +29,10 @@ export interface PlatformOptions {
   readonly logLevel: string
   /** Fault points to arm in the first process of a service, by service; its restarts are unarmed. */
   readonly faults: Readonly<Partial<Record<ServiceName, string>>>
+  /** Settings of how people are known, handed on as they are, by service. */
+  readonly identity?:
+    | Readonly<Partial<Record<ServiceName, Readonly<Record<string, string>>>>>
+    | undefined
   readonly onChange: (part: string, state: PartState, detail: string) => void
 }
 
@@ -307,6 +311,7 @@ export class Platform {
       return {
         ...common,
         ...this.#addresses(),
+        ...this.#options.identity?.gateway,
         // The lab lets anybody who reaches the page kill things.
         ...(mode === 'development' ? { LAB_URL: `http://127.0.0.1:${ports.lab}` } : {}),
         START_STATUS_FILE: directory.file('start-status.json'),
@@ -316,6 +321,7 @@ export class Platform {
     return {
       ...common,
       ...(database === undefined ? {} : { DATABASE_URL: database }),
+      IDENTITY_JWKS_URLS: `http://127.0.0.1:${ports.services.gateway}/api/identity/jwks`,
       KAFKA_BROKERS: this.kafkaBrokers,
       KAFKA_ENABLED: this.#options.isKafkaEnabled,
       ...this.#ownEnvironmentOf(name),
@@ -339,11 +345,16 @@ export class Platform {
       case 'discussion-analytics':
         return { INSTANCE_ID: `${name}-1` }
       case 'users':
+        return { IMPORT_TOKEN: this.#importToken, ...this.#options.identity?.users }
       case 'catalog':
+        return { IMPORT_TOKEN: this.#importToken }
       case 'payments':
       case 'stock':
-      case 'orders':
-        return {}
+        return { IMPORT_TOKEN: this.#importToken, INSTANCE_ID: `${name}-1` }
+      case 'orders': {
+        const { USERS_URL = '', CATALOG_URL = '' } = this.#addresses()
+        return { INSTANCE_ID: `${name}-1`, USERS_URL, CATALOG_URL }
+      }
       case 'order-saga':
         return { STREAM_STATE_DIR: this.#options.directory.file('order-saga') }
       case 'tracking':

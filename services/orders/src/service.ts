@@ -1,27 +1,74 @@
 import { servicePorts } from '@millrace/contracts'
-import { ensureOwnDatabase, openDatabase } from '@millrace/postgres'
 import { defineService } from '@millrace/runtime'
 import { ordersConfig } from './config.ts'
+import { serviceName } from './orders.ts'
+import { Peer } from './peers/peer.ts'
+import { registerCancel } from './routes/cancel.ts'
+import { registerEvents } from './routes/events.ts'
+import { registerPlace } from './routes/place.ts'
+import { registerRead } from './routes/read.ts'
+import { openCommandSide, openQuerySide } from './sides.ts'
 
-const serviceName = 'orders'
-
-/** Orders: taken, followed through the saga, and shown. */
+/** Orders: taken, followed through the saga, and shown. Two sides with a database each; events are all that passes between them. */
 export const ordersService = defineService({
   name: serviceName,
   version: '0.1.0',
-  description: 'Orders: taken, followed through the saga, and shown.',
+  description:
+    'Orders: taken here, decided by the saga of payments and stock, and shown from a read model of its own that is a moment behind.',
   port: servicePorts.orders,
   config: ordersConfig,
-  setup({ config, logger, meter, addReadiness, onStart, onClose }) {
-    const database = openDatabase({
-      url: config.databaseUrl,
-      applicationName: serviceName,
-      maxConnections: config.maxConnections,
-      logger,
-      meter,
-    })
+  setup({ app, config, logger, meter, tracer, clock, addReadiness, onStart, onClose }) {
+    const options = { config, logger, meter, tracer, clock }
+    const commandSide = openCommandSide(options)
+    const querySide = openQuerySide(options)
+    const { database, outbox, keys } = commandSide
+    const { database: readDatabase, tables } = querySide
     onClose(() => database.close())
-    onStart(() => ensureOwnDatabase(database), 'database')
+    onClose(() => readDatabase.close())
+    onStart(() => commandSide.migrate(), 'database')
+    onStart(() => void tables.start(), 'read model')
     addReadiness('database', async () => (await database.query('select 1')).rowCount === 1)
+    addReadiness('read model', () => tables.isMade || 'its tables are not there yet')
+
+    const running = config.kafkaEnabled
+      ? {
+          relay: commandSide.publish(),
+          commands: commandSide.consume(),
+          reader: querySide.consume(),
+        }
+      : undefined
+    if (running) {
+      for (const [name, part] of Object.entries(running)) {
+        onStart(() => part.start(), name)
+        onClose(() => part.close())
+      }
+      const { relay, commands, reader } = running
+      addReadiness('relay', async () => !relay.isHalted)
+      addReadiness('consumer', () => commands.readiness())
+      addReadiness('read model consumer', () => reader.readiness())
+    } else logger.warn('Kafka is off; events wait in the database and on the topics')
+    // Runs before the parts above end: the reader waits for the tables.
+    onClose(() => tables.close())
+
+    const { checkTimeoutMs: timeoutMs, checkPauseMs: openMs } = config
+    const asking = { timeoutMs, openMs, clock, logger, meter }
+    const routes = {
+      app,
+      database,
+      readDatabase,
+      tables,
+      outbox,
+      keys,
+      users: new Peer({ ...asking, name: 'users', baseUrl: config.usersUrl }),
+      catalog: new Peer({ ...asking, name: 'catalog', baseUrl: config.catalogUrl }),
+      reader: running?.reader.consumer,
+      mode: config.mode,
+      clock,
+      logger,
+    }
+    registerPlace(routes)
+    registerCancel(routes)
+    registerEvents(routes)
+    registerRead(routes)
   },
 })

@@ -1,0 +1,263 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import {
+  orderDecided,
+  orderEventsTopic,
+  ordersTopic,
+  paymentAnswered,
+  productChanged,
+  stockAnswered,
+  userCreated,
+  userDeleted,
+  type Order,
+  type OrderSource,
+  type OrderStatus,
+} from '@millrace/contracts'
+import { uuidv7 } from '@millrace/core'
+import { eventually } from '@millrace/core/testing'
+import { createEvent, encodeKey, type DataOf, type EventContract } from '@millrace/events'
+import { createConsumer, createProducer, type Producer } from '@millrace/kafka'
+import { kafkaBackends, type RunningKafka } from '@millrace/testkit'
+import { startOrders, type RunningOrders } from '../test/running-orders.ts'
+
+const patience = { timeoutMs: 120_000 }
+const body = { items: [{ sku: 'MUG', quantity: 2 }] }
+
+for (const backend of await kafkaBackends()) {
+  describe(`orders on ${backend.name}`, () => {
+    let kafka: RunningKafka
+    let service: RunningOrders
+    let producer: Producer
+    before(async () => {
+      kafka = await backend.start()
+      service = await startOrders({ kafkaEnabled: true, kafkaBrokers: kafka.brokers })
+      producer = await createProducer({ brokers: kafka.brokers, clientId: 'test' })
+      // Both consumers have their partitions; only then is a topic made that a test writes to before the service does.
+      await eventually(
+        'the service is ready',
+        async () => (await fetch(`${service.url}/health/ready`)).ok,
+        patience,
+      )
+    })
+    after(async () => {
+      await producer.close()
+      await service[Symbol.asyncDispose]()
+      await kafka.stop()
+    })
+
+    async function send<Contract extends EventContract>(
+      contract: Contract,
+      key: string,
+      data: DataOf<Contract>,
+      eventId: string = uuidv7(),
+    ): Promise<void> {
+      const event = createEvent({
+        contract,
+        source: 'test',
+        aggregateId: key,
+        aggregateVersion: null,
+        data,
+        eventId,
+        context: { correlationId: uuidv7(), causationId: null },
+      })
+      await producer.send([
+        {
+          topic: contract.topic,
+          key: encodeKey(contract.keyFormat ?? 'text', key),
+          value: JSON.stringify(event),
+        },
+      ])
+    }
+
+    async function place(): Promise<Order> {
+      const { status, body: placed } = await service.call('POST', '', { body })
+      assert.equal(status, 201)
+      const { orderId } = placed as unknown as Order
+      const [event] = await service.events(orderId)
+      return event?.data as unknown as Order
+    }
+
+    const decide = (
+      order: Order,
+      status: Exclude<OrderStatus, 'NEW'>,
+      source: OrderSource | null,
+      eventId?: string,
+    ): Promise<void> => send(orderDecided, order.orderId, { ...order, status, source }, eventId)
+
+    /** Until both sides show the status. */
+    async function untilEnded(order: Order, status: OrderStatus): Promise<Record<string, unknown>> {
+      let shown: Record<string, unknown> = {}
+      await eventually(
+        `order ${order.orderId} is ${status}`,
+        async () => {
+          shown = (await service.call('GET', `/${order.orderId}`)).body
+          const { rows } = await service.database.query<{ status: string }>(
+            'select status from customer_order where order_id = $1::bigint',
+            [order.orderId],
+          )
+          return (
+            shown['readFrom'] === 'read-model' &&
+            String(shown['status']) === status &&
+            rows[0]?.status === status
+          )
+        },
+        patience,
+      )
+      return shown
+    }
+
+    for (const [status, source, eventType] of [
+      ['CONFIRMED', null, 'ORDER_CONFIRMED'],
+      ['REJECTED', 'INVENTORY', 'ORDER_REJECTED'],
+      ['ROLLBACK', 'PAYMENT', 'ORDER_ROLLED_BACK'],
+      ['ROLLBACK', 'TIMEOUT', 'ORDER_ROLLED_BACK'],
+      ['ROLLBACK', 'CUSTOMER', 'ORDER_CANCELLED'],
+    ] as const)
+      test(`a verdict ${status} by ${source ?? 'both'} ends the order once, and is told as ${eventType}`, async () => {
+        const order = await place()
+        const eventId = uuidv7()
+        await decide(order, status, source, eventId)
+        // The same record twice, and the same verdict under another id.
+        await decide(order, status, source, eventId)
+        await decide(order, status, source)
+        const shown = await untilEnded(order, status)
+        assert.equal(shown['source'], source)
+        assert.equal(shown['waitsFor'], null)
+        assert.notEqual(shown['decidedAt'], null)
+        await dealtWith(service, order.orderId, 2)
+        const ends = (await service.events(order.orderId)).slice(2)
+        assert.deepEqual(
+          ends.map((event) => [
+            event.eventType,
+            event.topic,
+            event.aggregateVersion,
+            event.causationId,
+          ]),
+          [[eventType, orderEventsTopic.name, 2, eventId]],
+        )
+      })
+
+    test('a second verdict that contradicts the first is counted and never applied', async () => {
+      const order = await place()
+      await decide(order, 'CONFIRMED', null)
+      await decide(order, 'ROLLBACK', 'TIMEOUT')
+      await untilEnded(order, 'CONFIRMED')
+      await dealtWith(service, order.orderId, 2)
+      const metrics = await (await fetch(`${service.url}/metrics`)).text()
+      assert.match(metrics, /^mr_orders_second_verdicts_total(?:\{[^}]*\})? [1-9]/m)
+      const shown = (await service.call('GET', `/${order.orderId}`)).body
+      assert.equal(String(shown['status']), 'CONFIRMED')
+      assert.equal((await service.events(order.orderId)).length, 3)
+      const late = await service.call('POST', `/${order.orderId}/cancel`)
+      assert.deepEqual([late.status, late.body.code], [409, 'MR_ORDERS_ENDED_ALREADY'])
+    })
+
+    test('orders travel under keys of 8 bytes, and the detail shows both answers as they come', async () => {
+      const order = await place()
+      const record = await findRecord(kafka.brokers, order.orderId)
+      assert.equal(record.topic, ordersTopic.name)
+      const shown = async (path: string) => (await service.call('GET', path)).body
+      const waits = async (words: string): Promise<void> =>
+        eventually(
+          words,
+          async () => (await shown(`/${order.orderId}`))['waitsFor'] === words,
+          patience,
+        )
+      await waits('waiting for payment and stock')
+      await send(stockAnswered, order.orderId, {
+        ...order,
+        status: 'REJECT',
+        source: 'INVENTORY',
+        reason: 'Of MUG there are 1, not 2.',
+      })
+      await waits('waiting for payment')
+      await send(paymentAnswered, order.orderId, {
+        ...order,
+        status: 'ACCEPT',
+        source: 'PAYMENT',
+        reason: null,
+      })
+      await waits('waiting for the decision')
+      const answers = (await shown(`/${order.orderId}`))['answers'] as Readonly<
+        Record<string, Readonly<Record<string, unknown>>>
+      >
+      assert.deepEqual(
+        [
+          answers['stock']?.['answer'],
+          answers['stock']?.['reason'],
+          answers['payment']?.['answer'],
+        ],
+        ['REJECT', 'Of MUG there are 1, not 2.', 'ACCEPT'],
+      )
+    })
+
+    test('what users and the catalogue said on their topics counts while they do not answer', async () => {
+      const customer = `known-${uuidv7()}`
+      const sku = `SKU-${uuidv7()}`
+      const asked = { user: customer, body: { items: [{ sku, quantity: 1 }] } }
+      service.peers.mood = 'faulty'
+      try {
+        assert.equal((await service.call('POST', '', asked)).status, 503)
+        const profile = { userId: customer, name: 'Known', email: null, roles: [], country: null }
+        await send(userCreated, customer, profile)
+        const product = { sku, name: 'A thing', unitPriceMills: 1_234, stockUnit: 'piece' }
+        await send(productChanged, sku, product)
+        await eventually(
+          'both are known',
+          async () => {
+            const { status, body: placed } = await service.call('POST', '', asked)
+            return status === 201 && placed['totalMills'] === 1_234
+          },
+          patience,
+        )
+        await send(userDeleted, customer, { userId: customer })
+        await eventually(
+          'the account is known to be removed',
+          async () => (await service.call('POST', '', asked)).status === 422,
+          patience,
+        )
+      } finally {
+        service.peers.mood = 'well'
+      }
+    })
+  })
+}
+
+/** Until the command side has dealt with so many verdicts of the order, whatever they did; repeats of a record have no row. */
+async function dealtWith(service: RunningOrders, orderId: string, verdicts: number): Promise<void> {
+  await eventually(
+    `${verdicts} verdicts of order ${orderId} are dealt with`,
+    async () => {
+      const { rows } = await service.database.query<{ count: number }>(
+        `select count(*)::integer as count
+         from event_consumption_log
+         where event_key = $1::text
+           and event_type = 'ORDER_DECIDED'
+           and status = 'PROCESSED'`,
+        [orderId],
+      )
+      return (rows[0]?.count ?? 0) >= verdicts
+    },
+    patience,
+  )
+}
+
+/** The order's first record on `orders`. */
+async function findRecord(
+  brokers: readonly string[],
+  orderId: string,
+): Promise<{ readonly topic: string }> {
+  await using consumer = await createConsumer({ brokers, clientId: 'test' })
+  consumer.assign(
+    Array.from({ length: ordersTopic.partitions }, (_, partition) => ({
+      topic: ordersTopic.name,
+      partition,
+      offset: 'earliest',
+    })),
+  )
+  for await (const batch of consumer)
+    for (const record of batch.records)
+      if (record.key?.length === 8 && String(record.key.readBigInt64BE()) === orderId)
+        return { topic: record.topic }
+  throw new Error('The consumer ended before the order came')
+}

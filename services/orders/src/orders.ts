@@ -1,0 +1,69 @@
+import {
+  orderEventsTopic,
+  ordersTopic,
+  orderCancelAsked,
+  orderCreated,
+  orderPlaced,
+  type Order,
+} from '@millrace/contracts'
+import { createEvent, type CausationContext } from '@millrace/events'
+import type { OutboxTransaction } from '@millrace/outbox'
+
+/** Name under which events go out, and consumer group of the command side. */
+export const serviceName = 'orders'
+
+/** `order-events` tells each order's life in two events: taken, ended. */
+export const createdVersion = 1
+export const endedVersion = 2
+
+/**
+ * Keeps the two events of a new order for the commit: one starts the saga, one tells the read model.
+ * @returns the id of the one that starts the saga: all that follows is part of its journey
+ */
+export function publishPlaced(
+  tx: OutboxTransaction,
+  order: Order,
+  context: CausationContext,
+): string {
+  const { orderId } = order
+  const common = {
+    source: serviceName,
+    aggregateId: orderId,
+    data: order,
+    context,
+    occurredAtMs: Date.parse(order.createdAt),
+  }
+  const trace = traceOf(context)
+  const placed = createEvent({ ...common, contract: orderPlaced, aggregateVersion: null })
+  const created = createEvent({
+    ...common,
+    contract: orderCreated,
+    aggregateVersion: createdVersion,
+    context: { ...context, causationId: placed.eventId },
+  })
+  tx.publish(placed, { topic: ordersTopic.name, key: orderId, ...trace })
+  tx.publish(created, { topic: orderEventsTopic.name, key: orderId, ...trace })
+  return placed.eventId
+}
+
+/** Keeps the customer's wish for the commit. The saga grants it while the order is undecided. */
+export function publishCancelAsked(
+  tx: OutboxTransaction,
+  orderId: string,
+  context: CausationContext,
+): string {
+  const event = createEvent({
+    contract: orderCancelAsked,
+    source: serviceName,
+    aggregateId: orderId,
+    aggregateVersion: null,
+    data: { orderId },
+    context,
+  })
+  tx.publish(event, { topic: ordersTopic.name, key: orderId, ...traceOf(context) })
+  return event.eventId
+}
+
+function traceOf({ traceparent }: CausationContext): { readonly traceparent?: string } {
+  return traceparent === undefined || traceparent === null ? {} : { traceparent }
+}

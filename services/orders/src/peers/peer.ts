@@ -1,0 +1,87 @@
+import { toError, type Clock, type Logger, type Meter } from '@millrace/core'
+import { CircuitBreaker } from './circuit-breaker.ts'
+
+export interface PeerOptions {
+  /** For logs and metrics. */
+  readonly name: string
+  readonly baseUrl: string
+  /** Longest wait for an answer, ms. */
+  readonly timeoutMs: number
+  /** How long nobody is asked after five failures in a row, ms. */
+  readonly openMs: number
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly meter: Meter
+}
+
+export interface PeerRequest {
+  readonly path: string
+  readonly headers: Readonly<Record<string, string>>
+  /** Sent as JSON by POST; by GET without one. */
+  readonly body?: unknown
+}
+
+/** What a service answered; bodies are JSON. */
+export interface PeerAnswer {
+  readonly status: number
+  readonly body: unknown
+}
+
+const failuresToOpen = 5
+
+/** Another service that is asked while a request waits: within a time limit, and not at all for a while after it failed repeatedly. */
+export class Peer {
+  readonly #options: PeerOptions
+  readonly #breaker: CircuitBreaker
+  readonly #unanswered
+
+  constructor(options: PeerOptions) {
+    this.#options = options
+    const { clock, openMs, meter, name } = options
+    this.#breaker = new CircuitBreaker({ clock, failuresToOpen, openMs })
+    this.#unanswered = meter.counter({
+      name: 'mr_orders_unanswered_checks_total',
+      help: 'Checks that another service did not answer, so that its events were asked instead.',
+      labelNames: ['peer'],
+    })
+    this.#unanswered.add(0, { peer: name })
+  }
+
+  /** `closed` while the service answers. */
+  get state(): CircuitBreaker['state'] {
+    return this.#breaker.state
+  }
+
+  /**
+   * What the service says; undefined when it did not answer in time, said that it has a fault of its own (5xx, 429), or is not asked because it
+   * has failed before. Never rejects.
+   */
+  async ask(request: PeerRequest): Promise<PeerAnswer | undefined> {
+    const answer = await this.#breaker.run(() => this.#fetch(request))
+    if (!answer) this.#unanswered.add(1, { peer: this.#options.name })
+    return answer
+  }
+
+  async #fetch({ path, headers, body }: PeerRequest): Promise<PeerAnswer> {
+    const { name, baseUrl, timeoutMs, logger } = this.#options
+    try {
+      const response = await fetch(`${baseUrl.replace(/\/$/, '')}${path}`, {
+        headers: {
+          ...headers,
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        },
+        ...(body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) }),
+        signal: AbortSignal.timeout(timeoutMs),
+      })
+      const { status } = response
+      if (status >= 500 || status === 429) {
+        await response.body?.cancel()
+        throw new Error(`${name} answered ${status}`)
+      }
+      return { status, body: (await response.json()) as unknown }
+    } catch (error) {
+      logger.debug('A service did not answer', { peer: name, path, error: toError(error) })
+      throw error
+    }
+  }
+}

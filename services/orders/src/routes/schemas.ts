@@ -1,0 +1,168 @@
+import {
+  maxOrderLines,
+  MillsSchema,
+  OrderIdSchema,
+  OrderLineSchema,
+  OrderSourceSchema,
+  OrderStatusSchema,
+  SkuSchema,
+} from '@millrace/contracts'
+import { Type, type TSchema } from 'typebox'
+
+const exact = { additionalProperties: false } as const
+const nullable = <Schema extends TSchema>(schema: Schema) => Type.Union([schema, Type.Null()])
+const Time = Type.String({ description: 'ISO 8601, UTC' })
+const AgeMs = Type.Number({ minimum: 0 })
+
+export const OrderParams = Type.Object({ orderId: OrderIdSchema })
+
+export const NewOrderBody = Type.Object(
+  {
+    items: Type.Array(
+      Type.Object(
+        { sku: SkuSchema, quantity: Type.Integer({ minimum: 1, maximum: 1_000_000 }) },
+        exact,
+      ),
+      {
+        minItems: 1,
+        maxItems: maxOrderLines,
+        description: 'What is ordered. Prices are those of the catalogue at this moment.',
+      },
+    ),
+  },
+  exact,
+)
+
+const Check = Type.Union([Type.Literal('checked'), Type.Literal('projected')], {
+  description: 'projected: the service asked did not answer, and its events had said so before',
+})
+
+export const PlacedOrder = Type.Object({
+  orderId: OrderIdSchema,
+  customerId: Type.String(),
+  status: OrderStatusSchema,
+  source: nullable(OrderSourceSchema),
+  waitsFor: nullable(Type.String()),
+  totalMills: MillsSchema,
+  items: Type.Array(OrderLineSchema),
+  userCheck: Check,
+  priceCheck: Check,
+  createdAt: Time,
+})
+
+const listed = {
+  orderId: OrderIdSchema,
+  customerId: Type.String(),
+  customerName: nullable(Type.String({ description: 'Null where it is not known here (yet)' })),
+  country: nullable(Type.String()),
+  status: OrderStatusSchema,
+  source: nullable(OrderSourceSchema),
+  inWords: Type.String({ description: 'The status, for people' }),
+  waitsFor: nullable(Type.String({ description: 'For people, while NEW' })),
+  totalMills: MillsSchema,
+  lineCount: Type.Integer({ minimum: 0 }),
+  createdAt: Time,
+  decidedAt: nullable(Time),
+}
+
+const Answer = nullable(
+  Type.Object({
+    answer: Type.Union([Type.Literal('ACCEPT'), Type.Literal('REJECT')]),
+    reason: nullable(Type.String()),
+    answeredAt: Time,
+  }),
+)
+
+/** How old what is shown may be. */
+const freshness = {
+  asOf: nullable(
+    Type.String({ description: 'Time of the newest event in the read model; null when empty' }),
+  ),
+  ageMs: nullable(
+    Type.Number({
+      minimum: 0,
+      description:
+        'How far the read model may be behind: while it has all, the age of that finding; else that of its newest event. Null: not known.',
+    }),
+  ),
+}
+
+export const OrderPage = Type.Object({
+  items: Type.Array(Type.Object(listed)),
+  nextCursor: nullable(Type.String()),
+  ...freshness,
+})
+
+export const OrderDetail = Type.Object({
+  ...listed,
+  items: Type.Array(OrderLineSchema),
+  userCheck: nullable(Check),
+  answers: Type.Object({ payment: Answer, stock: Answer }),
+  readFrom: Type.Union([Type.Literal('read-model'), Type.Literal('write-model')], {
+    description:
+      'write-model: the read model has not got the order yet, or is away; names and answers are missing then',
+  }),
+  ...freshness,
+})
+
+export const CancelAnswer = Type.Object({
+  orderId: OrderIdSchema,
+  status: OrderStatusSchema,
+  cancel: Type.Literal('asked', {
+    description: 'The saga grants it unless it decides first; follow the order',
+  }),
+})
+
+export const DetailQuery = Type.Object(
+  {
+    all: Type.Boolean({
+      default: false,
+      description: 'Also an order of somebody else; counts in development mode only',
+    }),
+  },
+  exact,
+)
+
+export const ListQuery = Type.Object(
+  {
+    status: Type.Optional(OrderStatusSchema),
+    customerId: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 100,
+        description: 'Of one customer; staff, and anybody in development mode',
+      }),
+    ),
+    all: Type.Boolean({
+      default: false,
+      description: 'Of all customers; staff, and anybody in development mode',
+    }),
+    cursor: Type.Optional(
+      Type.String({ minLength: 1, maxLength: 100, description: 'nextCursor of the page before' }),
+    ),
+    limit: Type.Integer({ minimum: 1, maximum: 100, default: 20 }),
+  },
+  exact,
+)
+
+export const Stats = Type.Object({
+  open: Type.Object({
+    count: Type.Integer({ minimum: 0 }),
+    isCut: Type.Boolean({ description: 'There are more' }),
+    oldestAgeMs: nullable(AgeMs),
+  }),
+  byStatus: Type.Record(Type.String(), Type.Integer(), {
+    description: 'Of the read model; empty while it is away',
+  }),
+  checks: Type.Object({
+    users: Type.String({ description: 'closed while users answer' }),
+    catalog: Type.String({ description: 'closed while the catalogue answers' }),
+  }),
+  readModel: Type.Object({ ...freshness, lagRecords: nullable(Type.Integer()) }),
+  events: Type.Object({
+    published: Type.String(),
+    pending: Type.Integer(),
+    failed: Type.Integer(),
+    parked: Type.Integer(),
+  }),
+})

@@ -1,0 +1,76 @@
+import type { Static } from 'typebox'
+import { inWords, waitsFor } from '../domain/order-state.ts'
+import type { Freshness } from '../read-side/freshness.ts'
+import type { DetailRow, ViewRow } from '../read-side/sql/list-orders.ts'
+import type { OrderRow } from '../sql/find-order.ts'
+import type { OrderDetail, OrderPage } from './schemas.ts'
+
+export type WireDetail = Static<typeof OrderDetail>
+
+/** An order in a list. */
+export function viewToWire(row: ViewRow): Static<typeof OrderPage>['items'][number] {
+  const { orderId, customerId, customerName, country, status, source, lineCount } = row
+  return {
+    orderId: String(orderId),
+    customerId,
+    customerName,
+    country,
+    status,
+    source,
+    inWords: inWords(row),
+    waitsFor: waitsFor(status, {
+      payment: row.paymentAnswer !== null,
+      stock: row.stockAnswer !== null,
+    }),
+    totalMills: Number(row.totalMills),
+    lineCount,
+    createdAt: row.createdAt.toISOString(),
+    decidedAt: row.decidedAt?.toISOString() ?? null,
+  }
+}
+
+export function detailToWire(row: DetailRow, freshness: Freshness): WireDetail {
+  return {
+    ...viewToWire(row),
+    items: [...row.items],
+    userCheck: row.userCheck,
+    answers: {
+      payment: answerOf(row.paymentAnswer, row.paymentReason, row.paymentAt),
+      stock: answerOf(row.stockAnswer, row.stockReason, row.stockAt),
+    },
+    readFrom: 'read-model',
+    ...freshness,
+  }
+}
+
+/** What the write model knows: names and answers are the read model's. */
+export function rowToWire(row: OrderRow, freshness: Freshness): WireDetail {
+  const { orderId, customerId, status, source, totalMills, userCheck, items } = row
+  return {
+    orderId: String(orderId),
+    customerId,
+    customerName: null,
+    country: null,
+    status,
+    source,
+    inWords: inWords(row),
+    waitsFor: waitsFor(status, { payment: false, stock: false }),
+    totalMills,
+    lineCount: items.length,
+    createdAt: row.createdAt.toISOString(),
+    decidedAt: row.decidedAt?.toISOString() ?? null,
+    items: [...items],
+    userCheck,
+    answers: { payment: null, stock: null },
+    readFrom: 'write-model',
+    ...freshness,
+  }
+}
+
+function answerOf(
+  answer: 'ACCEPT' | 'REJECT' | null,
+  reason: string | null,
+  at: Date | null,
+): WireDetail['answers']['payment'] {
+  return answer && at && { answer, reason, answeredAt: at.toISOString() }
+}
