@@ -1,4 +1,6 @@
 import { StreamsError } from './errors.ts'
+import { putInt64 } from './int64-bytes.ts'
+import { textBytes } from './text-bytes.ts'
 
 /**
  * Turns values into bytes and back. A null key or value never reaches it: null is a record without key, or a tombstone.
@@ -27,7 +29,7 @@ export function rangeReader<T>(serde: Serde<T>): RangeReader<T> | undefined {
 
 /** UTF-8, as Kafka's `StringSerde`. */
 export const stringSerde: Serde<string> = {
-  serialize: (value) => Buffer.from(value, 'utf8'),
+  serialize: (value) => (typeof value === 'string' ? textBytes(value, 0) : Buffer.from(value)),
   deserialize: (bytes) => bytes.toString('utf8'),
   deserializeAt: (source, start, end) => source.toString('utf8', start, end),
 }
@@ -61,9 +63,7 @@ export const longSerde: Serde<number> = {
         `${value} is not an integer within ±2^53; use int64Serde for larger ones.`,
       )
     const bytes = Buffer.allocUnsafe(8)
-    const high = Math.floor(value / twoTo32)
-    bytes.writeInt32BE(high)
-    bytes.writeUInt32BE(value - high * twoTo32, 4)
+    putInt64(bytes, value, 0)
     return bytes
   },
   deserialize(bytes) {

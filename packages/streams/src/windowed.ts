@@ -1,6 +1,7 @@
 import { partitionForKey } from '@millrace/kafka'
 import { readTime, writeTime } from './state/window-key.ts'
-import type { Serde } from './serde.ts'
+import { stringSerde, type Serde } from './serde.ts'
+import { textBytes } from './text-bytes.ts'
 import type { StreamPartitioner } from './topology/topology.ts'
 
 /** A window of time, ms since the epoch. The end is exclusive in tumbling and hopping windows, inclusive in sliding and session ones. */
@@ -29,10 +30,8 @@ export function timeWindowedSerde<K>(key: Serde<K>, sizeMs: number): WindowedSer
   return {
     windowedKey: key,
     serialize(windowed) {
-      const inner = key.serialize(windowed.key)
-      const bytes = Buffer.allocUnsafe(inner.length + 8)
-      inner.copy(bytes)
-      writeTime(bytes, windowed.window.startMs, inner.length)
+      const bytes = bytesWithRoom(key, windowed.key, 8)
+      writeTime(bytes, windowed.window.startMs, bytes.length - 8)
       return bytes
     },
     deserialize(bytes) {
@@ -54,11 +53,9 @@ export function sessionWindowedSerde<K>(key: Serde<K>): WindowedSerde<K> {
   return {
     windowedKey: key,
     serialize({ key: inner, window }) {
-      const keyBytes = key.serialize(inner)
-      const bytes = Buffer.allocUnsafe(keyBytes.length + 16)
-      keyBytes.copy(bytes)
-      writeTime(bytes, window.endMs, keyBytes.length)
-      writeTime(bytes, window.startMs, keyBytes.length + 8)
+      const bytes = bytesWithRoom(key, inner, 16)
+      writeTime(bytes, window.endMs, bytes.length - 16)
+      writeTime(bytes, window.startMs, bytes.length - 8)
       return bytes
     },
     deserialize(bytes) {
@@ -79,6 +76,16 @@ export function windowedPartitioner(
   const { windowedKey } = key as unknown as WindowedSerde<unknown>
   return (_topic, windowed, _value, partitionCount) =>
     partitionForKey(windowedKey.serialize((windowed as Windowed<unknown>).key), partitionCount)
+}
+
+/** A key's bytes with `room` behind them that the caller fills. */
+function bytesWithRoom<K>(serde: Serde<K>, key: K, room: number): Buffer {
+  // Text is written where it belongs, without a copy in between.
+  if (typeof key === 'string' && Object.is(serde, stringSerde)) return textBytes(key, room)
+  const inner = serde.serialize(key)
+  const bytes = Buffer.allocUnsafe(inner.length + room)
+  inner.copy(bytes)
+  return bytes
 }
 
 function innerLength(bytes: Buffer, suffixSize: number): number {

@@ -1,4 +1,5 @@
 import { stringSerde, type Serde } from '../serde.ts'
+import { textBytes } from '../text-bytes.ts'
 
 /**
  * Keys of a store as strings, which a `Map` finds fast: two keys have the same id exactly if their bytes are equal.
@@ -24,12 +25,7 @@ const textKeys: StoreKeys<string> = {
   idOf: (key) => key.toWellFormed(),
   idOfBytes: (bytes) => bytes.toString('utf8'),
   keyOf: (id) => id,
-  bytesWithRoom(id, room) {
-    const size = Buffer.byteLength(id, 'utf8')
-    const bytes = Buffer.allocUnsafe(size + room)
-    bytes.write(id, 0, size, 'utf8')
-    return bytes
-  },
+  bytesWithRoom: textBytes,
   compare(left, right) {
     const length = Math.min(left.length, right.length)
     for (let at = 0; at < length; at++) {

@@ -1,12 +1,11 @@
+import { putInt64 } from '../int64-bytes.ts'
 import type { StoreKeys } from './store-keys.ts'
 
 const twoTo32 = 2 ** 32
 
 /** Writes a time as int64, big-endian. @param timeMs integer within ±2^53 */
 export function writeTime(bytes: Buffer, timeMs: number, at: number): void {
-  const high = Math.floor(timeMs / twoTo32)
-  bytes.writeInt32BE(high, at)
-  bytes.writeUInt32BE(timeMs - high * twoTo32, at + 4)
+  putInt64(bytes, timeMs, at)
 }
 
 /** Reads an int64 as a number. @throws RangeError beyond ±2^53 */
@@ -21,7 +20,7 @@ export function windowChangelogKey<K>(keys: StoreKeys<K>, id: string, startMs: n
   const bytes = keys.bytesWithRoom(id, 12)
   const at = bytes.length - 12
   writeTime(bytes, startMs, at)
-  bytes.writeInt32BE(0, at + 8)
+  bytes[at + 8] = bytes[at + 9] = bytes[at + 10] = bytes[at + 11] = 0
   return bytes
 }
 
