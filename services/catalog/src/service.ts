@@ -53,13 +53,7 @@ export const catalogService = defineService({
       await migrate(database, { directory: migrations, name: serviceName })
       if (config.mode === 'development') {
         const context = { correlationId: randomUUID(), causationId: null }
-        await outbox.transaction((tx) =>
-          importProducts(
-            tx,
-            demoAssortment.map(({ onHand: _, ...product }) => product),
-            context,
-          ),
-        )
+        await outbox.transaction((tx) => importProducts(tx, demoAssortment, context))
       }
     }, 'database')
     if (config.kafkaEnabled) {

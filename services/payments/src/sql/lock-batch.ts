@@ -48,7 +48,7 @@ export async function lockBatch(
   ])
   return {
     balances: new Map(accounts.rows.map((row) => [row.customerId, row.balance])),
-    reservations: new Map(locked.rows.map(({ pending: _, ...row }) => [row.orderId, row])),
+    reservations: new Map(locked.rows.map((row) => [row.orderId, row])),
     pending: new Map(locked.rows.map((row) => [row.orderId, row.pending])),
   }
 }
