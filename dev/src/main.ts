@@ -13,6 +13,21 @@ function faultsFromEnvironment(): Partial<Record<ServiceName, string>> {
   return faults
 }
 
+/** How people are known: keys of the gateway and of users that are handed on as they are, by service. */
+function identityFromEnvironment(): Partial<Record<ServiceName, Record<string, string>>> {
+  const keysOf = (...keys: readonly string[]): Record<string, string> =>
+    Object.fromEntries(
+      keys.flatMap((key) => {
+        const value = process.env[key]
+        return value === undefined ? [] : [[key, value]]
+      }),
+    )
+  return {
+    gateway: keysOf('DEMO_SESSION', 'IDENTITY_SIGNING_KEY'),
+    users: keysOf('FIRST_ADMIN_EMAIL', 'FIRST_ADMIN_PASSWORD'),
+  }
+}
+
 try {
   const command = await StartCommand.prepare(parseStartOptions(), {
     databaseUrl: process.env['DATABASE_URL'],
@@ -20,6 +35,7 @@ try {
     isKafkaEnabled: process.env['KAFKA_ENABLED'] ?? 'true',
     hasColour: !process.env['NO_COLOR'],
     faults: faultsFromEnvironment(),
+    identity: identityFromEnvironment(),
   })
   await command.run()
 } catch (error) {

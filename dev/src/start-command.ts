@@ -7,7 +7,7 @@ import { Lab } from './lab/lab.ts'
 import { labService } from './lab/lab-service.ts'
 import { DataDirectory, type RunningState } from './data-directory.ts'
 import { pickPorts, type PlatformPorts } from './platform-ports.ts'
-import { Platform } from './platform.ts'
+import { Platform, type PlatformOptions } from './platform.ts'
 import { Progress, type OutputStyle } from './progress.ts'
 import { loadSampleData } from './sample-data.ts'
 import { repositoryRoot, type StartOptions } from './start-options.ts'
@@ -19,6 +19,7 @@ export interface StartEnvironment {
   readonly isKafkaEnabled: string
   readonly hasColour: boolean
   readonly faults: Readonly<Partial<Record<ServiceName, string>>>
+  readonly identity: PlatformOptions['identity']
 }
 
 /** One `npm start`: says what happens, keeps the platform running, and ends it in order. */
@@ -60,6 +61,7 @@ export class StartCommand {
       mode: options.mode,
       logLevel: options.logLevel,
       faults: environment.faults,
+      identity: environment.identity,
       onChange: (part, state, detail) => {
         this.#progress.part(part, state, detail)
         this.#writeRunningState()

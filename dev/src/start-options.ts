@@ -19,7 +19,10 @@ export interface StartOptions {
 
 /** Reads the command line; `--help` and unknown options end the process with a sentence. */
 export function parseStartOptions(): StartOptions {
-  const mode = new Option('--mode <mode>', 'production refuses the demo identity')
+  const mode = new Option(
+    '--mode <mode>',
+    'production asks people to sign in, and refuses the demo session',
+  )
   const logLevel = new Option('--log-level <level>', 'of the services')
   return new Command()
     .name('npm start --')

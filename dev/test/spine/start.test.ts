@@ -132,7 +132,7 @@ test('start: publishing switched off lets events pile up; switched on again they
 })
 
 for (const args of [[], ['--processes']]) {
-  test(`start: in production mode the demo identity is refused in a sentence, at once (${args.join() || 'one process'})`, () => {
+  test(`start: in production mode the demo session is refused in a sentence, at once (${args.join() || 'one process'})`, () => {
     const options = [
       '--data',
       folder,
@@ -145,6 +145,7 @@ for (const args of [[], ['--processes']]) {
     const run = spawnSync(process.execPath, [start, ...options], {
       encoding: 'utf8',
       timeout: 180_000,
+      env: { ...process.env, DEMO_SESSION: 'true' },
     })
     assert.equal(run.status, 1, run.stdout)
     assert.match(run.stdout, /The start failed: gateway: .*production/s)

@@ -32,6 +32,19 @@ export const gatewayConfig = {
     default: null,
     doc: 'Where a supervisor offers its lab, which brings faults about; development only.',
   },
+  demoSession: {
+    type: 'boolean',
+    env: 'DEMO_SESSION',
+    default: null,
+    doc: 'Whether anybody may act as one of the demo people without signing in: by default in development, and never in production mode.',
+  },
+  identityKey: {
+    type: 'string',
+    env: 'IDENTITY_SIGNING_KEY',
+    default: null,
+    secret: true,
+    doc: 'Ed25519 key by which services are told who asks: PKCS #8, DER, in base64. By default a new one at each start; several gateways behind one address need the same.',
+  },
   webDir: {
     type: 'string',
     env: 'WEB_DIR',

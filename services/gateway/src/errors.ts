@@ -2,8 +2,10 @@ import { MillraceError } from '@millrace/core'
 
 /** Codes of the gateway's own faults. What clients see of them stands in `upstream-problem.ts`. */
 export const gatewayErrors = {
-  /** Started in production mode, where there is no way to tell who a request comes from. */
-  MR_GATEWAY_NO_IDENTITY: { retryable: false },
+  /** Started in production mode with the demo session, in which anybody may act as anyone. */
+  MR_GATEWAY_DEMO_IN_PRODUCTION: { retryable: false },
+  /** IDENTITY_SIGNING_KEY is no private key of Ed25519. */
+  MR_GATEWAY_BAD_IDENTITY_KEY: { retryable: false },
 } as const
 
 export class GatewayError extends MillraceError<keyof typeof gatewayErrors> {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import { nowhere, startGateway, startUpstream } from '../test/upstream.ts'
+import { startGateway, startUpstream } from '../test/upstream.ts'
 
 const json = { 'content-type': 'application/json' }
 
@@ -79,13 +79,20 @@ suite('demo identity', () => {
     assert.equal(upstream.requests.length, 0)
   })
 
-  test('in production mode the gateway does not start, and says why', async () => {
+  test('in production mode the gateway does not start with it, and says why', async () => {
     await assert.rejects(
-      startGateway({ env: { MILLRACE_MODE: 'production', DISCUSSIONS_URL: nowhere } }),
+      startGateway({ env: { MILLRACE_MODE: 'production', DEMO_SESSION: 'true' } }),
       {
-        code: 'MR_GATEWAY_NO_IDENTITY',
-        message: /does not start in production mode: it has no sign-in yet/,
+        code: 'MR_GATEWAY_DEMO_IN_PRODUCTION',
+        message: /does not start in production mode with DEMO_SESSION on/,
       },
     )
+  })
+
+  test('it can be switched off in development', async () => {
+    await using gateway = await startGateway({ env: { DEMO_SESSION: 'false' } })
+    const headers = { 'x-demo-user': 'grace', cookie: 'millrace_demo_user=grace' }
+    assert.equal((await fetch(`${gateway.url}/api/me`, { headers })).status, 401)
+    assert.equal((await fetch(`${gateway.url}/api/demo-users`)).status, 404)
   })
 })

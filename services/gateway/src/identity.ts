@@ -1,61 +1,204 @@
-import { ProblemError, type FastifyRequest, type ServiceApp } from '@millrace/runtime'
+import { createPrivateKey } from 'node:crypto'
+import { accessToken, demoPeople } from '@millrace/contracts'
+import type { Clock, Logger } from '@millrace/core'
+import {
+  createSigningKey,
+  IdentitySigner,
+  looksLikeJwt,
+  ProblemError,
+  publicJwkOf,
+  RemoteKeys,
+  signingKeyOf,
+  TokenVerifier,
+  type Caller,
+  type FastifyRequest,
+  type JwtClaims,
+  type ServiceApp,
+  type SigningKey,
+} from '@millrace/runtime'
 import { Type } from 'typebox'
+import type { GatewayConfig } from './config.ts'
+import { cookieOf, setCookie } from './cookies.ts'
+import { demoCaller, demoCallerByCookie, demoCallerByHeader, demoCookie } from './demo-identity.ts'
 import { GatewayError } from './errors.ts'
+import type { ServiceInstances } from './service-instances.ts'
+import { accessCookie, forgetSession, registerSignIn } from './sign-in.ts'
 
-/**
- * Who a request comes from. This file is all there is to identity: a real sign-in replaces it, and the rest of the gateway only
- * calls the function it gives. In development anybody may be any of the demo people, by cookie (the web app) or header (scripts).
- */
-export type Identify = (request: FastifyRequest) => string
-
-export interface Person {
-  readonly userId: string
+/** Who a request comes from. */
+export interface KnownCaller extends Caller {
   readonly name: string
-  /** What the person is in the sample data. */
+  /** What to show beside the name. */
   readonly role: string
+  /** True for who did not sign in. */
+  readonly isDemo: boolean
 }
 
-export const demoPeople: readonly Person[] = [
-  { userId: 'ada', name: 'Ada', role: 'Student' },
-  { userId: 'grace', name: 'Grace', role: 'Lecturer' },
-  { userId: 'alan', name: 'Alan', role: 'Student' },
-  { userId: 'katherine', name: 'Katherine', role: 'Tutor' },
-  { userId: 'edsger', name: 'Edsger', role: 'Student' },
-  { userId: 'barbara', name: 'Barbara', role: 'Course lead' },
-]
+export interface Identity {
+  /**
+   * Who sends a request: by access token, in a header or in the cookie of a session, or, while the demo session is on, as one of the demo people. Null
+   * for somebody unknown.
+   * @throws ProblemError 401 for a token in a header that is not good, 400 for a demo person that nobody is
+   */
+  identify(request: FastifyRequest): Promise<KnownCaller | null>
+  /** @throws ProblemError 401 for somebody unknown */
+  admit(request: FastifyRequest): Promise<void>
+  /** Tells services. */
+  readonly signer: IdentitySigner
+}
 
-const defaultUserId = 'ada'
-const cookieName = 'millrace_demo_user'
-const headerName = 'x-demo-user'
-
-/** Names any number of further people for scripts and load tests, such as `demo-17`. */
-const scriptedUser = /^demo-[a-z0-9-]{1,60}$/
+export interface IdentityParts {
+  readonly config: GatewayConfig
+  readonly users: ServiceInstances
+  readonly clock: Clock
+  readonly logger: Logger
+}
 
 const PersonSchema = Type.Object({
   userId: Type.String(),
   name: Type.String(),
   role: Type.String(),
-  isDemo: Type.Boolean({ description: 'True while there is no sign-in' }),
+  roles: Type.Array(Type.String()),
+  isDemo: Type.Boolean({ description: 'True for who did not sign in' }),
 })
 
 /**
- * Registers the routes of identity and gives the function that names a request's user.
- * @throws GatewayError `MR_GATEWAY_NO_IDENTITY` in production mode
+ * Registers the routes of identity and gives what finds out who asks.
+ * @throws GatewayError `MR_GATEWAY_DEMO_IN_PRODUCTION`, `MR_GATEWAY_BAD_IDENTITY_KEY`
  */
-export function registerIdentity(app: ServiceApp, mode: 'development' | 'production'): Identify {
-  if (mode === 'production') {
+export function registerIdentity(app: ServiceApp, parts: IdentityParts): Identity {
+  const { config, users, clock, logger } = parts
+  const isDemoOn = demoSessionOf(config)
+  const key = signingKey(config.identityKey)
+  const keys = new RemoteKeys({
+    owner: 'users',
+    urls: users.urls.map((url) => `${url}/api/sessions/jwks`),
+    areShared: true,
+    clock,
+    logger,
+  })
+  const verifier = new TokenVerifier(accessToken, keys, clock)
+  const identity: Identity = {
+    signer: new IdentitySigner(key, clock),
+    async identify(request) {
+      const bearer = bearerOf(request)
+      if (bearer !== undefined && looksLikeJwt(bearer)) return callerOfBearer(verifier, bearer)
+      const named = isDemoOn ? demoCallerByHeader(request) : undefined
+      if (named) return { ...named, isDemo: true }
+      // Somebody whose session has run out is nobody until it is refreshed, and not one of the demo people.
+      const cookie = cookieOf(request, accessCookie)
+      if (cookie) return callerOfCookie(verifier, cookie, request)
+      return isDemoOn ? { ...demoCallerByCookie(request), isDemo: true } : null
+    },
+    async admit(request) {
+      if (!(await identity.identify(request))) throw unknownCaller()
+    },
+  }
+  registerWho(app, identity, publicJwkOf(key.privateKey))
+  registerSignIn(app, parts)
+  if (isDemoOn) registerDemo(app)
+  return identity
+}
+
+/** The token of `Authorization: Bearer`, of whatever kind. */
+export function bearerOf(request: FastifyRequest): string | undefined {
+  return /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1]
+}
+
+function demoSessionOf({ mode, demoSession }: GatewayConfig): boolean {
+  if (mode === 'production' && demoSession === true) {
     throw new GatewayError(
-      'MR_GATEWAY_NO_IDENTITY',
-      'The gateway does not start in production mode: it has no sign-in yet, and its demo identity lets anybody act as anyone. Set MILLRACE_MODE=development on a machine that only you reach, or put a sign-in into services/gateway/src/identity.ts.',
+      'MR_GATEWAY_DEMO_IN_PRODUCTION',
+      'The gateway does not start in production mode with DEMO_SESSION on: it lets anybody act as anyone. Leave it out, or set MILLRACE_MODE=development on a machine that only you reach.',
       { mode },
     )
   }
+  return demoSession ?? mode === 'development'
+}
+
+function signingKey(text: string | null): SigningKey {
+  if (text === null) return createSigningKey()
+  try {
+    const der = Buffer.from(text, 'base64')
+    const privateKey = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' })
+    if (privateKey.asymmetricKeyType === 'ed25519') return signingKeyOf(privateKey)
+  } catch {
+    // Node says what it does not like of the bytes, which must not be told: they are secret.
+  }
+  throw new GatewayError(
+    'MR_GATEWAY_BAD_IDENTITY_KEY',
+    'IDENTITY_SIGNING_KEY is no private key of Ed25519 (PKCS #8, DER, base64). Make one with: openssl genpkey -algorithm ed25519 -outform DER | base64 -w0',
+  )
+}
+
+async function callerOfBearer(verifier: TokenVerifier, token: string): Promise<KnownCaller> {
+  const verdict = await verifier.verify(token)
+  if ('claims' in verdict) return callerOfClaims(verdict.claims)
+  const isExpired = verdict.refusal === 'expired'
+  throw new ProblemError(
+    401,
+    isExpired ? 'MR_GATEWAY_TOKEN_EXPIRED' : 'MR_GATEWAY_TOKEN_REFUSED',
+    isExpired
+      ? 'The access token has expired. Refresh it, or sign in again. Nothing was changed.'
+      : 'The access token is not good. Sign in for one that is. Nothing was changed.',
+    { headers: { 'www-authenticate': 'Bearer error="invalid_token"' } },
+  )
+}
+
+async function callerOfCookie(
+  verifier: TokenVerifier,
+  token: string,
+  request: FastifyRequest,
+): Promise<KnownCaller | null> {
+  // SameSite keeps other sites from sending the cookie; browsers that know better say so in this header.
+  if (request.headers['sec-fetch-site'] === 'cross-site') return null
+  const verdict = await verifier.verify(token)
+  return 'claims' in verdict ? callerOfClaims(verdict.claims) : null
+}
+
+const roleNames: Readonly<Record<string, string>> = {
+  customer: 'Customer',
+  staff: 'Staff',
+  admin: 'Admin',
+}
+
+function callerOfClaims({ sub, name, roles }: JwtClaims): KnownCaller {
+  const known = Array.isArray(roles) ? roles.filter((role) => typeof role === 'string') : []
+  return {
+    userId: sub,
+    name: typeof name === 'string' ? name : sub,
+    roles: known,
+    role: roleNames[known.at(-1) ?? ''] ?? 'Customer',
+    isDemo: false,
+  }
+}
+
+function registerWho(
+  app: ServiceApp,
+  identity: Identity,
+  jwk: ReturnType<typeof publicJwkOf>,
+): void {
   const tags = ['identity']
   app.get(
     '/api/me',
     { schema: { tags, summary: 'Who you are', response: { 200: PersonSchema } } },
-    (request) => ({ ...personOf(identify(request)), isDemo: true }),
+    async (request) => {
+      const caller = await identity.identify(request)
+      if (!caller) throw unknownCaller()
+      return { ...caller, roles: [...caller.roles] }
+    },
   )
+  app.get(
+    '/api/identity/jwks',
+    {
+      config: { availableWhileStarting: true },
+      schema: { tags, summary: 'The key by which services are told who asks (RFC 7517)' },
+    },
+    async () => ({ keys: [jwk] }),
+  )
+}
+
+function registerDemo(app: ServiceApp): void {
+  const tags = ['identity']
   app.get(
     '/api/demo-users',
     {
@@ -65,7 +208,9 @@ export function registerIdentity(app: ServiceApp, mode: 'development' | 'product
         response: { 200: Type.Object({ users: Type.Array(PersonSchema) }) },
       },
     },
-    async () => ({ users: demoPeople.map((person) => ({ ...person, isDemo: true })) }),
+    async () => ({
+      users: demoPeople.map((person) => ({ ...person, roles: [...person.roles], isDemo: true })),
+    }),
   )
   app.post(
     '/api/me',
@@ -81,48 +226,21 @@ export function registerIdentity(app: ServiceApp, mode: 'development' | 'product
       },
     },
     async (request, reply) => {
-      const userId = knownUser(request.body.userId, 'userId', 'body')
-      void reply.header(
-        'set-cookie',
-        `${cookieName}=${userId}; Path=/; HttpOnly; SameSite=Lax; Max-Age=31536000`,
-      )
-      return { ...personOf(userId), isDemo: true }
+      const caller = demoCaller(request.body.userId, 'userId', 'body')
+      const kept = { path: '/', sameSite: 'Lax', maxAgeS: 31_536_000, isSecure: false } as const
+      setCookie(reply, demoCookie, caller.userId, kept)
+      // Otherwise the session would go on winning.
+      if (cookieOf(request, accessCookie)) forgetSession(reply, false)
+      return { ...caller, roles: [...caller.roles], isDemo: true }
     },
   )
-  return identify
 }
 
-/** The header wins over the cookie. A stale cookie is nobody's fault and falls back; a wrong header is a script's and is told. */
-function identify(request: FastifyRequest): string {
-  const header = request.headers[headerName]
-  if (typeof header === 'string') return knownUser(header, headerName, 'headers')
-  const cookie = cookieOf(request)
-  return cookie !== undefined && isKnown(cookie) ? cookie : defaultUserId
-}
-
-function cookieOf(request: FastifyRequest): string | undefined {
-  const pattern = new RegExp(`(?:^|;\\s*)${cookieName}=([^;]*)`)
-  return pattern.exec(request.headers.cookie ?? '')?.[1]?.trim()
-}
-
-function isKnown(userId: string): boolean {
-  return scriptedUser.test(userId) || demoPeople.some((person) => person.userId === userId)
-}
-
-function knownUser(userId: string, field: string, part: 'body' | 'headers'): string {
-  if (isKnown(userId)) return userId
-  const reason = `must be one of ${demoPeople.map((person) => person.userId).join(', ')}, or demo-<anything> for scripts`
-  throw new ProblemError(400, 'MR_GATEWAY_UNKNOWN_DEMO_USER', `${field} ${reason}.`, {
-    errors: [{ field, reason, in: part }],
-  })
-}
-
-function personOf(userId: string): Person {
-  return (
-    demoPeople.find((person) => person.userId === userId) ?? {
-      userId,
-      name: userId,
-      role: 'Script',
-    }
+function unknownCaller(): ProblemError {
+  return new ProblemError(
+    401,
+    'MR_HTTP_UNAUTHENTICATED',
+    'Nobody is signed in. Sign in by POST /api/me/sign-in, or send an access token.',
+    { headers: { 'www-authenticate': 'Bearer' } },
   )
 }

@@ -1,14 +1,25 @@
-import { sendEvents, type ServerSentEvent, type ServiceApp } from '@millrace/runtime'
+import {
+  sendEvents,
+  type FastifyRequest,
+  type ServerSentEvent,
+  type ServiceApp,
+} from '@millrace/runtime'
 import type { OverviewPoller } from './overview-poller.ts'
 
 const overviewPath = '/api/overview'
 
 /** `GET /api/overview` and its stream, one `overview` event a second. */
-export function registerOverview(app: ServiceApp, poller: OverviewPoller): void {
+export function registerOverview(
+  app: ServiceApp,
+  poller: OverviewPoller,
+  /** Throws for those who may not look. */
+  admit: (request: FastifyRequest) => Promise<void>,
+): void {
   const tags = ['overview']
   app.get(
     overviewPath,
     {
+      preHandler: admit,
       schema: {
         tags,
         summary: 'State, rates and backlog of all parts',
@@ -24,6 +35,7 @@ export function registerOverview(app: ServiceApp, poller: OverviewPoller): void 
   app.get(
     `${overviewPath}/stream`,
     {
+      preHandler: admit,
       schema: {
         tags,
         summary: 'The same as server-sent events, one `overview` event a second',

@@ -2,13 +2,15 @@ import httpProxy from '@fastify/http-proxy'
 import { Transform, type Readable } from 'node:stream'
 import {
   contextOf,
+  identityHeader,
+  looksLikeJwt,
   relayEvents,
   type FastifyReply,
   type FastifyRequest,
   type ServiceApp,
 } from '@millrace/runtime'
 import type { Counter, Meter } from '@millrace/core'
-import type { Identify } from './identity.ts'
+import { bearerOf, type Identity, type KnownCaller } from './identity.ts'
 import { bodyTooLarge, limitedBody } from './limited-body.ts'
 import type { ServiceInstances } from './service-instances.ts'
 import { failureKind, isConnectFailure, upstreamProblem } from './upstream-problem.ts'
@@ -25,7 +27,7 @@ export interface ProxyRoute {
 
 export interface ProxyOptions {
   readonly routes: readonly ProxyRoute[]
-  readonly identify: Identify
+  readonly identity: Identity
   readonly bodyLimitBytes: number
   readonly upstreamTimeoutMs: number
   readonly meter: Meter
@@ -44,6 +46,9 @@ export async function registerProxy(app: ServiceApp, options: ProxyOptions): Pro
         return done(bodyTooLarge(options.bodyLimitBytes))
       done(null, limitedBody(request.raw, options.bodyLimitBytes))
     })
+    scope.addHook('preHandler', async (request) => {
+      callers.set(request, await options.identity.identify(request))
+    })
     // A request answered before its body went out (an unknown demo user, say): what still comes must be read away.
     scope.addHook('onResponse', async (request) => {
       if (request.body instanceof Transform) request.body.destroy()
@@ -52,6 +57,9 @@ export async function registerProxy(app: ServiceApp, options: ProxyOptions): Pro
   })
 }
 
+/** Who sends a request that is under way; null for somebody unknown, who gets as far as the service lets them. */
+const callers = new WeakMap<FastifyRequest, KnownCaller | null>()
+
 type ReplyOptions = NonNullable<Parameters<FastifyReply['from']>[1]>
 
 async function registerRoute(
@@ -59,7 +67,7 @@ async function registerRoute(
   { prefix, instances }: ProxyRoute,
   options: ProxyOptions,
 ): Promise<void> {
-  const { identify } = options
+  const { identity } = options
   const failures = options.meter.counter({
     name: 'mr_gateway_upstream_failures_total',
     help: 'Requests to a service that got no answer: connect (never reached it), broken, timeout, client (the body broke off or was too large).',
@@ -81,7 +89,7 @@ async function registerRoute(
     },
     replyOptions: { getUpstream: () => instances.urls[0] ?? '' },
     handler: (request, reply, destination) =>
-      forward({ request, reply, destination, instances, identify, failures, tried: [] }),
+      forward({ request, reply, destination, instances, identity, failures, tried: [] }),
   })
 }
 
@@ -90,7 +98,7 @@ interface Forwarding {
   readonly reply: FastifyReply
   readonly destination: string
   readonly instances: ServiceInstances
-  readonly identify: Identify
+  readonly identity: Identity
   readonly failures: Counter
   /** Instances that could not be reached for this request. */
   readonly tried: readonly string[]
@@ -98,11 +106,11 @@ interface Forwarding {
 
 function forward(work: Forwarding): unknown {
   const { request, instances, tried } = work
-  const userId = work.identify(request)
+  const named = headersOfCaller(work.identity, callers.get(request) ?? null)
   const upstream = instances.pick(tried)
   const options: ReplyOptions = {
     getUpstream: () => upstream,
-    rewriteRequestHeaders: (_request, headers) => requestHeaders(request, headers, userId),
+    rewriteRequestHeaders: (_request, headers) => requestHeaders(request, headers, named),
     rewriteHeaders: responseHeaders,
     onResponse: (_request, _reply, response) => {
       const { reply } = work
@@ -152,18 +160,37 @@ const notPassedOn = new Set([
   'cookie',
   'forwarded',
   'x-demo-user',
+  'x-identity',
+  'x-user-id',
+  'x-user-roles',
 ])
 
 type Headers = Record<string, string | string[] | undefined>
 
-function requestHeaders<T extends Headers>(request: FastifyRequest, headers: T, userId: string): T {
+/** What services are told of a caller: signed, and plainly for those in development that have no keys. */
+function headersOfCaller(identity: Identity, caller: KnownCaller | null): Headers {
+  if (!caller) return {}
+  return {
+    [identityHeader]: identity.signer.sign(caller),
+    'x-user-id': caller.userId,
+    'x-user-roles': caller.roles.join(','),
+  }
+}
+
+function requestHeaders<T extends Headers>(request: FastifyRequest, headers: T, named: Headers): T {
   const { correlationId, traceparent } = contextOf(request)
+  // An access token has done its work here; tokens of another kind, such as that of an import, are for the service.
+  const bearer = bearerOf(request)
+  const isTokenOurs = bearer !== undefined && looksLikeJwt(bearer)
   const kept = Object.entries(headers).filter(
-    ([name]) => !notPassedOn.has(name) && !name.startsWith('x-forwarded-'),
+    ([name]) =>
+      !notPassedOn.has(name) &&
+      !name.startsWith('x-forwarded-') &&
+      !(isTokenOurs && name === 'authorization'),
   )
   return {
     ...Object.fromEntries(kept),
-    'x-user-id': userId,
+    ...named,
     'x-correlation-id': correlationId,
     traceparent,
     'x-forwarded-for': request.ip,

@@ -28,9 +28,17 @@ export class ServiceProbe {
   readonly #instances: ServiceInstances
   readonly #statsPath: string
   readonly #clock: Clock
+  readonly #headersOf: () => Readonly<Record<string, string>>
   #last: { readonly atMs: number; readonly result: Promise<ProbeResult> } | undefined
 
-  constructor(instances: ServiceInstances, statsPath: string, clock: Clock) {
+  /** @param headersOf what tells services, in production mode too, that the gateway itself asks */
+  constructor(
+    instances: ServiceInstances,
+    statsPath: string,
+    clock: Clock,
+    headersOf: () => Readonly<Record<string, string>> = () => ({}),
+  ) {
+    this.#headersOf = headersOf
     this.#instances = instances
     this.#statsPath = statsPath
     this.#clock = clock
@@ -52,7 +60,7 @@ export class ServiceProbe {
   async stats(): Promise<Readonly<Record<string, unknown>> | null> {
     const { answers, url } = await this.look()
     if (!answers) return null
-    const answer = await getJson(`${url}${this.#statsPath}`)
+    const answer = await getJson(`${url}${this.#statsPath}`, this.#headersOf())
     return answer?.status === 200 ? answer.body : null
   }
 
@@ -113,6 +121,7 @@ function partsOf(value: unknown): PartReadiness[] {
 /** Undefined when nothing, or nothing readable, came within the limit. */
 async function getJson(
   url: string,
+  headers: Readonly<Record<string, string>> = {},
 ): Promise<
   { readonly status: number; readonly body: Readonly<Record<string, unknown>> } | undefined
 > {
@@ -120,6 +129,7 @@ async function getJson(
     const response = await fetch(url, {
       signal: AbortSignal.timeout(probeTimeoutMs),
       redirect: 'error',
+      headers,
     })
     if (Number(response.headers.get('content-length') ?? 0) > maxAnswerBytes) {
       await response.body?.cancel()

@@ -1,6 +1,6 @@
 import { gatewayRoutes, servicePorts, type ServiceName } from '@millrace/contracts'
 import type { Clock } from '@millrace/core'
-import { defineService, type ServiceApp } from '@millrace/runtime'
+import { defineService, identityHeader, type ServiceApp } from '@millrace/runtime'
 import { gatewayConfig, type GatewayConfig } from './config.ts'
 import { registerIdentity } from './identity.ts'
 import { OverviewPoller } from './overview-poller.ts'
@@ -23,9 +23,9 @@ export const gatewayService = defineService({
     'The one door: serves the web app, says who a request comes from, and passes /api on to the services. Their own pages: /docs/discussions/, /docs/discussion-analytics/ and /docs/tracking/.',
   port: servicePorts.gateway,
   config: gatewayConfig,
+  identity: 'own',
   async setup({ app, config, logger, meter, clock, addReadinessParts }) {
     setSecurityHeaders(app)
-    const identify = registerIdentity(app, config.mode)
     const instances = new Map(
       Object.entries(serviceUrls(config)).map(([name, urls]) => [
         name,
@@ -38,17 +38,29 @@ export const gatewayService = defineService({
         throw new Error(`contracts route to ${name}, but the gateway has no address of it`)
       return found
     }
+    const users = instancesOf('users')
+    const identity = registerIdentity(app, { config, users, clock, logger })
+    const asGateway = () => ({
+      [identityHeader]: identity.signer.sign({ userId: 'gateway', roles: ['staff'] }),
+    })
     const discussions = new ServiceProbe(
       instancesOf('discussions'),
       '/api/discussions/stats',
       clock,
+      asGateway,
     )
     const analytics = new ServiceProbe(
       instancesOf('discussion-analytics'),
       '/api/analytics/stats',
       clock,
+      asGateway,
     )
-    const tracking = new ServiceProbe(instancesOf('tracking'), '/api/tracking/backlog', clock)
+    const tracking = new ServiceProbe(
+      instancesOf('tracking'),
+      '/api/tracking/backlog',
+      clock,
+      asGateway,
+    )
     const startStatus = new StartStatus(config.startStatusFile)
     const poller = new OverviewPoller({
       discussions,
@@ -69,7 +81,7 @@ export const gatewayService = defineService({
       ])
       return readinessOf(platformParts(probes, start?.parts ?? []))
     })
-    registerOverview(app, poller)
+    registerOverview(app, poller, identity.admit)
     registerServiceDocs(app, instances)
     await registerProxy(app, {
       routes: [
@@ -79,7 +91,7 @@ export const gatewayService = defineService({
         })),
         ...labRoute(config, clock),
       ],
-      identify,
+      identity,
       bodyLimitBytes: config.bodyLimitBytes,
       upstreamTimeoutMs: config.upstreamTimeoutMs,
       meter,

@@ -20,6 +20,7 @@ const logger: Logger = {
   info: note('info'),
   warn: note('warn'),
   error: note('error'),
+  child: () => logger,
 }
 function errorsToo(_key: string, value: unknown): unknown {
   return value instanceof Error

@@ -16,6 +16,8 @@ export interface RemoteKeysOptions {
   readonly owner: string
   /** JWKS documents (RFC 7517), taken together: one per instance where each has a key of its own. */
   readonly urls: readonly string[]
+  /** True: all of them have the same keys, and one that answers is enough. Default false. */
+  readonly areShared?: boolean
   readonly clock: Clock
   readonly logger: Logger
 }
@@ -76,12 +78,12 @@ export class RemoteKeys {
 
   /** Never rejects. */
   async #readAll(): Promise<void> {
-    const { urls, clock, logger, owner } = this.#options
+    const { urls, areShared = false, clock, logger, owner } = this.#options
     this.#readMs = clock.monotonicMs()
     const read = await Promise.allSettled(urls.map(readDocument))
     const failed = read.filter((result) => result.status === 'rejected')
     const fresh = read.flatMap((result) => (result.status === 'fulfilled' ? result.value : []))
-    this.#isWhole = failed.length === 0
+    this.#isWhole = areShared ? failed.length < read.length : failed.length === 0
     this.#failures = this.#isWhole ? 0 : this.#failures + 1
     // While one of the issuers is silent its keys, and whichever else were known, stay.
     this.#keys = new Map([...(this.#isWhole ? [] : this.#keys), ...fresh].slice(-maxKeys))

@@ -53,6 +53,8 @@ export function registerImport({ app, outbox }: RouteContext, token: string | nu
       `${basePath}/import`,
       {
         bodyLimit: limits.importBodyBytes,
+        // The token decides, not who sends it.
+        config: { isPublic: true },
         // Before the body is read: strangers must not make us take 8 MB.
         onRequest: async (request) => checkToken(request.headers.authorization, token),
         schema: {

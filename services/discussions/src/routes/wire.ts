@@ -1,6 +1,5 @@
-import { ProblemError, type FastifyReply, type FastifyRequest } from '@millrace/runtime'
+import { callerOf, ProblemError, type FastifyReply, type FastifyRequest } from '@millrace/runtime'
 import type { Static } from 'typebox'
-import { limits } from '../domain/limits.ts'
 import type { CommentRow } from '../sql/read-comments.ts'
 import type { ThreadRow } from '../sql/read-thread.ts'
 import type { CommentSchema, ThreadSchema } from './schemas.ts'
@@ -35,10 +34,7 @@ export function tellEvent(reply: FastifyReply, eventId: string | null): void {
 
 /** Who reads, where anybody may. */
 export function readerOf(request: FastifyRequest): string | null {
-  const userId = request.headers['x-user-id']
-  return typeof userId === 'string' && userId !== '' && userId.length <= limits.idLength
-    ? userId
-    : null
+  return callerOf(request)?.userId ?? null
 }
 
 /** @throws ProblemError 400 naming the fields that hold nothing but white space */
