@@ -157,12 +157,13 @@ for (const backend of await kafkaBackends()) {
       const record = await findRecord(kafka.brokers, order.orderId)
       assert.equal(record.topic, ordersTopic.name)
       const shown = async (path: string) => (await service.call('GET', path)).body
-      const waits = async (words: string): Promise<void> =>
-        eventually(
+      const waits = async (words: string): Promise<void> => {
+        await eventually(
           words,
           async () => (await shown(`/${order.orderId}`))['waitsFor'] === words,
           patience,
         )
+      }
       await waits('waiting for payment and stock')
       await send(stockAnswered, order.orderId, {
         ...order,
