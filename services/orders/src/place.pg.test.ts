@@ -21,7 +21,7 @@ test('an order is taken with the catalogue’s prices, with its lines and both e
   assert.match(orderId, /^[1-9]\d*$/)
   assert.equal(answer.headers.get('location'), `/api/orders/${orderId}`)
   assert.equal(answer.body['totalMills'], 17_150)
-  assert.equal(answer.body.status as unknown, 'NEW')
+  assert.equal(answer.body['status'], 'NEW')
   assert.equal(answer.body['userCheck'], 'checked')
   assert.equal(answer.body['priceCheck'], 'checked')
   assert.equal(answer.body['waitsFor'], 'waiting for payment and stock')

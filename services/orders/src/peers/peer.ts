@@ -78,7 +78,7 @@ export class Peer {
         await response.body?.cancel()
         throw new Error(`${name} answered ${status}`)
       }
-      return { status, body: (await response.json()) as unknown }
+      return { status, body: await response.json() }
     } catch (error) {
       logger.debug('A service did not answer', { peer: name, path, error: toError(error) })
       throw error

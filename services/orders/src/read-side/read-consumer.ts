@@ -52,6 +52,7 @@ export const buildReadModel: BatchHandler = async (events, { tx }) => {
     case paymentOrdersTopic.name:
     case stockOrdersTopic.name:
       return noteAnswers(tx, answersOf(events))
+    case undefined:
     default:
   }
 }
