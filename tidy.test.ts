@@ -220,7 +220,7 @@ test('tidy: barrels name what they export; no export *', () => {
 
 test('tidy: process.env is read in config files, entry points and tests alone', () => {
   const mayRead =
-    /\/(config|main|host|testing|platform|child-process|test-tiers|run-service)\.ts$|^(bench|packages\/testkit)\//
+    /\/(config|main|host|testing|platform|child-process|test-tiers|test-process|run-service)\.ts$|^(bench|packages\/testkit)\//
   const faults = files
     .filter(
       (file) =>
