@@ -139,7 +139,7 @@ test('two instances and two hundred orders for what is enough for half of them: 
   assert.deepEqual((await first.call('GET', '/audit')).body, { isSound: true, findings: [] })
 })
 
-for (const point of ['inbox.consumer.afterHandler', 'inbox.consumer.afterCommit'])
+for (const point of ['inbox.consumer.afterHandler'])
   test(`a batch that breaks off at ${point} takes effect once`, async () => {
     const [backend] = await kafkaBackends()
     if (!backend) throw new Error('There is always the embedded broker')
