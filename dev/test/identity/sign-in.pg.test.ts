@@ -65,7 +65,7 @@ async function startProduction() {
         // What a client says of itself must count for nothing.
         'x-user-id': 'root',
         'x-user-roles': 'admin',
-        ...(token === undefined ? {} : { authorization: `Bearer ${String(token)}` }),
+        ...(token === undefined ? {} : { authorization: `Bearer ${token as string}` }),
         ...(cookie === undefined ? {} : { cookie }),
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       },
@@ -83,7 +83,10 @@ async function startProduction() {
   }
   const all = stack.move()
   return {
-    ...{ call, gateway, users, discussions },
+    call,
+    gateway,
+    users,
+    discussions,
     advance: (ms: number) => {
       nowMs += ms
     },

@@ -81,7 +81,7 @@ export const gatewayService = defineService({
       ])
       return readinessOf(platformParts(probes, start?.parts ?? []))
     })
-    registerOverview(app, poller, identity.admit)
+    registerOverview(app, poller, (request) => identity.admit(request))
     registerServiceDocs(app, instances)
     await registerProxy(app, {
       routes: [

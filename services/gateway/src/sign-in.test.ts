@@ -28,7 +28,10 @@ async function startAll(env: Headers = {}) {
     }
   }
   return {
-    ...{ upstream, users, gateway, get },
+    upstream,
+    users,
+    gateway,
+    get,
     post: (path: string, headers: Headers = {}, body?: unknown) =>
       fetch(`${gateway.url}${path}`, {
         method: 'POST',

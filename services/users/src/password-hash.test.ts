@@ -46,7 +46,7 @@ suite('password hashes', () => {
     const refused = all.filter((one) => one.status === 'rejected')
     // Two at work and 64 waiting, when all come in one moment.
     assert.equal(right.length, 66)
-    for (const { reason } of refused as PromiseRejectedResult[])
+    for (const { reason } of refused)
       assert.equal((reason as { code?: unknown }).code, 'MR_USERS_BUSY')
     assert.equal(await hashes.verify('secret word', stored), true)
   })

@@ -170,15 +170,15 @@ suite('people', () => {
   test('staff list people: all pages are all people, newest first; search and role narrow it', async () => {
     await Promise.all(Array.from({ length: 7 }, () => somebody()))
     const seen: string[] = []
-    let cursor: unknown = null
+    let cursor: string | null = null
     do {
-      const on: string = cursor === null ? '' : `&cursor=${String(cursor)}`
+      const on: string = cursor === null ? '' : `&cursor=${cursor}`
       const page = await users.call('GET', `/api/users?limit=4${on}`, staff)
       assert.equal(page.status, 200)
-      const items = page.body['items'] as unknown as { id: string; createdAt: string }[]
+      const items = page.body['items'] as { id: string; createdAt: string }[]
       assert.ok(items.length <= 4)
       seen.push(...items.map((item) => item.id))
-      cursor = page.body['nextCursor']
+      cursor = page.body['nextCursor'] as string | null
     } while (cursor !== null)
     const { rows } = await users.database.query<{ id: string }>(
       'select id from person where deleted_at is null order by created_at desc, id desc',
@@ -189,7 +189,7 @@ suite('people', () => {
     )
     const found = await users.call('GET', '/api/users?search=ATHER&role=staff', staff)
     assert.deepEqual(
-      (found.body['items'] as unknown as { id: string }[]).map((item) => item.id),
+      (found.body['items'] as { id: string }[]).map((item) => item.id),
       ['katherine'],
     )
     assert.equal((await users.call('GET', '/api/users', { user: 'ada' })).status, 403)

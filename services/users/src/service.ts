@@ -60,7 +60,13 @@ export const usersService = defineService({
       keepMs: accessTtlMs + 60_000,
     })
     const sessions = new Sessions({
-      ...{ database, clock, hashes, keys, tries, accessTtlMs, refreshTtlMs },
+      database,
+      clock,
+      hashes,
+      keys,
+      tries,
+      accessTtlMs,
+      refreshTtlMs,
     })
     onStart(async () => {
       await ensureOwnDatabase(database)
@@ -96,7 +102,15 @@ export const usersService = defineService({
     addReadiness('database', async () => (await database.query('select 1')).rowCount === 1)
 
     const routes = {
-      ...{ app, database, outbox, idempotency, hashes, sessions, keys, tries, clock },
+      app,
+      database,
+      outbox,
+      idempotency,
+      hashes,
+      sessions,
+      keys,
+      tries,
+      clock,
       hasScriptedPeople: config.mode === 'development',
     }
     registerPeople(routes)

@@ -24,7 +24,12 @@ const logger: Logger = {
 }
 function errorsToo(_key: string, value: unknown): unknown {
   return value instanceof Error
-    ? { ...value, message: value.message, stack: value.stack, cause: value.cause }
+    ? {
+        ...Object.fromEntries(Object.entries(value)),
+        message: value.message,
+        stack: value.stack,
+        cause: value.cause,
+      }
     : value
 }
 
@@ -71,7 +76,7 @@ suite('sign-in', () => {
     ])
     assert.deepEqual(
       refusals.map(outcome),
-      refusals.map(() => outcome(refusals[0] as Answer)),
+      refusals.map(() => outcome(refusals[0])),
     )
     assert.deepEqual(
       [refusals[0]?.status, refusals[0]?.body.code],
@@ -234,7 +239,7 @@ test('signing keys are replaced; tokens of the old one are good until they run o
   const kids = async (): Promise<readonly string[]> => {
     const { body } = await service.call('GET', '/api/sessions/jwks')
     assert.ok(!JSON.stringify(body).includes('"d"'))
-    return (body['keys'] as unknown as { kid: string }[]).map((key) => key.kid)
+    return (body['keys'] as { kid: string }[]).map((key) => key.kid)
   }
   await service.register('keys@example.org')
   const kidOf = async (): Promise<unknown> => {

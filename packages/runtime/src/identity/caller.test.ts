@@ -186,7 +186,7 @@ suite('callers in development', () => {
   ] as const)
     test(row.name, async () => {
       await using service = await start('development')
-      const { body } = await ask(service, '/caller', row.headers as Headers)
+      const { body } = await ask(service, '/caller', row.headers)
       assert.deepEqual(body, { caller: row.caller })
     })
 

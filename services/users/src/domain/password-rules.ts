@@ -74,7 +74,7 @@ export function passwordFault(
   person: { readonly name: string; readonly email: string | null },
 ): string | undefined {
   const text = normalizedPassword(password)
-  const length = [...text].length
+  const length = Array.from(text).length
   if (length < limits.passwordMinLength)
     return `must have at least ${limits.passwordMinLength} characters`
   if (length > limits.passwordMaxLength)
