@@ -192,6 +192,51 @@ for (const backend of await kafkaBackends()) {
       )
     })
 
+    test('lists: newest first, by page, status and customer; names come with the events of users', async () => {
+      const customer = `list-${uuidv7()}`
+      service.peers.users.add(customer)
+      const profile = { userId: customer, name: 'Lisa', email: null, roles: [], country: 'EIRE' }
+      await send(userCreated, customer, profile)
+      const ids: string[] = []
+      for (let at = 0; at < 5; at++) {
+        const placed = await service.call('POST', '', { user: customer, body })
+        ids.unshift(String(placed.body['orderId']))
+      }
+      const list = async (query: string, user = customer) =>
+        (await service.call('GET', query, { user })).body as unknown as {
+          readonly items: readonly Readonly<Record<string, unknown>>[]
+          readonly nextCursor: string | null
+          readonly asOf: string | null
+          readonly ageMs: number | null
+        }
+      await eventually(
+        'all five are listed, with the name',
+        async () => {
+          const { items } = await list('')
+          return items.length === 5 && items.every((item) => item['customerName'] === 'Lisa')
+        },
+        patience,
+      )
+      const paged: unknown[] = []
+      let cursor: string | null = null
+      do {
+        const page: Awaited<ReturnType<typeof list>> = await list(
+          `?limit=2${cursor === null ? '' : `&cursor=${cursor}`}`,
+        )
+        paged.push(...page.items.map((item) => item['orderId']))
+        assert.notEqual(page.asOf, null)
+        assert.ok((page.ageMs ?? -1) >= 0)
+        ;({ nextCursor: cursor } = page)
+      } while (cursor !== null)
+      assert.deepEqual(paged, ids)
+      assert.equal((await list('?status=CONFIRMED')).items.length, 0)
+      assert.equal((await list('?status=NEW&limit=100')).items.length, 5)
+      assert.equal((await list(`?customerId=${customer}`, 'ben')).items.length, 5)
+      assert.ok((await list('?all=true&limit=100', 'ben')).items.length >= 5)
+      const bad = await service.call('GET', '?cursor=abc')
+      assert.deepEqual([bad.status, bad.body.errors?.[0]?.field], [400, 'cursor'])
+    })
+
     test('what users and the catalogue said on their topics counts while they do not answer', async () => {
       const customer = `known-${uuidv7()}`
       const sku = `SKU-${uuidv7()}`

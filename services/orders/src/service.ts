@@ -1,5 +1,5 @@
 import { servicePorts } from '@millrace/contracts'
-import { defineService } from '@millrace/runtime'
+import { defineService, type PartReadiness } from '@millrace/runtime'
 import { ordersConfig } from './config.ts'
 import { serviceName } from './orders.ts'
 import { Peer } from './peers/peer.ts'
@@ -17,7 +17,18 @@ export const ordersService = defineService({
     'Orders: taken here, decided by the saga of payments and stock, and shown from a read model of its own that is a moment behind.',
   port: servicePorts.orders,
   config: ordersConfig,
-  setup({ app, config, logger, meter, tracer, clock, addReadiness, onStart, onClose }) {
+  setup({
+    app,
+    config,
+    logger,
+    meter,
+    tracer,
+    clock,
+    addReadiness,
+    addReadinessParts,
+    onStart,
+    onClose,
+  }) {
     const options = { config, logger, meter, tracer, clock }
     const commandSide = openCommandSide(options)
     const querySide = openQuerySide(options)
@@ -28,7 +39,6 @@ export const ordersService = defineService({
     onStart(() => commandSide.migrate(), 'database')
     onStart(() => void tables.start(), 'read model')
     addReadiness('database', async () => (await database.query('select 1')).rowCount === 1)
-    addReadiness('read model', () => tables.isMade || 'its tables are not there yet')
 
     const running = config.kafkaEnabled
       ? {
@@ -42,11 +52,19 @@ export const ordersService = defineService({
         onStart(() => part.start(), name)
         onClose(() => part.close())
       }
-      const { relay, commands, reader } = running
+      const { relay } = running
       addReadiness('relay', async () => !relay.isHalted)
-      addReadiness('consumer', () => commands.readiness())
-      addReadiness('read model consumer', () => reader.readiness())
     } else logger.warn('Kafka is off; events wait in the database and on the topics')
+    // Orders are taken while these wait for a broker or for the read model's database: they are told of, and nobody is sent away for them.
+    addReadinessParts(async () => [
+      told('read model', tables.isMade || 'its tables are not there yet'),
+      ...(running
+        ? [
+            told('consumer', running.commands.readiness()),
+            told('read model consumer', running.reader.readiness()),
+          ]
+        : []),
+    ])
     // Runs before the parts above end: the reader waits for the tables.
     onClose(() => tables.close())
 
@@ -72,3 +90,8 @@ export const ordersService = defineService({
     registerRead(routes)
   },
 })
+
+/** A part that may be missing while orders are taken. */
+function told(name: string, isWell: true | string): PartReadiness {
+  return { name, state: 'up', reason: isWell === true ? null : isWell }
+}
