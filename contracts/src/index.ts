@@ -37,6 +37,13 @@ export {
   type TopicDefinition,
 } from './topics.ts'
 export {
+  guestCustomerId,
+  parseInvoice,
+  type Invoice,
+  type InvoiceItem,
+  type ParsedInvoice,
+} from './invoice.ts'
+export {
   alertRaised,
   alertRecovered,
   AlertRuleSchema,

@@ -353,7 +353,12 @@ export class Platform {
         return { IMPORT_TOKEN: this.#importToken, INSTANCE_ID: `${name}-1` }
       case 'orders': {
         const { USERS_URL = '', CATALOG_URL = '' } = this.#addresses()
-        return { INSTANCE_ID: `${name}-1`, USERS_URL, CATALOG_URL }
+        return {
+          IMPORT_TOKEN: this.#importToken,
+          INSTANCE_ID: `${name}-1`,
+          USERS_URL,
+          CATALOG_URL,
+        }
       }
       case 'order-saga':
         return { STREAM_STATE_DIR: this.#options.directory.file('order-saga') }

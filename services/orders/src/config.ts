@@ -76,6 +76,14 @@ export const ordersConfig = {
     default: 5_000,
     doc: 'How long users or the catalogue are not asked after five failures in a row.',
   },
+  importToken: {
+    type: 'string',
+    env: 'IMPORT_TOKEN',
+    default: null,
+    minLength: 16,
+    secret: true,
+    doc: 'Bearer token of the import route; without one the route is closed.',
+  },
 } as const satisfies ConfigTable
 
 export type OrdersConfig = ServiceConfig<typeof ordersConfig>

@@ -2,6 +2,7 @@ import {
   orderEventsTopic,
   ordersTopic,
   orderCancelAsked,
+  orderConfirmed,
   orderCreated,
   orderPlaced,
   type Order,
@@ -44,6 +45,40 @@ export function publishPlaced(
   tx.publish(placed, { topic: ordersTopic.name, key: orderId, ...trace })
   tx.publish(created, { topic: orderEventsTopic.name, key: orderId, ...trace })
   return placed.eventId
+}
+
+/**
+ * Keeps the whole life of an order that was confirmed long ago, both ends at its own time. For the read model alone: nothing goes to the
+ * saga, which would decide it.
+ */
+export function publishConfirmed(
+  tx: OutboxTransaction,
+  order: Order,
+  context: CausationContext,
+): void {
+  const { orderId, customerId, totalMills } = order
+  const common = {
+    source: serviceName,
+    aggregateId: orderId,
+    occurredAtMs: Date.parse(order.createdAt),
+  }
+  const route = { topic: orderEventsTopic.name, key: orderId, ...traceOf(context) }
+  const created = createEvent({
+    ...common,
+    contract: orderCreated,
+    aggregateVersion: createdVersion,
+    data: order,
+    context,
+  })
+  const confirmed = createEvent({
+    ...common,
+    contract: orderConfirmed,
+    aggregateVersion: endedVersion,
+    data: { orderId, customerId, totalMills, source: null },
+    context: { ...context, causationId: created.eventId },
+  })
+  tx.publish(created, route)
+  tx.publish(confirmed, route)
 }
 
 /** Keeps the customer's wish for the commit. The saga grants it while the order is undecided. */

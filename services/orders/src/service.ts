@@ -5,6 +5,7 @@ import { serviceName } from './orders.ts'
 import { Peer } from './peers/peer.ts'
 import { registerCancel } from './routes/cancel.ts'
 import { registerEvents } from './routes/events.ts'
+import { registerImport } from './routes/import.ts'
 import { registerPlace } from './routes/place.ts'
 import { registerRead } from './routes/read.ts'
 import { openCommandSide, openQuerySide } from './sides.ts'
@@ -88,6 +89,7 @@ export const ordersService = defineService({
     registerCancel(routes)
     registerEvents(routes)
     registerRead(routes)
+    registerImport(routes, config.importToken)
   },
 })
 

@@ -6,6 +6,8 @@ import { startService, type Problem } from '@millrace/runtime'
 import { ordersService } from '../src/service.ts'
 import { startFakePeers, type FakePeers } from './fake-peers.ts'
 
+export const importToken = 'a-token-of-tests-only'
+
 export interface Answer {
   readonly status: number
   readonly headers: Headers
@@ -46,6 +48,7 @@ export interface Overrides {
   readonly databaseUrl?: string
   readonly readDatabaseUrl?: string
   readonly checkTimeoutMs?: number
+  readonly importToken?: string | null
 }
 
 /** Stand-ins are waited for so long, unless it is said otherwise, that no machine is too slow for them. */
@@ -62,6 +65,7 @@ export async function startOrders(overrides: Overrides = {}): Promise<RunningOrd
     catalogUrl: peers.url,
     checkTimeoutMs: 30_000,
     checkPauseMs: 10,
+    importToken,
     ...overrides,
   }
   const service = await startService(ordersService, { overrides: config, logger: silentLogger })
