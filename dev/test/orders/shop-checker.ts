@@ -30,6 +30,8 @@ export interface SeenEvent {
   readonly correlationId: string
   readonly aggregateId: string
   readonly data: unknown
+  /** Of a verdict: what decided. */
+  readonly metadata?: { readonly decidedBy?: string }
 }
 
 export interface ShopTopicsSeen {

@@ -1,8 +1,7 @@
-/** The shop's services in this process, on one broker and databases of their own, and whoever orders there and keeps a record of what was answered. */
+/** The shop's services on one broker and databases of their own, and whoever orders there and keeps a record of what was answered. */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { catalogService } from '@millrace/catalog'
 import {
   orderEventsTopic,
   ordersTopic,
@@ -10,15 +9,9 @@ import {
   stockOrdersTopic,
   type Order,
 } from '@millrace/contracts'
-import { silentLogger, uuidv7 } from '@millrace/core'
+import { uuidv7 } from '@millrace/core'
 import { testDatabase, type TestDatabase } from '@millrace/embedded/testing'
 import { createProducer } from '@millrace/kafka'
-import { orderSagaService } from '@millrace/order-saga'
-import { ordersService } from '@millrace/orders'
-import { paymentsService } from '@millrace/payments'
-import { startService, type RunningService, type StartServiceOptions } from '@millrace/runtime'
-import { stockService } from '@millrace/stock'
-import { usersService } from '@millrace/users'
 import { readToEnd } from '../read-to-end.ts'
 import type {
   AccountFigures,
@@ -29,20 +22,13 @@ import type {
   ShopTopicsSeen,
   StockFigures,
 } from './shop-checker.ts'
-
-/** In the order in which they start. */
-const launchers = {
-  users: (options: Launch) => startService(usersService, options),
-  catalog: (options: Launch) => startService(catalogService, options),
-  payments: (options: Launch) => startService(paymentsService, options),
-  stock: (options: Launch) => startService(stockService, options),
-  orders: (options: Launch) => startService(ordersService, options),
-  'order-saga': (options: Launch) => startService(orderSagaService, options),
-} as const
-
-type Launch = Pick<StartServiceOptions, 'env' | 'logger'>
-
-export type ShopService = keyof typeof launchers
+import {
+  inThisProcess,
+  shopServices,
+  type Launch,
+  type ShopPart,
+  type ShopService,
+} from './shop-parts.ts'
 
 const staff = { 'x-user-id': 'staff', 'x-user-roles': 'staff,admin' }
 
@@ -63,28 +49,33 @@ export class Shop implements AsyncDisposable {
   readonly #env: Readonly<Record<string, string>>
   readonly #stateDir: string
   readonly #databases = new Map<string, TestDatabase>()
-  readonly #running = new Map<ShopService, RunningService>()
+  readonly #running = new Map<ShopService, ShopPart>()
+  readonly #launch: Launch
 
   private constructor(
     brokers: readonly string[],
     env: Readonly<Record<string, string>>,
     stateDir: string,
+    launch: Launch,
   ) {
     this.#brokers = brokers
     this.#env = env
     this.#stateDir = stateDir
+    this.#launch = launch
   }
 
   /** @param env of the saga */
   static async open(
     brokers: readonly string[],
     env: Readonly<Record<string, string>> = {},
+    launch = inThisProcess(),
   ): Promise<Shop> {
-    const shop = new Shop(brokers, env, await mkdtemp(join(tmpdir(), 'millrace-test-shop-')))
+    const stateDir = await mkdtemp(join(tmpdir(), 'millrace-test-shop-'))
+    const shop = new Shop(brokers, env, stateDir, launch)
     try {
       for (const name of ['users', 'catalog', 'payments', 'stock', 'orders', 'read'])
         shop.#databases.set(name, await testDatabase())
-      for (const name of Object.keys(launchers) as ShopService[]) await shop.start(name)
+      for (const name of shopServices) await shop.start(name)
       return shop
     } catch (error) {
       await shop[Symbol.asyncDispose]()
@@ -93,11 +84,8 @@ export class Shop implements AsyncDisposable {
   }
 
   /** Starts a service, on what it left behind. */
-  async start(name: ShopService): Promise<void> {
-    const service = await launchers[name]({
-      env: { PORT: '0', KAFKA_BROKERS: this.#brokers.join(','), ...this.#environmentOf(name) },
-      logger: silentLogger,
-    })
+  async start(name: ShopService, launch = this.#launch): Promise<void> {
+    const service = await launch(name, this.environmentOf(name))
     this.#running.set(name, service)
     await service.ready
   }
@@ -162,6 +150,14 @@ export class Shop implements AsyncDisposable {
     }
   }
 
+  /** What decided each order (`join`, `late`, …), as its verdict says. */
+  async verdictWays(): Promise<ReadonlyMap<string, string | undefined>> {
+    const verdicts = (await this.#events(ordersTopic.name)).filter(
+      ({ eventType }) => eventType === 'ORDER_DECIDED',
+    )
+    return new Map(verdicts.map(({ aggregateId, metadata }) => [aggregateId, metadata?.decidedBy]))
+  }
+
   /** Every record of the topics once more, as it is. */
   async deliverAllAgain(): Promise<void> {
     await using producer = await createProducer({ brokers: this.#brokers, clientId: 'again' })
@@ -197,6 +193,7 @@ export class Shop implements AsyncDisposable {
     path: string,
     body: unknown,
     headers: Readonly<Record<string, string>> = staff,
+    signal?: AbortSignal,
   ): Promise<Answered<T>> {
     const running = this.#running.get(service)
     if (!running) throw new Error(`${service} does not run`)
@@ -207,6 +204,7 @@ export class Shop implements AsyncDisposable {
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(signal ? { signal } : {}),
     })
     return { status: response.status, body: (await response.json()) as T }
   }
@@ -217,7 +215,12 @@ export class Shop implements AsyncDisposable {
     await rm(this.#stateDir, { recursive: true, force: true })
   }
 
-  #environmentOf(name: ShopService): Readonly<Record<string, string>> {
+  /** What a service is started with. */
+  environmentOf(name: ShopService): Readonly<Record<string, string>> {
+    return { PORT: '0', KAFKA_BROKERS: this.#brokers.join(','), ...this.#ownEnvironmentOf(name) }
+  }
+
+  #ownEnvironmentOf(name: ShopService): Readonly<Record<string, string>> {
     const urlOf = (of: string): string => this.#databases.get(of)?.url ?? ''
     if (name === 'order-saga')
       return {

@@ -1,40 +1,9 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { randomInt, seededRandom } from '@millrace/core'
-import { eventually } from '@millrace/core/testing'
 import { kafkaBackends, type RunningKafka } from '@millrace/testkit'
-import { checkFigures, checkTopics } from './shop-checker.ts'
+import { counted, settled } from './settled.ts'
 import { Shop } from './shop-under-test.ts'
-
-const limit = { timeoutMs: 300_000, everyMs: 500 }
-
-/** Waits until every order has ended and all that follows from it is done; at the end says what is wrong. */
-async function settled(shop: Shop): Promise<ReadonlyMap<string, { readonly status: string }>> {
-  let faults: readonly string[] = []
-  try {
-    return await eventually(
-      'each order ended and all is accounted for',
-      async () => {
-        const found = checkTopics(shop.record, await shop.topics())
-        faults = found.faults
-        if (faults.length > 0) return undefined
-        faults = checkFigures(shop.record, found.endings, await shop.figures())
-        return faults.length === 0 ? found.endings : undefined
-      },
-      limit,
-    )
-  } catch (error) {
-    assert.deepEqual(faults, [], 'what is wrong in the end')
-    throw error
-  }
-}
-
-function counted(
-  endings: ReadonlyMap<string, { readonly status: string }>,
-  status: string,
-): number {
-  return [...endings.values()].filter((each) => each.status === status).length
-}
 
 for (const backend of await kafkaBackends())
   describe(`the shop on ${backend.name}`, () => {
