@@ -3,6 +3,7 @@ import type { Queryable } from '@millrace/postgres'
 import { PaymentsError } from '../errors.ts'
 import { readSetting, writeSetting, type ProviderSetting } from '../sql/provider-setting.ts'
 import type { PaymentProvider, ProviderOrder, ProviderVerdict } from './payment-provider.ts'
+import { isInShare } from './share-of-orders.ts'
 
 /** How long a setting is believed that another instance may have changed, ms. */
 const settingAgeMs = 500
@@ -17,6 +18,7 @@ export class FakeProvider implements PaymentProvider {
   readonly #clock: Clock
   #known: { readonly setting: ProviderSetting; readonly readMs: number } | undefined
   #reading: Promise<ProviderSetting> | undefined
+  #changes = 0
 
   constructor(database: Queryable, clock: Clock) {
     this.#database = database
@@ -26,20 +28,25 @@ export class FakeProvider implements PaymentProvider {
   async setting(): Promise<ProviderSetting> {
     const nowMs = this.#clock.monotonicMs()
     if (this.#known && nowMs - this.#known.readMs < settingAgeMs) return this.#known.setting
+    const changes = this.#changes
     this.#reading ??= readSetting(this.#database)
-      .then((setting) => this.#keep(setting))
+      // What was read before a change, and comes after it, is the setting of before.
+      .then((read) =>
+        changes === this.#changes || !this.#known ? this.#keep(read) : this.#known.setting,
+      )
       .finally(() => (this.#reading = undefined))
     return this.#reading
   }
 
   async change(setting: ProviderSetting): Promise<void> {
     await writeSetting(this.#database, setting)
+    this.#changes++
     this.#keep(setting)
   }
 
   async reserve(order: ProviderOrder, signal: AbortSignal): Promise<ProviderVerdict> {
     const setting = await this.setting()
-    if (setting.mode === 'reject' && concerns(setting, order))
+    if (setting.mode === 'reject' && isInShare(order.orderId, setting.rate))
       return { kind: 'refused', reason: 'The payment provider refuses the payment.' }
     await this.#behave(setting, order, signal)
     return { kind: 'done' }
@@ -63,7 +70,7 @@ export class FakeProvider implements PaymentProvider {
     order: ProviderOrder,
     signal: AbortSignal,
   ): Promise<void> {
-    if (!concerns(setting, order)) return
+    if (!isInShare(order.orderId, setting.rate)) return
     switch (setting.mode) {
       case 'normal':
       case 'reject':
@@ -80,13 +87,6 @@ export class FakeProvider implements PaymentProvider {
         )
     }
   }
-}
-
-/** Whether the setting is about this order: the same ones at each call. FNV-1a of the id, spread over 0 to 1. */
-function concerns({ rate }: ProviderSetting, { orderId }: ProviderOrder): boolean {
-  let hash = 0x811c9dc5
-  for (const character of orderId) hash = Math.imul(hash ^ character.charCodeAt(0), 0x01000193)
-  return (hash >>> 0) / 2 ** 32 < rate
 }
 
 /** Never resolves; rejects when the signal ends it. */
