@@ -77,7 +77,7 @@ export function parseInvoice(value: unknown): ParsedInvoice {
   if (year < 1901) return { id, reason: `createdAt is no time after 1900: ${value.createdAt}` }
   const items = value.items.map((item) => ({
     sku: item.sku,
-    description: item.description?.trim() || null,
+    description: item.description?.replaceAll('\0', '').trim().slice(0, 300) || null,
     quantity: item.quantity,
     unitPriceMills: Math.round(item.unitPrice * 1_000),
   }))

@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import type { DataDirectory } from './data-directory.ts'
+import { discussionLines } from './import/discussion-lines.ts'
 import { ImportClient } from './import/import-client.ts'
 import { importFile } from './import/import-file.ts'
 import type { PartState } from './part.ts'
@@ -20,7 +21,7 @@ export async function loadSampleData(
   if (await directory.has(doneMarker)) return onChange('ready', 'loaded earlier')
   onChange('starting', 'importing')
   const client = new ImportClient({ gatewayUrl, token: await directory.importToken() })
-  const result = await importFile({ path: sampleFile, client })
+  const result = await importFile({ path: sampleFile, sender: discussionLines(client) })
   await directory.writeJson(doneMarker, {
     created: result.created,
     exists: result.exists,

@@ -1,37 +1,42 @@
 import { backoffMs, systemClock } from '@millrace/core'
 import { DevError } from '../errors.ts'
 
-export interface LineResult {
-  readonly id: string | null
-  readonly result: 'created' | 'exists' | 'refused'
-  readonly reason?: string
-}
-
 /** Longest the platform may be away before the import gives up, ms. */
 const patienceMs = 60_000
 const requestTimeoutMs = 60_000
 
-/** Sends batches of lines to the import route behind the gateway, patiently: an answer that says "later" or none at all is tried again. */
-export class ImportClient {
-  readonly #url: string
+/** The import routes of a platform. */
+export interface ImportDoor {
+  /**
+   * One result for each thing sent, in order. Safe to repeat: all that is imported is known by an id.
+   * @param path of the import route
+   * @throws DevError `MR_DEV_IMPORT_FAILED`
+   */
+  send<Result>(path: string, body: unknown): Promise<readonly Result[]>
+}
+
+/** Speaks to the import routes behind the gateway, patiently: an answer that says "later" or none at all is tried again. */
+export class ImportClient implements ImportDoor {
+  readonly #gatewayUrl: string
   readonly #token: string
 
   constructor(options: { readonly gatewayUrl: string; readonly token: string }) {
-    this.#url = `${options.gatewayUrl}/api/discussions/import`
+    this.#gatewayUrl = options.gatewayUrl
     this.#token = options.token
   }
 
-  /** One result per line, in order. Safe to repeat: lines are keyed by their ids. */
-  async send(lines: readonly unknown[]): Promise<readonly LineResult[]> {
+  async send<Result>(path: string, body: unknown): Promise<readonly Result[]> {
+    const url = `${this.#gatewayUrl}${path}`
+    const text = JSON.stringify(body)
     const startedAtMs = systemClock.monotonicMs()
     for (let attempt = 1; ; attempt++) {
-      const outcome = await this.#post(lines)
-      if ('results' in outcome) return outcome.results
+      const outcome = await this.#post(url, text)
+      if ('results' in outcome) return outcome.results as readonly Result[]
       if (!outcome.isTransient || systemClock.monotonicMs() - startedAtMs > patienceMs) {
         throw new DevError(
           'MR_DEV_IMPORT_FAILED',
-          `${this.#url} ${outcome.reason}. Nothing of this batch is lost: run the same command again, it goes on from here.`,
-          { url: this.#url },
+          `${url} ${outcome.reason}. Nothing of this batch is lost: run the same command again, it goes on from here.`,
+          { url },
         )
       }
       await systemClock.sleep(backoffMs(attempt, { baseMs: 200, maxMs: 5_000 }))
@@ -39,20 +44,21 @@ export class ImportClient {
   }
 
   async #post(
-    lines: readonly unknown[],
+    url: string,
+    text: string,
   ): Promise<
-    | { readonly results: readonly LineResult[] }
+    | { readonly results: readonly unknown[] }
     | { readonly reason: string; readonly isTransient: boolean }
   > {
     try {
-      const response = await fetch(this.#url, {
+      const response = await fetch(url, {
         method: 'POST',
         headers: { 'content-type': 'application/json', authorization: `Bearer ${this.#token}` },
-        body: JSON.stringify({ lines }),
+        body: text,
         signal: AbortSignal.timeout(requestTimeoutMs),
       })
       const body = (await response.json()) as {
-        readonly results?: readonly LineResult[]
+        readonly results?: readonly unknown[]
         readonly detail?: string
       }
       if (response.ok && body.results) return { results: body.results }

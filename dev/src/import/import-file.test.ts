@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, afterEach, before, beforeEach, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
+import { discussionLines } from './discussion-lines.ts'
 import { ImportClient } from './import-client.ts'
 import { importFile } from './import-file.ts'
 
@@ -65,8 +66,8 @@ function fileOf(count: number, name = 'lines.jsonl'): string {
 }
 
 function run(path: string) {
-  const client = new ImportClient({ gatewayUrl, token: 'secret' })
-  return importFile({ path, client, positionFolder: join(folder, 'positions'), batchLines: 10 })
+  const sender = discussionLines(new ImportClient({ gatewayUrl, token: 'secret' }))
+  return importFile({ path, sender, positionFolder: join(folder, 'positions'), batchLines: 10 })
 }
 
 for (const name of ['lines.jsonl', 'lines.jsonl.gz']) {
@@ -85,18 +86,15 @@ test('import: a run that is broken off goes on after the last batch that was ack
   const path = fileOf(25)
   // The second batch meets an answer that no repeat mends.
   failuresToCome = []
-  const client = new ImportClient({ gatewayUrl, token: 'secret' })
+  const sender = discussionLines(new ImportClient({ gatewayUrl, token: 'secret' }))
   let sent = 0
   const breaking = {
     send: (lines: readonly unknown[]) =>
-      sent++ === 1 ? Promise.reject(new Error('pulled the plug')) : client.send(lines),
+      sent++ === 1 ? Promise.reject(new Error('pulled the plug')) : sender.send(lines),
   }
   const options = { path, positionFolder: join(folder, 'positions'), batchLines: 10 }
-  await assert.rejects(
-    importFile({ ...options, client: breaking as ImportClient }),
-    /pulled the plug/,
-  )
-  const result = await importFile({ ...options, client })
+  await assert.rejects(importFile({ ...options, sender: breaking }), /pulled the plug/)
+  const result = await importFile({ ...options, sender })
   assert.equal(result.resumedAfterLine, 10)
   assert.equal(result.created, 15)
   assert.deepEqual(batches, [10, 10, 5])

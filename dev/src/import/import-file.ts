@@ -1,8 +1,20 @@
 import { createHash } from 'node:crypto'
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import type { ImportClient, LineResult } from './import-client.ts'
 import { fileSizeBytes, readLines, type FileLine } from './line-reader.ts'
+
+/** What became of a line. */
+export interface LineResult {
+  readonly id: string | null
+  readonly result: 'created' | 'exists' | 'refused'
+  readonly reason?: string
+}
+
+/** Where lines of a file go. */
+export interface LineSender {
+  /** One result per line, in order. Lines that were sent before come out as they are: any batch may come again. */
+  send(lines: readonly unknown[]): Promise<readonly LineResult[]>
+}
 
 export interface ImportProgress {
   readonly lineNumber: number
@@ -26,9 +38,11 @@ export interface ImportResult extends ImportProgress {
 
 export interface ImportOptions {
   readonly path: string
-  readonly client: ImportClient
+  readonly sender: LineSender
   /** Where the position of an interrupted run is kept; without it every run begins at the first line. */
   readonly positionFolder?: string
+  /** Says what the file is imported as, where it can be imported in several ways: each has a position of its own. */
+  readonly purpose?: string
   readonly onProgress?: (progress: ImportProgress) => void
   readonly batchLines?: number
 }
@@ -37,8 +51,9 @@ export interface ImportOptions {
 const keptRefusals = 1_000
 
 /**
- * Imports a file in order, batch by batch: a comment needs its thread to be there. Interrupted runs go on after the last batch that
- * was acknowledged; running a finished import again doubles nothing, because the route knows each line by its id.
+ * Imports a file in order, batch by batch: a comment needs its thread to be there, a cancellation its order.
+ * Interrupted runs go on after the last batch that was acknowledged; running a finished import again doubles nothing, because the routes
+ * know each line by its id.
  */
 export async function importFile(options: ImportOptions): Promise<ImportResult> {
   const run = new ImportRun(options, await fileSizeBytes(options.path))
@@ -89,7 +104,7 @@ class ImportRun {
       }
     }
     if (parsed.length > 0) {
-      const results = await this.#options.client.send(parsed.map((line) => line.value))
+      const results = await this.#options.sender.send(parsed.map((line) => line.value))
       results.forEach((result, index) => this.#count(result, parsed[index]?.lineNumber ?? 0))
     }
     this.#lineNumber = batch.at(-1)?.lineNumber ?? this.#lineNumber
@@ -125,7 +140,9 @@ class ImportRun {
       .update(await readFile(this.#options.path))
       .digest('hex')
       .slice(0, 16)
-    return join(folder, `${basename(this.#options.path)}.${digest}.position`)
+    const { purpose } = this.#options
+    const suffix = purpose === undefined ? '' : `.${purpose}`
+    return join(folder, `${basename(this.#options.path)}.${digest}${suffix}.position`)
   }
 
   async #readPosition(): Promise<number> {

@@ -1,11 +1,19 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import type { RunningState } from '../data-directory.ts'
 import { DevError } from '../errors.ts'
+import { discussionLines } from './discussion-lines.ts'
 import { ImportClient } from './import-client.ts'
-import { importFile, type ImportProgress, type ImportResult } from './import-file.ts'
+import {
+  importFile,
+  type ImportOptions,
+  type ImportProgress,
+  type ImportResult,
+} from './import-file.ts'
+import { importOrders, tellOrders } from './import-orders.ts'
+import type { OrdersMode } from './invoice-lines.ts'
 
 interface ImportCommandOptions {
   readonly data: string
@@ -14,24 +22,45 @@ interface ImportCommandOptions {
   readonly fromStart: boolean
 }
 
+interface OrdersCommandOptions extends ImportCommandOptions {
+  readonly as: OrdersMode
+}
+
+type CommonOptions = Pick<ImportOptions, 'path' | 'positionFolder' | 'onProgress'>
+
 const root = fileURLToPath(new URL('../../../', import.meta.url))
 const barWidth = 30
 const shownRefusals = 20
 
-/** Imports one file into the running platform; the exit code is 1 when lines were refused, 2 when it could not go on. */
-async function importDiscussions(file: string, options: ImportCommandOptions): Promise<void> {
+/** What both imports need; the exit code is 1 when lines were refused, 2 when it could not go on. */
+async function run<Result extends ImportResult>(
+  file: string,
+  options: ImportCommandOptions,
+  work: (client: ImportClient, common: CommonOptions) => Promise<Result>,
+  tell: (result: Result) => readonly string[] = () => [],
+): Promise<void> {
   const gatewayUrl = options.gateway ?? (await runningGateway(options.data))
   const token = options.token ?? process.env['IMPORT_TOKEN'] ?? (await readToken(options.data))
   const startedAtMs = performance.now()
-  const result = await importFile({
+  const result = await work(new ImportClient({ gatewayUrl, token }), {
     path: file,
-    client: new ImportClient({ gatewayUrl, token }),
     ...(options.fromStart ? {} : { positionFolder: join(options.data, 'import') }),
     onProgress: showProgress,
   })
   if (process.stdout.isTTY) process.stdout.write('\r\u001b[K')
-  report(file, result, (performance.now() - startedAtMs) / 1000)
+  report(file, result, tell(result), (performance.now() - startedAtMs) / 1000)
   process.exitCode = result.refused > 0 ? 1 : 0
+}
+
+function importDiscussions(file: string, options: ImportCommandOptions): Promise<void> {
+  return run(file, options, (client, common) =>
+    importFile({ ...common, sender: discussionLines(client) }),
+  )
+}
+
+function importInvoices(file: string, options: OrdersCommandOptions): Promise<void> {
+  const { as } = options
+  return run(file, options, (client, common) => importOrders({ ...common, client, as }), tellOrders)
 }
 
 function showProgress(progress: ImportProgress): void {
@@ -44,12 +73,18 @@ function showProgress(progress: ImportProgress): void {
   )
 }
 
-function report(file: string, result: ImportResult, seconds: number): void {
+function report(
+  file: string,
+  result: ImportResult,
+  more: readonly string[],
+  seconds: number,
+): void {
   if (result.resumedAfterLine > 0)
     console.log(`Went on after line ${result.resumedAfterLine}, where the last run was broken off.`)
   console.log(
     `${file}: ${result.created} imported, ${result.exists} were there already, ${result.refused} refused, in ${seconds.toFixed(1)} s`,
   )
+  for (const line of more) console.log(line)
   for (const line of result.refusedLines.slice(0, shownRefusals))
     console.log(`  line ${line.lineNumber}: ${line.reason}`)
   if (result.refused > shownRefusals) console.log(`  … and ${result.refused - shownRefusals} more`)
@@ -88,17 +123,30 @@ async function readToken(data: string): Promise<string> {
 const command = new Command()
   .name('npm run import --')
   .description('Imports real data into the running platform. Formats: docs/import.md')
-command
-  .command('discussions <file>')
-  .description('threads, comments, votes and views, .jsonl or .jsonl.gz')
-  .option('--data <folder>', 'data folder of the running platform', join(root, '.millrace'))
-  .option('--gateway <url>', 'address of another platform')
-  .option('--token <token>', 'its import token')
-  .option('--from-start', 'do not go on where an interrupted run stopped', false)
-  .action(importDiscussions)
+importCommand('discussions', 'threads, comments, votes and views').action(importDiscussions)
+importCommand('orders', 'invoices: orders, cancellations and stock adjustments')
+  .addOption(
+    new Option(
+      '--as <mode>',
+      'history: orders that have ended; live: orders for the saga to decide',
+    )
+      .choices(['history', 'live'])
+      .default('history'),
+  )
+  .action(importInvoices)
 try {
   await command.parseAsync()
 } catch (error) {
   console.error(error instanceof DevError ? error.message : error)
   process.exitCode = 2
+}
+
+function importCommand(name: string, content: string): Command {
+  return command
+    .command(`${name} <file>`)
+    .description(`${content}, .jsonl or .jsonl.gz`)
+    .option('--data <folder>', 'data folder of the running platform', join(root, '.millrace'))
+    .option('--gateway <url>', 'address of another platform')
+    .option('--token <token>', 'its import token')
+    .option('--from-start', 'do not go on where an interrupted run stopped', false)
 }
