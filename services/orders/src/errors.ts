@@ -10,6 +10,7 @@ export const ordersProblems = {
   MR_ORDERS_USER_UNCHECKED: 503,
   MR_ORDERS_PRODUCTS_UNCHECKED: 503,
   MR_ORDERS_READ_MODEL_AWAY: 503,
+  MR_ORDERS_IMPORT_AHEAD: 503,
 } as const
 
 export type OrdersProblemCode = keyof typeof ordersProblems
@@ -29,6 +30,8 @@ const details: Record<OrdersProblemCode, string> = {
     'The price of some products cannot be found out just now: the catalogue does not answer, and has said nothing of them before. Nothing was stored; try again in a moment.',
   MR_ORDERS_READ_MODEL_AWAY:
     'Orders cannot be listed just now: the database of the list is away. Orders are taken all the same, and each can be looked up by its id.',
+  MR_ORDERS_IMPORT_AHEAD:
+    'The saga has to decide the orders that are open first, lest they run out of time. Nothing of this batch was stored; send it again in a moment.',
 }
 
 /** @param more added to the detail, for people */

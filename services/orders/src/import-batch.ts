@@ -2,13 +2,21 @@ import { parseInvoice, type Invoice, type Order } from '@millrace/contracts'
 import { uuidv7 } from '@millrace/core'
 import type { CausationContext } from '@millrace/events'
 import type { Outbox, OutboxTransaction } from '@millrace/outbox'
+import { ordersProblem } from './errors.ts'
 import { publishConfirmed, publishPlaced } from './orders.ts'
 import { beginImport } from './sql/begin-import.ts'
+import { countOpenOrders } from './sql/count-open-orders.ts'
 import { importCancellations } from './sql/import-cancellations.ts'
 import { importOrders } from './sql/import-orders.ts'
 
 /** What becomes of imported orders: `history` has ended, `live` goes through the saga. */
 export type ImportMode = 'history' | 'live'
+
+/**
+ * Open orders beyond which no live ones are imported: an import is faster than the saga, and an order that waits for its turn until the saga's
+ * final time-out (a minute) is rolled back. At 50 decisions a second these are decided in 20 s.
+ */
+export const openOrdersAtImport = 1_000
 
 /** What became of one line. */
 export interface LineResult {
@@ -23,6 +31,7 @@ export interface LineResult {
  * Takes invoices in one transaction: orders with the events that a public request would have led to, cancellations as records of their
  * own. An invoice that is here is known by its number and left alone; one that cannot be taken is refused without harm to the others.
  * @returns one result per line, in order
+ * @throws ProblemError 503 for `live` while the saga is behind
  */
 export async function importBatch(
   outbox: Outbox,
@@ -59,6 +68,8 @@ async function take(
   )
   const cancellations = invoices.filter(({ kind }) => kind === 'cancellation')
   await beginImport(tx)
+  if (as === 'live' && (await countOpenOrders(tx)).count >= openOrdersAtImport)
+    throw ordersProblem('MR_ORDERS_IMPORT_AHEAD')
   const status = as === 'history' ? 'CONFIRMED' : 'NEW'
   const results = new Map<string, LineResult>()
   for (const { externalId, orderId } of await importOrders(tx, status, [...ordersHere.values()])) {

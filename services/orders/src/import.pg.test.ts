@@ -7,7 +7,7 @@ import {
   type Answer,
   type RunningOrders,
 } from '../test/running-orders.ts'
-import type { LineResult } from './import-batch.ts'
+import { openOrdersAtImport, type LineResult } from './import-batch.ts'
 
 let service: RunningOrders
 before(async () => {
@@ -187,4 +187,24 @@ test('the door opens to the token alone, and takes no more than a batch', async 
   for (const { status, body } of faulty)
     assert.deepEqual([status, body.code], [400, 'MR_HTTP_VALIDATION'])
   assert.deepEqual(await storedRows(service.database), before)
+})
+
+test('live orders wait at the door while the saga is behind; history does not', async () => {
+  await service.database.query(
+    `insert into customer_order (customer_id, status, total_mills, user_check, price_check)
+     select 'ada', 'NEW', 1, 'checked', 'checked' from generate_series(1, $1::integer)`,
+    [openOrdersAtImport],
+  )
+  const line = invoice()
+  const before = await storedRows(service.database)
+  const { status, body, headers } = await send('live', [line])
+  assert.deepEqual([status, body.code], [503, 'MR_ORDERS_IMPORT_AHEAD'])
+  assert.notEqual(headers.get('retry-after'), null)
+  assert.deepEqual(await storedRows(service.database), before)
+  assert.equal((await results('history', [invoice()]))[0]?.result, 'created')
+
+  await service.database.query(
+    `update customer_order set status = 'CONFIRMED', decided_at = clock_timestamp() where status = 'NEW'`,
+  )
+  assert.equal((await results('live', [line]))[0]?.result, 'created')
 })
