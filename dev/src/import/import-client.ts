@@ -1,8 +1,8 @@
 import { backoffMs, systemClock } from '@millrace/core'
 import { DevError } from '../errors.ts'
 
-/** Longest the platform may be away before the import gives up, ms. */
-const patienceMs = 60_000
+/** Longest the platform may be away, or busy with what came before, until the import gives up, ms. */
+const defaultPatienceMs = 60_000
 const requestTimeoutMs = 60_000
 
 /** The import routes of a platform. */
@@ -19,8 +19,14 @@ export interface ImportDoor {
 export class ImportClient implements ImportDoor {
   readonly #gatewayUrl: string
   readonly #token: string
+  readonly #patienceMs: number
 
-  constructor(options: { readonly gatewayUrl: string; readonly token: string }) {
+  constructor(options: {
+    readonly gatewayUrl: string
+    readonly token: string
+    readonly patienceMs?: number
+  }) {
+    this.#patienceMs = options.patienceMs ?? defaultPatienceMs
     this.#gatewayUrl = options.gatewayUrl
     this.#token = options.token
   }
@@ -32,7 +38,7 @@ export class ImportClient implements ImportDoor {
     for (let attempt = 1; ; attempt++) {
       const outcome = await this.#post(url, text)
       if ('results' in outcome) return outcome.results as readonly Result[]
-      if (!outcome.isTransient || systemClock.monotonicMs() - startedAtMs > patienceMs) {
+      if (!outcome.isTransient || systemClock.monotonicMs() - startedAtMs > this.#patienceMs) {
         throw new DevError(
           'MR_DEV_IMPORT_FAILED',
           `${url} ${outcome.reason}. Nothing of this batch is lost: run the same command again, it goes on from here.`,

@@ -22,6 +22,9 @@ const services = {
   orders: ordersService,
 } as const
 
+/** Of the saga: nobody is taken for dead while the machine is busy. */
+const slowMachine = { STREAM_SESSION_TIMEOUT: '120s', STREAM_TRANSACTION_TIMEOUT: '60s' }
+
 type ShopDatabase = keyof typeof services
 
 export interface ImportShop extends AsyncDisposable {
@@ -61,7 +64,9 @@ export async function startImportShop(kafka?: {
     databases[name as ShopDatabase] = database
   }
   if (kafka) {
-    const env = { ...common, STREAM_STATE_DIR: kafka.stateDir }
+    // No order ends but by its two answers, however long the machine takes for them.
+    const patience = { SAGA_JOIN_WINDOW: '1h', SAGA_TIMEOUT: '2h' }
+    const env = { ...common, ...patience, STREAM_STATE_DIR: kafka.stateDir, ...slowMachine }
     const saga = stack.use(await startService(orderSagaService, { env, logger: silentLogger }))
     await saga.ready
   }
@@ -70,7 +75,7 @@ export async function startImportShop(kafka?: {
   )
   const all = stack.move()
   return {
-    client: new ImportClient({ gatewayUrl: gateway.url, token: importToken }),
+    client: new ImportClient({ gatewayUrl: gateway.url, token: importToken, patienceMs: 600_000 }),
     databases: databases as Record<ShopDatabase, Database>,
     async get<Body>(path: string) {
       const response = await fetch(`${gateway.url}${path}`)

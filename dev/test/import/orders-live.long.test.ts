@@ -1,0 +1,13 @@
+import { describe, test } from 'node:test'
+import { kafkaBackends } from '@millrace/testkit'
+import { real, whyNotReal } from './invoice-files.ts'
+import { assertLive, withLiveShop } from './live-shop.ts'
+
+for (const backend of await kafkaBackends())
+  describe(`import of the real invoices as live orders on ${backend.name}`, () => {
+    test(
+      'live: all of them go through the saga and come to the same totals as their file',
+      { skip: whyNotReal },
+      () => withLiveShop(backend, (shop) => assertLive(shop, real)),
+    )
+  })
