@@ -13,10 +13,10 @@ const tiers = {
     env: {},
     concurrency: 2,
   },
-  /** The broker-facing suites again, on Apache Kafka (needs Java 17 and Maven). */
+  /** The broker-facing suites again, on Apache Kafka alone (needs Java 17 and Maven): the tier `test` has them on the embedded broker. */
   kafka: {
     takes: (file: string) => file.endsWith('.kafka.test.ts'),
-    env: { MILLRACE_TEST_KAFKA: 'apache' },
+    env: { MILLRACE_TEST_KAFKA: 'apache-only' },
     concurrency: 1,
   },
   /** Clients nobody here wrote, on our broker and on Apache Kafka; one that is absent is skipped by name, on CI it fails. At most 12 minutes. */
