@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { servicePorts } from '@millrace/contracts'
 import { eventually } from '@millrace/core/testing'
 import { startBrokerProcess, startPostgres } from '@millrace/embedded'
 import { untilQuiet } from './history-checker.ts'
@@ -88,7 +89,8 @@ test('start: when the supervisor is killed its children end by themselves, and t
   })
   await createThread(platform, 'Before the kill')
   const pids = Object.values(platform.state.pids)
-  assert.equal(pids.length, 6)
+  // Each service, the broker and Postgres.
+  assert.equal(pids.length, Object.keys(servicePorts).length + 2)
   process.kill(platform.pid, 'SIGKILL')
   await eventually('no child is left', () => !pids.some(isAlive))
   await using next = await PlatformUnderTest.start({ folder, args: ['--no-sample-data'] })
