@@ -83,7 +83,7 @@ test('start: a second one on the same folder is refused in one sentence, and doe
 })
 
 test('start: when the supervisor is killed its children end by themselves, and the next start goes on', async () => {
-  const platform = await PlatformUnderTest.start({
+  await using platform = await PlatformUnderTest.start({
     folder,
     args: ['--processes', '--no-sample-data'],
   })
