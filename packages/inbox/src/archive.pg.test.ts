@@ -98,6 +98,18 @@ test('archive: a day with an event that failed stays until it is mended, then it
       reason: 'it holds events that failed, are parked, or wait for their next attempt',
     },
   ])
+  const tableOf = async (): Promise<unknown> =>
+    (
+      await fixture.database.query(
+        `select inhrelid, xmin::text
+         from pg_inherits
+         where inhparent = 'event_consumption_data'::regclass
+         order by inhrelid`,
+      )
+    ).rows
+  const before = await tableOf()
+  await fixture.inbox.archive({ directory, ...days })
+  assert.deepEqual(await tableOf(), before, 'a day that stays is not taken out for a moment')
   isAway = false
   await fixture.database.query(
     `update event_consumption_data set status = 'RECEIVED', attempts = 0, next_retry_at = clock_timestamp()`,

@@ -279,6 +279,8 @@ class PartitionedDayLog implements DayLog {
   /** Puts a day back that was taken out, in the opposite order. */
   async #keep(session: Connection, range: DayRange, reason: string): Promise<string> {
     for (const table of this.#tables.toReversed()) {
+      // One that was never taken out stays where it is: its rows are in use.
+      if ((await this.#catalog.stateOf(session, table, range.day)) === 'ATTACHED') continue
       await this.#catalog.detach(session, table, range.day)
       if ((await this.#catalog.stateOf(session, table, range.day)) !== 'DETACHED') continue
       await session.query('begin')
