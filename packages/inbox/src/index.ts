@@ -1,3 +1,4 @@
+export { BackgroundConsumer, type BackgroundConsumerOptions } from './background-consumer.ts'
 export { blame } from './blame.ts'
 export { deadLetterTopicFor } from './dead-letters.ts'
 export { InboxError, inboxErrors } from './errors.ts'

@@ -1,8 +1,7 @@
 import { ContractRegistry, type EventEnvelope } from '@millrace/events'
 import { discussionEvents, discussionEventsTopic } from '@millrace/contracts'
 import type { Clock, Logger, Meter, Tracer } from '@millrace/core'
-import { createInbox, type BatchHandler, type Inbox, type InboxConsumer } from '@millrace/inbox'
-import { ensureTopicsOnceReachable, type KafkaOptions } from '@millrace/kafka'
+import { BackgroundConsumer, createInbox, type BatchHandler, type Inbox } from '@millrace/inbox'
 import type { Database } from '@millrace/postgres'
 import { foldEvents } from './domain/fold-events.ts'
 import { applyThreadChanges } from './sql/apply-changes.ts'
@@ -49,40 +48,29 @@ export interface ConsumeDiscussionsOptions {
   ) => void
 }
 
-/** The consumer of `discussion.events`. It is begun with `startWithTopic`. */
-export function consumeDiscussions(options: ConsumeDiscussionsOptions): InboxConsumer {
-  return options.inbox.consume({
-    kafka: kafkaOptionsOf(options),
-    topics: [discussionEventsTopic.name],
+/** The consumer of `discussion.events`. It begins in the background. */
+export function consumeDiscussions({
+  inbox,
+  brokers,
+  maxBatchRecords,
+  instanceId,
+  logger,
+  meter,
+  clock,
+  onChanged,
+}: ConsumeDiscussionsOptions): BackgroundConsumer {
+  return new BackgroundConsumer({
+    inbox,
+    kafka: { brokers, clientId: 'discussion-analytics', logger, meter },
+    topics: [discussionEventsTopic],
     handler: aggregate,
     // Sums and counts: a replay would add to them what they hold.
     isAdditive: true,
-    maxBatchRecords: options.maxBatchRecords,
-    lagIntervalMs: 1_000,
-    consumer: {
-      maxWaitMs: 250,
-      heartbeatIntervalMs: 1_000,
-      ...(options.instanceId === '' ? {} : { instanceId: options.instanceId }),
-    },
-    onCommitted: (events) => options.onChanged(threadsOf(events.map((each) => each.event))),
+    maxBatchRecords,
+    instanceId,
+    onCommitted: (events) => onChanged(threadsOf(events.map((each) => each.event))),
+    clock,
   })
-}
-
-/** Makes the topic where it is missing, then starts the consumer. Waits for the broker in the background, as long as it takes. */
-export async function startWithTopic(
-  consumer: InboxConsumer,
-  options: ConsumeDiscussionsOptions,
-  signal: AbortSignal,
-): Promise<void> {
-  const { logger, clock } = options
-  const kafka = kafkaOptionsOf(options)
-  const topics = [discussionEventsTopic]
-  if (await ensureTopicsOnceReachable({ kafka, topics, signal, logger, clock })) consumer.start()
-}
-
-function kafkaOptionsOf(options: ConsumeDiscussionsOptions): KafkaOptions {
-  const { brokers, logger, meter } = options
-  return { brokers, clientId: 'discussion-analytics', logger, meter }
 }
 
 function threadsOf(

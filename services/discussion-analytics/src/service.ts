@@ -3,12 +3,7 @@ import type { InboxArchiveRunner } from '@millrace/inbox'
 import { migrate, openDatabase, type Database } from '@millrace/postgres'
 import { defineService, type PartReadiness } from '@millrace/runtime'
 import { analyticsConfig, weightsOf } from './config.ts'
-import {
-  consumeDiscussions,
-  createDiscussionInbox,
-  startWithTopic,
-  type ConsumeDiscussionsOptions,
-} from './consume-discussions.ts'
+import { consumeDiscussions, createDiscussionInbox } from './consume-discussions.ts'
 import { LiveAggregates } from './live/live-aggregates.ts'
 import { registerCourseRoutes } from './routes/courses.ts'
 import { registerEventRoutes } from './routes/events.ts'
@@ -52,44 +47,36 @@ export const discussionAnalyticsService = defineService({
       meter,
       clock,
     })
-    const consuming: ConsumeDiscussionsOptions = {
-      inbox,
-      brokers: config.kafkaBrokers,
-      maxBatchRecords: config.maxBatchRecords,
-      instanceId: config.instanceId,
-      logger,
-      meter,
-      clock,
-      onChanged: (threads) => live.changed(threads),
-    }
-    const consumer = config.kafkaEnabled ? consumeDiscussions(consuming) : undefined
+    const consuming = config.kafkaEnabled
+      ? consumeDiscussions({
+          inbox,
+          brokers: config.kafkaBrokers,
+          maxBatchRecords: config.maxBatchRecords,
+          instanceId: config.instanceId,
+          logger,
+          meter,
+          clock,
+          onChanged: (threads) => live.changed(threads),
+        })
+      : undefined
 
     registerThreadRoutes(app, { database, weights })
     registerCourseRoutes(app, { database, weights })
-    registerStatsRoute(app, { inbox, consumer, live })
+    registerStatsRoute(app, { inbox, consumer: consuming?.consumer, live })
     registerEventRoutes(app, inbox)
     registerStreamRoute(app, live)
 
     addReadiness('database', async () => void (await database.query('select 1')))
-    if (consumer) {
-      addReadiness('consumer', () => {
-        const { state, outage, stoppedBy } = consumer.stats()
-        if (outage) return `the consumer pauses: most keys fail with ${outage.errorClass}`
-        if (stoppedBy)
-          return `the consumer was stopped by ${stoppedBy.errorClass}: ${stoppedBy.message}`
-        return state === 'running' || `the consumer is ${state}`
-      })
-    } else addReadinessParts(() => Promise.resolve([switchedOff]))
+    if (consuming) addReadiness('consumer', () => consuming.readiness())
+    else addReadinessParts(() => Promise.resolve([switchedOff]))
 
-    const stopping = new AbortController()
     onStart(async () => {
       await inbox.migrate()
       await migrateAggregates(database)
     }, 'migrations')
     onStart(() => live.start(), 'notifications')
     // In the background: the figures that are there can be read while the broker is away.
-    if (consumer)
-      onStart(() => void startWithTopic(consumer, consuming, stopping.signal), 'consumer')
+    if (consuming) onStart(() => consuming.start(), 'consumer')
 
     onClose(() => database.close())
     const { archiveDirectory: directory, consumptionHotDays: hotDays } = config
@@ -102,10 +89,7 @@ export const discussionAnalyticsService = defineService({
       onClose(async () => archive.runner?.close())
     }
     onClose(() => live.shutDown())
-    onClose(async () => {
-      stopping.abort()
-      await consumer?.close()
-    })
+    onClose(async () => consuming?.close())
   },
 })
 

@@ -7,7 +7,7 @@ import {
 } from '@millrace/contracts'
 import type { Clock, Logger, Meter, Tracer } from '@millrace/core'
 import { ContractRegistry } from '@millrace/events'
-import { createHttpIdempotency, createInbox } from '@millrace/inbox'
+import { BackgroundConsumer, createHttpIdempotency, createInbox } from '@millrace/inbox'
 import { createOutbox, Publishing } from '@millrace/outbox'
 import { ensureOwnDatabase, migrate, openDatabase, withDatabaseName } from '@millrace/postgres'
 import type { OrdersConfig } from './config.ts'
@@ -16,7 +16,6 @@ import {
   commandTopics,
   handleCommandEvents,
 } from './consumers/command-consumer.ts'
-import { BackgroundConsumer } from './consumers/background-consumer.ts'
 import { EndOrders } from './consumers/end-orders.ts'
 import { serviceName } from './orders.ts'
 import {
@@ -67,15 +66,17 @@ export function openCommandSide(options: SideOptions) {
     },
     publish: () =>
       new Publishing({
-        ...kafkaOf(options),
+        brokers: config.kafkaBrokers,
+        logger,
+        meter,
+        clock,
         clientId: serviceName,
         outbox,
         topics: [ordersTopic, orderEventsTopic],
       }),
     consume: () =>
       new BackgroundConsumer({
-        ...kafkaOf(options),
-        clientId: serviceName,
+        ...consumingOf(options, serviceName),
         inbox,
         topics: commandTopics,
         handler: handleCommandEvents(new EndOrders({ outbox, logger, meter })),
@@ -114,8 +115,7 @@ export function openQuerySide(options: SideOptions) {
     tables,
     consume: () =>
       new BackgroundConsumer({
-        ...kafkaOf(options),
-        clientId: readGroupId,
+        ...consumingOf(options, readGroupId),
         inbox,
         topics: readTopics,
         handler: buildReadModel,
@@ -129,7 +129,7 @@ function partsOf({ logger, meter, tracer, clock }: SideOptions) {
   return { schema: 'public', serviceName, logger, meter, tracer, clock }
 }
 
-function kafkaOf({ config, logger, meter, clock }: SideOptions) {
+function consumingOf({ config, logger, meter, clock }: SideOptions, clientId: string) {
   const { kafkaBrokers: brokers, instanceId } = config
-  return { brokers, instanceId, logger, meter, clock }
+  return { kafka: { brokers, clientId, logger, meter }, instanceId, clock }
 }

@@ -6,8 +6,12 @@ import {
   servicePorts,
 } from '@millrace/contracts'
 import { ContractRegistry } from '@millrace/events'
-import { createHttpIdempotency, createInbox, type InboxConsumer } from '@millrace/inbox'
-import { ensureTopicsOnceReachable } from '@millrace/kafka'
+import {
+  BackgroundConsumer,
+  createHttpIdempotency,
+  createInbox,
+  type InboxConsumer,
+} from '@millrace/inbox'
 import { createOutbox, Publishing } from '@millrace/outbox'
 import { ensureOwnDatabase, migrate, openDatabase } from '@millrace/postgres'
 import {
@@ -117,22 +121,18 @@ export const paymentsService = defineService({
     /** Answers on `payment-orders` and reads `orders`, once topics and broker are there: accounts can be seen and filled before. */
     function consumeOrders(): InboxConsumer {
       const { kafkaBrokers: brokers, instanceId } = config
-      const kafka = { brokers, clientId: serviceName, logger, meter }
-      const consumer = inbox.consume({
-        kafka,
-        topics: [ordersTopic.name],
+      const consuming = new BackgroundConsumer({
+        inbox,
+        kafka: { brokers, clientId: serviceName, logger, meter },
+        topics: [ordersTopic],
         handler: answerOrders(carryOut),
         maxBatchRecords: config.maxBatchRecords,
-        lagIntervalMs: 1_000,
-        consumer: {
-          maxWaitMs: 250,
-          heartbeatIntervalMs: 1_000,
-          ...(instanceId === '' ? {} : { instanceId }),
-        },
+        instanceId,
         onCommitted: () => {
           outbox.wake()
           caller.poke()
         },
+        clock,
       })
       const publishing = new Publishing({
         brokers,
@@ -143,29 +143,13 @@ export const paymentsService = defineService({
         meter,
         clock,
       })
-      const stopping = new AbortController()
-      const { signal } = stopping
-      const start = async (): Promise<void> => {
-        const topics = [ordersTopic]
-        if (await ensureTopicsOnceReachable({ kafka, topics, signal, logger, clock }))
-          consumer.start()
-      }
       onStart(() => publishing.start(), 'relay')
-      onStart(() => void start(), 'consumer')
+      onStart(() => consuming.start(), 'consumer')
       onClose(() => publishing.close())
-      onClose(async () => {
-        stopping.abort()
-        await consumer.close()
-      })
+      onClose(() => consuming.close())
       addReadiness('relay', async () => !publishing.isHalted)
-      addReadiness('consumer', () => {
-        const { state, outage, stoppedBy } = consumer.stats()
-        if (outage) return `the consumer pauses: most keys fail with ${outage.errorClass}`
-        if (stoppedBy)
-          return `the consumer was stopped by ${stoppedBy.errorClass}: ${stoppedBy.message}`
-        return state === 'running' || `the consumer is ${state}`
-      })
-      return consumer
+      addReadiness('consumer', () => consuming.readiness())
+      return consuming.consumer
     }
   },
 })

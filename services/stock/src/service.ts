@@ -6,8 +6,7 @@ import {
   stockOrdersTopic,
 } from '@millrace/contracts'
 import { ContractRegistry } from '@millrace/events'
-import { createHttpIdempotency, createInbox } from '@millrace/inbox'
-import { ensureTopicsOnceReachable } from '@millrace/kafka'
+import { BackgroundConsumer, createHttpIdempotency, createInbox } from '@millrace/inbox'
 import { createOutbox, Publishing } from '@millrace/outbox'
 import { ensureOwnDatabase, migrate, openDatabase } from '@millrace/postgres'
 import { callerWithRole, defineService, userOf, type FastifyRequest } from '@millrace/runtime'
@@ -44,20 +43,16 @@ export const stockService = defineService({
       contracts: new ContractRegistry(sagaOrderEvents),
     })
     const keys = createHttpIdempotency({ database, schema: 'public', clock })
-    const kafka = { brokers: config.kafkaBrokers, clientId: serviceName, logger, meter }
-    const consumer = config.kafkaEnabled
-      ? inbox.consume({
-          kafka,
-          topics: [ordersTopic.name],
+    const consuming = config.kafkaEnabled
+      ? new BackgroundConsumer({
+          inbox,
+          kafka: { brokers: config.kafkaBrokers, clientId: serviceName, logger, meter },
+          topics: [ordersTopic],
           handler: answerOrders({ outbox, logger, meter }),
           maxBatchRecords: config.maxBatchRecords,
-          lagIntervalMs: 1_000,
-          consumer: {
-            maxWaitMs: 250,
-            heartbeatIntervalMs: 1_000,
-            ...(config.instanceId === '' ? {} : { instanceId: config.instanceId }),
-          },
+          instanceId: config.instanceId,
           onCommitted: () => outbox.wake(),
+          clock,
         })
       : undefined
 
@@ -70,7 +65,7 @@ export const stockService = defineService({
       if (config.mode === 'development') await database.transaction(seedDemo)
     }, 'database')
     addReadiness('database', async () => (await database.query('select 1')).rowCount === 1)
-    if (consumer) {
+    if (consuming) {
       const publishing = new Publishing({
         brokers: config.kafkaBrokers,
         clientId: serviceName,
@@ -80,29 +75,13 @@ export const stockService = defineService({
         meter,
         clock,
       })
-      const stopping = new AbortController()
-      const { signal } = stopping
-      const startConsumer = async (): Promise<void> => {
-        const topics = [ordersTopic]
-        if (await ensureTopicsOnceReachable({ kafka, topics, signal, logger, clock }))
-          consumer.start()
-      }
       onStart(() => publishing.start(), 'relay')
       // In the background: goods can be looked up and booked while the broker is away.
-      onStart(() => void startConsumer(), 'consumer')
+      onStart(() => consuming.start(), 'consumer')
       onClose(() => publishing.close())
-      onClose(async () => {
-        stopping.abort()
-        await consumer.close()
-      })
+      onClose(() => consuming.close())
       addReadiness('relay', async () => !publishing.isHalted)
-      addReadiness('consumer', () => {
-        const { state, outage, stoppedBy } = consumer.stats()
-        if (outage) return `the consumer pauses: most keys fail with ${outage.errorClass}`
-        if (stoppedBy)
-          return `the consumer was stopped by ${stoppedBy.errorClass}: ${stoppedBy.message}`
-        return state === 'running' || `the consumer is ${state}`
-      })
+      addReadiness('consumer', () => consuming.readiness())
     } else {
       logger.warn('Kafka is switched off; orders wait on their topic')
     }
@@ -116,7 +95,7 @@ export const stockService = defineService({
     registerOperations(routes, {
       importToken: config.importToken,
       hasFaults: config.mode === 'development',
-      consumer,
+      consumer: consuming?.consumer,
     })
   },
 })

@@ -1,10 +1,7 @@
 import type { Queryable } from '@millrace/postgres'
 import {
+  answerOnce as answerRequestOnce,
   causationOf,
-  keepableAnswer,
-  keyedRequestOf,
-  keyProblem,
-  sendKept,
   type FastifyReply,
   type FastifyRequest,
 } from '@millrace/runtime'
@@ -19,8 +16,7 @@ export interface Answer {
 }
 
 /**
- * Does an act and answers. A request with an `Idempotency-Key` is done once: its answer is kept in the transaction of the act, and a repeat
- * gets it again without the act. Resolves when the answer is out.
+ * Does an act and answers with what is read after it, in one transaction; once for each `Idempotency-Key`. Resolves when the answer is out.
  * @throws ProblemError when the act was refused, and 409 or 422 for the key; nothing is stored then, so the key stays free
  */
 export async function answerOnce<Resource>(
@@ -31,22 +27,17 @@ export async function answerOnce<Resource>(
   read: (tx: Queryable) => Promise<Resource>,
   answerOf: (resource: Resource) => Answer,
 ): Promise<void> {
-  const asked = keyedRequestOf(request)
-  const { answer, isReplayed } = await outbox.transaction(async (tx) => {
-    if (asked) {
-      const claim = await keys.claim(tx, asked)
-      if (claim.kind === 'answered') return { answer: claim.response, isReplayed: true }
-      if (claim.kind !== 'new') throw keyProblem(claim.kind)
-    }
-    const { eventId, resource } = await writeIn(tx, causationOf(request), act, read)
-    const { status, headers, body } = answerOf(resource)
-    const answer = keepableAnswer(reply, {
-      status,
-      headers: { ...headers, ...(eventId !== null && { 'x-event-id': eventId }) },
-      body,
-    })
-    if (asked) keys.keep(tx, asked, answer)
-    return { answer, isReplayed: false }
+  await answerRequestOnce(request, reply, {
+    outbox,
+    keys,
+    act: async (tx) => {
+      const { eventId, resource } = await writeIn(tx, causationOf(request), act, read)
+      const { status, headers, body } = answerOf(resource)
+      return {
+        status,
+        headers: { ...headers, ...(eventId !== null && { 'x-event-id': eventId }) },
+        body,
+      }
+    },
   })
-  await sendKept(reply, answer, isReplayed)
 }
