@@ -39,6 +39,8 @@ suite('password hashes', () => {
   test('a crowd waits in a line that has an end', async () => {
     const hashes = new PasswordHashes(cheap)
     const stored = await hashes.hash('secret word')
+    // The hash for nobody is made from the start on, and has a place while it is made.
+    assert.equal(await hashes.verify('secret word', null), false)
     const all = await Promise.allSettled(
       Array.from({ length: 200 }, () => hashes.verify('secret word', stored)),
     )
