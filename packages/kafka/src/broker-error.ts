@@ -12,6 +12,22 @@ function setOf(...names: readonly KafkaErrorName[]): ReadonlySet<number> {
 /** The coordinator has to be looked up again. */
 const coordinatorMoved = setOf('COORDINATOR_NOT_AVAILABLE', 'NOT_COORDINATOR')
 
+/** Another broker may lead the partition by now, or the topic be another one. @see Java's `InvalidMetadataException` */
+const leaderInDoubt = setOf(
+  'NOT_LEADER_OR_FOLLOWER',
+  'LEADER_NOT_AVAILABLE',
+  'REPLICA_NOT_AVAILABLE',
+  'FENCED_LEADER_EPOCH',
+  'UNKNOWN_LEADER_EPOCH',
+  'UNKNOWN_TOPIC_OR_PARTITION',
+  'UNKNOWN_TOPIC_ID',
+  'INCONSISTENT_TOPIC_ID',
+  'LISTENER_NOT_FOUND',
+  'KAFKA_STORAGE_ERROR',
+  'NETWORK_EXCEPTION',
+  'UNKNOWN_SERVER_ERROR',
+)
+
 /** The member is no longer what it believes to be; it has to join again. */
 const membershipOver = setOf(
   'ILLEGAL_GENERATION',
@@ -23,6 +39,7 @@ const membershipOver = setOf(
 
 export const isPassing = (errorCode: number): boolean => kafkaErrorCode(errorCode).retriable
 export const isCoordinatorMoved = (errorCode: number): boolean => coordinatorMoved.has(errorCode)
+export const isLeaderInDoubt = (errorCode: number): boolean => leaderInDoubt.has(errorCode)
 export const isMembershipOver = (errorCode: number): boolean => membershipOver.has(errorCode)
 export const errorName = (errorCode: number): KafkaErrorName => kafkaErrorCode(errorCode).name
 

@@ -75,10 +75,15 @@ function scriptedBroker(script: ('cut' | Answer)[], isLeaderless = false) {
       producerEpoch: 0,
     }),
   }
+  /** Topics whose metadata were asked for anew. */
+  const wanted: string[] = []
   const accumulator = new ProduceAccumulator(100_000, () => systemClock.monotonicMs())
   const sender: ProduceSender = new ProduceSender(
     cluster as unknown as Cluster,
-    { leaderOf: () => (isLeaderless ? undefined : 1), want: () => {} } as unknown as LeaderMetadata,
+    {
+      leaderOf: () => (isLeaderless ? undefined : 1),
+      want: (topic: string) => void wanted.push(topic),
+    } as unknown as LeaderMetadata,
     accumulator,
     new ProducerIds(cluster as unknown as Cluster),
     {
@@ -103,7 +108,7 @@ function scriptedBroker(script: ('cut' | Answer)[], isLeaderless = false) {
     await call.settled
     return call.offsets[0]
   }
-  return { begin, send, log, sender, accumulator }
+  return { begin, send, log, sender, accumulator, wanted }
 }
 
 test('producer: what follows a batch that was appended unseen and then refused is not taken for its repetition', async () => {
@@ -138,6 +143,24 @@ for (const name of [
     assert.equal(log.length, 2)
   })
 }
+
+for (const [name, asksMetadata] of [
+  ['NOT_ENOUGH_REPLICAS', false],
+  ['CONCURRENT_TRANSACTIONS', false],
+  ['NOT_LEADER_OR_FOLLOWER', true],
+  ['UNKNOWN_TOPIC_OR_PARTITION', true],
+] as const)
+  test(`producer: metadata are ${asksMetadata ? '' : 'not '}asked for after ${name}`, async () => {
+    const { send, wanted } = scriptedBroker([{ errorCode: code[name], isAppended: false }])
+    assert.equal(await send(), 0)
+    assert.deepEqual(wanted, asksMetadata ? ['t'] : [])
+  })
+
+test('producer: metadata are asked for after a lost connection', async () => {
+  const { send, wanted } = scriptedBroker(['cut'])
+  assert.equal(await send(), 0)
+  assert.deepEqual(wanted, ['t'])
+})
 
 test('producer: calls given up while their partition has no leader hold no room, which the other partitions need', async () => {
   const { begin, sender, accumulator } = scriptedBroker([], true)

@@ -5,7 +5,7 @@
  * small calls gather instead of becoming small requests. What a partition may have under way is its lane's business.
  */
 import { assert, backoffMs, noopMeter, type Counter, type Meter, type Timer } from '@millrace/core'
-import { brokerError, code, errorName } from './broker-error.ts'
+import { brokerError, code, errorName, isLeaderInDoubt } from './broker-error.ts'
 import type { Cluster } from './cluster.ts'
 import { isForGood, isNeverSent, KafkaError } from './errors.ts'
 import type { LeaderMetadata } from './leader-metadata.ts'
@@ -361,7 +361,10 @@ export class ProduceSender {
     )
     // Behind a batch that has not arrived every other one is out of order: it says nothing about the batch itself.
     if (outcome === 'retry' || lane.unresolved[0] !== batch)
-      return this.#retry(flight, error, outcome === 'retry')
+      return this.#retry(flight, error, {
+        isUnknown: outcome === 'retry',
+        isLeaderInDoubt: isLeaderInDoubt(answer.errorCode),
+      })
     batch.isFlying = false
     batch.verdict = () => {
       if (outcome === 'renew' && this.#ids.transaction) this.#loseTransaction(flight, error)
@@ -395,16 +398,21 @@ export class ProduceSender {
 
   /**
    * The batch goes out again as it is, which the broker can tell from a new one should it have this one already.
-   * @param isUnknown false when the answer says that this attempt was not appended
+   * @param said what the answer says: `isUnknown` false that this attempt was not appended, `isLeaderInDoubt` false that the right broker was asked
    */
-  #retry({ lane, batch }: Flight, cause: unknown, isUnknown = true): void {
+  #retry(
+    { lane, batch }: Flight,
+    cause: unknown,
+    said = { isUnknown: true, isLeaderInDoubt: true },
+  ): void {
     batch.isFlying = false
-    if (isUnknown && !isNeverSent(cause)) batch.mayBeApplied = true
+    if (said.isUnknown && !isNeverSent(cause)) batch.mayBeApplied = true
     batch.failedAttempts++
     this.#retries.add(1, { topic: lane.topic })
     if (lane.unresolved[0] === batch) {
       this.#postpone(lane, batch.failedAttempts, cause)
-      this.#metadata.want(lane.topic)
+      // Until metadata are there the topic is not written to at all.
+      if (said.isLeaderInDoubt) this.#metadata.want(lane.topic)
     }
     this.#judge(lane)
     this.#dropUnresolved(lane)
