@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { uuidv7 } from '@millrace/core'
 import { demoPeople } from '@millrace/contracts'
 import type { Outbox } from '@millrace/outbox'
 import { emailKeyOf } from './domain/email.ts'
@@ -20,7 +21,10 @@ export async function addDemoPeople(outbox: Outbox, at: Date): Promise<void> {
   await outbox.transaction((tx) => addPeople(tx, people, at, firstCause()))
 }
 
-/** Who manages people before anybody else does: without them nobody could ever be made staff. Left alone once the address has an account. */
+/**
+ * Who manages people before anybody else does: without them nobody could ever be made staff. An account that the address has is left alone. The id is
+ * `admin`, or a new one where an earlier start has given that to another address.
+ */
 export async function addFirstAdmin(
   outbox: Outbox,
   hashes: PasswordHashes,
@@ -37,7 +41,10 @@ export async function addFirstAdmin(
     passwordHash: await hashes.hash(admin.password),
     source: 'configured' as const,
   }
-  await outbox.transaction((tx) => addPeople(tx, [person], at, firstCause()))
+  await outbox.transaction(async (tx) => {
+    const added = await addPeople(tx, [person], at, firstCause())
+    if (added.length === 0) await addPeople(tx, [{ ...person, id: uuidv7() }], at, firstCause())
+  })
 }
 
 function firstCause() {

@@ -246,6 +246,40 @@ suite('people who are there without registering', () => {
     assert.deepEqual([asked.status, asked.body.code], [401, 'MR_HTTP_UNAUTHENTICATED'])
   })
 
+  test('the first admin is added once; another address is another admin, and an account that has it stays as it is', async () => {
+    await using home = await testDatabase()
+    const { url: databaseUrl } = home
+    const start = (adminEmail?: string) =>
+      startUsers({
+        mode: 'production',
+        databaseUrl,
+        ...(adminEmail !== undefined && { adminEmail, adminPassword: password }),
+      })
+    {
+      await using empty = await start()
+      assert.equal((await empty.register('customer@example.org')).status, 201)
+    }
+    const mistyped = 'admim@example.org'
+    for (const email of [mistyped, mistyped, 'admin@example.org', 'customer@example.org']) {
+      await using users = await start(email)
+      assert.equal((await users.signIn(email)).status, 201)
+    }
+    await using users = await start()
+    const { rows } = await users.database.query(
+      'select email, roles, id = $1 as "isFirst" from person order by created_at, email',
+      ['admin'],
+    )
+    const admin = ['customer', 'staff', 'admin']
+    assert.deepEqual(
+      rows.map((row) => ({ ...row })),
+      [
+        { email: 'customer@example.org', roles: ['customer'], isFirst: false },
+        { email: mistyped, roles: admin, isFirst: true },
+        { email: 'admin@example.org', roles: admin, isFirst: false },
+      ],
+    )
+  })
+
   test('an import keeps ids, may be run again, and brings nobody back who was removed', async () => {
     const headers = { authorization: `Bearer ${importToken}` }
     const body = {

@@ -6,6 +6,7 @@ import { createOutbox, Publishing } from '@millrace/outbox'
 import { ensureOwnDatabase, migrate, openDatabase, type Database } from '@millrace/postgres'
 import { defineService } from '@millrace/runtime'
 import { usersConfig } from './config.ts'
+import { emailKeyOf } from './domain/email.ts'
 import { addDemoPeople, addFirstAdmin } from './first-people.ts'
 import { PasswordHashes } from './password-hash.ts'
 import { serviceName } from './people.ts'
@@ -14,6 +15,7 @@ import { registerImport, registerRegistration } from './routes/registration.ts'
 import { registerSessions } from './routes/sessions.ts'
 import { Sessions } from './sessions.ts'
 import { SigningKeys } from './signing-keys.ts'
+import { credentialsByEmail } from './sql/credentials.ts'
 import { deleteOld } from './sql/delete-old.ts'
 import { Tries } from './tries.ts'
 
@@ -77,8 +79,14 @@ export const usersService = defineService({
       const now = new Date(clock.now())
       if (config.mode === 'development') await addDemoPeople(outbox, now)
       const { adminEmail: email, adminPassword: password } = config
-      if (email !== null && password !== null)
+      if (email !== null && password !== null) {
         await addFirstAdmin(outbox, hashes, { email, password }, now)
+        const account = await credentialsByEmail(database, emailKeyOf(email))
+        if (!account?.roles.includes('admin'))
+          logger.warn('The address of FIRST_ADMIN_EMAIL has an account already, which is no admin')
+      } else if (email !== null || password !== null) {
+        logger.warn('FIRST_ADMIN_EMAIL and FIRST_ADMIN_PASSWORD add an admin only together')
+      }
     }, 'database')
     if (config.kafkaEnabled) {
       const publishing = new Publishing({

@@ -308,3 +308,71 @@ test('no password, no token and no hash is in a log line, an event, or a column 
   assert.ok(!/scrypt|password|token/i.test(published))
   assert.ok(!/scrypt\$/.test(lines.join('\n')))
 })
+
+suite('sessions of one person', () => {
+  const path = (id: string) => `/api/users/${id}/sessions`
+  const listOf = async (id: string) => {
+    const { status, body } = await users.call('GET', path(id), { user: id })
+    assert.equal(status, 200)
+    return body['items'] as readonly Readonly<Record<string, string | null>>[]
+  }
+
+  test('are listed newest first, with when they were renewed and how they ended; for others they are not there', async () => {
+    const { email, id } = await account()
+    assert.deepEqual(await listOf(id), [])
+    const first = await users.signIn(email)
+    const startedAt = new Date(clock.now()).toISOString()
+    clock.advance(5_000)
+    const second = await users.signIn(email)
+    clock.advance(5_000)
+    assert.equal((await users.refresh(first.body['refreshToken'])).status, 200)
+    const body = { refreshToken: second.body['refreshToken'] }
+    assert.equal((await users.call('POST', '/api/sessions/end', { body })).status, 204)
+    const now = new Date(clock.now()).toISOString()
+    const listed = await listOf(id)
+    const seen = listed.map(({ createdAt, usedAt, endedAt, endedBecause }) => ({
+      createdAt,
+      usedAt,
+      endedAt,
+      endedBecause,
+    }))
+    const secondAt = new Date(clock.now() - 5_000).toISOString()
+    assert.deepEqual(seen, [
+      { createdAt: secondAt, usedAt: secondAt, endedAt: now, endedBecause: 'signed-out' },
+      { createdAt: startedAt, usedAt: now, endedAt: null, endedBecause: null },
+    ])
+    // It would end two weeks after its last renewal.
+    assert.equal(listed[1]?.['expiresAt'], new Date(clock.now() + 14 * 86_400_000).toISOString())
+    for (const other of [
+      { user: 'grace', roles: 'customer' },
+      { user: 'grace', roles: 'customer,staff' },
+    ]) {
+      assert.equal((await users.call('GET', path(id), other)).status, 404)
+      assert.equal((await users.call('POST', `${path(id)}/end`, other)).status, 404)
+    }
+    assert.equal((await users.call('GET', path(id))).status, 401)
+    assert.equal((await users.call('GET', path(id), { user: 'x', roles: 'admin' })).status, 200)
+    const nobody = await users.call('GET', path('nobody'), { user: 'x', roles: 'admin' })
+    assert.equal(nobody.status, 404)
+  })
+
+  for (const { name, by, because } of [
+    { name: 'oneself', by: undefined, because: 'ended-everywhere' },
+    { name: 'an admin', by: { user: 'barbara', roles: 'admin' }, because: 'ended-by-admin' },
+  ])
+    test(`are ended all at once by ${name}, and no token of them is good any more`, async () => {
+      const { email, id } = await account()
+      const other = await account()
+      const mine = [await users.signIn(email), await users.signIn(email)]
+      const theirs = await users.signIn(other.email)
+      const ended = await users.call('POST', `${path(id)}/end`, by ?? { user: id })
+      assert.equal(ended.status, 204)
+      for (const { body } of mine)
+        assert.equal((await users.refresh(body['refreshToken'])).status, 401)
+      assert.equal((await users.refresh(theirs.body['refreshToken'])).status, 200)
+      assert.deepEqual(
+        (await listOf(id)).map(({ endedBecause }) => endedBecause),
+        [because, because],
+      )
+    })
+})

@@ -104,6 +104,20 @@ export const TokensSchema = Type.Object({
   refreshExpiresInSeconds: Type.Integer(),
 })
 
+export const SessionsSchema = Type.Object({
+  items: Type.Array(
+    Type.Object({
+      id: Type.String(),
+      createdAt: Type.String({ description: 'Of the sign-in; ISO 8601, UTC' }),
+      usedAt: Type.String({ description: 'When tokens were given out last' }),
+      expiresAt: Type.String({ description: 'When it ends unless it is used before' }),
+      endedAt: Type.Union([Type.String(), Type.Null()]),
+      endedBecause: Type.Union([Type.String(), Type.Null()]),
+    }),
+    { description: 'Newest first, at most 50; ended ones too' },
+  ),
+})
+
 export const JwksSchema = Type.Object({
   keys: Type.Array(
     Type.Object({
