@@ -8,6 +8,7 @@ import {
 import { Type } from 'typebox'
 import { cookieOf, setCookie } from './cookies.ts'
 import type { IdentityParts } from './identity.ts'
+import { SharedWork } from './shared-work.ts'
 import { upstreamProblem } from './upstream-problem.ts'
 
 /** Cookies of a session. Pages cannot read them; that of the refresh token goes nowhere but to the routes below. */
@@ -34,6 +35,7 @@ interface Tokens {
 export function registerSignIn(app: ServiceApp, parts: IdentityParts): void {
   const tags = ['identity']
   const isSecure = parts.config.mode === 'production'
+  const refreshes = new SharedWork<Tokens>()
   app.post(
     `${refreshPath}/sign-in`,
     {
@@ -57,7 +59,8 @@ export function registerSignIn(app: ServiceApp, parts: IdentityParts): void {
       schema: {
         tags,
         summary: 'Go on with the session of this browser',
-        description: 'One at a time: a refresh token that comes twice ends the session.',
+        description:
+          'Those of two tabs that come at once are one. A refresh token that comes again later ends the session.',
         response: { 200: SessionSchema },
       },
     },
@@ -65,7 +68,10 @@ export function registerSignIn(app: ServiceApp, parts: IdentityParts): void {
       const refreshToken = cookieOf(request, refreshCookie)
       if (!refreshToken) throw noSession()
       try {
-        const tokens = await askUsers(parts, request, '/api/sessions/refresh', { refreshToken })
+        // A page that is left and opened again may ask while its first request is still on its way: that is no thief.
+        const tokens = await refreshes.run(refreshToken, () =>
+          askUsers(parts, request, '/api/sessions/refresh', { refreshToken }),
+        )
         return keepSession(reply, tokens, isSecure)
       } catch (error) {
         // It is over, so that the next request is not another try.
