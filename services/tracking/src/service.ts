@@ -1,8 +1,13 @@
-import { discussionEvents, servicePorts, trackingAlertEvents } from '@millrace/contracts'
+import {
+  discussionEvents,
+  servicePorts,
+  trackingAlertEvents,
+  userEvents,
+} from '@millrace/contracts'
 import { ContractRegistry } from '@millrace/events'
 import { createOutbox } from '@millrace/outbox'
 import { ensureOwnDatabase, migrate, openDatabase } from '@millrace/postgres'
-import { defineService } from '@millrace/runtime'
+import { callerWithRole, defineService, type ServiceApp } from '@millrace/runtime'
 import { AlertMonitor } from './alerts/alert-monitor.ts'
 import { AlertPublishing } from './alerts/alert-publishing.ts'
 import { readFigures } from './alerts/read-figures.ts'
@@ -10,6 +15,7 @@ import { trackingConfig, type TrackingConfig } from './config.ts'
 import type { AlertThresholds } from './domain/alert-rules.ts'
 import { gaugeFigures } from './metrics.ts'
 import { registerAlerts } from './routes/alerts.ts'
+import { basePath } from './routes/context.ts'
 import { registerCounts } from './routes/counts.ts'
 import { registerEvents } from './routes/events.ts'
 import { registerFailures } from './routes/failures.ts'
@@ -47,7 +53,12 @@ export const trackingService = defineService({
       clock,
     })
     onClose(() => logs.close())
-    const contracts = new ContractRegistry([...discussionEvents, ...trackingAlertEvents])
+    // Of the shop's contracts those of people alone have secret fields, which payloads are shown without.
+    const contracts = new ContractRegistry([
+      ...discussionEvents,
+      ...trackingAlertEvents,
+      ...userEvents,
+    ])
     const outbox = createOutbox({
       database,
       serviceName: 'tracking',
@@ -97,6 +108,7 @@ export const trackingService = defineService({
 
     const routes = { app, logs, contracts, database, logger }
     const now = (): number => clock.now()
+    if (config.mode === 'production') letInStaffAlone(app)
     registerEvents(routes)
     registerJourneys(routes)
     registerCounts(routes, now)
@@ -106,6 +118,14 @@ export const trackingService = defineService({
     registerAlerts(routes)
   },
 })
+
+/** Payloads of everybody's events, and acts that repeat effects, are not for customers. Health, metrics and docs are asked without a name. */
+function letInStaffAlone(app: ServiceApp): void {
+  app.addHook('preValidation', async (request) => {
+    // By the route, not by the address: that may be written in more than one way.
+    if (request.routeOptions.url?.startsWith(basePath)) callerWithRole(request, 'staff', 'admin')
+  })
+}
 
 function thresholdsOf(config: TrackingConfig): AlertThresholds {
   return {
