@@ -1,5 +1,6 @@
 import type { ServiceName } from '@millrace/contracts'
 import { DevError } from './errors.ts'
+import { firstAdminEmail } from './first-admin.ts'
 import { StartCommand } from './start-command.ts'
 import { parseStartOptions } from './start-options.ts'
 
@@ -19,7 +20,7 @@ function identityFromEnvironment(): Partial<Record<ServiceName, Record<string, s
     Object.fromEntries(
       keys.flatMap((key) => {
         const value = process.env[key]
-        return value === undefined ? [] : [[key, value]]
+        return value === undefined || value === '' ? [] : [[key, value]]
       }),
     )
   return {
@@ -36,6 +37,7 @@ try {
     hasColour: !process.env['NO_COLOR'],
     faults: faultsFromEnvironment(),
     identity: identityFromEnvironment(),
+    firstAdminEmail: firstAdminEmail(process.env),
   })
   await command.run()
 } catch (error) {

@@ -20,11 +20,14 @@ export interface StartEnvironment {
   readonly hasColour: boolean
   readonly faults: Readonly<Partial<Record<ServiceName, string>>>
   readonly identity: PlatformOptions['identity']
+  /** Whom the users service adds as an admin, if the address has no account. */
+  readonly firstAdminEmail?: string | undefined
 }
 
 /** One `npm start`: says what happens, keeps the platform running, and ends it in order. */
 export class StartCommand {
   readonly #options: StartOptions
+  readonly #firstAdminEmail: string | undefined
   readonly #progress: Progress
   readonly #directory: DataDirectory
   readonly #ports: PlatformPorts
@@ -43,6 +46,7 @@ export class StartCommand {
   ) {
     const style: OutputStyle = options.json ? 'json' : process.stdout.isTTY ? 'terminal' : 'plain'
     this.#options = options
+    this.#firstAdminEmail = environment.firstAdminEmail
     this.#directory = directory
     this.#ports = ports
     this.#progress = new Progress({
@@ -135,7 +139,8 @@ export class StartCommand {
     const showWeb = this.#show('web app')
     await Promise.all([this.#platform.start(), this.#startLab(), buildWebIfStale(showWeb)])
     this.#writeRunningState()
-    if (!this.#options.sampleData) return
+    // People of the sample are demo people, and nobody signs in as they; production begins empty.
+    if (!this.#options.sampleData || this.#options.mode === 'production') return
     await loadSampleData(this.#directory, this.#platform.gatewayUrl, this.#show('sample data'))
   }
 
@@ -181,12 +186,27 @@ export class StartCommand {
       `  Ready in ${seconds.toFixed(1)} s   ${url}   logs: ${this.#shownFolder()}/logs`,
       { url, seconds },
     )
-    if (!this.#options.json)
+    if (this.#options.mode === 'production') this.#sayWhoMayIn(url)
+    else if (!this.#options.json)
       this.#progress.say(
         'try',
         '  Try: open the page, press "Follow one event", and watch it go from your click to the figures',
       )
     if (this.#options.open) openBrowser(url)
+  }
+
+  /** In production mode nobody is anybody without signing in, and only an admin makes others staff. */
+  #sayWhoMayIn(url: string): void {
+    if (this.#options.json) return
+    const email = this.#firstAdminEmail
+    const admin =
+      email === undefined
+        ? "  Staff and admins: stop, and start once with FIRST_ADMIN_EMAIL=you@example.org FIRST_ADMIN_PASSWORD='ten characters or more' before the same command; the admin makes others staff under People."
+        : `  Admin: ${email} signs in at ${url}/sign-in with FIRST_ADMIN_PASSWORD of the first start. Change it there; later starts do without both.`
+    this.#progress.say(
+      'try',
+      `  Everybody signs in; new ones register at ${url}/register\n${admin}`,
+    )
   }
 
   #shownFolder(): string {

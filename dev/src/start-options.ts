@@ -21,7 +21,7 @@ export interface StartOptions {
 export function parseStartOptions(): StartOptions {
   const mode = new Option(
     '--mode <mode>',
-    'production asks people to sign in, and refuses the demo session',
+    'production asks people to sign in, refuses the demo session, and begins without sample data; FIRST_ADMIN_EMAIL and FIRST_ADMIN_PASSWORD make the first admin',
   )
   const logLevel = new Option('--log-level <level>', 'of the services')
   return new Command()

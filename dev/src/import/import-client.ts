@@ -41,7 +41,7 @@ export class ImportClient implements ImportDoor {
       if (!outcome.isTransient || systemClock.monotonicMs() - startedAtMs > this.#patienceMs) {
         throw new DevError(
           'MR_DEV_IMPORT_FAILED',
-          `${url} ${outcome.reason}. Nothing of this batch is lost: run the same command again, it goes on from here.`,
+          `${url} ${outcome.reason.replace(/\.$/, '')}. Nothing of this batch is lost: run the same command again, it goes on from here.`,
           { url },
         )
       }
@@ -68,8 +68,10 @@ export class ImportClient implements ImportDoor {
         readonly detail?: string
       }
       if (response.ok && body.results) return { results: body.results }
+      const isForToken = response.status === 401 || response.status === 403
+      const hint = isForToken ? ' Give its IMPORT_TOKEN, in that variable or with --token' : ''
       return {
-        reason: `answered ${response.status}: ${body.detail ?? 'no reason given'}`,
+        reason: `answered ${response.status}: ${body.detail ?? 'no reason given.'}${hint}`,
         isTransient: response.status >= 500 || response.status === 429,
       }
     } catch (error) {

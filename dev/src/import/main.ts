@@ -113,7 +113,7 @@ async function readToken(data: string): Promise<string> {
   } catch (error) {
     throw new DevError(
       'MR_DEV_IMPORT_FAILED',
-      `There is no import token in ${data}. Give it with --token or IMPORT_TOKEN.`,
+      `There is no import token in ${data}. In both modes the services take imports by their IMPORT_TOKEN alone, not from people who are signed in; "npm start" makes one in its data folder. Name that folder with --data, or give the token with --token or IMPORT_TOKEN.`,
       { data },
       { cause: error },
     )
