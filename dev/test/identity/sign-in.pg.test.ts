@@ -1,113 +1,8 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
-import { silentLogger, systemClock, type Clock } from '@millrace/core'
-import { discussionsService } from '@millrace/discussions'
-import { testDatabase } from '@millrace/embedded/testing'
-import { gatewayService } from '@millrace/gateway'
-import { createSigningKey, publicJwkOf, startService } from '@millrace/runtime'
-import { usersService } from '@millrace/users'
+import { accessTtlMs, admin, startProduction } from './production.ts'
 
 const password = 'Bernoulli numbers 1843'
-const accessTtlMs = 600_000
-
-/** Users and discussions behind a gateway, all in production mode, with one wall clock that the test moves. */
-async function startProduction() {
-  await using stack = new AsyncDisposableStack()
-  let nowMs = Date.now()
-  const clock: Clock = { ...systemClock, now: () => nowMs }
-  // Given, so that services may start before the gateway whose key they check by.
-  const key = createSigningKey()
-  const keyUrl = await serveKeys(stack, [publicJwkOf(key.privateKey)])
-  const ofService = async () => ({
-    mode: 'production' as const,
-    databaseUrl: stack.use(await testDatabase()).url,
-    port: 0,
-    kafkaEnabled: false,
-    identityJwksUrls: [keyUrl],
-  })
-  const parts = { logger: silentLogger, clock }
-  const users = stack.use(
-    await startService(usersService, {
-      ...parts,
-      overrides: { ...(await ofService()), scryptLogN: 10, accessTtlMs },
-    }),
-  )
-  const discussions = stack.use(
-    await startService(discussionsService, { ...parts, overrides: await ofService() }),
-  )
-  await Promise.all([users.ready, discussions.ready])
-  const gateway = stack.use(
-    await startService(gatewayService, {
-      ...parts,
-      env: {
-        MILLRACE_MODE: 'production',
-        PORT: '0',
-        USERS_URL: users.url,
-        DISCUSSIONS_URL: discussions.url,
-        IDENTITY_SIGNING_KEY: key.privateKey
-          .export({ type: 'pkcs8', format: 'der' })
-          .toString('base64'),
-      },
-    }),
-  )
-  const call = async (
-    method: string,
-    path: string,
-    options: { readonly token?: unknown; readonly cookie?: string; readonly body?: unknown } = {},
-  ) => {
-    const { token, cookie, body } = options
-    const response = await fetch(`${path.startsWith('http') ? '' : gateway.url}${path}`, {
-      method,
-      headers: {
-        // What a client says of itself must count for nothing.
-        'x-user-id': 'root',
-        'x-user-roles': 'admin',
-        ...(token === undefined ? {} : { authorization: `Bearer ${token as string}` }),
-        ...(cookie === undefined ? {} : { cookie }),
-        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-      },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    })
-    const text = await response.text()
-    return {
-      status: response.status,
-      body: (text === '' ? {} : JSON.parse(text)) as Readonly<Record<string, unknown>>,
-      cookie: response.headers
-        .getSetCookie()
-        .map((one) => one.split(';')[0] ?? '')
-        .join('; '),
-    }
-  }
-  const all = stack.move()
-  return {
-    call,
-    gateway,
-    users,
-    discussions,
-    advance: (ms: number) => {
-      nowMs += ms
-    },
-    [Symbol.asyncDispose]: () => all.disposeAsync(),
-  }
-}
-
-/** Its own server, so that the key can be read before the gateway runs. */
-async function serveKeys(stack: AsyncDisposableStack, keys: readonly unknown[]): Promise<string> {
-  const server = createServer((_request, response) => void response.end(JSON.stringify({ keys })))
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  stack.defer(async () => {
-    const closed = once(server, 'close')
-    server.close()
-    server.closeAllConnections()
-    await closed
-  })
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}/jwks`
-}
-
 const thread = { courseId: 'qc/gates', title: 'Why unitary?', content: 'What if it were not?' }
 
 test('production: register, sign in, write as that person, expire, refresh, sign out', async () => {
@@ -195,4 +90,28 @@ test('production: a browser does the same with cookies', async () => {
   // The cookies of before are those of a thief, or of the one who was robbed: the session ends for both.
   assert.equal((await call('POST', '/api/me/refresh', { cookie })).status, 401)
   assert.equal((await call('POST', '/api/me/refresh', { cookie: refreshed.cookie })).status, 401)
+})
+
+test('production: events of everybody are for staff, however the address is written, and show no e-mail addresses', async () => {
+  await using all = await startProduction()
+  const { call } = all
+  const email = 'hedy@example.org'
+  await call('POST', '/api/users', { body: { name: 'Hedy Lamarr', email, password } })
+  const tokenOf = async (body: { readonly email: string; readonly password: string }) =>
+    (await call('POST', '/api/sessions', { body })).body['accessToken']
+  const customer = await tokenOf({ email, password })
+  const staff = await tokenOf(admin)
+  for (const path of ['/api/tracking/events', '/api/%74racking/events', '/api/tracking/backlog']) {
+    assert.equal((await call('GET', path)).status, 401, path)
+    // 404: the gateway or the service knows no such address.
+    const refused = (await call('GET', path, { token: customer })).status
+    assert.ok([403, 404].includes(refused), `${path}: ${refused}`)
+  }
+  const found = await call('GET', '/api/tracking/events?type=USER_CREATED', { token: staff })
+  assert.equal(found.status, 200)
+  const [newest] = found.body['items'] as readonly { readonly eventId: string }[]
+  const event = await call('GET', `/api/tracking/events/${newest?.eventId}`, { token: staff })
+  const text = JSON.stringify(event.body)
+  assert.match(text, /Hedy Lamarr/)
+  assert.ok(!text.includes(email), text)
 })
