@@ -3,7 +3,7 @@ import type { Database } from '@millrace/postgres'
 import type { SqlNames } from './sql-names.ts'
 
 /** At most 20 notifications a second and process. */
-const intervalMs = 50
+export const notifyIntervalMs = 50
 
 /**
  * Wakes relays of other processes. Never inside a business transaction: NOTIFY takes one lock for the whole instance at commit, which
@@ -29,7 +29,7 @@ export class Notifier {
       this.#isWanted = true
       return
     }
-    this.#timer = this.#clock.setTimer(intervalMs, () => {
+    this.#timer = this.#clock.setTimer(notifyIntervalMs, () => {
       this.#timer = undefined
       if (!this.#isWanted) return
       this.#isWanted = false

@@ -16,6 +16,7 @@ import { OutboxError } from './errors.ts'
 import { ExactlyOncePublisher } from './exactly-once-publisher.ts'
 import { AtLeastOncePublisher, type LanePublisher } from './lane-publisher.ts'
 import { LaneShare } from './lane-share.ts'
+import { NoticeEcho } from './notice-echo.ts'
 import { LaneRunner, type RunnerContext } from './lane-runner.ts'
 import type { OutboxMetrics } from './metrics.ts'
 import type { FailurePolicy, KeyFormatOf } from './send-chunk.ts'
@@ -107,6 +108,7 @@ export class LaneRelay implements Relay {
   #started: Promise<void> | undefined
   #closed: Promise<void> | undefined
   #listener: Listener | undefined
+  readonly #echo: NoticeEcho
   /** Of all lanes, where it is ours. */
   #producer: Promise<Producer> | undefined
 
@@ -135,6 +137,7 @@ export class LaneRelay implements Relay {
       clock: options.clock ?? systemClock,
       random: options.random ?? systemRandom,
     }
+    this.#echo = new NoticeEcho(this.#runnerContext.clock, () => this.poke())
   }
 
   get isLeading(): boolean {
@@ -203,7 +206,7 @@ export class LaneRelay implements Relay {
     if (lanes.length > 1) await this.#announce()
     for (const runner of this.#runners) runner.start()
     this.#listener = await this.#untilDone('listen for new events', () =>
-      this.#runnerContext.database.listen(this.#context.names.channel, () => this.poke(), {
+      this.#runnerContext.database.listen(this.#context.names.channel, () => this.#echo.hear(), {
         onConnected: () => this.poke(),
       }),
     )
@@ -270,6 +273,7 @@ export class LaneRelay implements Relay {
     this.#closing.abort()
     await this.#started
     await this.#listener?.close()
+    this.#echo.close()
     // First, so that the others may take what is released next.
     await this.#retire()
     await Promise.all(this.#runners.map((runner) => runner.close()))
