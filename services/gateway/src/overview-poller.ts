@@ -2,7 +2,8 @@ import { toError, type Clock, type Logger } from '@millrace/core'
 import type { Overview } from './overview.ts'
 import { platformParts, StateTimes, type SeenPart } from './platform-parts.ts'
 import { CounterRate, EventRate } from './rate-window.ts'
-import type { ServiceProbe } from './service-probe.ts'
+import { lookAtAll, statsOfAll, type ServiceProbes } from './service-probes.ts'
+import { readShop, shopTopics } from './shop-stats.ts'
 import { readStats } from './service-stats.ts'
 import type { StartStatus } from './start-status.ts'
 
@@ -10,9 +11,7 @@ import type { StartStatus } from './start-status.ts'
 const pollMs = 1000
 
 export interface OverviewPollerOptions {
-  readonly discussions: ServiceProbe
-  readonly analytics: ServiceProbe
-  readonly tracking: ServiceProbe
+  readonly probes: ServiceProbes
   readonly startStatus: StartStatus
   /** The gateway's own part. */
   readonly self: SeenPart
@@ -32,6 +31,10 @@ export class OverviewPoller {
   readonly #created = new CounterRate()
   readonly #published = new CounterRate()
   readonly #processed = new CounterRate()
+  readonly #placed = new CounterRate()
+  readonly #paymentAnswers = new CounterRate()
+  readonly #stockAnswers = new CounterRate()
+  readonly #decided = new CounterRate()
   #taking: Promise<Overview> | undefined
   #listenerCount = 0
   #loop: AbortController | undefined
@@ -106,21 +109,23 @@ export class OverviewPoller {
   }
 
   async #take(): Promise<Overview> {
-    const { discussions, analytics, tracking, startStatus, self, mode, clock } = this.#options
-    const [start, discussionStats, analyticsStats, ...probes] = await Promise.all([
+    const { probes, startStatus, self, mode, clock } = this.#options
+    const [start, looks, stats] = await Promise.all([
       startStatus.read(),
-      discussions.stats(),
-      analytics.stats(),
-      discussions.look(),
-      analytics.look(),
-      tracking.look(),
+      lookAtAll(probes),
+      statsOfAll(probes),
     ])
-    const figures = readStats(discussionStats, analyticsStats)
+    const figures = readStats(stats.discussions, stats.analytics)
+    const shop = readShop(stats)
     const nowMs = clock.monotonicMs()
     this.#created.read(nowMs, figures.totals.eventsCreated)
     this.#published.read(nowMs, figures.totals.published)
     this.#processed.read(nowMs, figures.totals.processed)
-    const parts = [self, ...platformParts(probes, start?.parts ?? [])]
+    this.#placed.read(nowMs, shop.totals.placed)
+    this.#paymentAnswers.read(nowMs, shop.totals.paymentAnswers)
+    this.#stockAnswers.read(nowMs, shop.totals.stockAnswers)
+    this.#decided.read(nowMs, shop.totals.decided)
+    const parts = [self, ...platformParts(looks, start?.parts ?? [])]
     return {
       at: new Date(clock.now()).toISOString(),
       mode,
@@ -132,6 +137,16 @@ export class OverviewPoller {
         processedPerSecond: this.#processed.perSecond(),
       },
       ...figures,
+      topics: [...figures.topics, ...shopTopics(stats)],
+      shop: {
+        ...shop,
+        rates: {
+          placedPerSecond: this.#placed.perSecond(),
+          paymentAnswersPerSecond: this.#paymentAnswers.perSecond(),
+          stockAnswersPerSecond: this.#stockAnswers.perSecond(),
+          decidedPerSecond: this.#decided.perSecond(),
+        },
+      },
       start,
     }
   }

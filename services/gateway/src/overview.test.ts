@@ -59,21 +59,28 @@ suite('overview', () => {
       }),
       { seesHealthChecks },
     )
-    await using tracking = await startUpstream(healthy({}), { seesHealthChecks })
+    await using others = await startUpstream(healthy({}), { seesHealthChecks })
     await using gateway = await startGateway({
       discussions: [discussions.url],
       analytics: [analytics.url],
-      tracking: [tracking.url],
+      tracking: [others.url],
+      shop: [others.url],
     })
     const overview = await overviewOf(gateway)
     assert.deepEqual(
-      overview.parts.map((part) => [part.name, part.state]),
+      overview.parts.map((part) => `${part.name} ${part.state}`),
       [
-        ['gateway', 'up'],
-        ['discussions', 'up'],
-        ['discussion-analytics', 'up'],
-        ['tracking', 'up'],
-        ['postgres', 'up'],
+        'gateway up',
+        'discussions up',
+        'discussion-analytics up',
+        'tracking up',
+        'users up',
+        'catalog up',
+        'orders up',
+        'payments up',
+        'stock up',
+        'order-saga up',
+        'postgres up',
       ],
     )
     assert.equal(partOf(overview, 'discussions')?.url, discussions.url)
@@ -111,6 +118,11 @@ suite('overview', () => {
     assert.deepEqual(overview.totals, { eventsCreated: null, published: null, processed: null })
     assert.equal(overview.rates.processedPerSecond, null)
     assert.deepEqual(overview.topics, [])
+    const { totals, lagRecords, rates, ...standing } = overview.shop
+    for (const figures of [totals, lagRecords, rates, standing])
+      for (const [name, figure] of Object.entries(figures)) assert.equal(figure, null, name)
+    for (const name of ['users', 'catalog', 'orders', 'payments', 'stock', 'order-saga'])
+      assert.equal(partOf(overview, name)?.state, 'down', name)
     assert.equal(partOf(overview, 'postgres'), undefined, 'nobody spoke of it')
   })
 
@@ -277,18 +289,31 @@ suite('readiness of the whole', () => {
         : notReady('unavailable', [postgresUp, kafkaDown])(request, response, body)
     await using discussions = await startUpstream(answer, { seesHealthChecks })
     await using analytics = await startUpstream(healthy({}), { seesHealthChecks })
-    await using tracking = await startUpstream(healthy({}), { seesHealthChecks })
+    await using others = await startUpstream(healthy({}), { seesHealthChecks })
     await using gateway = await startGateway({
       discussions: [discussions.url],
       analytics: [analytics.url],
-      tracking: [tracking.url],
+      tracking: [others.url],
+      shop: [others.url],
     })
     const response = await fetch(`${gateway.url}/health/ready`)
     assert.equal(response.status, 503)
     const { parts } = (await response.json()) as { parts: { name: string; state: string }[] }
     assert.deepEqual(
       parts.map((part) => `${part.name} ${part.state}`),
-      ['discussions down', 'discussion-analytics up', 'tracking up', 'postgres up', 'broker down'],
+      [
+        'discussions down',
+        'discussion-analytics up',
+        'tracking up',
+        'users up',
+        'catalog up',
+        'orders up',
+        'payments up',
+        'stock up',
+        'order-saga up',
+        'postgres up',
+        'broker down',
+      ],
     )
     assert.equal((await fetch(`${gateway.url}/health/live`)).status, 200)
     isReady = true

@@ -38,6 +38,35 @@ export interface StartPart {
   readonly ms: number | null
 }
 
+/** How orders go through the shop. Figures that are not known are null. */
+export interface OverviewShop {
+  /** Per second, over the last 5 s. */
+  readonly rates: {
+    readonly placedPerSecond: number | null
+    readonly paymentAnswersPerSecond: number | null
+    readonly stockAnswersPerSecond: number | null
+    readonly decidedPerSecond: number | null
+  }
+  /** To be compared with each other in time: those of the saga begin anew with its process. */
+  readonly totals: {
+    readonly placed: number | null
+    readonly paymentAnswers: number | null
+    readonly stockAnswers: number | null
+    readonly decided: number | null
+  }
+  /** Orders without a verdict. */
+  readonly openOrders: number | null
+  readonly oldestOpenAgeMs: number | null
+  /** Events of orders, payments and stock that are written but not yet on their topics. */
+  readonly pending: number | null
+  /** Of those services, events that could not be published. */
+  readonly failed: number | null
+  /** Records that each of the shop's readers has not handled yet, by consumer group. */
+  readonly lagRecords: Readonly<
+    Record<'payments' | 'stock' | 'order-saga' | 'orders-read', number | null>
+  >
+}
+
 /** The whole platform at one moment. Figures that are not known are null. */
 export interface Overview {
   /** When it was taken (ISO 8601). */
@@ -61,6 +90,7 @@ export interface Overview {
   /** State of the relay as the discussion service tells it. */
   readonly relay: unknown
   readonly topics: readonly OverviewTopic[]
+  readonly shop: OverviewShop
   /** Null unless a supervisor tells how the start goes on. */
   readonly start: { readonly parts: readonly StartPart[] } | null
 }

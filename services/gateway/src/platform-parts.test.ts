@@ -36,6 +36,19 @@ suite('Postgres and the broker, seen through the services', () => {
       broker: 'down',
     },
     {
+      name: 'a consumer that runs proves it, whatever holds up another',
+      probes: [
+        probe([part('consumer', 'down', 'most keys fail')]),
+        probe([part('consumer', 'up')]),
+      ],
+      broker: 'up',
+    },
+    {
+      name: 'a relay that has nothing refused shows nothing',
+      probes: [probe([part('relay', 'up')])],
+      broker: undefined,
+    },
+    {
       name: 'who names it is believed before others',
       probes: [probe([part('kafka', 'up')]), probe([part('consumer', 'down')])],
       broker: 'up',
@@ -50,6 +63,16 @@ suite('Postgres and the broker, seen through the services', () => {
       const parts = platformParts(row.probes, [])
       assert.equal(parts.find((item) => item.name === 'broker')?.state, row.broker)
     })
+
+  test('why the broker is down is told by the supervisor, where it knows', () => {
+    const down = [probe([part('consumer', 'down', 'connecting')])]
+    const reasonBy = (detail: string) =>
+      platformParts(down, [{ name: 'broker', state: 'waiting', detail, ms: null }]).find(
+        ({ name }) => name === 'broker',
+      )?.reason
+    assert.equal(reasonBy('down for 20 s'), 'down for 20 s')
+    assert.equal(reasonBy(''), 'analytics says: connecting')
+  })
 
   test('the supervisor is believed while it starts them, and not after', () => {
     const stateOf = (state: 'starting' | 'failed' | 'ready') =>

@@ -6,8 +6,8 @@ import type { ProbeResult } from './service-probe.ts'
 /** What services call the servers they need, and what the platform calls them. */
 const infrastructure: readonly Infrastructure[] = [
   { name: 'postgres', pattern: /postgres|database/i },
-  // Who speaks of no broker still shows it: a consumer that runs, runs on one.
-  { name: 'broker', pattern: /broker|kafka/i, shownBy: /consumer|relay/i },
+  // Nobody need speak of a broker to show it: a consumer that runs, runs on one.
+  { name: 'broker', pattern: /broker|kafka/i, shownBy: /consumer/i },
 ]
 
 interface Infrastructure {
@@ -54,19 +54,26 @@ function infrastructurePart(
     probes.flatMap((probe) =>
       probe.parts.filter((item) => wanted.test(item.name)).map((item) => ({ probe, item })),
     )
+  const told = start.find((item) => pattern.test(item.name))
   const named = matching(pattern)
   // One that is up for a reason may be up because it is switched off, which shows nothing.
   const seen =
     named.length > 0 || !shownBy
       ? named
       : matching(shownBy).filter(({ item }) => item.state !== 'up' || item.reason === null)
+  const up = seen.find(({ item }) => item.state === 'up')
   const worst =
     seen.find(({ item }) => item.state === 'down') ??
     seen.find(({ item }) => item.state === 'starting')
-  if (worst)
-    return part(worst.item.state, `${worst.probe.name} says: ${worst.item.reason ?? 'no reason'}`)
-  if (seen.length > 0) return part('up', null)
-  const told = start.find((item) => pattern.test(item.name))
+  // Whoever stands on it of those that only show it proves that it is there: the others have reasons of their own.
+  if (worst && (named.length > 0 || !up))
+    return part(
+      worst.item.state,
+      told && told.state !== 'ready' && told.detail
+        ? told.detail
+        : `${worst.probe.name} says: ${worst.item.reason ?? 'no reason'}`,
+    )
+  if (up) return part('up', null)
   if (!told || told.state === 'ready') return []
   return part(told.state === 'failed' ? 'down' : 'starting', told.detail)
 }

@@ -26,15 +26,18 @@ export interface ProbeResult {
 /** Looks at one service through its own readiness and statistics. */
 export class ServiceProbe {
   readonly #instances: ServiceInstances
-  readonly #statsPath: string
+  readonly #statsPath: string | null
   readonly #clock: Clock
   readonly #headersOf: () => Readonly<Record<string, string>>
   #last: { readonly atMs: number; readonly result: Promise<ProbeResult> } | undefined
 
-  /** @param headersOf what tells services, in production mode too, that the gateway itself asks */
+  /**
+   * @param statsPath null for a service whose readiness is all that is wanted
+   * @param headersOf what tells services, in production mode too, that the gateway itself asks
+   */
   constructor(
     instances: ServiceInstances,
-    statsPath: string,
+    statsPath: string | null,
     clock: Clock,
     headersOf: () => Readonly<Record<string, string>> = () => ({}),
   ) {
@@ -58,6 +61,7 @@ export class ServiceProbe {
 
   /** The service's own figures; null when they cannot be had. */
   async stats(): Promise<Readonly<Record<string, unknown>> | null> {
+    if (this.#statsPath === null) return null
     const { answers, url } = await this.look()
     if (!answers) return null
     const answer = await getJson(`${url}${this.#statsPath}`, this.#headersOf())

@@ -4,7 +4,7 @@ import type { Overview, OverviewTopic } from './overview.ts'
 export type StatsAnswer = Readonly<Record<string, unknown>> | null
 
 /** The figures of an overview that come from the services. */
-export type StatsFigures = Omit<Overview, 'at' | 'mode' | 'parts' | 'rates' | 'start'>
+export type StatsFigures = Omit<Overview, 'at' | 'mode' | 'parts' | 'rates' | 'shop' | 'start'>
 
 /** Reads the two services' figures; whatever is absent or not a number is null, since unknown is not 0. */
 export function readStats(discussions: StatsAnswer, analytics: StatsAnswer): StatsFigures {
@@ -25,9 +25,15 @@ export function readStats(discussions: StatsAnswer, analytics: StatsAnswer): Sta
 }
 
 /** 64-bit counts and offsets arrive as text. */
-function numberOf(value: unknown): number | null {
+export function numberOf(value: unknown): number | null {
   if (typeof value === 'number') return Number.isFinite(value) ? value : null
   return typeof value === 'string' && /^-?\d{1,19}$/.test(value) ? Number(value) : null
+}
+
+/** Null for what is no object. */
+export function objectOf(value: unknown): Readonly<Record<string, unknown>> | null {
+  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
+  return isObject ? (value as Readonly<Record<string, unknown>>) : null
 }
 
 function sumOf(...values: readonly unknown[]): number | null {
@@ -41,13 +47,21 @@ function topicsOf(discussions: StatsAnswer, analytics: StatsAnswer): OverviewTop
     [analytics, discussions]
       .map((answer) => [answer, answer?.['partitions']] as const)
       .find((pair): pair is [StatsAnswer, unknown[]] => Array.isArray(pair[1])) ?? []
-  if (!stats || !rows) return []
-  const partitions = rows.flatMap((row: unknown) => {
-    const { topic, partition, endOffset, lagRecords } = (row ?? {}) as Record<string, unknown>
+  return stats && rows ? topicsFrom(rows, nameOf(stats['topic'])) : []
+}
+
+/**
+ * Topics from rows `{topic, partition, endOffset, lagRecords?}`. Where several groups read a partition, the one that is furthest behind tells
+ * the lag.
+ * @param topicName of rows that name none
+ */
+export function topicsFrom(rows: readonly unknown[], topicName = 'unnamed'): OverviewTopic[] {
+  const partitions = rows.flatMap((row) => {
+    const { topic, partition, endOffset, lagRecords } = objectOf(row) ?? {}
     const number = numberOf(partition)
     if (number === null) return []
     return {
-      name: nameOf(topic) ?? nameOf(stats['topic']) ?? 'unnamed',
+      name: nameOf(topic) ?? topicName,
       partition: number,
       endOffset: numberOf(endOffset),
       lagRecords: numberOf(lagRecords),
@@ -55,10 +69,22 @@ function topicsOf(discussions: StatsAnswer, analytics: StatsAnswer): OverviewTop
   })
   return [...Map.groupBy(partitions, (row) => row.name)].map(([name, group]) => ({
     name,
-    partitions: group
-      .map(({ partition, endOffset, lagRecords }) => ({ partition, endOffset, lagRecords }))
+    partitions: [...Map.groupBy(group, (row) => row.partition)]
+      .map(([partition, readers]) => ({
+        partition,
+        endOffset: largestOf(readers.map((row) => row.endOffset)),
+        lagRecords: largestOf(readers.map((row) => row.lagRecords)),
+      }))
       .toSorted((left, right) => left.partition - right.partition),
   }))
+}
+
+/** Null when none is known. */
+function largestOf(values: readonly (number | null)[]): number | null {
+  return values.reduce(
+    (largest, value) => (value === null || (largest ?? -1) >= value ? largest : value),
+    null,
+  )
 }
 
 function nameOf(value: unknown): string | undefined {

@@ -1,4 +1,4 @@
-import { gatewayRoutes, servicePorts, type ServiceName } from '@millrace/contracts'
+import { gatewayRoutes, servicePorts } from '@millrace/contracts'
 import type { Clock } from '@millrace/core'
 import { defineService, identityHeader, type ServiceApp } from '@millrace/runtime'
 import { gatewayConfig, type GatewayConfig } from './config.ts'
@@ -9,11 +9,9 @@ import { platformParts, readinessOf } from './platform-parts.ts'
 import { registerProxy, type ProxyRoute } from './proxy.ts'
 import { registerServiceDocs } from './service-docs.ts'
 import { ServiceInstances } from './service-instances.ts'
-import { ServiceProbe } from './service-probe.ts'
+import { createProbes, lookAtAll, type BackendName } from './service-probes.ts'
 import { StartStatus } from './start-status.ts'
 import { registerWebApp } from './web-app.ts'
-
-type BackendName = Exclude<ServiceName, 'gateway'>
 
 /** The one door: web app, identity, routes to all services, and the state of the whole. */
 export const gatewayService = defineService({
@@ -43,29 +41,10 @@ export const gatewayService = defineService({
     const asGateway = () => ({
       [identityHeader]: identity.signer.sign({ userId: 'gateway', roles: ['staff'] }),
     })
-    const discussions = new ServiceProbe(
-      instancesOf('discussions'),
-      '/api/discussions/stats',
-      clock,
-      asGateway,
-    )
-    const analytics = new ServiceProbe(
-      instancesOf('discussion-analytics'),
-      '/api/analytics/stats',
-      clock,
-      asGateway,
-    )
-    const tracking = new ServiceProbe(
-      instancesOf('tracking'),
-      '/api/tracking/backlog',
-      clock,
-      asGateway,
-    )
+    const probes = createProbes(instancesOf, clock, asGateway)
     const startStatus = new StartStatus(config.startStatusFile)
     const poller = new OverviewPoller({
-      discussions,
-      analytics,
-      tracking,
+      probes,
       startStatus,
       self: { name: 'gateway', kind: 'service', state: 'up', reason: null, url: null },
       mode: config.mode,
@@ -73,13 +52,8 @@ export const gatewayService = defineService({
       logger,
     })
     addReadinessParts(async () => {
-      const [start, ...probes] = await Promise.all([
-        startStatus.read(),
-        discussions.look(),
-        analytics.look(),
-        tracking.look(),
-      ])
-      return readinessOf(platformParts(probes, start?.parts ?? []))
+      const [start, looks] = await Promise.all([startStatus.read(), lookAtAll(probes)])
+      return readinessOf(platformParts(looks, start?.parts ?? []))
     })
     registerOverview(app, poller, (request) => identity.admit(request))
     registerServiceDocs(app, instances)

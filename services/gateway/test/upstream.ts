@@ -119,10 +119,15 @@ export interface GatewaySettings {
   readonly discussions?: readonly string[]
   readonly analytics?: readonly string[]
   readonly tracking?: readonly string[]
+  /** Where all services of the shop are. */
+  readonly shop?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
 }
 
+const shopServices = ['USERS', 'CATALOG', 'ORDERS', 'PAYMENTS', 'STOCK', 'ORDER_SAGA']
+
 export function startGateway(settings: GatewaySettings = {}): Promise<RunningService> {
+  const shop = (settings.shop ?? [nowhere]).join(',')
   return startService(gatewayService, {
     logger: silentLogger,
     env: {
@@ -130,6 +135,7 @@ export function startGateway(settings: GatewaySettings = {}): Promise<RunningSer
       DISCUSSIONS_URL: (settings.discussions ?? [nowhere]).join(','),
       DISCUSSION_ANALYTICS_URL: (settings.analytics ?? [nowhere]).join(','),
       TRACKING_URL: (settings.tracking ?? [nowhere]).join(','),
+      ...Object.fromEntries(shopServices.map((name) => [`${name}_URL`, shop])),
       ...settings.env,
     },
   })

@@ -19,6 +19,8 @@ import { createEvent, encodeKey, type DataOf, type EventContract } from '@millra
 import { createConsumer, createProducer, type Producer } from '@millrace/kafka'
 import { kafkaBackends, type RunningKafka } from '@millrace/testkit'
 import { startOrders, type RunningOrders } from '../test/running-orders.ts'
+import { commandTopics } from './consumers/command-consumer.ts'
+import { readTopics } from './read-side/read-consumer.ts'
 
 const patience = { timeoutMs: 120_000 }
 const body = { items: [{ sku: 'MUG', quantity: 2 }] }
@@ -235,6 +237,28 @@ for (const backend of await kafkaBackends()) {
       assert.ok((await list('?all=true&limit=100', 'ben')).items.length >= 5)
       const bad = await service.call('GET', '?cursor=abc')
       assert.deepEqual([bad.status, bad.body.errors?.[0]?.field], [400, 'cursor'])
+    })
+
+    test('figures: how far both consumers are on each partition; no count by status where sums are not wanted', async () => {
+      await place()
+      const stats = async (query: string) =>
+        (await service.call('GET', `/stats${query}`)).body as unknown as {
+          readonly byStatus: Readonly<Record<string, number>>
+          readonly partitions: readonly unknown[]
+        }
+      const partitionCount = [...commandTopics, ...readTopics].reduce(
+        (sum, { partitions }) => sum + partitions,
+        0,
+      )
+      await eventually(
+        'all partitions were measured, and the order is counted',
+        async () => {
+          const { partitions, byStatus } = await stats('')
+          return partitions.length === partitionCount && (byStatus['NEW'] ?? 0) > 0
+        },
+        patience,
+      )
+      assert.deepEqual((await stats('?sums=false')).byStatus, {})
     })
 
     test('what users and the catalogue said on their topics counts while they do not answer', async () => {

@@ -238,7 +238,7 @@ test('an id that nobody has, up to the largest that passes the pattern, is not t
 })
 
 test('the log shows events with numbers as text; figures count open orders', async () => {
-  const { eventId } = await service.call('POST', '', { body: { items } })
+  const { eventId, body } = await service.call('POST', '', { body: { items } })
   const log = await service.call('GET', `/events?eventId=${eventId ?? ''}`)
   const [row] = log.body['items'] as readonly Record<string, unknown>[]
   assert.equal(row?.['eventType'], 'ORDER_PLACED')
@@ -247,6 +247,8 @@ test('the log shows events with numbers as text; figures count open orders', asy
     readonly checks: Readonly<Record<string, string>>
   }
   assert.ok(stats.open.count > 0)
+    readonly lastOrderId: string
   assert.equal(stats.open.isCut, false)
   assert.deepEqual(stats.checks, { users: 'closed', catalog: 'closed' })
 })
+  assert.equal(stats.lastOrderId, body['orderId'])

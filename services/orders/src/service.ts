@@ -81,6 +81,7 @@ export const ordersService = defineService({
       users: new Peer({ ...asking, name: 'users', baseUrl: config.usersUrl }),
       catalog: new Peer({ ...asking, name: 'catalog', baseUrl: config.catalogUrl }),
       reader: running?.reader.consumer,
+      commands: running?.commands.consumer,
       mode: config.mode,
       clock,
       logger,

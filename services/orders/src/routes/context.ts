@@ -19,6 +19,8 @@ export interface RouteContext {
   readonly keys: HttpIdempotency
   readonly users: Peer
   readonly catalog: Peer
+  /** Ends orders, and notes people and products; undefined where Kafka is off. */
+  readonly commands: InboxConsumer | undefined
   /** Builds the read model; undefined where Kafka is off. */
   readonly reader: InboxConsumer | undefined
   readonly mode: 'development' | 'production'

@@ -1,13 +1,17 @@
 import { UuidSchema } from '@millrace/events'
+import type { InboxConsumer } from '@millrace/inbox'
 import { callerWithRole, type FastifyRequest } from '@millrace/runtime'
 import type { ProducedEvent } from '@millrace/outbox'
 import { isTransientPostgresError } from '@millrace/postgres'
 import { Type } from 'typebox'
+import { serviceName } from '../orders.ts'
 import { freshnessOf } from '../read-side/freshness.ts'
+import { readGroupId } from '../read-side/read-consumer.ts'
 import { countByStatus } from '../read-side/sql/read-state.ts'
 import { countOpenOrders, openOrdersLimit } from '../sql/count-open-orders.ts'
+import { lastOrderId } from '../sql/last-order-id.ts'
 import { basePath, type RouteContext } from './context.ts'
-import { Stats } from './schemas.ts'
+import { Stats, StatsQuery } from './schemas.ts'
 
 const EventsQuery = Type.Object(
   {
@@ -22,8 +26,8 @@ const EventsQuery = Type.Object(
 
 /** Rows of `event_production_log`, and figures of both sides. */
 export function registerEvents(context: RouteContext): void {
-  const { app, outbox, database, readDatabase, tables, reader, users, catalog, mode } = context
-  const { clock, logger } = context
+  const { app, outbox, database, readDatabase, tables, users, catalog, mode } = context
+  const { commands, reader, clock, logger } = context
   app.get(
     `${basePath}/events`,
     {
@@ -46,23 +50,33 @@ export function registerEvents(context: RouteContext): void {
       schema: {
         tags: ['events'],
         summary: 'Open orders, how far the read model is, and what was published',
+        querystring: StatsQuery,
         response: { 200: Stats },
       },
     },
     async (request) => {
       checkMayLook(request)
-      const [open, events, read] = await Promise.all([
+      const [orderId, open, events, read] = await Promise.all([
+        lastOrderId(database),
         countOpenOrders(database),
         outbox.stats(),
-        readSide(),
+        readSide(request.query.sums),
       ])
-      const { publishedTotal, pending, failed, parked } = events
+      const { publishedTotal, pending, oldestPendingAgeMs, failed, parked } = events
       return {
+        lastOrderId: orderId,
         open: { ...open, isCut: open.count >= openOrdersLimit },
         byStatus: read.byStatus,
         checks: { users: users.state, catalog: catalog.state },
         readModel: { ...read.freshness, lagRecords: reader?.stats().lagRecords ?? null },
-        events: { published: String(publishedTotal), pending, failed, parked },
+        events: {
+          published: String(publishedTotal),
+          pending,
+          oldestPendingAgeMs,
+          failed,
+          parked,
+        },
+        partitions: [...partitionsOf(serviceName, commands), ...partitionsOf(readGroupId, reader)],
       }
     },
   )
@@ -72,12 +86,12 @@ export function registerEvents(context: RouteContext): void {
     if (mode === 'production') callerWithRole(request, 'staff', 'admin')
   }
 
-  async function readSide() {
+  async function readSide(hasSums: boolean) {
     const nothing = { byStatus: {}, freshness: { asOf: null, ageMs: null } }
     if (!tables.isMade) return nothing
     try {
       const [byStatus, freshness] = await Promise.all([
-        countByStatus(readDatabase),
+        hasSums ? countByStatus(readDatabase) : {},
         freshnessOf(readDatabase, reader, clock),
       ])
       return { byStatus, freshness }
@@ -87,6 +101,18 @@ export function registerEvents(context: RouteContext): void {
       return nothing
     }
   }
+}
+
+function partitionsOf(consumerGroup: string, consumer: InboxConsumer | undefined) {
+  return (consumer?.stats().partitions ?? []).map(
+    ({ topic, partition, endOffset, lagRecords }) => ({
+      consumerGroup,
+      topic,
+      partition,
+      endOffset: String(endOffset),
+      lagRecords,
+    }),
+  )
 }
 
 /** As it stands in the view, with times in ISO 8601, 64-bit numbers as text, and the envelope as JSON. */

@@ -152,7 +152,7 @@ export const Stats = Type.Object({
     oldestAgeMs: nullable(AgeMs),
   }),
   byStatus: Type.Record(Type.String(), Type.Integer(), {
-    description: 'Of the read model; empty while it is away',
+    description: 'Of the read model; empty while it is away, and without sums',
   }),
   checks: Type.Object({
     users: Type.String({ description: 'closed while users answer' }),
@@ -166,3 +166,25 @@ export const Stats = Type.Object({
     parked: Type.Integer(),
   }),
 })
+  lastOrderId: Type.String({ description: '64-bit, so it is text; 0 before the first order' }),
+    oldestPendingAgeMs: nullable(AgeMs),
+  partitions: Type.Array(
+    Type.Object({
+      consumerGroup: Type.String(),
+      topic: Type.String(),
+      partition: Type.Integer(),
+      endOffset: Type.String(),
+      lagRecords: Type.Integer(),
+    }),
+    { description: 'How far both consumers are, as last measured; empty until then' },
+  ),
+
+export const StatsQuery = Type.Object(
+  {
+    sums: Type.Boolean({
+      default: true,
+      description: 'Whether to count orders by status, which reads all of them',
+    }),
+  },
+  exact,
+)

@@ -6,7 +6,7 @@ import type { FakeProvider } from '../provider/fake-provider.ts'
 import { audit } from '../sql/audit.ts'
 import { readStats } from '../sql/stats.ts'
 import { basePath, type Consuming, type RouteContext } from './context.ts'
-import { ImportBody, ImportResult, ProviderBody, ProviderSchema } from './schemas.ts'
+import { ImportBody, ImportResult, ProviderBody, ProviderSchema, StatsQuery } from './schemas.ts'
 
 const tags = ['operations']
 
@@ -24,14 +24,20 @@ export function registerOperations(context: RouteContext, options: OperationOpti
   const { provider, hasFaults, consumer, importToken } = options
   app.get(
     `${basePath}/stats`,
-    { schema: { tags, summary: 'Sums over all accounts, what waits, and the consumer' } },
+    {
+      schema: {
+        tags,
+        summary: 'Sums over all accounts, what waits, and the consumer',
+        querystring: StatsQuery,
+      },
+    },
     async (request) => {
       managerOf(request)
       const stats = consumer?.stats()
-      const { pending, oldestPendingAgeMs } = await outbox.stats()
+      const { publishedTotal, pending, oldestPendingAgeMs, failed } = await outbox.stats()
       return {
-        ...(await readStats(database)),
-        answers: { pending, oldestPendingAgeMs },
+        ...(request.query.sums && (await readStats(database))),
+        answers: { published: String(publishedTotal), pending, oldestPendingAgeMs, failed },
         consumer: stats
           ? { state: stats.state, lagRecords: stats.lagRecords, lagAgeMs: stats.lagAgeMs }
           : null,

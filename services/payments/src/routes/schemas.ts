@@ -29,6 +29,15 @@ export const MovementsQuery = Type.Object(
   { before: Type.Optional(Type.String({ pattern: '^[1-9][0-9]{0,17}$' })), limit: Limit },
   exact,
 )
+export const StatsQuery = Type.Object(
+  {
+    sums: Type.Boolean({
+      default: true,
+      description: 'Whether to add up accounts and reservations, which reads all of them',
+    }),
+  },
+  exact,
+)
 export const ReservationQuery = Type.Object({ orderId: OrderIdSchema }, exact)
 export const DepositBody = Type.Object(
   { amountMills: Amount, reason: Type.Optional(Reason) },

@@ -6,7 +6,7 @@ import { readFaultMode, writeFaultMode } from '../sql/fault-mode.ts'
 import { readStats } from '../sql/stats.ts'
 import { importMovements } from '../stock.ts'
 import { basePath, type Consuming, type RouteContext } from './context.ts'
-import { FaultBody, ImportBody, ImportResult } from './schemas.ts'
+import { FaultBody, ImportBody, ImportResult, StatsQuery } from './schemas.ts'
 
 const tags = ['operations']
 
@@ -22,13 +22,19 @@ export function registerOperations(context: RouteContext, options: OperationOpti
   const { app, database, outbox, managerOf } = context
   app.get(
     `${basePath}/stats`,
-    { schema: { tags, summary: 'Sums over all skus, open reservations, and the consumer' } },
-    async () => {
+    {
+      schema: {
+        tags,
+        summary: 'Sums over all skus, open reservations, and the consumer',
+        querystring: StatsQuery,
+      },
+    },
+    async (request) => {
       const stats = options.consumer?.stats()
-      const { pending, oldestPendingAgeMs } = await outbox.stats()
+      const { publishedTotal, pending, oldestPendingAgeMs, failed } = await outbox.stats()
       return {
-        ...(await readStats(database)),
-        answers: { pending, oldestPendingAgeMs },
+        ...(request.query.sums && (await readStats(database))),
+        answers: { published: String(publishedTotal), pending, oldestPendingAgeMs, failed },
         consumer: stats
           ? { state: stats.state, lagRecords: stats.lagRecords, lagAgeMs: stats.lagAgeMs }
           : null,
