@@ -66,12 +66,17 @@ export {
   type OrderStatus,
 } from './order-schemas.ts'
 export {
+  invoiceCancelled,
+  InvoiceCancellationSchema,
+  InvoiceOriginSchema,
   orderCancelled,
   orderConfirmed,
   orderCreated,
   orderEvents,
   orderRejected,
   orderRolledBack,
+  type InvoiceCancellation,
+  type InvoiceOrigin,
 } from './order-events.ts'
 export { productChanged, productCreated, productEvents, productRemoved } from './product-events.ts'
 export {

@@ -25,7 +25,7 @@ const services = {
 /** Of the saga: nobody is taken for dead while the machine is busy. */
 const slowMachine = { STREAM_SESSION_TIMEOUT: '120s', STREAM_TRANSACTION_TIMEOUT: '60s' }
 
-type ShopDatabase = keyof typeof services
+type ShopDatabase = keyof typeof services | 'orders-read'
 
 export interface ImportShop extends AsyncDisposable {
   readonly client: ImportClient
@@ -46,22 +46,22 @@ export async function startImportShop(kafka?: {
     IMPORT_TOKEN: importToken,
     ...(kafka ? { KAFKA_BROKERS: kafka.brokers.join(',') } : { KAFKA_ENABLED: 'false' }),
   }
-  const urlOf = async (): Promise<string> => stack.use(await testDatabase()).url
+  const newDatabase = async (name: string): Promise<string> => {
+    const { url } = stack.use(await testDatabase())
+    const database = openDatabase({ url, applicationName: 'test', maxConnections: 2 })
+    stack.defer(() => database.close())
+    databases[name as ShopDatabase] = database
+    return url
+  }
   for (const [name, definition] of Object.entries(services)) {
-    const url = await urlOf()
-    const own = {
-      DATABASE_URL: url,
-      ...(name === 'orders' && { READ_DATABASE_URL: await urlOf() }),
-    }
+    const own: Record<string, string> = { DATABASE_URL: await newDatabase(name) }
+    if (name === 'orders') own['READ_DATABASE_URL'] = await newDatabase('orders-read')
     const env = { ...common, ...own, ...addresses }
     const service = stack.use(
       await startService<typeof definition.config>(definition, { env, logger: silentLogger }),
     )
     await service.ready
     addresses[`${name.toUpperCase()}_URL`] = service.url
-    const database = openDatabase({ url, applicationName: 'test', maxConnections: 2 })
-    stack.defer(() => database.close())
-    databases[name as ShopDatabase] = database
   }
   if (kafka) {
     // No order ends but by its two answers, however long the machine takes for them.

@@ -64,18 +64,37 @@ function millsOf(pounds: number): bigint {
 }
 
 /** From the order database: orders that were confirmed, and cancellations. */
-export async function totalsIn(database: Database): Promise<Totals> {
+export function totalsIn(database: Database): Promise<Totals> {
+  return totalsBy(
+    database,
+    `select o.created_at, o.country, o.customer_id, l.quantity::numeric * l.unit_price_mills as gross, 0 as cancelled
+     from customer_order o
+     join order_line l using (order_id)
+     where o.external_id is not null and o.status = 'CONFIRMED'
+     union all
+     select c.created_at, c.country, c.customer_id, 0, l.quantity::numeric * l.unit_price_mills
+     from invoice_cancellation c
+     join invoice_cancellation_line l using (external_id)`,
+  )
+}
+
+/** The same from what the events of `order-events` told the read model. */
+export function totalsInReadModel(database: Database): Promise<Totals> {
+  const mills = `(l ->> 'quantity')::numeric * (l ->> 'unitPriceMills')::numeric`
+  return totalsBy(
+    database,
+    `select o.created_at, o.country, o.customer_id, ${mills} as gross, 0 as cancelled
+     from order_view o, jsonb_array_elements(o.items) l
+     where o.external_id is not null and o.status = 'CONFIRMED'
+     union all
+     select c.created_at, c.country, c.customer_id, 0, ${mills}
+     from cancellation_view c, jsonb_array_elements(c.items) l`,
+  )
+}
+
+async function totalsBy(database: Database, records: string): Promise<Totals> {
   const { rows } = await database.query<{ group: string; gross: string; cancelled: string }>(
-    `with record as (
-       select o.created_at, o.country, o.customer_id, l.quantity::numeric * l.unit_price_mills as gross, 0 as cancelled
-       from customer_order o
-       join order_line l using (order_id)
-       where o.external_id is not null and o.status = 'CONFIRMED'
-       union all
-       select c.created_at, c.country, c.customer_id, 0, l.quantity::numeric * l.unit_price_mills
-       from invoice_cancellation c
-       join invoice_cancellation_line l using (external_id)
-     )
+    `with record as (${records})
      select g.name as group, sum(r.gross)::text as gross, sum(r.cancelled)::text as cancelled
      from record r,
        unnest(array[

@@ -2,11 +2,20 @@ import assert from 'node:assert/strict'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
+import { orderEventsTopic } from '@millrace/contracts'
 import { eventually } from '@millrace/core/testing'
 import type { KafkaBackend } from '@millrace/testkit'
 import { importOrders } from '../../src/import/import-orders.ts'
 import { startImportShop, type ImportShop } from './import-shop.ts'
-import { readInvoices, totalsIn, totalsOf, type RawInvoice } from './invoice-totals.ts'
+import {
+  readInvoices,
+  totalsIn,
+  totalsInReadModel,
+  totalsOf,
+  type RawInvoice,
+  type Totals,
+} from './invoice-totals.ts'
 
 const limit = { timeoutMs: 600_000, everyMs: 500 }
 
@@ -73,6 +82,7 @@ export async function assertLive(shop: ImportShop, path: string): Promise<void> 
   const { orders, payments, stock } = shop.databases
   const totals = totalsOf(invoices)
   assert.deepEqual(await totalsIn(orders), totals)
+  await assertRead(shop, totals)
 
   const spent = await payments.query<{ customer: string; mills: string }>(
     `select customer_id as customer, spent_mills::text as mills from account where spent_mills > 0`,
@@ -92,6 +102,36 @@ export async function assertLive(shop: ImportShop, path: string): Promise<void> 
     `select sku, sold::integer as sold from stock_item where sold > 0`,
   )
   assert.deepEqual(new Map(gone.rows.map((row) => [row.sku, row.sold])), pieces)
+}
+
+/** Imports what has ended long ago, and compares what its events have told with the file. */
+export async function assertHistory(shop: ImportShop, path: string): Promise<void> {
+  const totals = totalsOf(await readInvoices(path))
+  const result = await importOrders({ path, client: shop.client, as: 'history' })
+  assert.deepEqual(result.refusedLines, [])
+  const { orders } = shop.databases
+  assert.deepEqual(await totalsIn(orders), totals)
+  await assertRead(shop, totals)
+  const { rows } = await orders.query<{ topic: string }>(
+    'select distinct topic from event_production_log',
+  )
+  assert.deepEqual(rows, [{ topic: orderEventsTopic.name }], 'the saga was told nothing')
+}
+
+/** Waits until the read model has all of the file. */
+async function assertRead(shop: ImportShop, totals: Totals): Promise<void> {
+  let read: Totals | undefined
+  await eventually(
+    'the read model comes to the totals of the file',
+    async () => {
+      read = await totalsInReadModel(shop.databases['orders-read'])
+      return isDeepStrictEqual(read, totals)
+    },
+    limit,
+  ).catch((error: unknown) => {
+    assert.deepEqual(read, totals)
+    throw error
+  })
 }
 
 /** On a broker of its own: ids of orders begin anew with each database. */

@@ -3,7 +3,7 @@ import { describe, test } from 'node:test'
 import { kafkaBackends } from '@millrace/testkit'
 import { importOrders } from '../../src/import/import-orders.ts'
 import { sample } from './invoice-files.ts'
-import { assertLive, withLiveShop } from './live-shop.ts'
+import { assertHistory, assertLive, withLiveShop } from './live-shop.ts'
 
 for (const backend of await kafkaBackends())
   describe(`import of invoices as live orders on ${backend.name}`, () => {
@@ -14,4 +14,7 @@ for (const backend of await kafkaBackends())
         assert.deepEqual([again.created, again.refused], [0, 0])
         await assertLive(shop, sample)
       }))
+
+    test('history: the events of an own sample tell the read model what its file says, and the saga nothing', () =>
+      withLiveShop(backend, (shop) => assertHistory(shop, sample)))
   })

@@ -1,12 +1,12 @@
-import { parseInvoice, type Invoice, type Order } from '@millrace/contracts'
+import { parseInvoice, type Invoice, type Order, type OrderLine } from '@millrace/contracts'
 import { uuidv7 } from '@millrace/core'
 import type { CausationContext } from '@millrace/events'
 import type { Outbox, OutboxTransaction } from '@millrace/outbox'
 import { ordersProblem } from './errors.ts'
-import { publishConfirmed, publishPlaced } from './orders.ts'
+import { publishConfirmed, publishInvoiceCancelled, publishPlaced } from './orders.ts'
 import { beginImport } from './sql/begin-import.ts'
 import { countOpenOrders } from './sql/count-open-orders.ts'
-import { importCancellations } from './sql/import-cancellations.ts'
+import { importCancellations, type ImportedCancellation } from './sql/import-cancellations.ts'
 import { importOrders } from './sql/import-orders.ts'
 
 /** What becomes of imported orders: `history` has ended, `live` goes through the saga. */
@@ -29,7 +29,7 @@ export interface LineResult {
 
 /**
  * Takes invoices in one transaction: orders with the events that a public request would have led to, cancellations as records of their
- * own. An invoice that is here is known by its number and left alone; one that cannot be taken is refused without harm to the others.
+ * own, each with its event. An invoice that is here is known by its number and left alone; one that cannot be taken is refused without harm to the others.
  * @returns one result per line, in order
  * @throws ProblemError 503 for `live` while the saga is behind
  */
@@ -77,34 +77,73 @@ async function take(
     if (invoice) publish(tx, invoice, orderId, as, context)
     results.set(externalId, { id: externalId, result: 'created', orderId })
   }
-  for (const { externalId, cancelsOrderId } of await importCancellations(tx, cancellations))
+  const cancelling = new Map(cancellations.map((invoice) => [invoice.externalId, invoice]))
+  for (const taken of await importCancellations(tx, cancellations)) {
+    const { externalId, cancelsOrderId } = taken
+    const invoice = cancelling.get(externalId)
+    if (invoice) publishCancellation(tx, invoice, taken, context)
     results.set(externalId, {
       id: externalId,
       result: 'created',
       ...(cancelsOrderId === null ? {} : { orderId: cancelsOrderId }),
     })
+  }
   return results
 }
 
 /** Each order is a journey of its own, not the batch. */
 function publish(
   tx: OutboxTransaction,
-  { customerId, items, totalMills, createdAt }: Invoice,
+  invoice: Invoice,
   orderId: string,
   as: ImportMode,
   { traceparent }: CausationContext,
 ): void {
   const context = { correlationId: uuidv7(), causationId: null, traceparent }
+  const { externalId, country, customerId, totalMills, createdAt } = invoice
   const order: Order = {
     orderId,
     customerId,
-    items: items.map(({ sku, quantity, unitPriceMills }) => ({ sku, quantity, unitPriceMills })),
+    items: linesOf(invoice),
     totalMills,
     userCheck: 'checked',
     createdAt,
     status: 'NEW',
     source: null,
   }
-  if (as === 'live') publishPlaced(tx, order, context)
-  else publishConfirmed(tx, order, context)
+  const origin = { externalId, country }
+  if (as === 'live') publishPlaced(tx, order, context, origin)
+  else publishConfirmed(tx, order, context, origin)
+}
+
+/** So is each cancellation. */
+function publishCancellation(
+  tx: OutboxTransaction,
+  invoice: Invoice,
+  { cancellationId, cancelsOrderId }: ImportedCancellation,
+  { traceparent }: CausationContext,
+): void {
+  const { externalId, customerId, country, totalMills, cancels, createdAt } = invoice
+  const cancellation = {
+    cancellationId,
+    externalId,
+    customerId,
+    country,
+    items: linesOf(invoice),
+    totalMills,
+    cancelsExternalId: cancels,
+    cancelsOrderId,
+    createdAt,
+  }
+  const context = { correlationId: uuidv7(), causationId: null, traceparent }
+  publishInvoiceCancelled(tx, cancellation, context)
+}
+
+/** As an order has them: those of a cancellation say what came back. */
+function linesOf({ items }: Invoice): OrderLine[] {
+  return items.map(({ sku, quantity, unitPriceMills }) => ({
+    sku,
+    quantity: Math.abs(quantity),
+    unitPriceMills,
+  }))
 }

@@ -1,10 +1,13 @@
 import {
+  invoiceCancelled,
   orderEventsTopic,
   ordersTopic,
   orderCancelAsked,
   orderConfirmed,
   orderCreated,
   orderPlaced,
+  type InvoiceCancellation,
+  type InvoiceOrigin,
   type Order,
 } from '@millrace/contracts'
 import { createEvent, type CausationContext } from '@millrace/events'
@@ -19,12 +22,14 @@ export const endedVersion = 2
 
 /**
  * Keeps the two events of a new order for the commit: one starts the saga, one tells the read model.
+ * @param invoice of an order of an import
  * @returns the id of the one that starts the saga: all that follows is part of its journey
  */
 export function publishPlaced(
   tx: OutboxTransaction,
   order: Order,
   context: CausationContext,
+  invoice?: InvoiceOrigin,
 ): string {
   const { orderId } = order
   const common = {
@@ -40,6 +45,7 @@ export function publishPlaced(
     ...common,
     contract: orderCreated,
     aggregateVersion: createdVersion,
+    data: { ...order, ...(invoice && { invoice }) },
     context: { ...context, causationId: placed.eventId },
   })
   tx.publish(placed, { topic: ordersTopic.name, key: orderId, ...trace })
@@ -55,6 +61,7 @@ export function publishConfirmed(
   tx: OutboxTransaction,
   order: Order,
   context: CausationContext,
+  invoice: InvoiceOrigin,
 ): void {
   const { orderId, customerId, totalMills } = order
   const common = {
@@ -67,7 +74,7 @@ export function publishConfirmed(
     ...common,
     contract: orderCreated,
     aggregateVersion: createdVersion,
-    data: order,
+    data: { ...order, invoice },
     context,
   })
   const confirmed = createEvent({
@@ -79,6 +86,25 @@ export function publishConfirmed(
   })
   tx.publish(created, route)
   tx.publish(confirmed, route)
+}
+
+/** Keeps what tells the read model of a cancellation of an import, at its own time. */
+export function publishInvoiceCancelled(
+  tx: OutboxTransaction,
+  cancellation: InvoiceCancellation,
+  context: CausationContext,
+): void {
+  const { cancellationId, createdAt } = cancellation
+  const event = createEvent({
+    contract: invoiceCancelled,
+    source: serviceName,
+    aggregateId: cancellationId,
+    aggregateVersion: 1,
+    data: cancellation,
+    context,
+    occurredAtMs: Date.parse(createdAt),
+  })
+  tx.publish(event, { topic: orderEventsTopic.name, key: cancellationId, ...traceOf(context) })
 }
 
 /** Keeps the customer's wish for the commit. The saga grants it while the order is undecided. */

@@ -4,6 +4,7 @@ import { ordersConfig } from './config.ts'
 import { serviceName } from './orders.ts'
 import { Peer } from './peers/peer.ts'
 import { registerCancel } from './routes/cancel.ts'
+import { registerCancellations } from './routes/cancellations.ts'
 import { registerEvents } from './routes/events.ts'
 import { registerImport } from './routes/import.ts'
 import { registerPlace } from './routes/place.ts'
@@ -80,8 +81,8 @@ export const ordersService = defineService({
       keys,
       users: new Peer({ ...asking, name: 'users', baseUrl: config.usersUrl }),
       catalog: new Peer({ ...asking, name: 'catalog', baseUrl: config.catalogUrl }),
-      reader: running?.reader.consumer,
       commands: running?.commands.consumer,
+      reader: running?.reader.consumer,
       mode: config.mode,
       clock,
       logger,
@@ -90,6 +91,7 @@ export const ordersService = defineService({
     registerCancel(routes)
     registerEvents(routes)
     registerRead(routes)
+    registerCancellations(routes)
     registerImport(routes, config.importToken)
   },
 })

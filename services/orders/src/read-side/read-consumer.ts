@@ -1,4 +1,5 @@
 import {
+  invoiceCancelled,
   orderCreated,
   orderEvents,
   orderEventsTopic,
@@ -9,7 +10,7 @@ import {
   userDeleted,
   userEvents,
   userEventsTopic,
-  type Order,
+  type InvoiceCancellation,
   type OrderAnswer,
   type OrderSource,
   type TopicDefinition,
@@ -20,7 +21,8 @@ import type { Queryable } from '@millrace/postgres'
 import { noteAnswers } from './sql/note-answers.ts'
 import { noteCustomers, type CustomerNote } from './sql/note-customers.ts'
 import { noteProgress } from './sql/note-progress.ts'
-import { viewCreated } from './sql/view-created.ts'
+import { viewCancellations } from './sql/view-cancellations.ts'
+import { viewCreated, type CreatedOrder } from './sql/view-created.ts'
 import { viewEnded, type ViewedEnd } from './sql/view-ended.ts'
 
 /** Consumer group of the query side. */
@@ -58,12 +60,16 @@ export const buildReadModel: BatchHandler = async (events, { tx }) => {
 }
 
 async function viewOrders(tx: Queryable, events: readonly ReceivedEvent[]): Promise<void> {
-  const created = new Map<string, Order>()
+  const created = new Map<string, CreatedOrder>()
   const ended = new Map<string, ViewedEnd>()
+  const cancelled = new Map<string, InvoiceCancellation>()
   for (const { event } of events) {
     if (event.eventType === orderCreated.eventType) {
-      const order = event.data as Order
+      const order = event.data as CreatedOrder
       if (!created.has(order.orderId)) created.set(order.orderId, order)
+    } else if (event.eventType === invoiceCancelled.eventType) {
+      const cancellation = event.data as InvoiceCancellation
+      cancelled.set(cancellation.cancellationId, cancellation)
     } else {
       const end = endOf(event)
       if (end && !ended.has(end.orderId)) ended.set(end.orderId, end)
@@ -71,6 +77,7 @@ async function viewOrders(tx: Queryable, events: readonly ReceivedEvent[]): Prom
   }
   if (created.size > 0) await viewCreated(tx, [...created.values()])
   if (ended.size > 0) await viewEnded(tx, [...ended.values()])
+  if (cancelled.size > 0) await viewCancellations(tx, [...cancelled.values()])
   const newest = events.reduce((max, { event }) => Math.max(max, Date.parse(event.timestamp)), 0)
   await noteProgress(tx, new Date(newest))
 }

@@ -1,12 +1,12 @@
-import type { OrderStatus } from '@millrace/contracts'
-import { callerOf, ProblemError, userOf, type FastifyRequest } from '@millrace/runtime'
+import { userOf } from '@millrace/runtime'
 import { isTransientPostgresError } from '@millrace/postgres'
 import { ordersProblem } from '../errors.ts'
-import { decodeCursor, encodeCursor } from '../read-side/cursor.ts'
+import { encodeCursor } from '../read-side/cursor.ts'
 import { freshnessOf, type Freshness } from '../read-side/freshness.ts'
 import { listOrders, viewOrder, type DetailRow } from '../read-side/sql/list-orders.ts'
 import { findOrder } from '../sql/find-order.ts'
 import { basePath, knownOrderId, orderPath, type RouteContext } from './context.ts'
+import { cursorAskedFor, customerAskedFor, isWide } from './list-scope.ts'
 import { DetailQuery, ListQuery, OrderDetail, OrderPage, OrderParams } from './schemas.ts'
 import { detailToWire, rowToWire, viewToWire, type WireDetail } from './wire.ts'
 
@@ -29,9 +29,9 @@ export function registerRead(context: RouteContext): void {
     },
     async (request) => {
       if (!tables.isMade) throw ordersProblem('MR_ORDERS_READ_MODEL_AWAY')
-      const { status = null, cursor, limit } = request.query
-      const customerId = customerAskedFor(request, request.query)
-      const after = cursor === undefined ? null : readCursor(cursor)
+      const { status = null, limit } = request.query
+      const customerId = customerAskedFor(mode, request, request.query)
+      const after = cursorAskedFor(request.query)
       const [rows, freshness] = await Promise.all([
         listOrders(readDatabase, { customerId, status, after, limit: limit + 1 }),
         freshnessOf(readDatabase, reader, clock),
@@ -91,42 +91,9 @@ export function registerRead(context: RouteContext): void {
     const row = await findOrder(database, orderId)
     return row && rowToWire(row, unknownAge)
   }
-
-  /** Who may see what others ordered. */
-  function isWide(request: FastifyRequest): boolean {
-    const roles = callerOf(request)?.roles ?? []
-    return roles.includes('staff') || roles.includes('admin')
-  }
-
-  /** Null: of all. Who may not ask for others is shown what is their own, as nobody should learn whose ids exist. */
-  function customerAskedFor(
-    request: FastifyRequest,
-    query: {
-      readonly customerId?: string
-      readonly all: boolean
-      readonly status?: OrderStatus
-    },
-  ): string | null {
-    const userId = userOf(request)
-    if (!isWide(request) && mode !== 'development') return userId
-    if (query.customerId !== undefined) return query.customerId
-    return query.all || isWide(request) ? null : userId
-  }
 }
 
 /** An end that came before its beginning has no lines yet. */
 function isWhole(row: DetailRow): boolean {
   return row.items.length > 0
-}
-
-function readCursor(text: string) {
-  const cursor = decodeCursor(text)
-  if (cursor) return cursor
-  const reason = 'is not one that this service gave out'
-  throw new ProblemError(
-    400,
-    'MR_HTTP_VALIDATION',
-    `The query parameters of the request do not fit: cursor ${reason}.`,
-    { errors: [{ field: 'cursor', reason, in: 'query' }] },
-  )
 }

@@ -54,7 +54,8 @@ const listed = {
   orderId: OrderIdSchema,
   customerId: Type.String(),
   customerName: nullable(Type.String({ description: 'Null where it is not known here (yet)' })),
-  country: nullable(Type.String()),
+  country: nullable(Type.String({ description: 'Of the invoice; without one of the customer' })),
+  externalId: nullable(Type.String({ description: 'Number of the invoice, of imported orders' })),
   status: OrderStatusSchema,
   source: nullable(OrderSourceSchema),
   inWords: Type.String({ description: 'The status, for people' }),
@@ -93,11 +94,41 @@ export const OrderPage = Type.Object({
   ...freshness,
 })
 
+const cancellation = {
+  cancellationId: OrderIdSchema,
+  externalId: Type.String(),
+  totalMills: MillsSchema,
+  createdAt: Time,
+}
+
+export const CancellationPage = Type.Object({
+  items: Type.Array(
+    Type.Object({
+      ...cancellation,
+      customerId: Type.String(),
+      customerName: nullable(Type.String()),
+      country: nullable(Type.String()),
+      lineCount: Type.Integer({ minimum: 0 }),
+      cancelsExternalId: nullable(
+        Type.String({ description: 'The invoice it takes back, where the file names one' }),
+      ),
+      cancelsOrderId: nullable(OrderIdSchema),
+    }),
+  ),
+  nextCursor: nullable(Type.String()),
+  ...freshness,
+})
+
 export const OrderDetail = Type.Object({
   ...listed,
   items: Type.Array(OrderLineSchema),
   userCheck: nullable(Check),
   answers: Type.Object({ payment: Answer, stock: Answer }),
+  cancellations: nullable(
+    Type.Array(Type.Object(cancellation), {
+      description: 'Imported invoices that take it back; null where the read model was not asked',
+    }),
+  ),
   readFrom: Type.Union([Type.Literal('read-model'), Type.Literal('write-model')], {
     description:
       'write-model: the read model has not got the order yet, or is away; names and answers are missing then',
@@ -123,29 +154,30 @@ export const DetailQuery = Type.Object(
   exact,
 )
 
-export const ListQuery = Type.Object(
-  {
-    status: Type.Optional(OrderStatusSchema),
-    customerId: Type.Optional(
-      Type.String({
-        minLength: 1,
-        maxLength: 100,
-        description: 'Of one customer; staff, and anybody in development mode',
-      }),
-    ),
-    all: Type.Boolean({
-      default: false,
-      description: 'Of all customers; staff, and anybody in development mode',
+const paged = {
+  customerId: Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength: 100,
+      description: 'Of one customer; staff, and anybody in development mode',
     }),
-    cursor: Type.Optional(
-      Type.String({ minLength: 1, maxLength: 100, description: 'nextCursor of the page before' }),
-    ),
-    limit: Type.Integer({ minimum: 1, maximum: 100, default: 20 }),
-  },
-  exact,
-)
+  ),
+  all: Type.Boolean({
+    default: false,
+    description: 'Of all customers; staff, and anybody in development mode',
+  }),
+  cursor: Type.Optional(
+    Type.String({ minLength: 1, maxLength: 100, description: 'nextCursor of the page before' }),
+  ),
+  limit: Type.Integer({ minimum: 1, maximum: 100, default: 20 }),
+}
+
+export const CancellationsQuery = Type.Object(paged, exact)
+
+export const ListQuery = Type.Object({ status: Type.Optional(OrderStatusSchema), ...paged }, exact)
 
 export const Stats = Type.Object({
+  lastOrderId: Type.String({ description: '64-bit, so it is text; 0 before the first order' }),
   open: Type.Object({
     count: Type.Integer({ minimum: 0 }),
     isCut: Type.Boolean({ description: 'There are more' }),
@@ -162,12 +194,10 @@ export const Stats = Type.Object({
   events: Type.Object({
     published: Type.String(),
     pending: Type.Integer(),
+    oldestPendingAgeMs: nullable(AgeMs),
     failed: Type.Integer(),
     parked: Type.Integer(),
   }),
-})
-  lastOrderId: Type.String({ description: '64-bit, so it is text; 0 before the first order' }),
-    oldestPendingAgeMs: nullable(AgeMs),
   partitions: Type.Array(
     Type.Object({
       consumerGroup: Type.String(),
@@ -178,6 +208,7 @@ export const Stats = Type.Object({
     }),
     { description: 'How far both consumers are, as last measured; empty until then' },
   ),
+})
 
 export const StatsQuery = Type.Object(
   {

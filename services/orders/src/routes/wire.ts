@@ -1,20 +1,22 @@
 import type { Static } from 'typebox'
 import { inWords, waitsFor } from '../domain/order-state.ts'
 import type { Freshness } from '../read-side/freshness.ts'
+import type { CancellationRow } from '../read-side/sql/list-cancellations.ts'
 import type { DetailRow, ViewRow } from '../read-side/sql/list-orders.ts'
 import type { OrderRow } from '../sql/find-order.ts'
-import type { OrderDetail, OrderPage } from './schemas.ts'
+import type { CancellationPage, OrderDetail, OrderPage } from './schemas.ts'
 
 export type WireDetail = Static<typeof OrderDetail>
 
 /** An order in a list. */
 export function viewToWire(row: ViewRow): Static<typeof OrderPage>['items'][number] {
-  const { orderId, customerId, customerName, country, status, source, lineCount } = row
+  const { orderId, customerId, customerName, country, externalId, status, source, lineCount } = row
   return {
     orderId: String(orderId),
     customerId,
     customerName,
     country,
+    externalId,
     status,
     source,
     inWords: inWords(row),
@@ -38,6 +40,10 @@ export function detailToWire(row: DetailRow, freshness: Freshness): WireDetail {
       payment: answerOf(row.paymentAnswer, row.paymentReason, row.paymentAt),
       stock: answerOf(row.stockAnswer, row.stockReason, row.stockAt),
     },
+    cancellations: row.cancellations.map((each) => ({
+      ...each,
+      createdAt: new Date(each.createdAt).toISOString(),
+    })),
     readFrom: 'read-model',
     ...freshness,
   }
@@ -45,12 +51,14 @@ export function detailToWire(row: DetailRow, freshness: Freshness): WireDetail {
 
 /** What the write model knows: names and answers are the read model's. */
 export function rowToWire(row: OrderRow, freshness: Freshness): WireDetail {
-  const { orderId, customerId, status, source, totalMills, userCheck, items } = row
+  const { orderId, customerId, country, externalId, status, source, totalMills } = row
+  const { userCheck, items } = row
   return {
     orderId: String(orderId),
     customerId,
     customerName: null,
-    country: null,
+    country,
+    externalId,
     status,
     source,
     inWords: inWords(row),
@@ -62,8 +70,22 @@ export function rowToWire(row: OrderRow, freshness: Freshness): WireDetail {
     items: [...items],
     userCheck,
     answers: { payment: null, stock: null },
+    cancellations: null,
     readFrom: 'write-model',
     ...freshness,
+  }
+}
+
+export function cancellationToWire(
+  row: CancellationRow,
+): Static<typeof CancellationPage>['items'][number] {
+  const { cancellationId, totalMills, cancelsOrderId, createdAt, ...rest } = row
+  return {
+    ...rest,
+    cancellationId: String(cancellationId),
+    totalMills: Number(totalMills),
+    cancelsOrderId: cancelsOrderId === null ? null : String(cancelsOrderId),
+    createdAt: createdAt.toISOString(),
   }
 }
 

@@ -13,6 +13,9 @@ export interface OrderRow {
   readonly createdAt: Date
   readonly decidedAt: Date | null
   readonly items: readonly OrderLine[]
+  /** Number and country of the invoice, of imported orders. */
+  readonly externalId: string | null
+  readonly country: string | null
 }
 
 const statement = {
@@ -20,6 +23,7 @@ const statement = {
   text: `
     select o.order_id as "orderId", o.customer_id as "customerId", o.status, o.source, o.total_mills as "totalMills",
       o.user_check as "userCheck", o.price_check as "priceCheck", o.created_at as "createdAt", o.decided_at as "decidedAt",
+      o.external_id as "externalId", o.country,
       (
         select json_agg(json_build_object('sku', l.sku, 'quantity', l.quantity, 'unitPriceMills', l.unit_price_mills) order by l.line_no)
         from order_line l

@@ -4,6 +4,8 @@ import { columnsOf } from './invoice-columns.ts'
 
 export interface ImportedCancellation {
   readonly externalId: string
+  /** A number that no order has. */
+  readonly cancellationId: string
   /** The order it takes back; null where the file names none, or one that is not here. */
   readonly cancelsOrderId: string | null
 }
@@ -19,7 +21,7 @@ const statement = {
         as i (external_id, customer_id, country, total_mills, created_at, cancels)
       left join customer_order o on o.external_id = i.cancels
       on conflict (external_id) do nothing
-      returning external_id, cancels_order_id
+      returning external_id, cancellation_id, cancels_order_id
     ), lines as (
       insert into invoice_cancellation_line (external_id, line_no, sku, quantity, unit_price_mills)
       select l.external_id, l.line_no, l.sku, l.quantity, l.unit_price_mills
@@ -27,7 +29,7 @@ const statement = {
       join unnest($7::text[], $8::integer[], $9::text[], $10::integer[], $11::bigint[])
         as l (external_id, line_no, sku, quantity, unit_price_mills) using (external_id)
     )
-    select t.external_id as "externalId", t.cancels_order_id::text as "cancelsOrderId"
+    select t.external_id as "externalId", t.cancellation_id::text as "cancellationId", t.cancels_order_id::text as "cancelsOrderId"
     from taken t`,
 }
 

@@ -17,7 +17,10 @@ export interface ViewRow {
   readonly orderId: bigint
   readonly customerId: string
   readonly customerName: string | null
+  /** Of the invoice; of orders without one that of the customer. */
   readonly country: string | null
+  /** Number of the invoice, of imported orders. */
+  readonly externalId: string | null
   readonly status: OrderStatus
   readonly source: OrderSource | null
   readonly totalMills: bigint
@@ -35,10 +38,20 @@ export interface ViewRow {
 
 export interface DetailRow extends ViewRow {
   readonly items: readonly OrderLine[]
+  /** Imported invoices that take it back, oldest first. */
+  readonly cancellations: readonly CancellationOfOrder[]
+}
+
+export interface CancellationOfOrder {
+  readonly cancellationId: string
+  readonly externalId: string
+  readonly totalMills: number
+  /** As Postgres writes it in JSON. */
+  readonly createdAt: string
 }
 
 const columns = `
-  v.order_id as "orderId", v.customer_id as "customerId", c.name as "customerName", c.country, v.status, v.source,
+  v.order_id as "orderId", v.customer_id as "customerId", c.name as "customerName", coalesce(v.country, c.country) as country, v.external_id as "externalId", v.status, v.source,
   v.total_mills as "totalMills", v.user_check as "userCheck", jsonb_array_length(v.items) as "lineCount",
   v.created_at as "createdAt", v.decided_at as "decidedAt",
   p.answer as "paymentAnswer", p.reason as "paymentReason", p.answered_at as "paymentAt",
@@ -55,7 +68,8 @@ const listStatement = (name: string, filter: string) => ({
   text: `
     select ${columns}
     from (
-      select o.order_id, o.customer_id, o.status, o.source, o.total_mills, o.user_check, o.items, o.created_at, o.decided_at
+      select o.order_id, o.customer_id, o.status, o.source, o.total_mills, o.user_check, o.items, o.created_at, o.decided_at,
+        o.external_id, o.country
       from order_view o
       where (o.created_at, o.order_id) < (coalesce($3::timestamptz, 'infinity'), coalesce($4::bigint, 9223372036854775807))
         and ${filter}
@@ -91,7 +105,14 @@ export async function listOrders(
 const detailStatement = {
   name: 'view_order',
   text: `
-    select ${columns}, v.items
+    select ${columns}, v.items,
+      coalesce((
+        select json_agg(json_build_object(
+          'cancellationId', i.cancellation_id::text, 'externalId', i.external_id, 'totalMills', i.total_mills, 'createdAt', i.created_at
+        ) order by i.created_at, i.cancellation_id)
+        from cancellation_view i
+        where i.cancels_order_id = v.order_id
+      ), '[]') as cancellations
     from order_view v
     ${joins}
     where v.order_id = $1::bigint`,
