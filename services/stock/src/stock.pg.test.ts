@@ -224,6 +224,20 @@ for (const c of [
   { name: 'cursor of ones own making', method: 'GET', path: '?cursor=%21', ...validation },
   { name: 'order id 0', method: 'GET', path: '/reservations?orderId=0', ...validation },
   { name: 'no order id', method: 'GET', path: '/reservations', ...validation },
+  {
+    name: 'reservations by nobody',
+    method: 'GET',
+    path: '/reservations?orderId=1',
+    user: null,
+    status: 401,
+  },
+  {
+    name: 'movements seen by nobody',
+    method: 'GET',
+    path: '/S-1/movements',
+    user: null,
+    status: 401,
+  },
   { name: 'unknown mode', method: 'PUT', path: '/faults', body: { mode: 'x' }, ...validation },
   {
     name: 'faults by nobody',

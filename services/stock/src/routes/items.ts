@@ -23,7 +23,7 @@ import {
 const tags = ['stock']
 
 export function registerItems(context: RouteContext): void {
-  const { app, database } = context
+  const { app, database, managerOf } = context
   app.get(
     basePath,
     {
@@ -61,12 +61,14 @@ export function registerItems(context: RouteContext): void {
     {
       schema: {
         tags,
-        summary: 'What stock has of an order',
+        summary: 'What stock has of an order; for staff',
         querystring: ReservationQuery,
         response: { 200: ReservationsSchema },
       },
     },
     async (request) => {
+      // Orders are known here by number alone, so whose they are cannot be checked.
+      managerOf(request)
       const row = await findReservation(database, request.query.orderId)
       if (!row) return { items: [] }
       const { reservedAt, decidedAt, lines, ...rest } = row
@@ -93,13 +95,14 @@ function registerMovements(context: RouteContext): void {
     {
       schema: {
         tags,
-        summary: 'What moved of one sku, newest first',
+        summary: 'What moved of one sku, newest first; for staff',
         params: SkuParams,
         querystring: MovementsQuery,
         response: { 200: MovementPage },
       },
     },
     async (request) => {
+      managerOf(request)
       const { sku } = request.params
       const { before = null, limit } = request.query
       await knownItem(context, sku)
