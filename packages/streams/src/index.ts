@@ -101,6 +101,7 @@ export {
   type QueryServerOptions,
 } from './queries/query-server.ts'
 export type { QueryableSessionStore } from './queries/session-query.ts'
+export type { KeyForm } from './queries/query-text.ts'
 export type { StoreLag } from './queries/store-lag.ts'
 export type { PositionBound, ReadIsolation } from './queries/store-read.ts'
 export type { ReadOptions, WalkOptions } from './queries/store-reader.ts'
@@ -109,6 +110,18 @@ export type {
   QueryableStoreType,
   StoreQueryOptions,
 } from './queries/store-type.ts'
+export {
+  describeStores,
+  locateText,
+  readAsText,
+  type DescribedStore,
+  type ReadPartition,
+  type TextAnswer,
+  type TextInstance,
+  type TextKey,
+  type TextRead,
+  type TextRow,
+} from './queries/text-read.ts'
 export type { QueryableWindowStore } from './queries/window-query.ts'
 export type { StreamsState } from './runtime/app-state.ts'
 export type { RestoreProgress } from './runtime/changelog-restorer.ts'

@@ -145,7 +145,10 @@ export class AppQueries {
   /** @param check called before each read, once the topology is known */
   reader<K, V>(
     store: string,
-    options: Omit<StoreQueryOptions<K, V, 'keyValue'>, 'type'>,
+    options: Omit<StoreQueryOptions<K, V, 'keyValue'>, 'type' | 'partitioner'> &
+      Pick<StoreReaderOptions<K, V>, 'onPage'> & {
+        readonly partitioner?: StreamPartitioner<K, never> | undefined
+      },
     check: (places: StorePlaces) => void = () => {},
   ): StoreReader<K, V> {
     const { scope, partitioner, ...rest } = options

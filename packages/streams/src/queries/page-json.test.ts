@@ -36,7 +36,10 @@ const page: Page = {
   ],
   entryCount: 0,
   isLast: false,
-  positions: [{ topic: 'in', partition: 1, offset: -1n }],
+  positions: [
+    { topic: 'in', partition: 1, offset: -1n },
+    { topic: 'in', partition: 2, offset: 4n, lagRecords: 3 },
+  ],
 }
 
 describe('pages between instances', () => {

@@ -1,7 +1,14 @@
 /** Requests and pages between instances, as JSON; bytes in base64, offsets as decimal text. */
 import { StreamsError } from '../errors.ts'
 import { packPage, unpackPage } from './packed-page.ts'
-import type { Page, PageRequest, PositionBound, RowPlace, StoreRead } from './store-read.ts'
+import type {
+  Page,
+  PageRequest,
+  PositionBound,
+  RowPlace,
+  StorePosition,
+  StoreRead,
+} from './store-read.ts'
 
 /** Pages of other instances have at most so many bytes as JSON: rows of one page, one over its bounds, and base64. */
 export const maxPageJsonBytes = 33_554_432
@@ -54,7 +61,7 @@ export function pageJson(page: Page): string {
     times: [...times],
     entryCount,
     isLast,
-    positions: positions.map(boundJson),
+    positions: positions.map(positionJson),
   })
 }
 
@@ -72,7 +79,7 @@ export function readPageJson(text: string): Page {
   const sum = lengths.reduce((total, length) => total + length, 0)
   if (sum !== bytes.length || 3 * lengths.length !== 2 * times.length)
     throw bad('lengths', sum, `those of ${bytes.length} bytes and ${times.length / 3} rows`)
-  const positions = Array.isArray(told['positions']) ? told['positions'].map(boundOf) : []
+  const positions = Array.isArray(told['positions']) ? told['positions'].map(positionOf) : []
   const entryCount = numberOf(told['entryCount'], 'entryCount')
   return unpackPage({
     bytes,
@@ -135,6 +142,17 @@ function placeOf(told: unknown): RowPlace {
 
 function boundJson({ topic, partition, offset }: PositionBound): object {
   return { topic, partition, offset: String(offset) }
+}
+
+function positionJson(position: StorePosition): object {
+  return { ...boundJson(position), lagRecords: position.lagRecords }
+}
+
+/** Instances that do not tell a lag yet are of a version before. */
+function positionOf(told: unknown): StorePosition {
+  const { lagRecords } = objectOf(told, 'position')
+  const position = boundOf(told)
+  return typeof lagRecords === 'number' ? { ...position, lagRecords } : position
 }
 
 function boundOf(told: unknown): PositionBound {

@@ -14,6 +14,7 @@ import { StreamsError } from '../errors.ts'
 import { StreamsApp, type StreamsAppOptions } from '../runtime/streams-app.ts'
 import type { Topology } from '../topology/topology.ts'
 import { startQueryServer, type QueryServer } from './query-server.ts'
+import { locateText, readAsText } from './text-read.ts'
 
 interface Instance extends AsyncDisposable {
   readonly app: StreamsApp
@@ -547,7 +548,8 @@ for (const backend of await kafkaBackends())
         for (const asked of [first, second])
           for (const [key, value] of numbered(30)) {
             const { body } = await ask(`/stores/rows/get?key=${key}`, {}, asked)
-            assert.deepEqual(body['rows'], [{ key, value, timestamp: 1_000 }])
+            const { partition } = asked.app.metadataForKey('rows', key)
+            assert.deepEqual(body['rows'], [{ key, value, timestamp: 1_000, partition }])
           }
         const keys: unknown[] = []
         for (let query = ''; ;) {
@@ -570,12 +572,67 @@ for (const backend of await kafkaBackends())
             .slice(0, 3),
         )
         assert.deepEqual((await ask('/stores/rows/count')).body, { entryCount: 30 })
+        const { partition } = first.app.metadataForKey('visits', 'ann')
         assert.deepEqual((await ask('/stores/visits/sessions-of-key?key=ann')).body['rows'], [
-          { key: 'ann', value: 2, startMs: 0, endMs: 5_000 },
+          { key: 'ann', value: 2, startMs: 0, endMs: 5_000, partition },
         ])
         assert.deepEqual((await ask('/stores/per-minute/windows-of-key?key=ann')).body['rows'], [
-          { key: 'ann', value: 2, timestamp: 5_000, startMs: 0 },
+          { key: 'ann', value: 2, timestamp: 5_000, startMs: 0, partition },
         ])
+      })
+
+      test('a read in words says where its rows are, who has these partitions, and how far behind they are', async () => {
+        const read = (store: string, name: string, parameters: Record<string, string>) =>
+          readAsText(first.app, { store, read: name, parameters: new URLSearchParams(parameters) })
+        // Where a partition ends is told by its first fetch.
+        const all = await eventually(
+          'every partition knows that nothing waits',
+          async () => {
+            const answer = await read('rows', 'range', { limit: '100' })
+            return answer.partitions.every(({ lagRecords }) => lagRecords === 0) && answer
+          },
+          patience,
+        )
+        assert.deepEqual(
+          all.partitions.map(({ partition }) => partition),
+          [0, 1, 2, 3, 4, 5],
+        )
+        for (const { keyText, partition, sizeBytes } of all.rows) {
+          const { partition: known, owner } = locateText(first.app, { store: 'rows' }, keyText)
+          assert.equal(partition, known)
+          assert.equal(sizeBytes, `v${keyText.slice(1)}`.length)
+          assert.deepEqual(all.partitions[partition ?? -1]?.owner, owner)
+          assert.equal(owner.isThis, owner.applicationServer === first.server.address)
+        }
+        const sessions = await read('visits', 'ended-sessions', { earliestEndMs: '0' })
+        assert.deepEqual(
+          sessions.rows.map(({ keyText, value, startMs, endMs }) => [
+            keyText,
+            value,
+            startMs,
+            endMs,
+          ]),
+          [['ann', 2, 0, 5_000]],
+        )
+        const windows = await read('per-minute', 'windows', { fromMs: '0', toMs: '0' })
+        assert.deepEqual(
+          windows.rows.map(({ keyText, value, startMs, endMs }) => [
+            keyText,
+            value,
+            startMs,
+            endMs,
+          ]),
+          [['ann', 2, 0, undefined]],
+        )
+        const elsewhere = await readAsText(first.app, {
+          store: 'rows',
+          read: 'get',
+          parameters: new URLSearchParams({ key: 'k1' }),
+          // A partitioner is asked before the hash: here it is wrong, so that the key is not found.
+          partitioner: () =>
+            ((first.app.metadataForKey('rows', 'k1').partition ?? 0) + 1) % partitions,
+        })
+        assert.deepEqual(elsewhere.rows, [])
       })
 
       test('an instance asked for itself alone names the owner of what it has not', async () => {

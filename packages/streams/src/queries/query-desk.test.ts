@@ -27,7 +27,11 @@ function subject() {
     ends: new Map([['counts', 100]]),
   }
   const clock = new SimulatedClock()
-  const state = { isCommitted: true, waited: 0 }
+  const state: { isCommitted: boolean; waited: number; end: bigint | undefined } = {
+    isCommitted: true,
+    waited: 0,
+    end: undefined,
+  }
   const desk = new QueryDesk({
     topology: new Topology().addStateStore(builder),
     clock,
@@ -36,6 +40,8 @@ function subject() {
     globalStores: new Map(),
     isCommitted: () => state.isCommitted,
     onWaiting: () => void state.waited++,
+    inputLag: ({ nextOffset }) =>
+      state.end === undefined ? undefined : Number(state.end - nextOffset),
   })
   const request: PageRequest = {
     store: 'counts',
@@ -59,6 +65,13 @@ describe('queries at a stream thread', () => {
     const page = await desk.page(request)
     assert.equal(page.rows.length, 1)
     assert.deepEqual(page.positions, [bound(4n)])
+  })
+
+  test('a page says how many records of the input were not in it yet, where the end is known', async () => {
+    const { desk, request, state } = subject()
+    state.end = 8n
+    const page = await desk.page(request)
+    assert.deepEqual(page.positions, [{ ...bound(4n), lagRecords: 3 }])
   })
 
   test('a bound that is reached does not wait; one that is ahead waits for the round that reaches it (trap 54)', async () => {

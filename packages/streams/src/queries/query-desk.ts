@@ -38,6 +38,8 @@ export interface QueryDeskOptions {
   /** The task that has a partition of a store, wherever it is; undefined where there is no such store. */
   readonly taskIdOf: (store: string, partition: number) => string | undefined
   readonly globalStores: ReadonlyMap<string, StateStore>
+  /** Records between what was processed of an input partition and its end; undefined where the end is not known. */
+  readonly inputLag?: (input: QueriedTask['queues'][number]) => number | undefined
   /** Whether nothing has changed since the last commit. */
   readonly isCommitted: () => boolean
   /** A commit is waited for. */
@@ -153,7 +155,7 @@ export class QueryDesk {
       return { ...readPage(store, builder, read, after, limit), positions: [] }
     }
     const task = this.#taskFor(request, partition)
-    const positions = positionsOf(task)
+    const positions = this.#positionsOf(task)
     if (request.bounds.some((bound) => isAhead(bound, positions))) return undefined
     const store = task.task.stores.get(name)
     const builder = topology.stores.get(name)
@@ -184,11 +186,20 @@ export class QueryDesk {
     )
   }
 
+  #positionsOf(task: QueriedTask): readonly StorePosition[] {
+    return task.queues.map((queue) => {
+      const { topic, partition, nextOffset } = queue
+      const lagRecords = this.#options.inputLag?.(queue)
+      const position = { topic, partition, offset: nextOffset - 1n }
+      return lagRecords === undefined ? position : { ...position, lagRecords }
+    })
+  }
+
   #tooLate(request: PageRequest): StreamsError {
     const { store, partition, timeoutMs } = request
     const id = partition === undefined ? undefined : this.#options.taskIdOf(store, partition)
     const task = id === undefined ? undefined : this.#options.tasks.get(id)
-    const positions = task ? positionsOf(task) : []
+    const positions = task ? this.#positionsOf(task) : []
     const missing = request.bounds.filter((bound) => isAhead(bound, positions))
     const [first] = missing
     if (!first) return notReady(request, `there was no commit within ${timeoutMs} ms`)
@@ -199,14 +210,6 @@ export class QueryDesk {
       { store, partition, bound: first, reachedOffset: reached, timeoutMs },
     )
   }
-}
-
-function positionsOf(task: QueriedTask): readonly StorePosition[] {
-  return task.queues.map(({ topic, partition, nextOffset }) => ({
-    topic,
-    partition,
-    offset: nextOffset - 1n,
-  }))
 }
 
 /** Bounds of partitions that the task does not read say nothing about its stores, as in KIP-796. */

@@ -9,8 +9,9 @@ import type { StreamsApp } from '../runtime/streams-app.ts'
 import type { AppQueries } from './app-queries.ts'
 import { pageJson, readRequestJson } from './page-json.ts'
 import { plainProblem, problemAnswer, type ProblemAnswer } from './query-problem.ts'
-import { keyOfText, plainValue } from './query-text.ts'
-import { readUrl, textOfPlace, urlReadNames } from './query-url.ts'
+import { keyOfText } from './query-text.ts'
+import { readUrl, urlReadNames } from './query-url.ts'
+import { readText } from './text-read.ts'
 
 export interface QueryServerOptions {
   readonly app: StreamsApp
@@ -143,37 +144,17 @@ async function pages(queries: AppQueries, request: IncomingMessage): Promise<Pro
 }
 
 async function rows(queries: AppQueries, store: string, name: string, url: URL): Promise<unknown> {
-  const { places } = queries
-  const builder = places.builder(store)
-  const serdes = builder.serdes as NonNullable<typeof builder.serdes>
-  const { read, keyBytes, options, scope, after, limit } = readUrl(
-    name,
-    url.searchParams,
-    serdes.key,
-  )
-  const reader = queries.reader(store, { ...serdes, scope })
-  if (read.kind === 'count') return { entryCount: await reader.entryCount(options) }
-  const found = keyBytes
-    ? reader.ofKey(serdes.key.deserialize(keyBytes), read, options, after)
-    : reader.ofAll(read, options, after)
-  const answered = []
-  let last
-  let hasMore = false
-  for await (const row of found) {
-    if (answered.length === limit) {
-      hasMore = true
-      break
-    }
-    last = row
-    answered.push({
-      key: plainValue(reader.keyOf(row)),
-      value: plainValue(reader.valueOf(row)),
-      ...(row.timestamp >= 0 && { timestamp: row.timestamp }),
-      ...(builder.kind === 'window' && { startMs: row.startMs }),
-      ...(builder.kind === 'session' && { startMs: row.startMs, endMs: row.endMs }),
-    })
-  }
-  return { rows: answered, after: hasMore && last ? textOfPlace(last) : null }
+  if (name === 'count') return { entryCount: await entryCount(queries, store, url) }
+  const asked = { store, read: name, parameters: url.searchParams }
+  const { rows: found, after } = await readText(queries, asked)
+  return { rows: found.map(({ keyText: _text, sizeBytes: _size, ...row }) => row), after }
+}
+
+function entryCount(queries: AppQueries, store: string, url: URL): Promise<number> {
+  const { serdes } = queries.places.builder(store)
+  const { key, value } = serdes as NonNullable<typeof serdes>
+  const { options, scope } = readUrl('count', url.searchParams, key)
+  return queries.reader(store, { key, value, scope }).entryCount(options)
 }
 
 function metadata(queries: AppQueries, store: string, query: URLSearchParams): unknown {

@@ -9,7 +9,7 @@ import {
   stringSerde,
   type Serde,
 } from '../serde.ts'
-import { keyOfText, plainValue } from './query-text.ts'
+import { keyFormOf, keyOfText, plainValue, textOfKey } from './query-text.ts'
 import { readUrl, textOfPlace } from './query-url.ts'
 
 const rows: readonly { serde: Serde<unknown>; text: string; value: unknown }[] = [
@@ -25,7 +25,15 @@ for (const { serde, text, value } of rows)
   test(`the key ${text} of a URL is ${typeof value} ${JSON.stringify(plainValue(value))}`, () => {
     const bytes = keyOfText(serde, text, 'key')
     assert.deepEqual(serde.deserialize(bytes), value)
+    assert.equal(textOfKey(serde, value), text)
   })
+
+test('how keys are written follows from their serde', () => {
+  assert.deepEqual(
+    rows.map(({ serde }) => keyFormOf(serde)),
+    ['text', 'text', 'integer', 'number', 'integer', 'base64url', 'json'],
+  )
+})
 
 for (const { serde, text } of [
   { serde: longSerde, text: 'x' },

@@ -10,6 +10,9 @@ import {
   type Serde,
 } from '../serde.ts'
 
+/** How keys of a serde are written: as they are, in decimal, in base64url, or as JSON. */
+export type KeyForm = 'text' | 'integer' | 'number' | 'base64url' | 'json'
+
 const numbers = new Set<unknown>([longSerde, int32Serde, doubleSerde])
 
 /**
@@ -37,6 +40,27 @@ function valueOfText(serde: Serde<unknown>, text: string): unknown {
   const value = text.trim() === '' ? Number.NaN : Number(text)
   if (Number.isNaN(value)) throw new RangeError('It is no number.')
   return value
+}
+
+export function keyFormOf(serde: Serde<unknown>): KeyForm {
+  if (Object.is(serde, stringSerde)) return 'text'
+  if (Object.is(serde, bytesSerde)) return 'base64url'
+  if (Object.is(serde, doubleSerde)) return 'number'
+  return Object.is(serde, int64Serde) || numbers.has(serde) ? 'integer' : 'json'
+}
+
+/** As `keyOfText` takes it, where the serde takes what JSON makes of a key. */
+export function textOfKey(serde: Serde<unknown>, key: unknown): string {
+  switch (keyFormOf(serde)) {
+    case 'text':
+    case 'integer':
+    case 'number':
+      return String(key)
+    case 'base64url':
+      return (key as Buffer).toString('base64url')
+    case 'json':
+      return JSON.stringify(plainValue(key))
+  }
 }
 
 /** What JSON has for a key or value; integers beyond it are text, bytes base64. */

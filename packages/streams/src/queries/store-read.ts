@@ -75,7 +75,10 @@ export interface PositionBound {
 }
 
 /** How far the input had been processed when a page was read: the last offset, -1 before the first. */
-export type StorePosition = PositionBound
+export interface StorePosition extends PositionBound {
+  /** Records of that partition which were still to be processed, as far as the last fetch told; undefined where it has not. */
+  readonly lagRecords?: number | undefined
+}
 
 /**
  * `uncommitted` sees every change at once, as Java's queries do; what it saw may be undone after a crash. `committed` sees what the last

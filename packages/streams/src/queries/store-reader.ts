@@ -47,6 +47,8 @@ export interface StoreReaderOptions<K, V> extends ReadOptions {
   /** @throws StreamsError `MR_STREAMS_STORE_NOT_READY` before the app has started, `MR_STREAMS_CLOSED` */
   readonly places: () => StorePlaces
   readonly clock?: Clock
+  /** Told of each page before its rows are given out, which are the same objects. */
+  readonly onPage?: ((partition: number | undefined, page: Page) => void) | undefined
 }
 
 const defaultTimeoutMs = 5_000
@@ -174,7 +176,7 @@ export class StoreReader<K, V> {
     const merged = { ...this.#options, ...options }
     const { isolation = 'uncommitted', maxLagRecords } = merged
     const bounds = await this.#bounds(merged)
-    return this.#persistently(options, (timeoutMs) =>
+    const page = await this.#persistently(options, (timeoutMs) =>
       this.#options.source.page({
         store,
         partition,
@@ -187,6 +189,8 @@ export class StoreReader<K, V> {
         timeoutMs,
       }),
     )
+    this.#options.onPage?.(partition, page)
+    return page
   }
 
   async #placeOf(key: K, options: ReadOptions): Promise<number | undefined> {

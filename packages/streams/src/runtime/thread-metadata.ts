@@ -41,19 +41,23 @@ export function isStandby({ state }: TaskMetadata): boolean {
   return state === 'STANDBY' || state === 'SUSPENDED'
 }
 
+/** Where a partition ends, as the last fetch told it; null before the first, and where the consumer has given it up. */
+export function inputEnd(queue: TopicPartition, consumer: Consumer): bigint | null {
+  const name = partitionName(queue)
+  if (!consumer.assignment().some((each) => partitionName(each) === name)) return null
+  const position = consumer.position(queue)
+  const unread = consumer.lagRecords(queue)
+  return position === null || unread === null ? null : position + BigInt(unread)
+}
+
 /** A task as of now. */
 export function taskMetadata(task: RunningTask, consumer: Consumer): TaskMetadata {
-  const owned = new Set(consumer.assignment().map(partitionName))
   return {
     taskId: task.id,
     state: task.state,
     partitions: task.queues.map((queue) => {
       const { topic, partition } = queue
-      const isOwned = owned.has(partitionName(queue))
-      const position = isOwned ? consumer.position(queue) : null
-      const unread = isOwned ? consumer.lagRecords(queue) : null
-      const isKnown = position !== null && unread !== null
-      const endOffset = isKnown ? position + BigInt(unread) : null
+      const endOffset = inputEnd(queue, consumer)
       return {
         topic,
         partition,

@@ -40,7 +40,7 @@ import { TaskMoves } from './task-moves.ts'
 import { plainOutput, transactionalOutput, type TaskOutput } from './task-output.ts'
 import type { ThreadControls } from './thread-controls.ts'
 import { ThreadMetrics } from './thread-metrics.ts'
-import { taskMetadata, type TaskMetadata } from './thread-metadata.ts'
+import { inputEnd, taskMetadata, type TaskMetadata } from './thread-metadata.ts'
 import type { TopicPlan } from './topic-plan.ts'
 
 export interface ThreadSessionOptions extends ThreadSurroundings {
@@ -240,6 +240,10 @@ export class ThreadSession {
         this.#collector.count === 0 &&
         ![...this.#tasks.values()].some(({ needsCommit }) => needsCommit),
       onWaiting: () => this.#news.signal(),
+      inputLag: (queue) => {
+        const end = inputEnd(queue, this.#consumer)
+        return end === null ? undefined : Number(end - queue.nextOffset)
+      },
     })
   }
 
