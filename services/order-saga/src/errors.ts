@@ -8,6 +8,12 @@ export const sagaErrors = {
   MR_ORDER_SAGA_KEY_MISMATCH: { retryable: false },
   /** 503: the table is being restored or moved to another instance, or the stream app has not started. */
   MR_ORDER_SAGA_NOT_READY: { retryable: true },
+  /** 503: who has what was asked of a store does not answer. */
+  MR_ORDER_SAGA_OWNER_AWAY: { retryable: true },
+  /** 400: a key, time or place that a store cannot be asked for. */
+  MR_ORDER_SAGA_BAD_QUERY: { retryable: false },
+  /** 404: the topology has no such store, or it is of another kind. */
+  MR_ORDER_SAGA_UNKNOWN_STORE: { retryable: false },
 } as const
 
 export class OrderSagaError extends MillraceError<keyof typeof sagaErrors> {

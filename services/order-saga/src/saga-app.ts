@@ -18,6 +18,7 @@ import {
 } from '@millrace/streams'
 import type { OrderSagaConfig } from './config.ts'
 import { recordsLeftOut } from './failure-policy.ts'
+import { Pausing } from './pausing.ts'
 import { SagaMetrics } from './saga-metrics.ts'
 import type { TallyingMeter } from './tallying-meter.ts'
 import { BrokerClock } from './topology/broker-clock.ts'
@@ -51,6 +52,7 @@ export class SagaApp {
   readonly metrics: SagaMetrics
   /** Progress of each store that is or was restored, by topic and partition. */
   readonly restores = new Map<string, RestoreProgress>()
+  readonly pausing: Pausing
   readonly #options: SagaAppOptions
   readonly #closing = new AbortController()
   #run: Run | undefined
@@ -61,11 +63,24 @@ export class SagaApp {
     const { config, clock, logger, meter } = options
     this.#options = options
     this.metrics = new SagaMetrics(meter)
+    const brokerClock = new BrokerClock(() => clock.monotonicMs())
+    this.pausing = new Pausing({
+      clock,
+      logger,
+      meter,
+      apply: (isPaused) => {
+        if (isPaused) this.app?.pause()
+        else {
+          brokerClock.forget()
+          this.app?.resume()
+        }
+      },
+    })
     this.topology = sagaTopology({
       times: { windowMs: config.joinWindowMs, timeoutMs: config.timeoutMs },
       graceMs: config.joinGraceMs,
       retentionMs: config.retentionMs,
-      clock: new BrokerClock(() => clock.monotonicMs()),
+      clock: brokerClock,
       metrics: this.metrics,
       logger,
     })
@@ -119,8 +134,10 @@ export class SagaApp {
     const kafka = { brokers: config.kafkaBrokers, clientId: applicationId }
     const topics = [ordersTopic, paymentOrdersTopic, stockOrdersTopic, recovererDlqTopic]
     if (!(await ensureTopicsOnceReachable({ kafka, topics, signal, logger, clock }))) return
+    this.restores.clear()
     const run = await this.#open()
     this.#run = run
+    if (this.pausing.isPaused) run.app.pause()
     const aborted = new Promise<void>((resolve) => {
       if (signal.aborted) resolve()
       else signal.addEventListener('abort', () => resolve(), { once: true })

@@ -8,6 +8,7 @@ import { int64Serde } from '@millrace/streams'
 import { freePorts, kafkaBackends, type RunningKafka } from '@millrace/testkit'
 import {
   getJson,
+  postJson,
   ShopTopics,
   startSaga,
   stateDirectory,
@@ -21,8 +22,34 @@ interface Table {
   readonly code?: string
 }
 
+interface PausingBody {
+  readonly isPaused: boolean
+  readonly acts: readonly { readonly act: string; readonly by: string; readonly reason: string }[]
+  readonly code?: string
+}
+
+interface StoreBody {
+  readonly rows: readonly {
+    readonly key: string
+    readonly value: string
+    readonly isCut: boolean
+    readonly timestamp: string | null
+    readonly partition: number | null
+  }[]
+  readonly after: string | null
+  readonly key: { readonly partition: number; readonly owner: { readonly isThis: boolean } } | null
+  readonly partitions: readonly { readonly partition: number; readonly lagRecords: number | null }[]
+  readonly code?: string
+}
+
 interface StreamAppBody {
   readonly state: string
+  readonly pausing: PausingBody
+  readonly topics: readonly {
+    readonly topic: string
+    readonly consumedRecords: number
+    readonly sentRecords: number
+  }[]
   readonly lagRecords: number | null
   readonly topology: { readonly nodes: readonly { readonly name: string }[] }
   readonly threads: readonly { readonly tasks: readonly { readonly taskId: string }[] }[]
@@ -30,6 +57,7 @@ interface StreamAppBody {
   readonly stores: readonly {
     readonly name: string
     readonly approximateEntryCount: number | null
+    readonly keyForm: string | null
   }[]
   readonly saga: {
     readonly openOrders: number
@@ -50,7 +78,24 @@ function rangeOf(from: number, count: number): readonly number[] {
 const streamApp = async (service: RunningService): Promise<StreamAppBody> =>
   (await getJson<StreamAppBody>(service, '/api/streams/order-saga')).body
 
-const tasksOf = ({ threads }: StreamAppBody): number =>
+const storePath = (rest: string): string => `/api/streams/order-saga/stores/${rest}`
+
+/** All rows of a read, page by page. */
+async function readStore(service: RunningService, rest: string): Promise<StoreBody['rows']> {
+  const rows: StoreBody['rows'][number][] = []
+  let after: string | null = ''
+  while (after !== null) {
+    const mark = rest.includes('?') ? '&' : '?'
+    const more: string = after === '' ? '' : `${mark}after=${encodeURIComponent(after)}`
+    const { status, body } = await getJson<StoreBody>(service, storePath(`${rest}${more}`))
+    assert.equal(status, 200, JSON.stringify(body))
+    rows.push(...body.rows)
+    after = body.after
+  }
+  return rows
+}
+
+const tasksOf = ({ threads }: Pick<StreamAppBody, 'threads'>): number =>
   threads.reduce((sum, { tasks }) => sum + tasks.length, 0)
 
 /** All rows with ids from `from` to `to`, page by page; undefined where one was answered 503. */
@@ -146,6 +191,71 @@ for (const backend of await kafkaBackends())
       })
       assert.equal(body.stores.find(({ name }) => name === 'orders')?.approximateEntryCount, 40)
       assert.ok(body.topology.nodes.some(({ name }) => name === 'decide'))
+      await lookIntoStores(saga, ids)
+      const sent = body.topics.find(({ topic }) => topic === 'orders')
+      assert.ok(sent && sent.sentRecords >= ids.length, 'a verdict of each')
+      assert.ok(body.topics.every(({ consumedRecords }) => consumedRecords > 0))
+    })
+
+    test('paused by somebody it decides nothing and says who wanted that; resumed it goes on', async () => {
+      await using directory = await stateDirectory()
+      await using saga = await startSaga({ brokers: kafka.brokers, stateDir: directory.path })
+      await saga.ready
+      const pausePath = '/api/streams/order-saga/pause'
+      const nobody = await postJson<PausingBody>(saga, pausePath, { reason: 'a test' }, null)
+      assert.equal(nobody.status, 401)
+      for (const body of [{}, { reason: ' ' }, { reason: 'x'.repeat(201) }, { reason: 'a', b: 1 }])
+        assert.equal((await postJson(saga, pausePath, body)).status, 400, JSON.stringify(body))
+      assert.equal((await streamApp(saga)).pausing.isPaused, false)
+      await eventually('it has read what there is', async () => {
+        const { lagRecords, threads } = await streamApp(saga)
+        return lagRecords === 0 && tasksOf({ threads }) === taskCount
+      })
+      const paused = await postJson<PausingBody>(saga, pausePath, { reason: 'a test' })
+      assert.equal(paused.body.isPaused, true)
+      const again = await postJson<PausingBody>(saga, pausePath, { reason: 'again' }, 'bob')
+      assert.deepEqual(
+        again.body.acts.map(({ act, by, reason }) => [act, by, reason]),
+        [['pause', 'ada', 'a test']],
+        'what is so already is no act',
+      )
+      const ids = rangeOf(401, 12)
+      const placed = await shop.place(...ids)
+      for (const event of placed) {
+        await shop.answer(event, 'PAYMENT', 'ACCEPT')
+        await shop.answer(event, 'INVENTORY', 'ACCEPT')
+      }
+      await eventually('it knows of all that waits', async () => {
+        const { lagRecords } = await streamApp(saga)
+        return lagRecords !== null && lagRecords >= 3 * ids.length
+      })
+      for (const id of ids) assert.deepEqual(shop.outcomes(id), [])
+      const waiting = await getJson<StoreBody>(saga, storePath('orders/get?key=401'))
+      assert.deepEqual([waiting.status, waiting.body.rows], [200, []], 'its stores can be read')
+      const health = await getJson<{ parts: { name: string; reason: string | null }[] }>(
+        saga,
+        '/health/ready',
+      )
+      assert.equal(health.status, 200)
+      assert.match(
+        health.body.parts.find(({ name }) => name === 'saga')?.reason ?? '',
+        /paused by ada: a test/,
+      )
+      const resumed = await postJson<PausingBody>(
+        saga,
+        '/api/streams/order-saga/resume',
+        { reason: 'enough' },
+        'bob',
+      )
+      assert.deepEqual(
+        resumed.body.acts.map(({ act, by }) => [act, by]),
+        [
+          ['resume', 'bob'],
+          ['pause', 'ada'],
+        ],
+      )
+      await shop.decided(...ids)
+      for (const id of ids) assert.deepEqual(shop.outcomes(id), ['CONFIRMED'])
     })
 
     test('timers and half-answered orders outlive a restart, on the same state and on none, while this machine’s clock is an hour off', async () => {
@@ -175,6 +285,7 @@ for (const backend of await kafkaBackends())
       try {
         await second.ready
         await eventually('they are restored', () => areKnown(second))
+        await lookUpTimers(second)
         const [one] = placed
         assert.ok(one)
         await shop.answer(one, 'INVENTORY', 'ACCEPT')
@@ -297,6 +408,84 @@ for (const backend of await kafkaBackends())
     })
   })
 
+/** Each timer is found by the key that a walk told, on its order's partition. Some may end meanwhile. */
+async function lookUpTimers(saga: RunningService): Promise<void> {
+  for (const { key, partition } of await readStore(saga, 'due-orders/range')) {
+    const path = storePath(`due-orders/get?key=${encodeURIComponent(key)}`)
+    const { status, body } = await getJson<StoreBody>(saga, path)
+    assert.equal(status, 200, JSON.stringify(body))
+    assert.equal(body.key?.partition, partition, key)
+    const { rows } = (
+      await getJson<StoreBody>(saga, storePath(`open-orders/get?key=${orderIdIn(key)}`))
+    ).body
+    for (const row of rows) assert.equal(row.partition, partition, 'beside its order')
+  }
+}
+
+function orderIdIn(dueKey: string): string {
+  return (JSON.parse(dueKey) as { readonly orderId: string }).orderId
+}
+
+/** What the store browser of the console asks. Nothing else happens meanwhile. */
+async function lookIntoStores(saga: RunningService, ids: readonly number[]): Promise<void> {
+  const { stores } = await streamApp(saga)
+  assert.equal(stores.find(({ name }) => name === 'orders')?.keyForm, 'integer')
+  const ofTheJoin = stores.find(({ keyForm }) => keyForm === null)?.name
+  const rows = await readStore(saga, 'orders/range?from=1&to=40&limit=7')
+  assert.deepEqual(
+    rows.map(({ key }) => Number(key)),
+    ids,
+  )
+  for (const { key, value, timestamp } of rows) {
+    assert.equal((JSON.parse(value) as Order).orderId, key)
+    assert.ok(timestamp !== null)
+  }
+  const one = await getJson<StoreBody>(saga, storePath('orders/get?key=7'))
+  assert.deepEqual(one.body.rows, [rows[6]])
+  assert.equal(one.body.key?.partition, rows[6]?.partition)
+  assert.equal(one.body.key?.owner.isThis, true)
+  const none = await getJson<StoreBody>(saga, storePath('orders/get?key=9999'))
+  assert.deepEqual(none.body.rows, [])
+  assert.equal(typeof none.body.key?.partition, 'number', 'where it would be')
+  const lagged = await eventually('every partition tells that nothing waits', async () => {
+    const { body } = await getJson<StoreBody>(saga, storePath('orders/range?limit=100'))
+    return body.partitions.every(({ lagRecords }) => lagRecords === 0) && body
+  })
+  assert.equal(lagged.partitions.length, taskCount)
+  assert.deepEqual(await readStore(saga, 'open-orders/range'), [])
+  const ended = await readStore(saga, 'ended-orders/range?from=1&to=40&order=desc')
+  assert.deepEqual(
+    ended.map(({ key }) => Number(key)),
+    ids.toReversed(),
+  )
+  for (const { rest, status, code } of [
+    ...refusedReads,
+    { rest: `${ofTheJoin}/range`, ...unknownStore },
+  ]) {
+    const answer = await getJson<StoreBody>(saga, storePath(rest))
+    assert.deepEqual([answer.status, answer.body.code], [status, code], rest)
+  }
+}
+
+const badQuery = { status: 400, code: 'MR_ORDER_SAGA_BAD_QUERY' }
+const invalid = { status: 400, code: 'MR_HTTP_VALIDATION' }
+const unknownStore = { status: 404, code: 'MR_ORDER_SAGA_UNKNOWN_STORE' }
+const refusedReads = [
+  { rest: 'nothing/range', ...unknownStore },
+  { rest: 'orders/windows', ...unknownStore },
+  { rest: 'orders/get?key=mug', ...badQuery },
+  { rest: 'orders/get?key=99999999999999999999', ...badQuery },
+  { rest: 'orders/get', ...badQuery },
+  { rest: 'orders/range?key=1', ...badQuery },
+  { rest: 'orders/range?after=1', ...badQuery },
+  { rest: 'due-orders/get?key=1', ...badQuery },
+  { rest: 'orders/range?limit=101', ...invalid },
+  { rest: 'orders/range?limit=0', ...invalid },
+  { rest: 'orders/range?colour=red', ...invalid },
+  { rest: 'orders/windows?fromMs=noon', ...invalid },
+  { rest: 'orders/find?key=1', ...invalid },
+] as const
+
 test('order-saga: without a broker it listens, says what it waits for, and the table is a clear 503', async () => {
   await using directory = await stateDirectory()
   const [port] = await freePorts(1)
@@ -311,10 +500,33 @@ test('order-saga: without a broker it listens, says what it waits for, and the t
   })
   assert.equal(table.status, 503)
   assert.equal(table.body.code, 'MR_ORDER_SAGA_NOT_READY')
-  const { state, topology } = await streamApp(saga)
+  const { state, topology, stores } = await streamApp(saga)
   assert.equal(state, 'WAITING')
+  assert.ok(stores.some(({ name }) => name === 'orders'))
+  const store = await getJson<StoreBody>(saga, storePath('orders/range'))
+  assert.deepEqual([store.status, store.body.code], [503, 'MR_ORDER_SAGA_NOT_READY'])
+  assert.equal(store.retryAfter, '1')
   assert.ok(topology.nodes.length > 10)
   assert.equal(await saga.isReady(), false)
+})
+
+test('order-saga: in production mode nobody without a signature looks into stores or pauses it', async () => {
+  await using saga = await startService(orderSagaService, {
+    overrides: {
+      mode: 'production',
+      port: 0,
+      kafkaEnabled: false,
+      // Nobody answers there.
+      identityJwksUrls: ['http://127.0.0.1:1/jwks'],
+    },
+    logger: silentLogger,
+  })
+  await saga.ready
+  const reading = await getJson<StoreBody>(saga, storePath('orders/range'))
+  assert.equal(reading.status, 401)
+  const wish = { reason: 'a test' }
+  for (const act of ['pause', 'resume'])
+    assert.equal((await postJson(saga, `/api/streams/order-saga/${act}`, wish)).status, 401, act)
 })
 
 test('order-saga: a time-out shorter than the window is refused at the start', async () => {

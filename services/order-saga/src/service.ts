@@ -1,7 +1,10 @@
 import { servicePorts } from '@millrace/contracts'
 import { defineService, RuntimeError, type PartReadiness } from '@millrace/runtime'
 import { orderSagaConfig } from './config.ts'
+import type { Pausing } from './pausing.ts'
 import { registerOrdersTable } from './routes/orders-table.ts'
+import { registerPausing } from './routes/pausing.ts'
+import { registerStores } from './routes/stores.ts'
 import { registerStreamApp } from './routes/stream-app.ts'
 import { SagaApp } from './saga-app.ts'
 import { TallyingMeter } from './tallying-meter.ts'
@@ -31,24 +34,37 @@ export const orderSagaService = defineService({
     const tallying = new TallyingMeter(meter)
     const saga = new SagaApp({ config, logger, meter: tallying, clock })
     const isForStaff = config.mode === 'production'
+    const nowMs = (): number => clock.now()
     registerOrdersTable(app, { saga, timeoutMs: config.queryTimeoutMs, isForStaff })
     registerStreamApp(app, {
       saga,
       meter: tallying,
       settings: { joinWindowMs, timeoutMs, commitIntervalMs },
-      nowMs: () => clock.now(),
+      nowMs,
       isForStaff,
     })
+    registerStores(app, { saga, timeoutMs: config.queryTimeoutMs, nowMs, isForStaff })
+    registerPausing(app, { pausing: saga.pausing, isForAdmins: isForStaff })
     if (!config.kafkaEnabled) {
       addReadinessParts(() => Promise.resolve([switchedOff]))
       return
     }
     addReadiness('stream app', () => saga.readiness)
+    addReadinessParts(async () => (saga.pausing.isPaused ? [pausedBy(saga.pausing)] : []))
     // In the background: the service listens, and says what it waits for, while the broker is away.
     onStart(() => saga.start(), 'stream app')
     onClose(() => saga.close())
   },
 })
+
+/** It is as ready as somebody wants it to be, and says who. */
+function pausedBy({ acts: [last] }: Pausing): PartReadiness {
+  return {
+    name: 'saga',
+    state: 'up',
+    reason: `paused by ${last?.by}: ${last?.reason}. Orders wait on their topics`,
+  }
+}
 
 const switchedOff: PartReadiness = {
   name: 'stream app',

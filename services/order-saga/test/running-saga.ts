@@ -198,8 +198,33 @@ export interface Answered<T> {
   readonly retryAfter: string | null
 }
 
-export async function getJson<T>(service: RunningService, path: string): Promise<Answered<T>> {
-  const response = await fetch(service.url + path)
+export function getJson<T>(service: RunningService, path: string): Promise<Answered<T>> {
+  return ask(service, path, {})
+}
+
+/** @param user null: nobody */
+export function postJson<T>(
+  service: RunningService,
+  path: string,
+  body: unknown,
+  user: string | null = 'ada',
+): Promise<Answered<T>> {
+  return ask(service, path, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/json',
+      ...(user === null ? {} : { 'x-user-id': user }),
+    },
+    body: JSON.stringify(body),
+  })
+}
+
+async function ask<T>(
+  service: RunningService,
+  path: string,
+  init: RequestInit,
+): Promise<Answered<T>> {
+  const response = await fetch(service.url + path, init)
   const body = (await response.json()) as T
   return { status: response.status, body, retryAfter: response.headers.get('retry-after') }
 }

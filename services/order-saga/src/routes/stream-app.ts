@@ -1,110 +1,16 @@
 import { callerWithRole, ProblemSchema, type ServiceApp } from '@millrace/runtime'
-import type { StreamsApp, ThreadMetadata, Topology } from '@millrace/streams'
-import { Type, type Static } from 'typebox'
+import {
+  describeStores,
+  type StreamsApp,
+  type ThreadMetadata,
+  type Topology,
+} from '@millrace/streams'
 import type { SagaApp } from '../saga-app.ts'
 import type { TallyingMeter } from '../tallying-meter.ts'
 import { applicationId } from '../topology/saga-topology.ts'
 import { answered } from './orders-table.ts'
-
-const NumberOrNull = Type.Union([Type.Number(), Type.Null()])
-const Offset = Type.Union([Type.String(), Type.Null()], { description: '64-bit, so it is text' })
-const Counts = Type.Record(Type.String(), Type.Number())
-
-const NodeSchema = Type.Object({
-  name: Type.String(),
-  kind: Type.Union([Type.Literal('source'), Type.Literal('processor'), Type.Literal('sink')]),
-  parents: Type.Array(Type.String()),
-  topics: Type.Array(Type.String()),
-  stores: Type.Array(Type.String()),
-})
-
-const TaskSchema = Type.Object({
-  taskId: Type.String(),
-  state: Type.String(),
-  partitions: Type.Array(
-    Type.Object({
-      topic: Type.String(),
-      partition: Type.Integer(),
-      committedOffset: Offset,
-      endOffset: Offset,
-      lagRecords: NumberOrNull,
-    }),
-  ),
-})
-
-const StreamAppSchema = Type.Object({
-  applicationId: Type.String(),
-  state: Type.String(),
-  topology: Type.Object({
-    text: Type.String({ description: 'As Kafka Streams describes topologies' }),
-    nodes: Type.Array(NodeSchema),
-  }),
-  threads: Type.Array(
-    Type.Object({
-      name: Type.String(),
-      state: Type.String(),
-      tasks: Type.Array(TaskSchema),
-      standbys: Type.Array(Type.String()),
-    }),
-  ),
-  instances: Type.Array(
-    Type.Object({
-      processId: Type.String(),
-      applicationServer: Type.Union([Type.String(), Type.Null()]),
-      activeTasks: Type.Array(Type.String()),
-      standbyTasks: Type.Array(Type.String()),
-      isThis: Type.Boolean(),
-    }),
-    { description: 'All instances of the application, as the group last told' },
-  ),
-  lagRecords: NumberOrNull,
-  stores: Type.Array(
-    Type.Object({
-      name: Type.String(),
-      kind: Type.String(),
-      approximateEntryCount: NumberOrNull,
-    }),
-    { description: 'Counts are of this instance' },
-  ),
-  restores: Type.Array(
-    Type.Object({
-      store: Type.String(),
-      partition: Type.Integer(),
-      role: Type.String(),
-      phase: Type.String(),
-      restoredCount: Type.Integer(),
-      remainingRecords: Type.Integer(),
-    }),
-  ),
-  totals: Type.Object(
-    {
-      processedRecords: Type.Number(),
-      processSeconds: Type.Number(),
-      commits: Type.Number(),
-      commitSeconds: Type.Number(),
-      droppedRecords: Type.Number(),
-      restoredRecords: Type.Number(),
-    },
-    { description: 'Of this process since its start: rates are differences of two answers' },
-  ),
-  saga: Type.Object({
-    openOrders: Type.Number(),
-    decided: Counts,
-    decidedBy: Counts,
-    rollbackSources: Counts,
-    lateAnswers: Type.Number(),
-    unmatchedAnswers: Type.Number(),
-    ignored: Type.Number(),
-    deadLetters: Type.Number(),
-    retries: Type.Number(),
-    joinWindowMs: Type.Number(),
-    timeoutMs: Type.Number(),
-    commitIntervalMs: Type.Number(),
-  }),
-  answeredAt: Type.String(),
-})
-
-type StreamAppAnswer = Static<typeof StreamAppSchema>
+import { pausingAnswer } from './pausing.ts'
+import { StreamAppSchema, type StreamAppAnswer } from './stream-app-schema.ts'
 
 export interface StreamAppRouteOptions {
   readonly saga: SagaApp
@@ -122,7 +28,7 @@ export interface StreamAppRouteOptions {
 export function registerStreamApp(app: ServiceApp, options: StreamAppRouteOptions): void {
   const { saga } = options
   const { topology } = saga
-  const shape = { text: topology.describe(), nodes: [...nodesOf(topology)] }
+  const shape: Shape = { text: topology.describe(), nodes: [...nodesOf(topology)] }
   app.get(
     `/api/streams/${applicationId}`,
     {
@@ -144,17 +50,35 @@ export function registerStreamApp(app: ServiceApp, options: StreamAppRouteOption
   )
 }
 
+/** What of the topology does not change. */
+interface Shape {
+  readonly text: string
+  readonly nodes: readonly ShapeNode[]
+}
+
+type ShapeNode = Omit<StreamAppAnswer['topology']['nodes'][number], 'processedRecords'>
+
 async function describe(
   { saga, meter, settings, nowMs }: StreamAppRouteOptions,
-  topology: StreamAppAnswer['topology'],
+  topology: Shape,
 ): Promise<StreamAppAnswer> {
   const { app } = saga
-  const metadata = (await app?.metadataForLocalThreads()) ?? []
+  const [metadata, lags] = await Promise.all([
+    app?.metadataForLocalThreads() ?? [],
+    app?.storeLags() ?? [],
+  ])
   const own = new Set(metadata.flatMap(({ activeTasks }) => activeTasks.map((task) => task.taskId)))
   return {
     applicationId,
     state: saga.state,
-    topology,
+    pausing: pausingAnswer(saga.pausing),
+    topology: {
+      text: topology.text,
+      nodes: topology.nodes.map((node) => ({
+        ...node,
+        processedRecords: processedBy(node, meter),
+      })),
+    },
     threads: metadata.map(threadAnswer),
     instances: (app?.allMetadata ?? []).map((each) => ({
       processId: each.processId,
@@ -164,9 +88,11 @@ async function describe(
       isThis: each.activeTasks.some((taskId) => own.has(taskId)),
     })),
     lagRecords: lagOf(metadata),
+    topics: topicsOf(topology, meter),
     stores: await storesOf(saga.topology, app),
     restores: [...saga.restores.values()].map(
-      ({ store, partition, role, phase, restoredCount, offset, endOffset }) => ({
+      ({ taskId, store, partition, role, phase, restoredCount, offset, endOffset }) => ({
+        taskId,
         store,
         partition,
         role,
@@ -174,6 +100,9 @@ async function describe(
         restoredCount,
         remainingRecords: Math.max(0, endOffset - offset),
       }),
+    ),
+    copies: lags.flatMap(({ role, store, partition, lagRecords }) =>
+      role === 'standby' ? [{ store, partition, lagRecords }] : [],
     ),
     totals: {
       processedRecords: meter.sumOf('mr_streams_processed_records_total'),
@@ -188,17 +117,40 @@ async function describe(
   }
 }
 
-function* nodesOf({ nodes }: Topology): Generator<Static<typeof NodeSchema>> {
+function processedBy({ name: node }: ShapeNode, meter: TallyingMeter): number | null {
+  const series = 'mr_streams_node_processed_records_total'
+  return meter.knows(series) ? meter.sumOf(series, { node }) : null
+}
+
+/** Topics have their names on the cluster. */
+function* nodesOf({ nodes }: Topology): Generator<ShapeNode> {
+  const named = (topic: string, isInternal: boolean): string =>
+    isInternal ? `${applicationId}-${topic}` : topic
   for (const node of nodes.values()) {
     const { name, kind } = node
-    if (kind === 'source') yield { name, kind, parents: [], topics: [...node.topics], stores: [] }
-    else if (kind === 'processor')
+    if (kind === 'source') {
+      const topics = node.topics.map((topic) => named(topic, node.isInternal))
+      yield { name, kind, parents: [], topics, stores: [] }
+    } else if (kind === 'processor')
       yield { name, kind, parents: [...node.parents], topics: [], stores: [...node.stores] }
     else {
-      const topics = typeof node.topic === 'string' ? [node.topic] : []
+      const topics = typeof node.topic === 'string' ? [named(node.topic, node.isInternal)] : []
       yield { name, kind, parents: [...node.parents], topics, stores: [] }
     }
   }
+}
+
+/** What is counted by the batch, in the clients of the stream threads. */
+function topicsOf({ nodes }: Shape, meter: TallyingMeter): StreamAppAnswer['topics'] {
+  return [...new Set(nodes.flatMap(({ topics }) => topics))].map((topic) => ({
+    topic,
+    // Of the group: changelogs are read without one.
+    consumedRecords: meter.sumOf('mr_kafka_records_consumed_total', {
+      topic,
+      group: applicationId,
+    }),
+    sentRecords: meter.sumOf('mr_kafka_records_sent_total', { topic }),
+  }))
 }
 
 function threadAnswer(thread: ThreadMetadata): StreamAppAnswer['threads'][number] {
@@ -231,11 +183,12 @@ function lagOf(threads: readonly ThreadMetadata[]): number | null {
 
 /** A count that a rebalance holds up is unknown, and nobody waits for it. */
 async function storesOf(
-  { stores }: Topology,
+  topology: Topology,
   app: StreamsApp | undefined,
 ): Promise<StreamAppAnswer['stores']> {
   return Promise.all(
-    [...stores.values()].map(async ({ name, kind, serdes }) => {
+    describeStores(topology).map(async ({ name, kind, keyForm }) => {
+      const serdes = topology.stores.get(name)?.serdes
       const isCounted = app?.state === 'RUNNING' && serdes && kind.endsWith('eyValue')
       const count = isCounted
         ? app
@@ -243,7 +196,7 @@ async function storesOf(
             .approximateEntryCount()
             .catch(() => null)
         : null
-      return { name, kind, approximateEntryCount: await count }
+      return { name, kind, keyForm: keyForm ?? null, approximateEntryCount: await count }
     }),
   )
 }

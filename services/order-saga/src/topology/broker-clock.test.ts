@@ -25,3 +25,14 @@ test('broker clock: an old record does not set it back, a fresher one sets it ri
   clock.observe(broker + 11_500)
   assert.equal(clock.now(), broker + 11_500, 'the first one had taken 1,500 ms to come')
 })
+
+test('broker clock: what it knew before a pause is forgotten, and it begins with what was read last', () => {
+  let ownMs = 0
+  const clock = new BrokerClock(() => ownMs)
+  clock.observe(broker)
+  ownMs = 3_600_000
+  clock.forget()
+  assert.equal(clock.now(), null)
+  clock.observe(broker)
+  assert.equal(clock.now(), broker)
+})

@@ -21,6 +21,14 @@ export class BrokerClock {
     if (aheadMs > this.#aheadMs) this.#aheadMs = aheadMs
   }
 
+  /**
+   * For when nothing was read for a while by intent: it begins anew with the next record, as after a restart, so that what came in time and waits
+   * is taken before time is over.
+   */
+  forget(): void {
+    this.#aheadMs = -Infinity
+  }
+
   /** At least this late it is there, ms since the epoch; null before the first record. */
   now(): number | null {
     return this.#aheadMs === -Infinity ? null : this.#monotonicMs() + this.#aheadMs

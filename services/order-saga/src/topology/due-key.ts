@@ -10,10 +10,11 @@ export interface DueKey {
 const sizeBytes = 16
 
 export const dueKeySerde: Serde<DueKey> = {
-  serialize({ dueMs, orderId }) {
+  // People who look into the store write a key as JSON, which has the id as text.
+  serialize({ dueMs, orderId }: Pick<DueKey, 'dueMs'> & { readonly orderId: bigint | string }) {
     const bytes = Buffer.allocUnsafe(sizeBytes)
     bytes.writeBigUInt64BE(BigInt(dueMs))
-    bytes.writeBigInt64BE(orderId, 8)
+    bytes.writeBigInt64BE(BigInt(orderId), 8)
     return bytes
   },
   deserialize(bytes) {
