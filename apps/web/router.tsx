@@ -138,6 +138,8 @@ const operationRoute = createRoute({
 const streamsRoute = createRoute({
   getParentRoute: () => rootRoute,
   path: '/streams',
+  // What is looked for in a store, as people wrote it; times are UTC.
+  validateSearch: searchOf('store', 'find', 'key', 'from', 'to', 'since', 'until', 'order'),
   component: lazyRouteComponent(() => import('./features/streams/streams-page.tsx'), 'StreamsPage'),
 })
 
@@ -150,8 +152,8 @@ const labRoute = createRoute({
 const ordersRoute = createRoute({
   getParentRoute: () => rootRoute,
   path: '/orders',
-  // status: as the API has it. new: the form is open.
-  validateSearch: searchOf('status', 'new'),
+  // status: as the API has it. customer: only of this person. new: the form is open.
+  validateSearch: searchOf('status', 'customer', 'new'),
   component: lazyRouteComponent(() => import('./features/orders/orders-page.tsx'), 'OrdersPage'),
 })
 
@@ -159,6 +161,39 @@ const orderRoute = createRoute({
   getParentRoute: () => rootRoute,
   path: '/orders/$orderId',
   component: lazyRouteComponent(() => import('./features/orders/order-page.tsx'), 'OrderPage'),
+})
+
+const peopleRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: '/people',
+  // q: part of name, address or id. role: as the API has it. new: the form is open.
+  validateSearch: searchOf('q', 'role', 'new'),
+  component: lazyRouteComponent(() => import('./features/people/people-page.tsx'), 'PeoplePage'),
+})
+
+const personRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: '/people/$personId',
+  component: lazyRouteComponent(() => import('./features/people/person-page.tsx'), 'PersonPage'),
+})
+
+const signInRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: '/sign-in',
+  // back: where to go on. why=ended: a session is over.
+  validateSearch: searchOf('back', 'why'),
+  component: lazyRouteComponent(() => import('./features/identity/sign-in-page.tsx'), 'SignInPage'),
+})
+
+const registerRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: '/register',
+  // back: where to go on.
+  validateSearch: searchOf('back'),
+  component: lazyRouteComponent(
+    () => import('./features/identity/register-page.tsx'),
+    'RegisterPage',
+  ),
 })
 
 /** All addresses of the app. */
@@ -177,6 +212,10 @@ export const router = createRouter({
     orderRoute,
     discussionsRoute,
     threadRoute,
+    peopleRoute,
+    personRoute,
+    signInRoute,
+    registerRoute,
   ]),
   defaultPreload: 'intent',
   scrollRestoration: true,

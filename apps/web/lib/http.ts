@@ -1,4 +1,5 @@
 import { ApiProblem, problemFrom } from './problem.ts'
+import { fetchInSession } from './session.ts'
 
 /** A successful answer, with the ids under which its event can be followed. */
 export interface Answer {
@@ -12,6 +13,8 @@ export interface RequestOptions {
   readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   readonly body?: unknown
   readonly signal?: AbortSignal | undefined
+  /** For requests that make or end a session themselves: a refusal is the answer, and nothing to renew for. */
+  readonly isOutsideSession?: boolean
 }
 
 /** Longest wait for an answer. The services answer in milliseconds, but may be starting. */
@@ -23,10 +26,11 @@ export const requestTimeoutMs = 15_000
  *   an abort by the caller's signal is thrown as it is
  */
 export async function request(path: string, options: RequestOptions = {}): Promise<Answer> {
-  const { method = 'GET', body, signal } = options
+  const { method = 'GET', body, signal, isOutsideSession = false } = options
+  const send = isOutsideSession ? fetch : fetchInSession
   const limit = AbortSignal.timeout(requestTimeoutMs)
   const response = await answerOf(path, () =>
-    fetch(path, {
+    send(path, {
       method,
       headers: {
         accept: 'application/json',
@@ -38,7 +42,10 @@ export async function request(path: string, options: RequestOptions = {}): Promi
   )
   const correlationId = response.headers.get('x-correlation-id')
   const parsed = await answerOf(path, () => bodyOf(response))
-  if (!response.ok) throw problemFrom(response.status, parsed, correlationId)
+  if (!response.ok) {
+    const retryAfter = response.headers.get('retry-after')
+    throw problemFrom(response.status, parsed, correlationId, retryAfter)
+  }
   if (parsed === undefined && response.status !== 204) throw notJson(path, response.status)
   return { body: parsed ?? null, eventId: response.headers.get('x-event-id'), correlationId }
 }

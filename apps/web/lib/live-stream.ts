@@ -1,5 +1,6 @@
 import { type ApiProblem, asProblem, problemFrom } from './problem.ts'
 import { type ServerSentEvent, ServerSentEventParser } from './server-sent-events.ts'
+import { fetchInSession } from './session.ts'
 
 /** How a stream of live updates is doing. */
 export type StreamState =
@@ -154,11 +155,10 @@ async function openStream(
   path: string,
   signal: AbortSignal,
 ): Promise<ReadableStreamDefaultReader<string>> {
-  const response = await fetch(path, { signal, headers: { accept: 'text/event-stream' } }).catch(
-    (error: unknown) => {
-      throw cutOff('The live stream cannot be reached', error)
-    },
-  )
+  const headers = { accept: 'text/event-stream' }
+  const response = await fetchInSession(path, { signal, headers }).catch((error: unknown) => {
+    throw cutOff('The live stream cannot be reached', error)
+  })
   const correlationId = response.headers.get('x-correlation-id')
   if (!response.ok) {
     const body: unknown = await response.json().catch(() => null)

@@ -3,6 +3,8 @@ export const webErrors = {
   MR_WEB_UNREACHABLE: { retryable: true },
   MR_WEB_TIMEOUT: { retryable: true },
   MR_WEB_BAD_ANSWER: { retryable: false },
+  MR_WEB_COOKIES_REFUSED: { retryable: false },
+  MR_WEB_ADDRESS_TAKEN: { retryable: false },
 } as const
 
 export interface FieldReason {
@@ -18,6 +20,8 @@ export interface ProblemFacts {
   readonly detail: string | null
   readonly fields: readonly FieldReason[]
   readonly correlationId: string | null
+  /** How long the answer asked to wait before the next try, ms. */
+  readonly retryAfterMs?: number
 }
 
 /** What went wrong with a request, in the words of RFC 9457, whoever noticed it. */
@@ -38,6 +42,11 @@ export class ApiProblem extends Error {
     return this.facts.status === 404 || this.facts.status === 410
   }
 
+  /** What is said against one field. */
+  reasonFor(field: string): string | undefined {
+    return this.facts.fields.find((entry) => entry.field === field)?.reason
+  }
+
   /** Worth trying again unchanged: nothing answered, or the fault is on the other side. */
   get isRetryable(): boolean {
     const { status, code } = this.facts
@@ -51,8 +60,11 @@ export function problemFrom(
   status: number,
   body: unknown,
   correlationId: string | null,
+  retryAfter: string | null = null,
 ): ApiProblem {
   const document = isRecord(body) ? body : {}
+  // The services send seconds, never a date.
+  const retryAfterS = retryAfter === null ? Number.NaN : Number(retryAfter)
   return new ApiProblem({
     status,
     code: text(document['code']) ?? `HTTP_${status}`,
@@ -60,6 +72,7 @@ export function problemFrom(
     detail: text(document['detail']),
     fields: fieldsOf(document['errors']),
     correlationId: text(document['correlationId']) ?? correlationId,
+    ...(Number.isFinite(retryAfterS) && { retryAfterMs: retryAfterS * 1000 }),
   })
 }
 

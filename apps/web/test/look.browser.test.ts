@@ -29,6 +29,12 @@ function withOrders({ shop }: MockApi): void {
   shop.decide(shop.add([{ sku: 'MR-MUG', quantity: 1 }]), 'ROLLBACK', 'PAYMENT')
 }
 
+/** The list of people, and what may be done with one, is for an admin. */
+function withAdmin({ people }: MockApi): void {
+  people.signIn('mary')
+  people.actAs('barbara')
+}
+
 const pages = [
   { name: 'Overview', path: '/', ready: '.strip' },
   { name: 'Event log', path: '/log', ready: '.event-table' },
@@ -57,6 +63,8 @@ const pages = [
   { name: 'Orders', path: '/orders', ready: '.data-table' },
   { name: 'an open order', path: '/orders/1', ready: '.order-countdown' },
   { name: 'an order rolled back', path: '/orders/2', ready: '.order-side p' },
+  { name: 'People', path: '/people', ready: '.people-table' },
+  { name: 'a person', path: '/people/mary', ready: '.role-choices' },
   { name: 'Discussions', path: '/discussions?course=qc/quantum-gate', ready: '.thread-list' },
   { name: 'a thread', path: '/discussions/qc-q12', ready: '.engagement-score' },
 ]
@@ -71,6 +79,7 @@ for (const { name, path, ready } of pages) {
           await using house = await openHouse(path, { theme, width }, (api) => {
             withOperations(api)
             withOrders(api)
+            if (path.startsWith('/people')) withAdmin(api)
           })
           await house.page.waitForSelector(ready)
           await assertAccessible(house.page)

@@ -64,7 +64,7 @@ export function ProblemNotice(props: {
         <Icon name="alert" /> {isForbidden ? `Not allowed: ${facts.title}` : facts.title}
       </h3>
       {facts.detail !== null && <p>{facts.detail}</p>}
-      {isForbidden && <p>Act as someone else with the switch at the top, or go back.</p>}
+      {isForbidden && <p>Act as someone else with the menu at the top, or go back.</p>}
       {facts.fields.length > 0 && (
         <ul>
           {facts.fields.map(({ field, reason }) => (

@@ -9,6 +9,15 @@ interface TextFieldProps {
   readonly hint?: string
   readonly isLong?: boolean
   readonly isRequired?: boolean
+  readonly type?: 'email' | 'password'
+  /** What browsers and password managers may fill in. */
+  readonly autoComplete?:
+    | 'name'
+    | 'email'
+    | 'username'
+    | 'current-password'
+    | 'new-password'
+    | 'off'
   /** Focus on appearing; `in-place` without scrolling, where what stands above is to be read first. */
   readonly autoFocus?: boolean | 'in-place'
   readonly suggestions?: readonly string[]
@@ -62,7 +71,9 @@ export function TextField(props: TextFieldProps) {
         <input
           {...shared}
           ref={focus}
-          list={`${id}-list`}
+          type={props.type ?? 'text'}
+          autoComplete={props.autoComplete}
+          list={props.suggestions === undefined ? undefined : `${id}-list`}
           onKeyDown={leave}
           onChange={(event) => props.onChange(event.target.value)}
         />

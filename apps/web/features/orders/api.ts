@@ -6,11 +6,19 @@ const base = '/api/orders'
 const at = (orderId: string): string => `${base}/${encodeURIComponent(orderId)}`
 const pageSize = 50
 
-export async function listOrders(
-  search: { readonly status: string | undefined; readonly cursor: string | null },
-  signal?: AbortSignal,
-): Promise<OrderPage> {
-  const query = new URLSearchParams({ all: 'true', limit: String(pageSize) })
+export interface OrderSearch {
+  readonly status: string | undefined
+  /** Only of this person; without it of everybody whose orders one may see. */
+  readonly customer: string | undefined
+  readonly cursor: string | null
+  readonly limit?: number
+}
+
+export async function listOrders(search: OrderSearch, signal?: AbortSignal): Promise<OrderPage> {
+  const { limit = pageSize, customer } = search
+  const query = new URLSearchParams({ limit: String(limit) })
+  if (customer) query.set('customerId', customer)
+  else query.set('all', 'true')
   if (search.status) query.set('status', search.status)
   if (search.cursor !== null) query.set('cursor', search.cursor)
   return toOrderPage((await request(`${base}?${query}`, { signal })).body)

@@ -32,9 +32,9 @@ export function OrdersPage() {
   const navigate = useNavigate()
   const hold = useHold()
   const list = useInfiniteQuery({
-    queryKey: ['orders', 'list', search.status ?? ''],
+    queryKey: ['orders', 'list', search.status ?? '', search.customer ?? ''],
     queryFn: ({ pageParam, signal }) =>
-      listOrders({ status: search.status, cursor: pageParam }, signal),
+      listOrders({ status: search.status, customer: search.customer, cursor: pageParam }, signal),
     initialPageParam: null as string | null,
     getNextPageParam: ({ nextCursor }) => nextCursor,
     placeholderData: keepPreviousData,
@@ -46,6 +46,7 @@ export function OrdersPage() {
   const open = (): void => void navigate({ to: '/orders', search: { ...search, new: 'order' } })
   useKeys({ j: () => moveRow(1), k: () => moveRow(-1), l: held.release, n: open })
   const ageMs = list.data?.pages[0]?.ageMs ?? null
+  const isFiltered = Boolean(search.status) || Boolean(search.customer)
   return (
     <div className="page">
       <header className="page-head">
@@ -56,6 +57,19 @@ export function OrdersPage() {
             seconds.
             {ageMs !== null && ` Shown is what was so ${duration(ageMs)} ago.`}
           </p>
+          {search.customer !== undefined && (
+            <p className="order-line">
+              <span>
+                Only orders of{' '}
+                <Link to="/people/$personId" params={{ personId: search.customer }}>
+                  {orders?.[0]?.customerName ?? search.customer}
+                </Link>
+              </span>
+              <Link to="/orders" search={{ ...search, customer: '' }}>
+                Show everybody’s
+              </Link>
+            </p>
+          )}
         </div>
         <div className="actions">
           {held.isPaused && (
@@ -93,9 +107,9 @@ export function OrdersPage() {
         {orders !== undefined && orders.length > 0 && <OrderTable orders={orders} />}
         {orders?.length === 0 && !list.isError && (
           <EmptyState
-            title={search.status ? 'Nothing matches' : 'No orders yet'}
+            title={isFiltered ? 'Nothing matches' : 'No orders yet'}
             action={
-              search.status ? (
+              isFiltered ? (
                 <Button onClick={() => void navigate({ to: '/orders', search: {} })}>
                   Show all orders
                 </Button>
@@ -106,8 +120,8 @@ export function OrdersPage() {
               )
             }
           >
-            {search.status
-              ? `No order is ${search.status}.`
+            {isFiltered
+              ? `No order${search.customer ? ` of ${search.customer}` : ''} is ${search.status || 'here'}.`
               : 'Placing one starts a saga over four services: its journey shows each step.'}
           </EmptyState>
         )}

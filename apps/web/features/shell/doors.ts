@@ -16,6 +16,7 @@ export const doors = [
     pages: [
       { to: '/discussions', label: 'Discussions', keys: 'g d' },
       { to: '/orders', label: 'Orders', keys: 'g r' },
+      { to: '/people', label: 'People', keys: 'g u' },
     ],
   },
 ] as const

@@ -1,6 +1,8 @@
 import { Link, Outlet, useNavigate } from '@tanstack/react-router'
 import { useState } from 'react'
-import { UserSwitch } from '../identity/user-switch.tsx'
+import { AccountMenu } from '../identity/account-menu.tsx'
+import { useIsNobody } from '../identity/use-me.ts'
+import { useSessionWatch } from '../identity/use-session-watch.ts'
 import { OverviewFeeder } from '../overview/feeder.tsx'
 import { LiveChip } from '../overview/live-chip.tsx'
 import { useKeys } from '../../lib/keys.ts'
@@ -14,6 +16,9 @@ import { ThemeSwitch } from './theme-switch.tsx'
 export function Shell() {
   const navigate = useNavigate()
   const [isHelpOpen, setIsHelpOpen] = useState(false)
+  useSessionWatch()
+  // Every page but the sign-in would be refused.
+  const isNobody = useIsNobody()
   useKeys({
     '?': () => setIsHelpOpen(true),
     'g o': () => void navigate({ to: '/' }),
@@ -24,22 +29,23 @@ export function Shell() {
     'g l': () => void navigate({ to: '/lab' }),
     'g d': () => void navigate({ to: '/discussions' }),
     'g r': () => void navigate({ to: '/orders' }),
+    'g u': () => void navigate({ to: '/people' }),
   })
   return (
     <>
       <a className="skip-link" href="#main">
         Skip to the page
       </a>
-      <OverviewFeeder />
+      {!isNobody && <OverviewFeeder />}
       <header className="topbar">
         <Link to="/" className="brand" aria-label="Millrace, to the Overview">
           <MillMark />
           <span>Millrace</span>
         </Link>
-        <Navigation />
+        {!isNobody && <Navigation />}
         <div className="topbar-tools">
-          <LiveChip />
-          <UserSwitch />
+          {!isNobody && <LiveChip />}
+          <AccountMenu />
           <ThemeSwitch />
           <button
             type="button"
