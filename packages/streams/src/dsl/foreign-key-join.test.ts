@@ -89,6 +89,45 @@ test('subscriptions are partitioned as the foreign table, answers as the table o
   assert.deepEqual([count('registration'), count('response')], [2, 3])
 })
 
+for (const areGiven of [true, false])
+  test(`tables that lie by partitioners of their own ${areGiven ? 'are joined by foreign key with these' : 'do not meet without these'}`, () => {
+    const builder = new StreamsBuilder()
+    const lastOf = (_topic: string, key: string, _value: unknown, count: number): number =>
+      key.charCodeAt(key.length - 1) % count
+    const nextTo = (_topic: string, key: string, _value: unknown, count: number): number =>
+      (lastOf(_topic, key, _value, count) + 1) % count
+    const placed = (topic: string, partitioner: typeof lastOf) =>
+      builder
+        .stream(topic, text)
+        .repartition({ name: `${topic}-placed`, partitions: 3, partitioner })
+        .toTable({ store: topic })
+    placed('orders', lastOf)
+      .joinByForeignKey(
+        placed('customers', nextTo),
+        (customer) => customer,
+        (order, customer) => `${order}/${customer}`,
+        {
+          name: 'order-customer',
+          store: { name: 'joined', ...text },
+          ...(areGiven && { partitioner: lastOf, foreignPartitioner: nextTo }),
+        },
+      )
+      .toStream()
+      .to('out')
+    const driver = new PartitionedTestDriver(builder.build(), { partitions: 2 })
+    const names = ['ann', 'bob', 'cy', 'dee', 'eve', 'fay', 'gus']
+    for (const name of names) driver.input('customers', text).pipe(name, name.toUpperCase())
+    for (const [at, name] of names.entries()) driver.input('orders', text).pipe(`o${at}`, name)
+    const joined = new Map(
+      driver.take('out').map(({ key, value }) => [String(key), value && String(value)]),
+    )
+    if (!areGiven) return assert.ok(joined.size < names.length, `${joined.size} rows`)
+    assert.deepEqual(
+      sorted(joined),
+      names.map((name, at) => [`o${at}`, `${name}/${name.toUpperCase()}`]),
+    )
+  })
+
 test('a join by foreign key without a name is refused, for it keeps state', () => {
   const builder = new StreamsBuilder()
   const orders = builder.table('orders', text, 'orders')

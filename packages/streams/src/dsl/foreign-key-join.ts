@@ -21,13 +21,24 @@ import { GraphNode, type StreamGraph } from './stream-graph.ts'
 import type { TableJoinOptions } from './table-join.ts'
 import { TableNode } from './table-node.ts'
 
+/** How a join by foreign key is named, kept and spread over partitions. */
+export interface ForeignKeyJoinOptions<K, KForeign, V> extends TableJoinOptions<K, V> {
+  /**
+   * Where rows of this table lie, if not by their keys' hash: one partition of each key, asked without a value, for the answers must come to where the
+   * row is. Java's `TableJoined.withPartitioner`.
+   */
+  readonly partitioner?: StreamPartitioner<K, null>
+  /** Where rows of the other table lie, if not by their keys' hash. Java's `TableJoined.withOtherPartitioner`. */
+  readonly foreignPartitioner?: StreamPartitioner<KForeign, null>
+}
+
 export interface ForeignKeyJoin<K, V, KForeign, VForeign, VOut> {
   readonly left: TableParts<K, V>
   readonly right: TableParts<KForeign, VForeign>
   readonly foreignKeyOf: (value: V, key: K) => KForeign | null
   readonly joiner: (value: V | null, foreignValue: VForeign | null, key: K) => VOut | null
   readonly isLeft: boolean
-  readonly options: TableJoinOptions<K, VOut>
+  readonly options: ForeignKeyJoinOptions<K, KForeign, VOut>
 }
 
 /**
@@ -52,6 +63,7 @@ export function joinByForeignKey<K, V, KForeign, VForeign, VOut>(
   const foreignRows = right.step.view()
   const rows = left.step.view()
   const serdes = () => serdesOf(left, right, names.subscriptionTopic)
+  const { partitioner, foreignPartitioner } = options
 
   const subscribe = chained(graph, [left.node], names.subscribe, (topology, parents) => {
     const { foreignKey, value } = serdes()
@@ -65,6 +77,7 @@ export function joinByForeignKey<K, V, KForeign, VForeign, VOut>(
     sink: names.subscriptionSink,
     source: names.subscriptionSource,
     serdes: () => ({ key: serdes().foreignKey, value: subscriptionSerde(serdes().primaryKey) }),
+    ...(foreignPartitioner && { partitioner: byKey(foreignPartitioner) }),
     copartitioned: right.sources,
   })
   const receive = chained(graph, [subscribed], names.receive, (topology, parents) => {
@@ -93,8 +106,9 @@ export function joinByForeignKey<K, V, KForeign, VForeign, VOut>(
       key: serdes().primaryKey,
       value: subscriptionResponseSerde(required(right.value, 'value', names.responseTopic)),
     }),
-    partitioner: (_topic, _key, value) =>
-      (value as SubscriptionResponse<VForeign>).primaryPartition,
+    partitioner: partitioner
+      ? byKey(partitioner)
+      : (_topic, _key, value) => (value as SubscriptionResponse<VForeign>).primaryPartition,
     copartitioned: left.sources,
   })
   const resolve = chained(graph, [answered], names.resolve, (topology, parents) => {
@@ -112,6 +126,11 @@ export function joinByForeignKey<K, V, KForeign, VForeign, VOut>(
   const { key, value } = plan
   const sources = left.sources.union(new Set([names.responseSource]))
   return graph.make.table({ graph, node, name: names.result, key, value, sources, step })
+}
+
+/** What goes through the topics of the join is not what the partitioner knows. */
+function byKey<K>(partitioner: StreamPartitioner<K, null>): StreamPartitioner {
+  return (topic, key, _value, partitionCount) => partitioner(topic, key as K, null, partitionCount)
 }
 
 /** In the order in which Java takes their numbers. */

@@ -5,7 +5,7 @@ import { filteredView, mappedView } from '../operators/table-view.ts'
 import { toStreamOperator } from '../operators/table.ts'
 import type { OperatorSupplier } from '../operator.ts'
 import { required, type Serde } from '../serde.ts'
-import { joinByForeignKey } from './foreign-key-join.ts'
+import { joinByForeignKey, type ForeignKeyJoinOptions } from './foreign-key-join.ts'
 import type { KGroupedTable } from './k-grouped-table.ts'
 import type { KStream } from './k-stream.ts'
 import type { GroupedOptions, Named, Store } from './options.ts'
@@ -180,7 +180,7 @@ export class KTable<K, V> {
     other: KTable<KForeign, VForeign>,
     foreignKeyOf: (value: V, key: K) => KForeign | null,
     joiner: (value: V, foreignValue: VForeign, key: K) => VOut | null,
-    options: TableJoinOptions<K, VOut> = {},
+    options: ForeignKeyJoinOptions<K, KForeign, VOut> = {},
   ): KTable<K, VOut> {
     const join = joiner as (value: V | null, foreignValue: VForeign | null, key: K) => VOut | null
     const [left, right] = [this.parts, other.parts]
@@ -192,7 +192,7 @@ export class KTable<K, V> {
     other: KTable<KForeign, VForeign>,
     foreignKeyOf: (value: V, key: K) => KForeign | null,
     joiner: (value: V, foreignValue: VForeign | null, key: K) => VOut | null,
-    options: TableJoinOptions<K, VOut> = {},
+    options: ForeignKeyJoinOptions<K, KForeign, VOut> = {},
   ): KTable<K, VOut> {
     const join = joiner as (value: V | null, foreignValue: VForeign | null, key: K) => VOut | null
     const [left, right] = [this.parts, other.parts]
