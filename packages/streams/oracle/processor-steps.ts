@@ -1,5 +1,10 @@
-import { keyValueStore, timestampedKeyValueStore, type StoreBuilder } from '@millrace/streams'
-import { named, namedSerdes, serdes, type Context, type StepFamily } from './context.ts'
+import {
+  keyValueStore,
+  timestampedKeyValueStore,
+  windowStore,
+  type StoreBuilder,
+} from '@millrace/streams'
+import { named, namedSerdes, serdes, word, type Context, type StepFamily } from './context.ts'
 import { functionOf, predicates } from './functions.ts'
 import { fixedKeyProcessors, processors } from './processors.ts'
 import type { Step } from './scenario.ts'
@@ -7,6 +12,12 @@ import type { Step } from './scenario.ts'
 /** Processors, their stores, and branches. java/ProcessorSteps.java is its twin. */
 export const processorSteps: StepFamily = {
   addStateStore: ({ builder }, step) => builder.addStateStore(storeBuilder(step)),
+  addGlobalStore: ({ builder }, step) => {
+    const make = functionOf(processors, step['fn'])
+    const options = { ...named(step), ...serdes(step) }
+    const store = storeBuilder(step['brings'] as Step)
+    builder.addGlobalStore(store, word(step, 'topic') ?? '', options, () => make(step))
+  },
   process: (context, step) => {
     const make = functionOf(processors, step['fn'])
     return context.stream(step).process(() => make(step), stepOptions(step))
@@ -21,12 +32,21 @@ export const processorSteps: StepFamily = {
 
 function storeBuilder(step: Step): StoreBuilder {
   const logging = step['logging'] as boolean | undefined
+  const maxEntries = step['maxEntries'] as number | undefined
   const options = {
     name: step.name ?? '',
     ...serdes(step),
     ...(logging !== undefined && { logging }),
   }
-  return step['timestamped'] === true ? timestampedKeyValueStore(options) : keyValueStore(options)
+  const sizeMs = step['sizeMs'] as number | undefined
+  if (sizeMs !== undefined) {
+    const isLogged = logging ?? true
+    const retentionMs = step['retentionMs'] as number
+    return windowStore({ name: options.name, ...serdes(step), isLogged, sizeMs, retentionMs })
+  }
+  return step['timestamped'] === true
+    ? timestampedKeyValueStore(options)
+    : keyValueStore({ ...options, ...(maxEntries !== undefined && { maxEntries }) })
 }
 
 function stepOptions(step: Step) {

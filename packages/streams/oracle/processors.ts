@@ -10,6 +10,7 @@ import type {
   Schedule,
   StreamRecord,
   TimestampedKeyValueStore,
+  WindowStore,
 } from '@millrace/streams'
 import { text, throwOnX } from './functions.ts'
 import type { Step } from './scenario.ts'
@@ -86,6 +87,27 @@ export const processors: Readonly<Record<string, Made>> = {
       }),
   ),
   ticks: made((record, context) => context.forward(record), scheduleTicks),
+  put: made((record, context, step) => storeOf(step, context).put(record.key, record.value)),
+  look: made((record, context, step) => {
+    const store = storeOf(step, context)
+    const rows = [...store.range()].map(([key, value]) => `${text(key)}=${text(value)}`)
+    const value = `${text(store.get(record.value) ?? null)} of ${rows.join(' ')}`
+    context.forward({ ...record, value })
+  }),
+  slots: made((record, context, step) => {
+    const store = context.store<WindowStore<unknown, unknown>>(storeName(step))
+    const startMs = record.timestamp - (record.timestamp % 10)
+    const before = store.fetch(record.key, startMs)
+    store.put(record.key, record.value, startMs)
+    const rows = [...store.fetchAll(0, 1_000_000)].map(
+      ([{ key, window }, value]) => `${text(key)}@${window.startMs}-${window.endMs}=${text(value)}`,
+    )
+    const own = [...store.fetchRange(record.key, 0, 1_000_000)].map(
+      ([at, value]) => `${at}=${text(value)}`,
+    )
+    const value = `${text(before ?? null)} of ${rows.join(' ')}, own ${own.join(' ')}`
+    context.forward({ ...record, value })
+  }),
   throwAfterPut: made((record, context, step) => {
     storeOf(step, context).put(record.key, record.value)
     throwOnX(record.value)
@@ -206,8 +228,8 @@ function scheduleOf(step: Step): Schedule {
 }
 
 function storeName(step: Step): string {
-  const [name] = step['stores'] as readonly string[]
-  return name as string
+  const [name] = (step['stores'] ?? []) as readonly string[]
+  return (step['global'] ?? name) as string
 }
 
 function storeOf<V = unknown>(step: Step, context: Context): KeyValueStore<unknown, V> {

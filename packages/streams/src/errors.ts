@@ -28,6 +28,8 @@ export const streamsErrors = {
   MR_STREAMS_KEY_CHANGED: { retryable: false },
   /** No such store, or it is of another kind, or the processor is not connected to it. */
   MR_STREAMS_UNKNOWN_STORE: { retryable: false },
+  /** A processor is to change a global store, which only its topic changes. */
+  MR_STREAMS_READ_ONLY_STORE: { retryable: false },
   /** No such topic in the topology. */
   MR_STREAMS_UNKNOWN_TOPIC: { retryable: false },
   /** The cluster does not have a topic that the topology reads. */

@@ -42,6 +42,7 @@ export {
   type SuppressLimits,
 } from './dsl/suppression.ts'
 export type { TableJoinOptions } from './dsl/table-join.ts'
+export type { ForeignKeyJoinOptions } from './dsl/foreign-key-join.ts'
 export type { GlobalJoinOptions, StreamTableJoinOptions } from './dsl/stream-table-join.ts'
 export type { GroupSelector } from './operators/table-repartition.ts'
 export type {
@@ -92,6 +93,7 @@ export {
   stringSerde,
   type Serde,
 } from './serde.ts'
+export type { StreamsMetric } from './metrics/java-metrics.ts'
 export type { KeyMetadata, KeyMetadataOptions } from './queries/app-queries.ts'
 export type { InstanceMetadata } from './queries/group-instances.ts'
 export type { QueryableKeyValueStore } from './queries/key-value-query.ts'
@@ -158,6 +160,11 @@ export {
   type TimestampedWindowStore,
   type WindowStoreOptions,
 } from './state/window-store.ts'
+export {
+  windowStore,
+  type PlainWindowStoreOptions,
+  type WindowStore,
+} from './state/plain-window-store.ts'
 export type { StateStore, StoreBuilder, ValueAndTimestamp } from './state/store.ts'
 export type { Timers } from './operators/timers.ts'
 export type { Timer, TimerStore } from './state/timer-store.ts'
@@ -165,6 +172,7 @@ export {
   keyValueStore,
   timerStore,
   timestampedKeyValueStore,
+  type KeyValueStoreSettings,
   type ProcessorStoreOptions,
   type TimerStoreSettings,
 } from './stores.ts'
@@ -175,5 +183,11 @@ export {
   type TopologyDiff,
   type TopologyDifference,
 } from './topology/diff.ts'
-export type { OffsetReset, StreamPartitioner, TopicSelector } from './topology/topology.ts'
+export type {
+  GlobalProcessor,
+  OffsetReset,
+  ReadOnlySource,
+  StreamPartitioner,
+  TopicSelector,
+} from './topology/topology.ts'
 export { Topology } from './topology/topology.ts'

@@ -1,7 +1,9 @@
+import type { GlobalKTable } from './dsl/global-table.ts'
 import type { Cancellable, Schedule } from './operator.ts'
 import type { Timers } from './operators/timers.ts'
 import type { Headers, StreamRecord } from './record.ts'
-import type { StateStore, StoreBuilder } from './state/store.ts'
+import type { ReadonlyKeyValueStore } from './state/key-value-store.ts'
+import type { StateStore, StoreBuilder, ValueAndTimestamp } from './state/store.ts'
 import type { Timer, TimerStore } from './state/timer-store.ts'
 
 /**
@@ -55,8 +57,11 @@ export interface ProcessingContext {
   readonly streamTime: number
   /** The clock, ms since the epoch: simulated in a test driver. */
   readonly wallClockTime: number
+  /** The rows of a global table, to be looked up. */
+  store<K, V>(table: GlobalKTable<K, V>): ReadonlyKeyValueStore<K, ValueAndTimestamp<V>>
   /**
-   * A store that the step is connected to; given its builder, of the builder's type.
+   * A store that the step is connected to; given its builder, of the builder's type. Of global stores, which need no connection, what would change
+   * them throws `MR_STREAMS_READ_ONLY_STORE`.
    * @throws StreamsError `MR_STREAMS_UNKNOWN_STORE`
    */
   store<S extends StateStore>(store: string | StoreBuilder<S>): S

@@ -1,5 +1,6 @@
 import type { StoreOptions } from './dsl/options.ts'
 import { checkedTtlMs } from './dsl/store-plan.ts'
+import { StreamsError } from './errors.ts'
 import type { Serde } from './serde.ts'
 import {
   keyValueStoreBuilder,
@@ -18,14 +19,27 @@ export type ProcessorStoreOptions<K, V> = Pick<StoreOptions<K, V>, 'type' | 'log
   readonly value: Serde<V>
 }
 
+/** As `ProcessorStoreOptions`. */
+export type KeyValueStoreSettings<K, V> = ProcessorStoreOptions<K, V> & {
+  /**
+   * Keeps so many entries, those read or written last, integer >= 1; others are deleted, in the changelog too. Such a store is in memory, and
+   * has no `ttlMs`. Default: all are kept.
+   * @see Kafka Streams `Stores.lruMap`
+   */
+  readonly maxEntries?: number
+}
+
 /**
  * State by key for processors; their changelog records get the timestamp of the record under way.
  * @see Kafka Streams `Stores.keyValueStoreBuilder`
  */
 export function keyValueStore<K, V>(
-  options: ProcessorStoreOptions<K, V>,
+  options: KeyValueStoreSettings<K, V>,
 ): StoreBuilder<KeyValueStore<K, V>> {
-  return keyValueStoreBuilder(engineOptions(options))
+  const { maxEntries } = options
+  if (maxEntries === undefined) return keyValueStoreBuilder(engineOptions(options))
+  refuseBadBound(options, maxEntries)
+  return keyValueStoreBuilder({ ...engineOptions(options), type: 'memory', maxEntries })
 }
 
 /**
@@ -59,6 +73,21 @@ export function timerStore<K, P = never>(
   const topicConfig = typeof logging === 'object' ? logging : {}
   const isLogged = logging !== false
   return timerStoreBuilder({ name, clock, key, payload, isLogged, topicConfig, type })
+}
+
+function refuseBadBound<K, V>(
+  { name, type, ttlMs }: ProcessorStoreOptions<K, V>,
+  maxEntries: number,
+): void {
+  const isWhole = Number.isSafeInteger(maxEntries) && maxEntries >= 1
+  if (isWhole && type !== 'persistent' && ttlMs === undefined) return
+  throw new StreamsError(
+    'MR_STREAMS_BAD_OPTION',
+    isWhole
+      ? `The store "${name}" has maxEntries, and so is in memory and keeps entries by their use. Leave out ${type === 'persistent' ? 'its type' : 'ttlMs'}, or maxEntries.`
+      : `The store "${name}" is to keep ${maxEntries} entries; it must be a whole number, at least 1.`,
+    { store: name, maxEntries },
+  )
 }
 
 function engineOptions<K, V>(options: ProcessorStoreOptions<K, V>) {

@@ -1,4 +1,5 @@
 import com.fasterxml.jackson.databind.JsonNode;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
@@ -10,9 +11,13 @@ import org.apache.kafka.streams.kstream.KStream;
 import org.apache.kafka.streams.kstream.Named;
 import org.apache.kafka.streams.kstream.Printed;
 import org.apache.kafka.streams.processor.api.Processor;
+import org.apache.kafka.streams.processor.api.ProcessorContext;
 import org.apache.kafka.streams.processor.api.ProcessorSupplier;
+import org.apache.kafka.streams.processor.api.Record;
+import org.apache.kafka.streams.state.KeyValueBytesStoreSupplier;
 import org.apache.kafka.streams.state.StoreBuilder;
 import org.apache.kafka.streams.state.Stores;
+import org.apache.kafka.streams.state.WindowBytesStoreSupplier;
 
 /** Processors, their stores, and branches. */
 final class ProcessorSteps implements Steps {
@@ -20,6 +25,7 @@ final class ProcessorSteps implements Steps {
     public boolean add(Context context, JsonNode step) {
         switch (step.get("op").asText()) {
             case "addStateStore" -> context.builder.addStateStore(store(step));
+            case "addGlobalStore" -> addGlobalStore(context, step);
             case "process" -> context.put(step, process(context, step));
             case "processValues" -> context.put(step, processValues(context, step));
             case "split" -> split(context, step);
@@ -35,10 +41,43 @@ final class ProcessorSteps implements Steps {
         String name = step.get("name").asText();
         Serde<Object> key = Types.serde(step.has("key") ? step.get("key").asText() : "string");
         Serde<Object> value = Types.serde(step.has("value") ? step.get("value").asText() : "string");
-        StoreBuilder<?> builder = step.has("timestamped")
-                ? Stores.timestampedKeyValueStoreBuilder(Stores.inMemoryKeyValueStore(name), key, value)
-                : Stores.keyValueStoreBuilder(Stores.inMemoryKeyValueStore(name), key, value);
+        KeyValueBytesStoreSupplier supplier = step.has("maxEntries")
+                ? Stores.lruMap(name, step.get("maxEntries").asInt())
+                : Stores.inMemoryKeyValueStore(name);
+        StoreBuilder<?> builder = step.has("sizeMs")
+                ? Stores.windowStoreBuilder(windows(step), key, value)
+                : step.has("timestamped")
+                ? Stores.timestampedKeyValueStoreBuilder(supplier, key, value)
+                : Stores.keyValueStoreBuilder(supplier, key, value);
         return step.has("logging") && !step.get("logging").asBoolean() ? builder.withLoggingDisabled() : builder;
+    }
+
+    private static WindowBytesStoreSupplier windows(JsonNode step) {
+        Duration retention = Duration.ofMillis(step.get("retentionMs").asLong());
+        Duration size = Duration.ofMillis(step.get("sizeMs").asLong());
+        return Stores.inMemoryWindowStore(step.get("name").asText(), retention, size, false);
+    }
+
+    /** Its processor, which forwards nothing, finds the store by the name in `stores`. */
+    private static void addGlobalStore(Context context, JsonNode step) {
+        Function<JsonNode, Processors.Base> make = Functions.of(Processors.ALL, step, "fn");
+        ProcessorSupplier<Object, Object, Void, Void> supplier = () -> new Filling(make.apply(step));
+        context.builder.addGlobalStore(
+                store(step.get("brings")), step.get("topic").asText(), StatelessSteps.consumed(step), supplier);
+    }
+
+    /** What fills a global store must not say that it forwards something. */
+    private record Filling(Processors.Base processor) implements Processor<Object, Object, Void, Void> {
+        @Override
+        @SuppressWarnings({"unchecked", "rawtypes"})
+        public void init(ProcessorContext<Void, Void> context) {
+            processor.init((ProcessorContext) context);
+        }
+
+        @Override
+        public void process(Record<Object, Object> record) {
+            processor.process(record);
+        }
     }
 
     private static String[] stores(JsonNode step) {

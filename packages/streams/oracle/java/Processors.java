@@ -23,6 +23,7 @@ import org.apache.kafka.streams.state.KeyValueIterator;
 import org.apache.kafka.streams.state.KeyValueStore;
 import org.apache.kafka.streams.state.TimestampedKeyValueStore;
 import org.apache.kafka.streams.state.ValueAndTimestamp;
+import org.apache.kafka.streams.state.WindowStore;
 
 /** Processors by name; oracle/processors.ts has the same. What they use beside the record stands in their step. */
 final class Processors {
@@ -39,6 +40,9 @@ final class Processors {
             Map.entry("first", First::new),
             Map.entry("hold", Hold::new),
             Map.entry("ticks", Ticks::new),
+            Map.entry("put", Put::new),
+            Map.entry("look", Look::new),
+            Map.entry("slots", Slots::new),
             Map.entry("throwAfterPut", ThrowAfterPut::new),
             Map.entry("throwAfterForward", ThrowAfterForward::new),
             Map.entry("throwInPunctuator", ThrowInPunctuator::new),
@@ -76,8 +80,13 @@ final class Processors {
             context = given;
         }
 
+        /** Of the store it is connected to, or of a global one. */
+        String storeName() {
+            return step.has("global") ? step.get("global").asText() : step.get("stores").get(0).asText();
+        }
+
         <K, V> KeyValueStore<K, V> store() {
-            return context.getStateStore(step.get("stores").get(0).asText());
+            return context.getStateStore(storeName());
         }
 
         /** As `everyMs`, `type` and `startMs` of the step say. */
@@ -97,6 +106,64 @@ final class Processors {
         @Override
         public void process(Record<Object, Object> record) {
             context.forward(record);
+        }
+    }
+
+    /** Puts every record. */
+    private static final class Put extends Base {
+        Put(JsonNode step) {
+            super(step);
+        }
+
+        @Override
+        public void process(Record<Object, Object> record) {
+            store().put(record.key(), record.value());
+        }
+    }
+
+    /** What the store has for the record's value, and all that it has. */
+    private static final class Look extends Base {
+        Look(JsonNode step) {
+            super(step);
+        }
+
+        @Override
+        public void process(Record<Object, Object> record) {
+            KeyValueStore<Object, Object> store = store();
+            List<String> rows = new ArrayList<>();
+            try (KeyValueIterator<Object, Object> all = store.all()) {
+                all.forEachRemaining(row -> rows.add(text(row.key) + "=" + text(row.value)));
+            }
+            String found = text(store.get(record.value()));
+            context.forward(record.withValue(found + " of " + String.join(" ", rows)));
+        }
+    }
+
+    /** Puts each record into its window of 10 ms, and shows what the store had there, all of it, and all of the key. */
+    private static final class Slots extends Base {
+        Slots(JsonNode step) {
+            super(step);
+        }
+
+        @Override
+        public void process(Record<Object, Object> record) {
+            WindowStore<Object, Object> store = context.getStateStore(storeName());
+            long start = record.timestamp() - record.timestamp() % 10;
+            Object before = store.fetch(record.key(), start);
+            store.put(record.key(), record.value(), start);
+            Instant from = Instant.ofEpochMilli(0);
+            Instant to = Instant.ofEpochMilli(1_000_000);
+            List<String> rows = new ArrayList<>();
+            try (var all = store.fetchAll(from, to)) {
+                all.forEachRemaining(row -> rows.add(text(row.key.key()) + "@" + row.key.window().start() + "-"
+                        + row.key.window().end() + "=" + text(row.value)));
+            }
+            List<String> own = new ArrayList<>();
+            try (var ofKey = store.fetch(record.key(), from, to)) {
+                ofKey.forEachRemaining(row -> own.add(row.key + "=" + text(row.value)));
+            }
+            context.forward(record.withValue(
+                    text(before) + " of " + String.join(" ", rows) + ", own " + String.join(" ", own)));
         }
     }
 
@@ -203,7 +270,7 @@ final class Processors {
         @Override
         public void process(Record<Object, Object> record) {
             TimestampedKeyValueStore<Object, Object> store =
-                    context.getStateStore(step.get("stores").get(0).asText());
+                    context.getStateStore(storeName());
             ValueAndTimestamp<Object> before = store.get(record.key());
             store.put(record.key(), ValueAndTimestamp.make(record.value(), record.timestamp() + 1));
             context.forward(record.withValue(before == null ? "none" : before.value() + "@" + before.timestamp()));

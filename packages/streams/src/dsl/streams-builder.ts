@@ -1,6 +1,9 @@
 import { StreamsError } from '../errors.ts'
 import type { StoreBuilder } from '../state/store.ts'
 import type { Topology } from '../topology/topology.ts'
+import type { OperatorSupplier } from '../operator.ts'
+import { processorOperator } from '../operators/processor.ts'
+import type { ProcessorSupplier } from '../processor.ts'
 import { tableSourceOperator } from '../operators/table.ts'
 import { storeView } from '../operators/table-view.ts'
 import { GlobalKTable } from './global-table.ts'
@@ -113,6 +116,29 @@ export class StreamsBuilder {
     graph.add([graph.root], node)
     const { key, value } = plan
     return new GlobalKTable({ storeName: plan.name, key, value, view: storeView(plan.name) })
+  }
+
+  /**
+   * A store that every instance fills from a whole topic, by a processor of one's own, which may change what it stores. Each start gives it the
+   * whole topic anew. Processors read the store without naming it among theirs. The builder's `logging` does not count.
+   * @see Kafka Streams `StreamsBuilder.addGlobalStore`
+   */
+  addGlobalStore<K, V>(
+    store: StoreBuilder,
+    topic: string,
+    options: SourceOptions<K, V>,
+    processor: ProcessorSupplier<K, V>,
+  ): this {
+    const graph = this.#graph
+    const sourceName = tableSourceName(graph, options)
+    const name = graph.nameOr(options.name, 'KTABLE-SOURCE-')
+    const node = new GraphNode(name, (topology) => {
+      const source = sourceOf(sourceName, [topic], options)
+      const supplier = processorOperator(processor) as OperatorSupplier
+      topology.addGlobalStore(store, source, { name, supplier })
+    })
+    graph.add([graph.root], node)
+    return this
   }
 
   build(): Topology {

@@ -1,3 +1,4 @@
+import type { GlobalKTable } from '../dsl/global-table.ts'
 import { StreamsError } from '../errors.ts'
 import type { Forward, OperatorContext, OperatorSupplier } from '../operator.ts'
 import {
@@ -7,7 +8,7 @@ import {
   type ProcessorSupplier,
 } from '../processor.ts'
 import type { StreamRecord } from '../record.ts'
-import type { StateStore, StoreBuilder } from '../state/store.ts'
+import type { StoreBuilder } from '../state/store.ts'
 import { isTimerStore, type Timer, type TimerStore } from '../state/timer-store.ts'
 import { openTimers, type Timers } from './timers.ts'
 
@@ -99,12 +100,17 @@ function withForward<F>(
     get wallClockTime() {
       return task.clock.now()
     },
-    store: <S extends StateStore>(store: string | StoreBuilder<S>) =>
-      context.store(typeof store === 'string' ? store : store.name) as S,
+    store: ((given: string | StoreBuilder | GlobalKTable<unknown, unknown>) =>
+      context.store(storeNameOf(given))) as ProcessingContext['store'],
     schedule: (schedule, punctuate) => context.schedule(schedule, punctuate),
     requestCommit: () => task.requestCommit(),
     forward,
   }
+}
+
+function storeNameOf(given: string | StoreBuilder | GlobalKTable<unknown, unknown>): string {
+  if (typeof given === 'string') return given
+  return 'storeName' in given ? given.storeName : given.name
 }
 
 function forwardOf(

@@ -48,6 +48,7 @@ function subject(failures: StreamsErrorCode[] = [], options: ReadOptions = {}) {
         sourceTopics: ['in'],
         taskCount: 3,
         changelogs: new Map<string, string>(),
+        sourceLogged: new Set<string>(),
       },
     ],
     internalTopics: [],

@@ -4,6 +4,11 @@ import type { RestoreProgress } from './changelog-restorer.ts'
 
 const states = Object.keys(appMoves)
 
+/** A state as a number, as series have it. */
+export function stateNumber(state: StreamsState): number {
+  return states.indexOf(state)
+}
+
 /** What an application counts in its process, for all of its threads. Names and their Java counterparts: docs/streams.md. */
 export class AppMetrics {
   readonly #labels: { readonly application: string }
@@ -12,6 +17,7 @@ export class AppMetrics {
   readonly #failed: Counter
   readonly #alive: Gauge
   readonly #state: Gauge
+  #failedCount = 0
 
   constructor(meter: Meter, applicationId: string) {
     this.#labels = { application: applicationId }
@@ -51,7 +57,13 @@ export class AppMetrics {
     if (phase === 'end' && role === 'active') this.#restored.add(restoredCount, this.#labels)
   }
 
+  /** Threads that ended by an error. */
+  get failedCount(): number {
+    return this.#failedCount
+  }
+
   threadFailed(): void {
+    this.#failedCount++
     this.#failed.add(1, this.#labels)
   }
 
@@ -60,6 +72,6 @@ export class AppMetrics {
   }
 
   state(state: StreamsState): void {
-    this.#state.set(states.indexOf(state), this.#labels)
+    this.#state.set(stateNumber(state), this.#labels)
   }
 }

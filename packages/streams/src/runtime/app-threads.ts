@@ -2,6 +2,7 @@
  * The stream threads of an application in this process: how many there are may change while it runs. Adding and removing run one after
  * the other, as each changes everybody's share of the cache.
  */
+import { javaMetrics, type StreamsMetric } from '../metrics/java-metrics.ts'
 import type { StoreLag } from '../queries/store-lag.ts'
 import type { QueriedThread } from '../queries/local-pages.ts'
 import { Exclusive } from './exclusive.ts'
@@ -74,6 +75,17 @@ export class AppThreads {
       .toSorted((a, b) =>
         a.store < b.store ? -1 : a.store > b.store ? 1 : a.partition - b.partition,
       )
+  }
+
+  /** Of all threads that have not ended, and their tasks. */
+  async metrics(): Promise<readonly StreamsMetric[]> {
+    const live = this.#rows.filter(({ state }) => state !== 'DEAD')
+    const metrics = await Promise.all(
+      live.map(async ({ handle, index }) =>
+        (await handle.figures()).flatMap((figures) => javaMetrics(this.#nameOf(index), figures)),
+      ),
+    )
+    return metrics.flat()
   }
 
   /** Threads that have not ended. */

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { silentLogger } from '@millrace/core'
 import { SimulatedClock } from '@millrace/core/testing'
 import type { ClusterAdmin, Consumer, ConsumerBatch, TopicPartition } from '@millrace/kafka'
+import { TaskCounts } from '../metrics/task-counts.ts'
 import { openTaskEnvironment } from '../state/lmdb-environment.ts'
 import type { StreamTask } from '../task/stream-task.ts'
 import { ChangelogRestorer, type RestoreProgress } from './changelog-restorer.ts'
@@ -69,6 +70,7 @@ function subject() {
         ['counts', { restore: (_: Buffer, bytes: Buffer) => value.push(bytes.readUInt8()) }],
       ]),
       renewOperators() {},
+      counts: new TaskCounts(),
     } as unknown as StreamTask,
     changelogs: [changelog],
     // Without a store that asks for it nothing is on disk.

@@ -120,7 +120,10 @@ export class ChangelogRestorer {
     const question = ++this.#questions
     for (const task of tasks) this.#asking.set(task, question)
     const wanted = tasks.flatMap((task) =>
-      task.changelogs.map((changelog) => ({ task, changelog })),
+      task.changelogs
+        // A copy would come to be ahead of the commits of the task that it is a copy of, and be of no use then.
+        .filter(({ isSource }) => role === 'active' || !isSource)
+        .map((changelog) => ({ task, changelog })),
     )
     if (wanted.length > 0) {
       const partitions = wanted.map(({ changelog }) => changelog)
@@ -140,7 +143,7 @@ export class ChangelogRestorer {
         )
           this.#startOne(task, changelog, role, {
             begin: offsetIn(begins, changelog),
-            end: offsetIn(ends, changelog),
+            end: restoreEnd(task, changelog, offsetIn(ends, changelog)),
           })
     }
     for (const task of tasks) if (this.#asking.get(task) === question) this.#asking.delete(task)
@@ -229,7 +232,8 @@ export class ChangelogRestorer {
 
   #take(each: Following, batch: ConsumerBatch): void {
     const { store, task, changelog } = each
-    for (let index = 0; index < batch.length; index++) {
+    const length = changelog.isSource ? countBefore(batch, each.endOffset) : batch.length
+    for (let index = 0; index < length; index++) {
       const key = batch.key(index)
       // Records without key cannot be of a store; compaction refuses them too.
       if (key === null) continue
@@ -241,7 +245,10 @@ export class ChangelogRestorer {
         headers.length === 0 ? noHeaders : headers.map(([name, value]) => ({ key: name, value })),
       )
     }
-    each.restoredCount += batch.length
+    each.restoredCount += length
+    const { counts } = task.task
+    if (each.role === 'active') counts.restored += length
+    else counts.updated += length
     this.#reach(each, Number(batch.nextOffset))
     if (each.role === 'standby') {
       each.endOffset = Math.max(each.endOffset, Number(batch.highWatermark))
@@ -272,7 +279,9 @@ export class ChangelogRestorer {
   }
 
   #reach(each: Following, offset: number): void {
-    each.offset = Math.max(each.offset, offset)
+    // Of a topic that the task reads the rest is processed.
+    const most = each.changelog.isSource ? each.endOffset : Infinity
+    each.offset = Math.max(each.offset, Math.min(offset, most))
     each.task.positions.set(each.changelog.store, each.offset)
   }
 
@@ -335,4 +344,16 @@ export class ChangelogRestorer {
   #fail(error: unknown): void {
     if (!this.#closing.signal.aborted) this.#options.onFailure(toError(error))
   }
+}
+
+/** Records of a batch in front of an offset. */
+function countBefore(batch: ConsumerBatch, endOffset: number): number {
+  let count = batch.length
+  while (count > 0 && batch.offset(count - 1) >= endOffset) count--
+  return count
+}
+
+/** Trap 41: of a topic that the task reads, what is behind its committed offset is processed, not restored. */
+function restoreEnd(task: RunningTask, { topic, isSource }: TaskChangelog, end: number): number {
+  return isSource ? Math.min(end, task.inputPosition(topic) ?? 0) : end
 }

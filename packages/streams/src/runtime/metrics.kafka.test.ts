@@ -119,7 +119,34 @@ for (const backend of await kafkaBackends())
           const counts = countsOf(await readCommitted(options, output))
           return ['a', 'b', 'c'].every((word) => counts.get(word)?.length === 2)
         })
+        const metrics = await app.metrics()
+        const of = (group: string, name: string) =>
+          metrics.filter((each) => each.group === group && each.name === name)
+        assert.deepEqual(
+          ['alive-stream-threads', 'failed-stream-threads', 'client-state'].map(
+            (name) => of('stream-metrics', name)[0]?.value,
+          ),
+          [2, 0, 2],
+        )
+        const processed = of('stream-thread-metrics', 'process-total')
+        assert.deepEqual(
+          new Set(processed.map(({ tags }) => tags['thread-id'])),
+          new Set(app.threads.map(({ name }) => name)),
+        )
+        // By threads, which keep what tasks did here that went to another since.
+        assert.equal(
+          processed.reduce((sum, { value }) => sum + value, 0),
+          8,
+        )
+        assert.ok(of('stream-thread-metrics', 'poll-total').some(({ value }) => value > 0))
         await app.close()
+        const sumOf = (name: string): number => meter.values.get(`mr_streams_${name}`) ?? 0
+        assert.equal(sumOf('task_processed_records_total'), 8)
+        assert.ok(sumOf('task_process_seconds_total') > 0)
+        // Lines are read, split, named anew, filtered and sent, and words read, counted, told and sent: 4 nodes have 2 + 2 of the lines, 7 the words.
+        assert.equal(sumOf('node_processed_records_total'), 46)
+        assert.equal(sumOf('store_operations_total'), 12)
+        assert.deepEqual([sumOf('restore_remaining_records'), sumOf('standby_lag_records')], [0, 0])
         // Two lines, and six words that came back from the repartition topic.
         assert.equal(meter.values.get('mr_streams_processed_records_total'), 8)
         assert.ok((meter.values.get('mr_streams_process_seconds_total') ?? 0) > 0)

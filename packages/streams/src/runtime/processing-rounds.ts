@@ -114,8 +114,10 @@ export class ProcessingRounds {
     for (let isBusy = true; isBusy && clock.monotonicMs() < untilMs;) {
       isBusy = false
       for (const task of running) {
-        const taken = task.process(recordsPerTurn, clock.monotonicMs())
+        const beganMs = clock.monotonicMs()
+        const taken = task.process(recordsPerTurn, beganMs)
         if (taken === 0) continue
+        task.task.counts.processMs += clock.monotonicMs() - beganMs
         this.#taken += taken
         isBusy = hasWorked = true
         if (task.task.wantsCommit) return true

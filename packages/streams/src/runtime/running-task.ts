@@ -10,6 +10,8 @@ import type { TaskDirectory } from './task-directory.ts'
 /** A changelog partition of a task. */
 export interface TaskChangelog extends TopicPartition {
   readonly store: string
+  /** It is a topic that the task reads, and its store has what the task has read (KIP-813). */
+  readonly isSource?: boolean
 }
 
 export interface RunningTaskOptions {
@@ -170,10 +172,11 @@ export class RunningTask {
    */
   committed(endOf: (changelog: TaskChangelog) => number | undefined): void {
     this.needsCommit = false
+    this.task.counts.commits++
     this.#committed = this.#offered
     const offsets = new Map<string, number>()
     for (const changelog of this.changelogs) {
-      const end = endOf(changelog)
+      const end = changelog.isSource ? this.#committedEnd(changelog) : endOf(changelog)
       // A task that was elsewhere meanwhile has read on behind what this thread wrote last.
       const position = this.positions.get(changelog.store) ?? 0
       if (end !== undefined) offsets.set(changelog.store, Math.max(end, position))
@@ -209,6 +212,17 @@ export class RunningTask {
       this.environment.close()
       this.#directory?.close()
     }
+  }
+
+  /** Up to where the input is processed, which is where a store filled from it is. */
+  inputPosition(topic: string): number | undefined {
+    const queue = this.#queues.find((each) => each.topic === topic)
+    return queue && Number(queue.nextOffset)
+  }
+
+  #committedEnd({ topic }: TaskChangelog): number | undefined {
+    const offset = this.committedOffset(topic)
+    return offset === null ? undefined : Number(offset)
   }
 
   #headTimestamp(queue: RecordQueue): number | undefined {

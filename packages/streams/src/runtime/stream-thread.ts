@@ -5,6 +5,8 @@
 import { backoffMs, isAbortError, toError } from '@millrace/core'
 import { KafkaError } from '@millrace/kafka'
 import { StreamsError } from '../errors.ts'
+import type { FiguresOverTime } from '../metrics/figures.ts'
+import { ThreadCounts } from '../metrics/thread-counts.ts'
 import type { InstanceMetadata } from '../queries/group-instances.ts'
 import { silent } from '../queries/page-questions.ts'
 import type { StoreLag } from '../queries/store-lag.ts'
@@ -55,6 +57,8 @@ export interface ThreadHandle {
   tasks(): Promise<readonly TaskMetadata[]>
   /** How far the stores of its tasks are behind their changelogs. */
   lags(): Promise<readonly StoreLag[]>
+  /** What it and its tasks have done; nothing while it has no session with the cluster. */
+  figures(): Promise<readonly FiguresOverTime[]>
   /** A page of a store that one of its tasks has. @throws StreamsError */
   page(request: PageRequest): Promise<Page>
   /** Ends it in order; resolves once it has ended, for whatever reason. @param operation of the first call */
@@ -73,6 +77,7 @@ export type StreamThreadOptions = Omit<
   | 'onCommitted'
   | 'countDropped'
   | 'globalStores'
+  | 'counts'
 > & { readonly controls: ThreadControls; readonly events: ThreadEvents }
 
 const pauses = { baseMs: 100, maxMs: 5_000 }
@@ -87,6 +92,7 @@ export class StreamThread implements ThreadHandle {
   readonly #options: StreamThreadOptions
   readonly #ended = Promise.withResolvers<void>()
   readonly #closing = new AbortController()
+  readonly #counts = new ThreadCounts()
   #session: ThreadSession | undefined
   #globals: GlobalTables | undefined
   #isStarted = false
@@ -127,6 +133,10 @@ export class StreamThread implements ThreadHandle {
 
   async lags(): Promise<readonly StoreLag[]> {
     return this.#session?.lags() ?? []
+  }
+
+  async figures(): Promise<readonly FiguresOverTime[]> {
+    return this.#session ? [this.#session.figures()] : []
   }
 
   async page(request: PageRequest): Promise<Page> {
@@ -170,6 +180,7 @@ export class StreamThread implements ThreadHandle {
     const globals = await this.#globalTables()
     const session = await ThreadSession.open({
       ...this.#options,
+      counts: this.#counts,
       globalStores: globals?.stores ?? new Map(),
       onProgress: events.onProgress,
       onTasks: (state, taskIds) => {

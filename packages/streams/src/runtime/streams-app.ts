@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ErrorHandling } from '../error-handlers.ts'
 import { StreamsError } from '../errors.ts'
+import { clientMetrics, type StreamsMetric } from '../metrics/java-metrics.ts'
 import type { Topology } from '../topology/topology.ts'
 import { AppQueries, type KeyMetadata, type KeyMetadataOptions } from '../queries/app-queries.ts'
 import type { StoreLag } from '../queries/store-lag.ts'
@@ -16,7 +17,7 @@ import type {
 } from '../queries/store-type.ts'
 import type { RestoreProgress } from './changelog-restorer.ts'
 import { assertMove, type StreamsState } from './app-state.ts'
-import { AppMetrics } from './app-metrics.ts'
+import { AppMetrics, stateNumber } from './app-metrics.ts'
 import { AppThreads, maxThreads, type ThreadDescription } from './app-threads.ts'
 import { prepareTopics } from './app-topics.ts'
 import {
@@ -274,6 +275,20 @@ export class StreamsApp implements AsyncDisposable {
    */
   storeLags(): Promise<readonly StoreLag[]> {
     return this.#threads.lags()
+  }
+
+  /**
+   * What this instance has done, as Kafka Streams' metrics: of the client, its threads, their tasks, and of these the nodes, stores and caches. Asks
+   * the stream threads; one that is joining the group has none. The same as series: `meter`.
+   * @see Kafka Streams `KafkaStreams.metrics`
+   */
+  async metrics(): Promise<readonly StreamsMetric[]> {
+    const client = clientMetrics(this.#kafka.clientId, {
+      'alive-stream-threads': this.#threads.aliveCount,
+      'failed-stream-threads': this.#metrics.failedCount,
+      'client-state': stateNumber(this.#state),
+    })
+    return [...client, ...(await this.#threads.metrics())]
   }
 
   /** Commits what is done, gives up the tasks and ends. Resolves in state NOT_RUNNING or ERROR. Idempotent: the first call's options count. */

@@ -83,6 +83,7 @@ export class TaskFactory {
         store,
         topic,
         partition,
+        ...(subtopology.sourceLogged.has(store) && { isSource: true }),
       })),
       environment,
       directory,

@@ -9,6 +9,7 @@
 import type { Clock } from '@millrace/core'
 import type { Consumer, GroupMetadata, TopicPartition } from '@millrace/kafka'
 import { StreamsError } from '../errors.ts'
+import type { ThreadCounts } from '../metrics/thread-counts.ts'
 import type { Topology } from '../topology/topology.ts'
 import type { ChangelogRestorer } from './changelog-restorer.ts'
 import { partitionName } from './partition-name.ts'
@@ -30,6 +31,7 @@ export interface TaskMovesOptions {
   readonly consumer: Consumer
   readonly factory: TaskFactory
   readonly restorer: ChangelogRestorer
+  readonly counts: ThreadCounts
   /** Active tasks were given up, or given and are being restored, or all run. */
   readonly onTasks: (state: 'REVOKED' | 'ASSIGNED' | 'RUNNING', taskIds: readonly string[]) => void
   /** What goes wrong where nobody waits: in a restoration. */
@@ -172,6 +174,7 @@ export class TaskMoves {
   /** All of them end. @param isClean false: what the stores have not committed is dropped, and so is what closing them says */
   closeAll(isClean: boolean): void {
     const errors: unknown[] = []
+    this.#options.counts.tasksClosed += this.#tasks.size
     for (const task of this.#tasks.values())
       try {
         task.close(isClean)
@@ -187,8 +190,12 @@ export class TaskMoves {
     const present = this.#tasks.get(id)
     if (present) return present
     const task = this.#options.factory.create(id)
-    if (task) this.#tasks.set(id, task)
-    else this.#isWaiting = true
+    if (!task) {
+      this.#isWaiting = true
+      return undefined
+    }
+    this.#tasks.set(id, task)
+    this.#options.counts.tasksCreated++
     return task
   }
 
@@ -219,6 +226,7 @@ export class TaskMoves {
   #close(task: RunningTask): void {
     this.#options.restorer.drop(task)
     this.#tasks.delete(task.id)
+    this.#options.counts.tasksClosed++
     task.close(true)
   }
 

@@ -17,6 +17,9 @@ import {
   type TopicPartition,
 } from '@millrace/kafka'
 import { setImmediate } from 'node:timers/promises'
+import type { FiguresOverTime } from '../metrics/figures.ts'
+import { SessionMetrics } from '../metrics/session-metrics.ts'
+import type { ThreadCounts } from '../metrics/thread-counts.ts'
 import type { InstanceMetadata } from '../queries/group-instances.ts'
 import { QueryDesk } from '../queries/query-desk.ts'
 import type { StoreLag } from '../queries/store-lag.ts'
@@ -49,6 +52,8 @@ export interface ThreadSessionOptions extends ThreadSurroundings {
   readonly identity: ThreadIdentity
   readonly topology: Topology
   readonly plan: TopicPlan
+  /** Of the thread, through all of its sessions. */
+  readonly counts: ThreadCounts
   /** Stores that every task may read. */
   readonly globalStores: ReadonlyMap<string, StateStore>
   readonly onProgress: (progress: RestoreProgress) => void
@@ -85,6 +90,8 @@ export class ThreadSession {
   readonly #moves: TaskMoves
   readonly #rounds: ProcessingRounds
   readonly #desk: QueryDesk
+  readonly #threadMetrics: ThreadMetrics
+  readonly #metrics: SessionMetrics
   readonly #cache: RecordCache | undefined
   readonly #tasks = new Map<string, RunningTask>()
   readonly #exclusive = new Exclusive()
@@ -215,9 +222,26 @@ export class ThreadSession {
       },
       this.#tasks,
     )
+    this.#threadMetrics = new ThreadMetrics(
+      options.meter,
+      settings,
+      options.identity,
+      options.counts,
+    )
+    this.#metrics = new SessionMetrics({
+      ...options,
+      applicationId: settings.applicationId,
+      threadNumber: options.identity.index + 1,
+      tasks: this.#tasks,
+      inputLagOf: (task) =>
+        taskMetadata(task, clients.consumer).partitions.reduce(
+          (sum, { lagRecords }) => sum + (lagRecords ?? 0),
+          0,
+        ),
+    })
     this.#rounds = new ProcessingRounds({
       ...options,
-      metrics: new ThreadMetrics(options.meter, settings, options.identity),
+      metrics: this.#threadMetrics,
       consumer: clients.consumer,
       output: clients.output,
       collector: this.#collector,
@@ -260,6 +284,11 @@ export class ThreadSession {
   /** How far the stores of its tasks are behind their changelogs. */
   lags(): readonly StoreLag[] {
     return this.#desk.lags()
+  }
+
+  /** What it and its tasks have done. */
+  figures(): FiguresOverTime {
+    return this.#metrics.figures()
   }
 
   /** Runs until `stop`, with a last commit then. @throws what ended it; nothing after the last commit has happened then */
@@ -315,10 +344,12 @@ export class ThreadSession {
       this.#fail(error)
     } finally {
       try {
+        this.#metrics.report()
         this.#moves.closeAll(this.#failure === undefined)
       } catch (error) {
         this.#fail(error)
       }
+      this.#metrics.close()
       await this.#output[Symbol.asyncDispose]()
       await this.#purge.close()
       await this.#admin.close()
@@ -330,6 +361,7 @@ export class ThreadSession {
     for await (const batch of this.#consumer) {
       const task = this.#taskOf(batch)
       task?.add(batch)
+      this.#threadMetrics.polled(batch.length)
       this.#news.signal()
       while (this.#bounds.isFull() && !this.#isStopping && !this.#failure)
         await this.#room.wait(idleMs)
@@ -346,6 +378,7 @@ export class ThreadSession {
     if (this.#moves.isWaiting) await this.#moves.open()
     const hasWorked = await this.#rounds.round()
     this.#desk.serve()
+    this.#metrics.tick()
     return hasWorked
   }
 
@@ -353,6 +386,7 @@ export class ThreadSession {
     await this.#change(async () => {
       await this.#rounds.commit()
       this.#bounds.forget(partitions)
+      this.#metrics.report()
       this.#moves.revoked(partitions)
     })
   }
@@ -367,7 +401,11 @@ export class ThreadSession {
   }
 
   async #onAssigned(partitions: readonly TopicPartition[]): Promise<void> {
-    await this.#change(() => this.#moves.assigned(partitions))
+    await this.#change(() => {
+      // Copies that go elsewhere are closed first.
+      this.#metrics.report()
+      return this.#moves.assigned(partitions)
+    })
   }
 
   #onRestored(task: RunningTask): void {

@@ -22,6 +22,8 @@ export interface SubtopologyPlan {
   readonly taskCount: number
   /** Changelog topic by store, for those that have one. */
   readonly changelogs: ReadonlyMap<string, string>
+  /** Stores whose changelog is a topic that the subtopology reads, and nobody here writes (KIP-813). */
+  readonly sourceLogged: ReadonlySet<string>
 }
 
 export interface TopicPlan {
@@ -86,15 +88,39 @@ function subtopologyPlan(
 ): SubtopologyPlan {
   const sourceTopics = topicsRead(topology, group.nodes, nameOf)
   const changelogs = new Map<string, string>()
+  const sourceLogged = new Set<string>()
   for (const name of group.nodes) {
     const node = topology.nodes.get(name)
     if (node?.kind !== 'processor') continue
-    for (const store of node.stores)
-      if (topology.stores.get(store)?.isLogged) changelogs.set(store, nameOf(`${store}-changelog`))
+    for (const store of node.stores) {
+      const source = topology.sourceChangelogs.get(store)
+      if (source !== undefined) sourceLogged.add(store)
+      if (source !== undefined) changelogs.set(store, source)
+      else if (topology.stores.get(store)?.isLogged)
+        changelogs.set(store, nameOf(`${store}-changelog`))
+    }
   }
   // Trap 48: as many tasks as the largest of its sources has partitions.
   const taskCount = Math.max(0, ...sourceTopics.map((topic) => counts.get(topic) ?? 0))
-  return { id: group.id, nodes: group.nodes, sourceTopics, taskCount, changelogs }
+  for (const store of sourceLogged) {
+    const topic = changelogs.get(store) as string
+    const count = counts.get(topic)
+    if (count !== taskCount) throw notOfAllTasks(store, topic, count, taskCount)
+  }
+  return { id: group.id, nodes: group.nodes, sourceTopics, taskCount, changelogs, sourceLogged }
+}
+
+function notOfAllTasks(
+  store: string,
+  topic: string,
+  partitions: number | undefined,
+  taskCount: number,
+): StreamsError {
+  return new StreamsError(
+    'MR_STREAMS_PARTITION_MISMATCH',
+    `The store "${store}" is filled from "${topic}" (${partitions} partitions), and what uses it has ${taskCount} tasks, as many as the largest of its topics has partitions. Give the topics equal counts.`,
+    { store, topic, partitions, taskCount },
+  )
 }
 
 function topicsRead(
@@ -208,7 +234,8 @@ function repartitionPlans(
 const additionalRetentionMs = 86_400_000
 
 function changelogPlans(topology: Topology, plan: SubtopologyPlan): readonly InternalTopicPlan[] {
-  return [...plan.changelogs].map(([store, name]) => {
+  const own = [...plan.changelogs].filter(([store]) => !plan.sourceLogged.has(store))
+  return own.map(([store, name]) => {
     const builder = topology.stores.get(store)
     return {
       name,

@@ -94,6 +94,10 @@ async function run(): Promise<void> {
         return void answer(thread, message.id, message.request)
       case 'lags':
         return void thread.lags().then((lags) => tell({ kind: 'lags', id: message.id, lags }))
+      case 'figures':
+        return void thread
+          .figures()
+          .then((figures) => tell({ kind: 'figures', id: message.id, figures }))
       case 'adjust':
         return thread.adjust(message.controls)
       case 'tasks':

@@ -2,6 +2,7 @@
 import { inspect } from 'node:util'
 import { KafkaError, kafkaErrors, type KafkaErrorCode, type KafkaOptions } from '@millrace/kafka'
 import { StreamsError, streamsErrors, type StreamsErrorCode } from '../errors.ts'
+import type { FiguresOverTime } from '../metrics/figures.ts'
 import type { InstanceMetadata } from '../queries/group-instances.ts'
 import type { PackedPage } from '../queries/packed-page.ts'
 import type { StoreLag } from '../queries/store-lag.ts'
@@ -29,6 +30,7 @@ export interface WorkerStart {
 export type ToWorker =
   | { readonly kind: 'page'; readonly id: number; readonly request: PageRequest }
   | { readonly kind: 'lags'; readonly id: number }
+  | { readonly kind: 'figures'; readonly id: number }
   | { readonly kind: 'close'; readonly operation: GroupMembershipOperation }
   | { readonly kind: 'adjust'; readonly controls: ThreadControls }
   | { readonly kind: 'tasks'; readonly id: number }
@@ -39,6 +41,11 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 export type FromWorker =
   | { readonly kind: 'page'; readonly id: number; readonly page: PackedPage }
   | { readonly kind: 'lags'; readonly id: number; readonly lags: readonly StoreLag[] }
+  | {
+      readonly kind: 'figures'
+      readonly id: number
+      readonly figures: readonly FiguresOverTime[]
+    }
   | { readonly kind: 'noPage'; readonly id: number; readonly error: SentError }
   | {
       readonly kind: 'instances'

@@ -1,5 +1,6 @@
 import { backoffMs, systemClock, toError, type Logger } from '@millrace/core'
 import { Worker } from 'node:worker_threads'
+import type { FiguresOverTime } from '../metrics/figures.ts'
 import { PageQuestions, silent } from '../queries/page-questions.ts'
 import type { StoreLag } from '../queries/store-lag.ts'
 import type { Page, PageRequest } from '../queries/store-read.ts'
@@ -30,9 +31,10 @@ export class WorkerThread implements ThreadHandle {
   readonly #logger: Logger
   readonly #ended = Promise.withResolvers<void>()
   readonly #closing = new AbortController()
-  /** Who asked for the tasks, by the number of the question; and who for lags. */
+  /** Who asked for the tasks, by the number of the question; and who for lags and figures. */
   readonly #askers = new Map<number, (tasks: readonly TaskMetadata[]) => void>()
   readonly #lagAskers = new Map<number, (lags: readonly StoreLag[]) => void>()
+  readonly #figureAskers = new Map<number, (figures: readonly FiguresOverTime[]) => void>()
   readonly #pages = new PageQuestions()
   #worker: Worker | undefined
   #isStarted = false
@@ -69,6 +71,10 @@ export class WorkerThread implements ThreadHandle {
 
   lags(): Promise<readonly StoreLag[]> {
     return this.#ask(this.#lagAskers, (id) => ({ kind: 'lags', id }))
+  }
+
+  figures(): Promise<readonly FiguresOverTime[]> {
+    return this.#ask(this.#figureAskers, (id) => ({ kind: 'figures', id }))
   }
 
   async page(request: PageRequest): Promise<Page> {
@@ -122,6 +128,10 @@ export class WorkerThread implements ThreadHandle {
         this.#lagAskers.get(message.id)?.(message.lags)
         this.#lagAskers.delete(message.id)
         return
+      case 'figures':
+        this.#figureAskers.get(message.id)?.(message.figures)
+        this.#figureAskers.delete(message.id)
+        return
       case 'tasks':
         this.#askers.get(message.id)?.(message.tasks)
         this.#askers.delete(message.id)
@@ -165,7 +175,7 @@ export class WorkerThread implements ThreadHandle {
     const { stateDirectory, index } = this.#start.identity
     releaseTaskLocks(stateDirectory, index)
     this.#pages.forget()
-    for (const askers of [this.#askers, this.#lagAskers]) {
+    for (const askers of [this.#askers, this.#lagAskers, this.#figureAskers]) {
       for (const answer of askers.values()) answer([])
       askers.clear()
     }

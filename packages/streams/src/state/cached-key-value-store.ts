@@ -1,3 +1,4 @@
+import { OperationCounts } from '../metrics/store-operations.ts'
 import type { Change, Headers, RecordContext } from '../record.ts'
 import { bytesSerde, type Serde } from '../serde.ts'
 import { EntryOrder, type CacheEntry } from './entry-order.ts'
@@ -33,6 +34,7 @@ export type FlushListener<K, V> = (
  */
 export class CachedKeyValueStore<K, V> implements TimestampedKeyValueStore<K, V> {
   readonly name: string
+  readonly operations = new OperationCounts()
   readonly #key: Serde<K>
   readonly #value: Serde<V>
   readonly #keys: StoreKeys<K>
@@ -91,7 +93,11 @@ export class CachedKeyValueStore<K, V> implements TimestampedKeyValueStore<K, V>
 
   get(key: K): ValueAndTimestamp<V> | undefined {
     const id = this.#keys.idOf(key)
-    const entry = this.#find(id) ?? this.#read(id)
+    this.operations.gets++
+    this.operations.cacheReads++
+    const found = this.#find(id)
+    if (found) this.operations.cacheHits++
+    const entry = found ?? this.#read(id)
     return entry && entry.value !== null ? this.#given(entry) : undefined
   }
 
@@ -112,6 +118,7 @@ export class CachedKeyValueStore<K, V> implements TimestampedKeyValueStore<K, V>
   hold(key: K, value: V | null, timestamp: number, headers: Headers | undefined): void {
     const id = this.#keys.idOf(key)
     const kept = value === null ? null : this.#values.keepValue(value)
+    this.operations.puts++
     let entry = this.#find(id)
     if (entry && this.#flushing > 0) {
       this.#forget(entry)
@@ -131,14 +138,17 @@ export class CachedKeyValueStore<K, V> implements TimestampedKeyValueStore<K, V>
   }
 
   range(from?: K, to?: K): IterableIterator<[K, ValueAndTimestamp<V>]> {
+    this.operations.walked(from !== undefined || to !== undefined)
     return this.#merged(from, to, false)
   }
 
   reverseRange(from?: K, to?: K): IterableIterator<[K, ValueAndTimestamp<V>]> {
+    this.operations.walked(from !== undefined || to !== undefined)
     return this.#merged(from, to, true)
   }
 
   *prefixScan(prefix: Buffer): Generator<[K, ValueAndTimestamp<V>]> {
+    this.operations.prefixScans++
     const below = this.#rows().filter(([key]) => startsWith(key, prefix))
     yield* this.#merge(below, this.#store.prefixScan(prefix), false)
   }

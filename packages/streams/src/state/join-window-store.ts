@@ -1,3 +1,4 @@
+import { OperationCounts } from '../metrics/store-operations.ts'
 import type { Headers } from '../record.ts'
 import type { Serde } from '../serde.ts'
 import type { JournalOwner, StateJournal } from './state-journal.ts'
@@ -67,6 +68,7 @@ const timeAndSequenceSize = 12
 /** All records are in memory; on disk there is a journal of them, where that is wanted. */
 class ListedJoinWindowStore<K, V> implements JoinWindowStore<K, V>, JournalOwner {
   readonly name: string
+  readonly operations = new OperationCounts()
   readonly changedBytes = 0
   /** Records never change: spans go as a whole. */
   readonly appendSpan = undefined
@@ -123,6 +125,7 @@ class ListedJoinWindowStore<K, V> implements JoinWindowStore<K, V>, JournalOwner
   }
 
   put(key: K, value: V | null, timestamp: number, headers: Headers): void {
+    this.operations.puts++
     const keyId = this.#keys.idOf(key)
     const bytes = value === null ? null : this.#serde.serialize(value)
     const kept = value === null || bytes === null ? undefined : this.#values.keep(value, bytes)
@@ -143,6 +146,7 @@ class ListedJoinWindowStore<K, V> implements JoinWindowStore<K, V>, JournalOwner
     toMs: number,
     visitor: (value: V, timestamp: number) => void,
   ): number {
+    this.operations.fetches++
     const rows = this.#rows.get(this.#keys.idOf(key))
     if (!rows) return 0
     const { timestamps, values } = rows

@@ -1,6 +1,8 @@
+import { OperationCounts } from '../metrics/store-operations.ts'
 import type { Serde } from '../serde.ts'
 import { Expiry, type ExpiredEntry } from './expiry.ts'
 import { inMemory, keyValueBytes, type KeyValueBytes, type StoredValue } from './key-value-bytes.ts'
+import { recentEntries } from './recent-entries.ts'
 import type { StateStore, StoreBuilder, StoreContext, ValueAndTimestamp } from './store.ts'
 import type { Headers } from '../record.ts'
 
@@ -48,6 +50,8 @@ export interface KeyValueStoreOptions<K, V> {
   readonly type?: 'memory' | 'persistent'
   /** How long an entry lives from its timestamp on, ms of the task's stream time, integer >= 1. Undefined: for good. */
   readonly ttlMs?: number | undefined
+  /** Keeps so many entries in memory, those used last, integer >= 1; without `ttlMs` and of type `memory`. Undefined: all. */
+  readonly maxEntries?: number | undefined
 }
 
 /** State by key. */
@@ -89,6 +93,8 @@ class LoggedEntries<K, V> {
   readonly #value: Serde<V>
   readonly #type: 'memory' | 'persistent'
   readonly #ttlMs: number | undefined
+  readonly #maxEntries: number | undefined
+  #isRestoring = false
   #entries: KeyValueBytes = inMemory()
   #expiry: Expiry | undefined
   onExpired: ExpiryListener<K, V> | undefined
@@ -96,6 +102,7 @@ class LoggedEntries<K, V> {
 
   constructor(options: KeyValueStoreOptions<K, V>) {
     this.#ttlMs = options.ttlMs
+    this.#maxEntries = options.maxEntries
     this.name = options.name
     this.#key = options.key
     this.#value = options.value
@@ -112,13 +119,22 @@ class LoggedEntries<K, V> {
 
   init(context: StoreContext): void {
     this.#context = context
-    this.#entries = keyValueBytes(this.name, this.#type, context)
     const { name } = this
+    this.#entries =
+      this.#maxEntries === undefined
+        ? keyValueBytes(name, this.#type, context)
+        : recentEntries(this.#maxEntries, (key) => this.#evicted(key))
     if (this.#ttlMs !== undefined)
       this.#expiry = new Expiry({ name, type: this.#type }, this.#ttlMs, context, this.#entries)
   }
 
   restore(key: Buffer, value: Buffer | null, timestamp: number): void {
+    this.#isRestoring = true
+    this.#change(key, value, timestamp)
+    this.#isRestoring = false
+  }
+
+  #change(key: Buffer, value: Buffer | null, timestamp: number): void {
     this.#expiry?.changed(key, this.#entries.get(key), value === null ? undefined : timestamp)
     if (value === null) this.#entries.delete(key)
     else this.#entries.set(key, { bytes: value, timestamp })
@@ -135,7 +151,7 @@ class LoggedEntries<K, V> {
     // Who was told of an entry is told of its end before it hears of the next one.
     const ended = this.onExpired && this.#expiry?.endedAt(keyBytes)
     if (ended) this.#tell(ended)
-    this.restore(keyBytes, bytes, timestamp)
+    this.#change(keyBytes, bytes, timestamp)
     this.#context?.logChange?.(keyBytes, bytes, timestamp, [])
   }
 
@@ -174,6 +190,11 @@ class LoggedEntries<K, V> {
     }
   }
 
+  /** The changelog forgets it too, so that what is restored is what was there; of a restoration it has that already. */
+  #evicted(key: Buffer): void {
+    if (!this.#isRestoring) this.#context?.logChange?.(key, null, this.recordTimestamp, [])
+  }
+
   #tell({ key, stored, atMs }: ExpiredEntry): void {
     this.#context?.logChange?.(key, null, atMs, [])
     this.onExpired?.(this.#key.deserialize(key), this.#value.deserialize(stored.bytes), atMs)
@@ -190,6 +211,7 @@ class LoggedEntries<K, V> {
 
 class TimestampedStore<K, V> implements TimestampedKeyValueStore<K, V> {
   readonly name: string
+  readonly operations = new OperationCounts()
   readonly expireOne: (() => boolean) | undefined
   readonly #bytes: LoggedEntries<K, V>
 
@@ -220,22 +242,27 @@ class TimestampedStore<K, V> implements TimestampedKeyValueStore<K, V> {
   }
 
   get(key: K): ValueAndTimestamp<V> | undefined {
+    this.operations.gets++
     return this.#bytes.get(key)
   }
 
   put(key: K, value: V | null, timestamp: number): void {
+    this.operations.puts++
     this.#bytes.put(key, value, timestamp)
   }
 
   range(from?: K, to?: K): IterableIterator<[K, ValueAndTimestamp<V>]> {
+    this.operations.walked(from !== undefined || to !== undefined)
     return this.#bytes.range(from, to, false)
   }
 
   reverseRange(from?: K, to?: K): IterableIterator<[K, ValueAndTimestamp<V>]> {
+    this.operations.walked(from !== undefined || to !== undefined)
     return this.#bytes.range(from, to, true)
   }
 
   prefixScan(prefix: Buffer): IterableIterator<[K, ValueAndTimestamp<V>]> {
+    this.operations.prefixScans++
     return this.#bytes.prefixScan(prefix)
   }
 
@@ -248,6 +275,7 @@ class TimestampedStore<K, V> implements TimestampedKeyValueStore<K, V> {
 
 class PlainKeyValueStore<K, V> implements KeyValueStore<K, V> {
   readonly name: string
+  readonly operations = new OperationCounts()
   readonly expireOne: (() => boolean) | undefined
   readonly #bytes: LoggedEntries<K, V>
 
@@ -274,34 +302,41 @@ class PlainKeyValueStore<K, V> implements KeyValueStore<K, V> {
   }
 
   get(key: K): V | undefined {
+    this.operations.gets++
     return this.#bytes.get(key)?.value
   }
 
   put(key: K, value: V | null): void {
-    this.#bytes.put(key, value, this.#bytes.recordTimestamp)
+    this.operations.puts++
+    this.#put(key, value)
   }
 
   putIfAbsent(key: K, value: V): V | undefined {
-    const current = this.get(key)
-    if (current === undefined) this.put(key, value)
+    this.operations.putsIfAbsent++
+    const current = this.#bytes.get(key)?.value
+    if (current === undefined) this.#put(key, value)
     return current
   }
 
   delete(key: K): V | undefined {
-    const current = this.get(key)
-    this.put(key, null)
+    this.operations.deletes++
+    const current = this.#bytes.get(key)?.value
+    this.#put(key, null)
     return current
   }
 
   range(from?: K, to?: K): IterableIterator<[K, V]> {
+    this.operations.walked(from !== undefined || to !== undefined)
     return valuesOf(this.#bytes.range(from, to, false))
   }
 
   reverseRange(from?: K, to?: K): IterableIterator<[K, V]> {
+    this.operations.walked(from !== undefined || to !== undefined)
     return valuesOf(this.#bytes.range(from, to, true))
   }
 
   prefixScan(prefix: Buffer): IterableIterator<[K, V]> {
+    this.operations.prefixScans++
     return valuesOf(this.#bytes.prefixScan(prefix))
   }
 
@@ -309,6 +344,10 @@ class PlainKeyValueStore<K, V> implements KeyValueStore<K, V> {
 
   close(): void {
     this.#bytes.close()
+  }
+
+  #put(key: K, value: V | null): void {
+    this.#bytes.put(key, value, this.#bytes.recordTimestamp)
   }
 }
 

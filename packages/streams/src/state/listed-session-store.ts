@@ -1,3 +1,4 @@
+import { OperationCounts } from '../metrics/store-operations.ts'
 import { noHeaders, type Headers } from '../record.ts'
 import type { Serde } from '../serde.ts'
 import type { Window, Windowed } from '../windowed.ts'
@@ -44,6 +45,7 @@ const changeBytes = 200
  */
 export class ListedSessionStore<K, V> implements SessionStore<K, V>, JournalOwner {
   readonly name: string
+  readonly operations = new OperationCounts()
   readonly #value: Serde<V>
   readonly #keys: StoreKeys<K>
   readonly #values: StoreValues<V>
@@ -121,6 +123,7 @@ export class ListedSessionStore<K, V> implements SessionStore<K, V>, JournalOwne
   }
 
   fetchSession(key: K, startMs: number, endMs: number): V | undefined {
+    this.operations.fetches++
     const session = this.#find(this.#keys.idOf(key), { startMs, endMs })
     return session && this.#values.give(session.value)
   }
@@ -134,6 +137,7 @@ export class ListedSessionStore<K, V> implements SessionStore<K, V>, JournalOwne
   }
 
   *findSessions(key: K, earliestEndMs: number, latestStartMs: number): Generator<[Windowed<K>, V]> {
+    this.operations.fetches++
     yield* this.#given(key, this.#found(key, earliestEndMs, latestStartMs))
   }
 
@@ -142,10 +146,12 @@ export class ListedSessionStore<K, V> implements SessionStore<K, V>, JournalOwne
     earliestEndMs: number,
     latestStartMs: number,
   ): Generator<[Windowed<K>, V]> {
+    this.operations.fetches++
     yield* this.#given(key, this.#found(key, earliestEndMs, latestStartMs).toReversed())
   }
 
   *findEndedSessions(earliestEndMs: number, latestEndMs: number): Generator<[Windowed<K>, V]> {
+    this.operations.fetches++
     for (const endMs of this.#ends.range(earliestEndMs, latestEndMs)) {
       const ids = [...(this.#keysByEnd.get(endMs) ?? [])].toSorted(this.#keys.compare)
       for (const id of ids) {
@@ -156,6 +162,7 @@ export class ListedSessionStore<K, V> implements SessionStore<K, V>, JournalOwne
   }
 
   put(key: K, window: Window, value: V | null, timestamp?: number, headers?: Headers): void {
+    this.operations.puts++
     const id = this.#keys.idOf(key)
     const context = this.#context
     const loggedTimestamp = timestamp ?? context?.record.timestamp ?? -1
@@ -173,6 +180,7 @@ export class ListedSessionStore<K, V> implements SessionStore<K, V>, JournalOwne
   }
 
   remove(key: K, window: Window, timestamp?: number, headers?: Headers): void {
+    this.operations.removes++
     const id = this.#keys.idOf(key)
     const context = this.#context
     const loggedTimestamp = timestamp ?? context?.record.timestamp ?? -1

@@ -1,3 +1,4 @@
+import { OperationCounts } from '../metrics/store-operations.ts'
 import { noHeaders, type Headers } from '../record.ts'
 import type { Serde } from '../serde.ts'
 import type { Windowed } from '../windowed.ts'
@@ -54,6 +55,7 @@ const changeBytes = 64
  */
 export class SegmentedWindowStore<K, V> implements TimestampedWindowStore<K, V>, JournalOwner {
   readonly name: string
+  readonly operations = new OperationCounts()
   readonly #value: Serde<V>
   readonly #keys: StoreKeys<K>
   readonly #values: StoreValues<V>
@@ -145,6 +147,7 @@ export class SegmentedWindowStore<K, V> implements TimestampedWindowStore<K, V>,
   }
 
   fetch(key: K, startMs: number): ValueAndTimestamp<V> | undefined {
+    this.operations.fetches++
     if (this.#isExpired(startMs)) return undefined
     const row = this.#find(this.#idOf(key), startMs)
     return row && row.value !== null ? this.#given(row) : undefined
@@ -152,6 +155,7 @@ export class SegmentedWindowStore<K, V> implements TimestampedWindowStore<K, V>,
 
   put(key: K, value: V | null, timestamp: number, startMs: number, headers?: Headers): void {
     const id = this.#idOf(key)
+    this.operations.puts++
     const context = this.#context
     if (this.#updates && context) {
       const kept = value === null ? null : this.#values.keepValue(value)
@@ -403,6 +407,7 @@ export class SegmentedWindowStore<K, V> implements TimestampedWindowStore<K, V>,
     key: K,
     starts: readonly number[],
   ): Generator<[number, ValueAndTimestamp<V>], void, undefined> {
+    this.operations.fetches++
     const id = this.#idOf(key)
     for (const startMs of starts) {
       const row = this.#segments.get(startMs)?.rows.get(id)
@@ -417,6 +422,7 @@ export class SegmentedWindowStore<K, V> implements TimestampedWindowStore<K, V>,
     toMs: number,
     isReverse: boolean,
   ): Generator<[Windowed<K>, ValueAndTimestamp<V>]> {
+    this.operations.fetches++
     const low = from === undefined ? undefined : this.#keys.idOf(from)
     const high = to === undefined ? undefined : this.#keys.idOf(to)
     const starts = this.#starts.range(fromMs, toMs)

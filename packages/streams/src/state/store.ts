@@ -1,3 +1,4 @@
+import type { OperationCounts } from '../metrics/store-operations.ts'
 import type { Headers, RecordContext, RecordSource } from '../record.ts'
 import type { Serde } from '../serde.ts'
 import type { RecordCache } from './record-cache.ts'
@@ -8,6 +9,8 @@ export interface StateStore {
   readonly name: string
   /** Whether its content outlives the process by itself. */
   readonly isPersistent: boolean
+  /** How often it was asked for what; undefined where nobody counts. */
+  readonly operations?: OperationCounts
   init(context: StoreContext): void
   /** Takes a record of its changelog: `null` deletes. */
   restore(key: Buffer, value: Buffer | null, timestamp: number, headers: Headers): void

@@ -1,4 +1,5 @@
 import { StreamsError } from '../errors.ts'
+import type { NodeCount } from '../metrics/task-counts.ts'
 import type {
   AsyncStep,
   Cancellable,
@@ -22,6 +23,8 @@ export interface GraphHost {
   countDropped(count: number): void
   addAsyncStep(step: AsyncStep): void
   keepNumber(name: string, read: () => number): number | undefined
+  /** Counts what a node is given. */
+  countOf(node: string): NodeCount
   writerOf(sink: SinkNode): SinkWriter
   /** What to do about an error of a node: returns to leave the record out there, throws to stop (trap 43). */
   onProcessingError(node: string, error: unknown, timestamp: number, headers: Headers): void
@@ -112,7 +115,9 @@ export class ProcessGraph {
       },
     }
     this.#operators.push({ name: node.name, operator, context })
+    const count = host.countOf(node.name)
     return (key, value, timestamp, headers) => {
+      count.processed++
       try {
         operator.process(key, value, timestamp, headers)
       } catch (error) {
@@ -126,7 +131,11 @@ export class ProcessGraph {
 
 function sinkInlet(sink: SinkNode, host: GraphHost): Forward {
   const writer = host.writerOf(sink)
-  return (key, value, timestamp, headers) => writer.write(key, value, timestamp, headers)
+  const count = host.countOf(sink.name)
+  return (key, value, timestamp, headers) => {
+    count.processed++
+    writer.write(key, value, timestamp, headers)
+  }
 }
 
 function fanOut(inlets: readonly Forward[]): Forward {

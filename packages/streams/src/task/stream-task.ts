@@ -1,8 +1,10 @@
 import type { Clock } from '@millrace/core'
 import type { ErrorHandling } from '../error-handlers.ts'
 import { StreamsError } from '../errors.ts'
+import { TaskCounts, type NodeCount } from '../metrics/task-counts.ts'
 import type { AsyncStep, Forward, TaskContext } from '../operator.ts'
 import type { Headers, RawRecord, RecordContext } from '../record.ts'
+import { readOnlyStore } from '../state/read-only-store.ts'
 import type { RecordCache } from '../state/record-cache.ts'
 import type { StateEnvironment, StateStore, StoreContext } from '../state/store.ts'
 import type {
@@ -75,10 +77,12 @@ export interface StreamTaskOptions extends ErrorHandling {
 export class StreamTask {
   readonly id: string
   readonly stores: ReadonlyMap<string, StateStore>
+  /** What it has done so far. */
+  readonly counts = new TaskCounts()
   readonly #options: StreamTaskOptions
   #graph!: ProcessGraph
   #areOperatorsOpen = false
-  readonly #sources = new Map<string, { readonly reader: SourceReader; readonly entry: Forward }>()
+  readonly #sources = new Map<string, Source>()
   #punctuations = new Punctuations()
   /** What to do about errors; the runtime asks it too, about records that could not be written. */
   readonly errors: TaskErrors
@@ -89,6 +93,8 @@ export class StreamTask {
   readonly #asyncSteps: AsyncStep[] = []
   /** Numbers of the operators that are asked for at each commit. */
   readonly #kept = new Map<string, () => number>()
+  /** Global stores that steps have asked for. */
+  readonly #readOnly = new Map<string, StateStore>()
 
   constructor(options: StreamTaskOptions) {
     const { topology, clock } = options
@@ -97,7 +103,7 @@ export class StreamTask {
     this.errors = new TaskErrors({
       taskId: options.taskId,
       handling: options,
-      countDropped: (count) => options.countDropped?.(count),
+      countDropped: (count) => this.#countDropped(count),
       sendDeadLetter: ({ topic, key, value, timestamp, headers }) =>
         options.collector.send(topic, undefined, key, value, timestamp, headers),
     })
@@ -138,12 +144,13 @@ export class StreamTask {
           punctuate,
           schedule.type === 'STREAM_TIME' ? this.#context.streamTime : clock.now(),
         ),
-      countDropped: (count) => options.countDropped?.(count),
+      countDropped: (count) => this.#countDropped(count),
       addAsyncStep: (step) => void this.#asyncSteps.push(step),
       keepNumber: (name, read) => {
         this.#kept.set(name, read)
         return this.#context.committedMetadata.get(name)
       },
+      countOf: (node) => this.counts.node(node),
       writerOf: (sink) =>
         new SinkWriter(sink, {
           taskId: options.taskId,
@@ -154,7 +161,7 @@ export class StreamTask {
           asksAboutWrites:
             options.onProductionError !== undefined || options.deadLetterTopic !== undefined,
           recordWith: (timestamp, headers) => this.#recordWith(timestamp, headers),
-          countDropped: (count) => options.countDropped?.(count),
+          countDropped: (count) => this.#countDropped(count),
         }),
       onProcessingError: (node, error, timestamp, headers) =>
         this.errors.processing(node, error, this.#recordWith(timestamp, headers)),
@@ -163,8 +170,9 @@ export class StreamTask {
       if (node.kind === 'source')
         for (const topic of node.topics)
           this.#sources.set(this.#topicName(node, topic), {
-            reader: new SourceReader(node, this.errors, (count) => options.countDropped?.(count)),
+            reader: new SourceReader(node, this.errors, (count) => this.#countDropped(count)),
             entry: this.#graph.entry(node),
+            count: this.counts.node(node.name),
           })
   }
 
@@ -247,14 +255,19 @@ export class StreamTask {
         `Task ${this.id} does not read the topic "${record.topic}".`,
         { topic: record.topic },
       )
-    const { reader, entry } = found
+    const { reader, entry, count } = found
+    const { counts } = this
     const underWay = this.#underWay
     const { headers } = record
+    counts.processed++
+    count.processed++
     try {
       underWay.begin(record, headers)
       if (!reader.read(record, underWay)) return
       const { key, value, timestamp } = reader
-      if (timestamp > this.#context.streamTime) this.#context.streamTime = timestamp
+      const { streamTime } = this.#context
+      if (timestamp > streamTime) this.#context.streamTime = timestamp
+      else if (timestamp < streamTime) counts.late(streamTime - timestamp)
       underWay.setTimestamp(timestamp)
       entry(key, value, timestamp, headers)
     } catch (error) {
@@ -326,6 +339,7 @@ export class StreamTask {
     return this.#punctuations.fire(type, timeMs, (node, punctuate) => {
       const record = { ...noRecord, timestamp: timeMs }
       this.#underWay.context = record
+      const beganMs = this.#options.clock.monotonicMs()
       this.#guarded(() => {
         try {
           punctuate()
@@ -334,6 +348,8 @@ export class StreamTask {
           this.errors.processing(node, error, record)
         }
       })
+      this.counts.punctuated++
+      this.counts.punctuateMs += this.#options.clock.monotonicMs() - beganMs
     })
   }
 
@@ -372,14 +388,12 @@ export class StreamTask {
         ? (key, value, timestamp, headers) =>
             collector.send(topic, partition, key, value, timestamp, headers)
         : undefined,
-      countExpired: (count = 1) => this.#options.countDropped?.(count),
+      countExpired: (count = 1) => this.#countDropped(count),
     }
   }
 
   #storeOf(node: ProcessorNode, name: string): StateStore {
-    const store = node.stores.has(name)
-      ? this.stores.get(name)
-      : this.#options.globalStores?.get(name)
+    const store = node.stores.has(name) ? this.stores.get(name) : this.#globalStore(name)
     if (store) return store
     const isKnown = this.#options.topology.stores.has(name)
     throw new StreamsError(
@@ -389,6 +403,22 @@ export class StreamTask {
         : `"${node.name}" asks for the store "${name}", which is not in the topology. It has: ${[...this.#options.topology.stores.keys()].join(', ') || 'none'}.`,
       { node: node.name, store: name },
     )
+  }
+
+  /** Of all tasks of a thread, so that none may change it. */
+  #globalStore(name: string): StateStore | undefined {
+    const known = this.#readOnly.get(name)
+    if (known) return known
+    const store = this.#options.globalStores?.get(name)
+    if (!store) return undefined
+    const shown = readOnlyStore(store)
+    this.#readOnly.set(name, shown)
+    return shown
+  }
+
+  #countDropped(count: number): void {
+    this.counts.dropped += count
+    this.#options.countDropped?.(count)
   }
 
   #topicName(node: SourceNode | SinkNode, topic: string): string {
@@ -420,6 +450,13 @@ export class StreamTask {
       throw causeOf(error)
     }
   }
+}
+
+/** How records of a topic come in. */
+interface Source {
+  readonly reader: SourceReader
+  readonly entry: Forward
+  readonly count: NodeCount
 }
 
 /** An error that stops the task comes out as itself. */

@@ -74,6 +74,17 @@ export type ProcessorInput<KIn, VIn, KOut, VOut> = {
   | { readonly supplier: OperatorSupplier }
 )
 
+/** The topic of a store that is filled from it. */
+export type ReadOnlySource = Pick<SourceNode, 'name' | 'key' | 'value'> &
+  Partial<Pick<SourceNode, 'timestampExtractor'>> & { readonly topic: string }
+
+/** What fills a global store: forwards nothing. */
+export type GlobalProcessor = { readonly name: string } & (
+  | { readonly processor: ProcessorSupplier<never, never> }
+  /** @internal */
+  | { readonly supplier: OperatorSupplier }
+)
+
 /** Chooses the topic of a record that is sent. */
 export type TopicSelector<K = unknown, V = unknown> = (
   value: V,
@@ -104,6 +115,7 @@ export class Topology {
   readonly #stores = new Map<string, StoreBuilder>()
   readonly #globalStores = new Map<string, StoreBuilder>()
   readonly #internalTopics = new Map<string, InternalTopic>()
+  readonly #sourceChangelogs = new Map<string, string>()
   /** Sources whose topics must have equally many partitions, since their records meet by key. */
   readonly #copartitioned: (readonly string[])[] = []
 
@@ -118,6 +130,11 @@ export class Topology {
 
   get globalStores(): ReadonlyMap<string, StoreBuilder> {
     return this.#globalStores
+  }
+
+  /** By store, the topic that it is filled from and restored from. */
+  get sourceChangelogs(): ReadonlyMap<string, string> {
+    return this.#sourceChangelogs
   }
 
   get internalTopics(): ReadonlyMap<string, InternalTopic> {
@@ -162,10 +179,7 @@ export class Topology {
   addProcessor<KIn, VIn, KOut, VOut>(processor: ProcessorInput<KIn, VIn, KOut, VOut>): this {
     const { name, parents, stores = [] } = processor
     this.#checkParents(name, parents)
-    const supplier =
-      'supplier' in processor
-        ? processor.supplier
-        : (processorOperator(processor.processor) as OperatorSupplier)
+    const supplier = supplierOf(processor)
     this.#add({ kind: 'processor', name, parents, supplier, stores: new Set() })
     for (const store of stores)
       if (typeof store === 'string') this.connectProcessorAndStores(name, [store])
@@ -201,11 +215,14 @@ export class Topology {
     return this
   }
 
-  /** A store filled from a whole topic in every instance, and the two nodes that fill it. */
+  /**
+   * A store filled from a whole topic in every instance, and the two nodes that fill it: each start gives the whole topic to the processor. Other
+   * processors need not be connected to it, and may only read it. It has no changelog: the topic is one.
+   */
   addGlobalStore(
     builder: StoreBuilder,
     source: Omit<SourceNode, 'kind' | 'isGlobal' | 'isInternal'>,
-    processor: { readonly name: string; readonly supplier: OperatorSupplier },
+    processor: GlobalProcessor,
   ): this {
     if (this.#stores.has(builder.name) || this.#globalStores.has(builder.name))
       throw bad(`A store "${builder.name}" was added already.`)
@@ -215,9 +232,31 @@ export class Topology {
       kind: 'processor',
       name: processor.name,
       parents: [source.name],
-      supplier: processor.supplier,
+      supplier: supplierOf(processor),
       stores: new Set([builder.name]),
     })
+  }
+
+  /**
+   * A store for each partition of a topic, filled from it by the processor, whose changelog the topic is: a restoration gives its records to the store
+   * as they are, without the processor, which therefore must store what came, and nothing else. The topic should be compacted, and have as many partitions as there are tasks. Others
+   * that read the store are connected to it by `connectProcessorAndStores`. Without a committed offset it is read from its beginning.
+   * @throws StreamsError `MR_STREAMS_BAD_TOPOLOGY`
+   * @see KIP-813; Kafka Streams `Topology.addReadOnlyStateStore`
+   */
+  addReadOnlyStateStore<KIn, VIn>(
+    builder: StoreBuilder,
+    source: ReadOnlySource,
+    processor: { readonly name: string; readonly processor: ProcessorSupplier<KIn, VIn> },
+  ): this {
+    const { topic, ...rest } = source
+    this.addSource({ ...rest, topics: [topic], offsetReset: 'earliest' })
+    const { name } = processor
+    // What is logged to a topic that others write would come back.
+    const stores = [{ ...builder, isLogged: false }]
+    this.addProcessor({ ...processor, name, parents: [source.name], stores })
+    this.#sourceChangelogs.set(builder.name, topic)
+    return this
   }
 
   addInternalTopic(topic: InternalTopic): this {
@@ -246,6 +285,14 @@ export class Topology {
       if (node.kind === 'sink') throw bad(`The sink "${parent}" cannot be the parent of "${name}".`)
     }
   }
+}
+
+function supplierOf<KIn, VIn, KOut, VOut>(
+  step:
+    | { readonly processor: ProcessorSupplier<KIn, VIn, KOut, VOut> }
+    | { readonly supplier: OperatorSupplier },
+): OperatorSupplier {
+  return 'supplier' in step ? step.supplier : processorOperator(step.processor)
 }
 
 function refuseBadDuration(
