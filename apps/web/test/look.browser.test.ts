@@ -58,7 +58,7 @@ const pages = [
     path: '/operations/0b0b0b0b-0000-4000-8000-000000000002',
     ready: '.operation-items',
   },
-  { name: 'Streams', path: '/streams', ready: '.topology-node' },
+  { name: 'Streams', path: '/streams?store=orders&find=keys', ready: '.store-table' },
   { name: 'Lab', path: '/lab', ready: '.lab-fault' },
   { name: 'Orders', path: '/orders', ready: '.data-table' },
   { name: 'an open order', path: '/orders/1', ready: '.order-countdown' },

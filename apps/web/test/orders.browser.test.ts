@@ -87,15 +87,3 @@ test(
     assert.deepEqual(house.errors, [])
   },
 )
-
-test('streams: tasks, stores, restores and the topology of the app', { skip }, async () => {
-  await using house = await openHouse('/streams')
-  const { page } = house
-  await page.getByRole('rowheader', { name: '0_5' }).waitFor()
-  assert.equal(await page.locator('.topology-node').count(), 5)
-  await page.getByText('1,200 records left').waitFor()
-  await page.getByText('about 12 entries').waitFor()
-  await page.getByText('Topology as text').click()
-  await page.getByText('Sub-topology: 0').waitFor()
-  assert.deepEqual(house.errors, [])
-})

@@ -1,11 +1,16 @@
 import { WireReader } from '../../lib/wire.ts'
 import type {
+  OwnedTask,
+  PauseAct,
   Restore,
+  StoreCopy,
   StoreFacts,
   StreamApp,
   StreamInstance,
   StreamRates,
   StreamTask,
+  TopicRate,
+  TopicTotals,
   TopologyNode,
 } from './model.ts'
 
@@ -14,9 +19,12 @@ export function toStreamApp(body: unknown): StreamApp {
   const topology = child(wire, 'topology')
   const totals = child(wire, 'totals')
   const saga = child(wire, 'saga')
+  const pausing = child(wire, 'pausing')
   return {
     applicationId: wire.text('applicationId'),
     state: wire.text('state'),
+    isPaused: pausing.flag('isPaused'),
+    pauseActs: pausing.list('acts', readPauseAct),
     topologyText: topology.text('text'),
     nodes: topology.list('nodes', readNode),
     threads: wire.list('threads', (thread) => ({
@@ -28,6 +36,8 @@ export function toStreamApp(body: unknown): StreamApp {
     lagRecords: wire.numberOrNull('lagRecords'),
     stores: wire.list('stores', readStore),
     restores: wire.list('restores', readRestore).filter(({ remaining }) => remaining > 0),
+    copies: wire.list('copies', readCopy),
+    topics: wire.list('topics', readTopic),
     totals: {
       processedRecords: totals.number('processedRecords'),
       commits: totals.number('commits'),
@@ -48,19 +58,87 @@ export function toStreamApp(body: unknown): StreamApp {
   }
 }
 
+const noRates: StreamRates = {
+  recordsPerSecond: null,
+  commitMs: null,
+  topics: new Map(),
+  nodes: new Map(),
+  restores: new Map(),
+}
+
 /** Sums that went down belong to another process: then nothing is known. */
 export function ratesBetween(before: StreamApp | undefined, now: StreamApp): StreamRates {
   const seconds = before === undefined ? 0 : (now.answeredAtMs - before.answeredAtMs) / 1_000
-  if (before === undefined || seconds <= 0) return { recordsPerSecond: null, commitMs: null }
+  if (before === undefined || seconds <= 0) return noRates
   const records = now.totals.processedRecords - before.totals.processedRecords
   const commits = now.totals.commits - before.totals.commits
   const commitSeconds = now.totals.commitSeconds - before.totals.commitSeconds
-  if (records < 0 || commits < 0 || commitSeconds < 0)
-    return { recordsPerSecond: null, commitMs: null }
+  if (records < 0 || commits < 0 || commitSeconds < 0) return noRates
   return {
     recordsPerSecond: records / seconds,
     commitMs: commits === 0 ? null : (commitSeconds / commits) * 1_000,
+    topics: new Map(
+      now.topics.flatMap((each) => {
+        const past = before.topics.find(({ topic }) => topic === each.topic)
+        if (past === undefined || each.consumed < past.consumed || each.sent < past.sent) return []
+        const rate: TopicRate = {
+          consumed: (each.consumed - past.consumed) / seconds,
+          sent: (each.sent - past.sent) / seconds,
+        }
+        return [[each.topic, rate] as const]
+      }),
+    ),
+    nodes: new Map(
+      now.nodes.flatMap(({ name, processed }) => {
+        const past = before.nodes.find((each) => each.name === name)?.processed ?? null
+        if (processed === null || past === null || processed < past) return []
+        return [[name, (processed - past) / seconds] as const]
+      }),
+    ),
+    restores: new Map(
+      now.restores.flatMap((each) => {
+        const key = restoreKey(each)
+        const past = before.restores.find((other) => restoreKey(other) === key)
+        if (past === undefined || each.restored < past.restored) return []
+        return [[key, (each.restored - past.restored) / seconds] as const]
+      }),
+    ),
   }
+}
+
+export function restoreKey({ store, partition, role }: Restore): string {
+  return `${store} ${partition} ${role}`
+}
+
+/** When a restoration will be done at its present pace, ms; null where that cannot be told. */
+export function restoreLeftMs(restore: Restore, perSecond: number | undefined): number | null {
+  return perSecond === undefined || perSecond <= 0 ? null : (restore.remaining / perSecond) * 1_000
+}
+
+/** All tasks that somebody has, in the order of their numbers. */
+export function ownedTasks({ instances, tasks }: StreamApp): readonly OwnedTask[] {
+  const here = new Map(tasks.map((task) => [task.taskId, task]))
+  const ids = new Set([
+    ...here.keys(),
+    ...instances.flatMap(({ activeTasks, standbyTasks }) => [...activeTasks, ...standbyTasks]),
+  ])
+  return [...ids].toSorted(byNumber).map((taskId) => ({
+    taskId,
+    owner: instances.find(({ activeTasks }) => activeTasks.includes(taskId)) ?? null,
+    copies: instances.filter(({ standbyTasks }) => standbyTasks.includes(taskId)),
+    here: here.get(taskId) ?? null,
+  }))
+}
+
+/** Lag of each topic over all tasks of the instance; null where that of one is not known. */
+export function lagByTopic(tasks: readonly StreamTask[]): ReadonlyMap<string, number | null> {
+  const lags = new Map<string, number | null>()
+  for (const { partitions } of tasks)
+    for (const { topic, lagRecords } of partitions) {
+      const sum = lags.get(topic)
+      lags.set(topic, sum === null || lagRecords === null ? null : (sum ?? 0) + lagRecords)
+    }
+  return lags
 }
 
 function child(wire: WireReader, key: string): WireReader {
@@ -77,6 +155,7 @@ function readNode(wire: WireReader): TopologyNode {
     parents: wire.texts('parents'),
     topics: wire.texts('topics'),
     stores: wire.texts('stores'),
+    processed: wire.numberOrNull('processedRecords'),
   }
 }
 
@@ -95,7 +174,11 @@ function readTasks(thread: WireReader): readonly StreamTask[] {
 }
 
 function byTaskId(a: StreamTask, b: StreamTask): number {
-  return a.taskId.localeCompare(b.taskId, 'en', { numeric: true })
+  return byNumber(a.taskId, b.taskId)
+}
+
+function byNumber(a: string, b: string): number {
+  return a.localeCompare(b, 'en', { numeric: true })
 }
 
 function readInstance(wire: WireReader): StreamInstance {
@@ -112,16 +195,43 @@ function readStore(wire: WireReader): StoreFacts {
   return {
     name: wire.text('name'),
     kind: wire.text('kind'),
+    keyForm: wire.textOrNull('keyForm'),
     entries: wire.numberOrNull('approximateEntryCount'),
   }
 }
 
 function readRestore(wire: WireReader): Restore {
   return {
+    taskId: wire.text('taskId'),
     store: wire.text('store'),
     partition: wire.number('partition'),
     role: wire.text('role'),
     restored: wire.number('restoredCount'),
     remaining: wire.number('remainingRecords'),
+  }
+}
+
+function readCopy(wire: WireReader): StoreCopy {
+  return {
+    store: wire.text('store'),
+    partition: wire.number('partition'),
+    lagRecords: wire.number('lagRecords'),
+  }
+}
+
+function readTopic(wire: WireReader): TopicTotals {
+  return {
+    topic: wire.text('topic'),
+    consumed: wire.number('consumedRecords'),
+    sent: wire.number('sentRecords'),
+  }
+}
+
+function readPauseAct(wire: WireReader): PauseAct {
+  return {
+    act: wire.text('act') === 'resume' ? 'resume' : 'pause',
+    by: wire.text('by'),
+    reason: wire.text('reason'),
+    atMs: wire.time('at'),
   }
 }

@@ -4,6 +4,8 @@ export interface TopologyNode {
   readonly parents: readonly string[]
   readonly topics: readonly string[]
   readonly stores: readonly string[]
+  /** Records that it was given since the start of the process; null where that is not counted. */
+  readonly processed: number | null
 }
 
 export interface TaskPartition {
@@ -31,16 +33,41 @@ export interface StreamInstance {
 export interface StoreFacts {
   readonly name: string
   readonly kind: string
+  /** How its keys are written; null where it cannot be read from outside. */
+  readonly keyForm: string | null
   /** About; null where it is not known. */
   readonly entries: number | null
 }
 
 export interface Restore {
+  readonly taskId: string
   readonly store: string
   readonly partition: number
   readonly role: string
   readonly restored: number
   readonly remaining: number
+}
+
+/** A store of which the instance keeps a copy. */
+export interface StoreCopy {
+  readonly store: string
+  readonly partition: number
+  readonly lagRecords: number
+}
+
+/** Records of a topic since the start of the process: read by sources, written by sinks. */
+export interface TopicTotals {
+  readonly topic: string
+  readonly consumed: number
+  readonly sent: number
+}
+
+/** Somebody had the app pause or go on. */
+export interface PauseAct {
+  readonly act: 'pause' | 'resume'
+  readonly by: string
+  readonly reason: string
+  readonly atMs: number
 }
 
 /** Sums since the start of the process: rates are differences of two answers. */
@@ -54,6 +81,9 @@ export interface StreamTotals {
 export interface StreamApp {
   readonly applicationId: string
   readonly state: string
+  readonly isPaused: boolean
+  /** The newest first. */
+  readonly pauseActs: readonly PauseAct[]
   readonly topologyText: string
   readonly nodes: readonly TopologyNode[]
   readonly threads: readonly { readonly name: string; readonly state: string }[]
@@ -62,6 +92,8 @@ export interface StreamApp {
   readonly lagRecords: number | null
   readonly stores: readonly StoreFacts[]
   readonly restores: readonly Restore[]
+  readonly copies: readonly StoreCopy[]
+  readonly topics: readonly TopicTotals[]
   readonly totals: StreamTotals
   readonly saga: {
     readonly openOrders: number
@@ -76,9 +108,31 @@ export interface StreamApp {
   readonly answeredAtMs: number
 }
 
-/** What two answers of one process say of the time between them; null where they say nothing. */
+/** Records per second of a topic. */
+export interface TopicRate {
+  readonly consumed: number
+  readonly sent: number
+}
+
+/** What two answers of one process say of the time between them; null, or missing, where they say nothing. */
 export interface StreamRates {
   readonly recordsPerSecond: number | null
   /** Average of the commits in between, ms. */
   readonly commitMs: number | null
+  readonly topics: ReadonlyMap<string, TopicRate>
+  /** Records per second that nodes were given, by their names. */
+  readonly nodes: ReadonlyMap<string, number>
+  /** Records per second of what is being restored, by `restoreKey`. */
+  readonly restores: ReadonlyMap<string, number>
+}
+
+/** A task of the application, wherever it is. */
+export interface OwnedTask {
+  readonly taskId: string
+  /** Null: nobody has it just now. */
+  readonly owner: StreamInstance | null
+  /** Instances that keep a copy of its state. */
+  readonly copies: readonly StreamInstance[]
+  /** As it runs in the instance that was asked; null where another one has it. */
+  readonly here: StreamTask | null
 }

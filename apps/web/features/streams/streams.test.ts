@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { ratesBetween, toStreamApp } from './mappers.ts'
+import { lagByTopic, ownedTasks, ratesBetween, restoreLeftMs, toStreamApp } from './mappers.ts'
 import type { TopologyNode } from './model.ts'
 import { layoutOf } from './topology-layout.ts'
 
@@ -10,6 +10,7 @@ const node = (name: string, ...parents: string[]): TopologyNode => ({
   parents,
   topics: [],
   stores: [],
+  processed: null,
 })
 
 test('topology layout: every edge leads to the right, and no two nodes share a place', () => {
@@ -35,11 +36,24 @@ test('topology layout: nothing is nothing, and a parent that is not there is no 
   assert.equal(layoutOf([node('a', 'gone')]).edges.length, 0)
 })
 
-const answer = (processed: number, commits: number, commitSeconds: number, at: string) =>
+const answer = (
+  processed: number,
+  commits: number,
+  commitSeconds: number,
+  at: string,
+  restoredCount = 5,
+) =>
   toStreamApp({
     applicationId: 'app',
     state: 'RUNNING',
-    topology: { text: 'Topologies:', nodes: [] },
+    pausing: {
+      isPaused: true,
+      acts: [{ act: 'pause', by: 'ada', reason: 'a test', at: '2026-01-01T00:00:00.000Z' }],
+    },
+    topology: {
+      text: 'Topologies:',
+      nodes: [{ name: 'n', kind: 'source', processedRecords: 2 * processed }],
+    },
     threads: [
       {
         name: 't1',
@@ -54,13 +68,47 @@ const answer = (processed: number, commits: number, commitSeconds: number, at: s
         ],
       },
     ],
-    instances: [],
-    lagRecords: null,
-    stores: [{ name: 's', kind: 'keyValue', approximateEntryCount: 7 }],
-    restores: [
-      { store: 's', partition: 0, role: 'active', restoredCount: 5, remainingRecords: 0 },
-      { store: 's', partition: 1, role: 'active', restoredCount: 5, remainingRecords: 3 },
+    instances: [
+      {
+        processId: 'p1',
+        applicationServer: null,
+        activeTasks: ['0_10', '0_2'],
+        standbyTasks: [],
+        isThis: true,
+      },
+      {
+        processId: 'p2',
+        applicationServer: 'b:1',
+        activeTasks: ['0_3'],
+        standbyTasks: ['0_2', '0_4'],
+        isThis: false,
+      },
     ],
+    lagRecords: null,
+    topics: [
+      { topic: 'orders', consumedRecords: processed, sentRecords: 0 },
+      { topic: 'reset', consumedRecords: 1_000 - processed, sentRecords: 0 },
+    ],
+    stores: [{ name: 's', kind: 'keyValue', keyForm: 'text', approximateEntryCount: 7 }],
+    restores: [
+      {
+        taskId: '0_0',
+        store: 's',
+        partition: 0,
+        role: 'active',
+        restoredCount,
+        remainingRecords: 0,
+      },
+      {
+        taskId: '0_1',
+        store: 's',
+        partition: 1,
+        role: 'active',
+        restoredCount,
+        remainingRecords: 3,
+      },
+    ],
+    copies: [{ store: 's', partition: 4, lagRecords: 2 }],
     totals: {
       processedRecords: processed,
       commits,
@@ -96,13 +144,63 @@ test('streams: tasks stand in the order of their numbers, restores that are done
   assert.equal(app.tasks[0]?.partitions[0]?.lagRecords, null)
 })
 
+test('streams: every task has its owner and its copies, also those of other instances', () => {
+  const rows = ownedTasks(answer(0, 0, 0, '2026-01-01T00:00:00.000Z'))
+  assert.deepEqual(
+    rows.map(({ taskId, owner, copies, here }) => [
+      taskId,
+      owner?.processId ?? null,
+      copies.map(({ processId }) => processId),
+      here?.thread ?? null,
+    ]),
+    [
+      ['0_2', 'p1', ['p2'], 't1'],
+      ['0_3', 'p2', [], null],
+      ['0_4', null, ['p2'], null],
+      ['0_10', 'p1', [], 't1'],
+    ],
+  )
+})
+
+test('streams: a topic’s lag is the sum of its partitions, and unknown where one is', () => {
+  const { tasks } = answer(0, 0, 0, '2026-01-01T00:00:00.000Z')
+  const known = { topic: 'known', partition: 0, lagRecords: 4 }
+  const partitions = [known, { ...known, partition: 1, lagRecords: 3 }]
+  const lags = lagByTopic([...tasks, { taskId: '0_9', state: 'RUNNING', thread: 't', partitions }])
+  assert.deepEqual(
+    [...lags],
+    [
+      ['orders', null],
+      ['known', 7],
+    ],
+  )
+})
+
 test('streams: rates are differences of two answers of one process', () => {
   const before = answer(100, 10, 1, '2026-01-01T00:00:00.000Z')
-  const now = answer(600, 14, 1.2, '2026-01-01T00:00:02.000Z')
-  const { recordsPerSecond, commitMs } = ratesBetween(before, now)
+  const now = answer(600, 14, 1.2, '2026-01-01T00:00:02.000Z', 11)
+  const { recordsPerSecond, commitMs, topics, nodes, restores } = ratesBetween(before, now)
   assert.equal(recordsPerSecond, 250)
   assert.ok(commitMs !== null && Math.abs(commitMs - 50) < 1e-6, String(commitMs))
-  const unknown = { recordsPerSecond: null, commitMs: null }
+  assert.deepEqual(
+    [...topics],
+    [['orders', { consumed: 250, sent: 0 }]],
+    'one that went down is not known',
+  )
+  assert.deepEqual([...nodes], [['n', 500]])
+  assert.deepEqual([...restores], [['s 1 active', 3]])
+  const [restore] = now.restores
+  assert.ok(restore)
+  assert.equal(restoreLeftMs(restore, 3), 1_000)
+  assert.equal(restoreLeftMs(restore, 0), null)
+  assert.equal(restoreLeftMs(restore, undefined), null)
+  const unknown = {
+    recordsPerSecond: null,
+    commitMs: null,
+    topics: new Map(),
+    nodes: new Map(),
+    restores: new Map(),
+  }
   assert.deepEqual(ratesBetween(undefined, now), unknown)
   assert.deepEqual(ratesBetween(now, before), unknown, 'time went back')
   const restarted = answer(5, 1, 0.1, '2026-01-01T00:00:04.000Z')
