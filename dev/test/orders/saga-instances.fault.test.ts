@@ -20,7 +20,8 @@ for (const backend of await kafkaBackends()) {
   test(`the shop on ${backend.name}: a second instance of the saga leaves, or is killed, and comes back every 5 s, and every order ends once (seed ${seed})`, async (t) => {
     await using kafka = await backend.start()
     await using processes = await ShopProcesses.open()
-    await using shop = await Shop.open(kafka.brokers, { SAGA_TIMEOUT: '1h' }, processes.launch)
+    const { launch } = processes
+    await using shop = await Shop.open(kafka.brokers, { SAGA_TIMEOUT: '1h' }, { launch })
     const customers = [
       await shop.customer('rich', 1_000_000_000),
       await shop.customer('busy', 1_000_000_000),

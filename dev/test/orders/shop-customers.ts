@@ -24,6 +24,8 @@ export class ShopCustomers implements AsyncDisposable {
   readonly #people: Promise<unknown>
   /** Requests that had to be made again. */
   repeated = 0
+  /** How often such a one was answered so; 0: nobody answered. */
+  readonly answeredWith = new Map<number, number>()
   #failure: unknown
 
   constructor(options: CustomersOptions) {
@@ -107,6 +109,7 @@ export class ShopCustomers implements AsyncDisposable {
       const isOpen = answer.status === 0 || answer.status === 409 || answer.status >= 500
       if (!isOpen) break
       this.repeated++
+      this.answeredWith.set(answer.status, (this.answeredWith.get(answer.status) ?? 0) + 1)
       await systemClock.sleep(100)
     } while (systemClock.monotonicMs() < deadlineMs)
     throw new Error(`${path}: ${said}`)

@@ -5,22 +5,27 @@ import { kafkaBackends, type RunningKafka } from '@millrace/testkit'
 import { counted, settled } from './settled.ts'
 import { ShopCustomers } from './shop-customers.ts'
 import { ShopProcesses, shopServices } from './shop-parts.ts'
+import { ShopPostgres } from './shop-postgres.ts'
 import { Shop } from './shop-under-test.ts'
 
 const isLong = process.env['MILLRACE_TEST_LONG'] !== undefined
 const ordersWanted = isLong ? 5_000 : 150
-const targets = [...shopServices, 'broker'] as const
+const targets = [...shopServices, 'broker', 'postgres'] as const
 
 type Target = (typeof targets)[number]
 
 for (const backend of await kafkaBackends()) {
   const seed = Number(process.env['MILLRACE_SEED'] ?? Date.now() % 1_000_000)
-  test(`the shop on ${backend.name}: each service and the broker are killed while people order, and every order ends once, by what was answered (seed ${seed})`, async (t) => {
+  test(`the shop on ${backend.name}: each service, the broker and Postgres are killed while people order, and every order ends once, by what was answered (seed ${seed})`, async (t) => {
     const random = seededRandom(seed)
     await using kafka = await backend.start()
+    await using postgres = await ShopPostgres.open()
     await using processes = await ShopProcesses.open()
+    const { launch } = processes
+    const { newDatabase } = postgres
     // No order may be ended by time: all that fell is up again long before.
-    await using shop = await Shop.open(kafka.brokers, { SAGA_TIMEOUT: '1h' }, processes.launch)
+    const env = { SAGA_TIMEOUT: '1h' }
+    await using shop = await Shop.open(kafka.brokers, env, { launch, newDatabase })
     const customers = [
       await shop.customer('rich', 1_000_000_000),
       await shop.customer('busy', 1_000_000_000),
@@ -37,14 +42,16 @@ for (const backend of await kafkaBackends()) {
     for (let isEach = false; !isEach || shop.record.orders.size < ordersWanted; isEach = true)
       for (const falling of inRandomGroups(random)) {
         await people.untilPlaced(shop.record.orders.size + randomInt(random, 6))
-        await killAndStart(falling, { shop, processes, kafka, random })
+        await killAndStart(falling, { shop, processes, kafka, postgres, random })
         kills += falling.length
       }
     await people.stop()
+    assert.deepEqual(processes.ended(), [], 'no service died with what others stand on')
+    assert.equal(people.answeredWith.get(500), undefined, 'an outage is a 503')
     const endings = await settled(shop)
 
     t.diagnostic(
-      `${endings.size} orders, ${kills} kills, ${people.repeated} requests made again; ${counted(endings, 'CONFIRMED')} confirmed, ${counted(endings, 'ROLLBACK CUSTOMER')} cancelled`,
+      `${endings.size} orders, ${kills} kills, ${people.repeated} requests made again (${[...people.answeredWith].map(([status, count]) => `${count} × ${status}`).join(', ')}); ${counted(endings, 'CONFIRMED')} confirmed, ${counted(endings, 'ROLLBACK CUSTOMER')} cancelled`,
     )
     assert.ok(counted(endings, 'CONFIRMED') > 0)
     assert.equal(counted(endings, 'ROLLBACK TIMEOUT'), 0)
@@ -67,18 +74,22 @@ interface Parts {
   readonly shop: Shop
   readonly processes: ShopProcesses
   readonly kafka: RunningKafka
+  readonly postgres: ShopPostgres
   readonly random: Random
 }
 
 async function killAndStart(
   falling: readonly Target[],
-  { shop, processes, kafka, random }: Parts,
+  { shop, processes, kafka, postgres, random }: Parts,
 ): Promise<void> {
   for (const target of falling)
     if (target === 'broker') await kafka.kill()
+    else if (target === 'postgres') await postgres.kill()
     else await processes.kill(target, shop.environmentOf(target))
   await systemClock.sleep(randomInt(random, 1_000))
-  // First: services are not ready without it.
+  // First: services are not ready without them.
   if (falling.includes('broker')) await kafka.restart()
-  for (const target of falling) if (target !== 'broker') await shop.start(target)
+  if (falling.includes('postgres')) await postgres.restart()
+  for (const target of falling)
+    if (target !== 'broker' && target !== 'postgres') await shop.start(target)
 }

@@ -79,6 +79,18 @@ export class ShopProcesses implements AsyncDisposable {
     await child.exited
   }
 
+  /** Those that have ended and were not started again. */
+  ended(): readonly string[] {
+    return [...this.#running].flatMap(
+      ([
+        place,
+        {
+          process: { exitCode, signalCode },
+        },
+      ]) => (exitCode === null && signalCode === null ? [] : [place.trim()]),
+    )
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     for (const child of this.#running.values()) await child.stop()
     await rm(this.#logs, { recursive: true, force: true })

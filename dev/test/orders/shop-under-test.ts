@@ -11,7 +11,6 @@ import {
 } from '@millrace/contracts'
 import { uuidv7 } from '@millrace/core'
 import { testDatabase, type TestDatabase } from '@millrace/embedded/testing'
-import { createProducer } from '@millrace/kafka'
 import { readToEnd } from '../read-to-end.ts'
 import type {
   AccountFigures,
@@ -35,6 +34,15 @@ const staff = { 'x-user-id': 'staff', 'x-user-roles': 'staff,admin' }
 export interface Answered<T = unknown> {
   readonly status: number
   readonly body: T
+}
+
+export interface ShopOptions {
+  /** How services run; default: in this process. */
+  readonly launch?: Launch
+  /** In the order in which they start; default: all. */
+  readonly services?: readonly ShopService[]
+  /** Default: on the Postgres that all tests of this process share. */
+  readonly newDatabase?: () => Promise<TestDatabase>
 }
 
 export class Shop implements AsyncDisposable {
@@ -68,14 +76,18 @@ export class Shop implements AsyncDisposable {
   static async open(
     brokers: readonly string[],
     env: Readonly<Record<string, string>> = {},
-    launch = inThisProcess(),
+    {
+      launch = inThisProcess(),
+      services = shopServices,
+      newDatabase = testDatabase,
+    }: ShopOptions = {},
   ): Promise<Shop> {
     const stateDir = await mkdtemp(join(tmpdir(), 'millrace-test-shop-'))
     const shop = new Shop(brokers, env, stateDir, launch)
     try {
       for (const name of ['users', 'catalog', 'payments', 'stock', 'orders', 'read'])
-        shop.#databases.set(name, await testDatabase())
-      for (const name of shopServices) await shop.start(name)
+        shop.#databases.set(name, await newDatabase())
+      for (const name of services) await shop.start(name)
       return shop
     } catch (error) {
       await shop[Symbol.asyncDispose]()
@@ -88,6 +100,13 @@ export class Shop implements AsyncDisposable {
     const service = await launch(name, this.environmentOf(name))
     this.#running.set(name, service)
     await service.ready
+  }
+
+  /** Where a service that runs is asked. */
+  urlOf(name: ShopService): string {
+    const running = this.#running.get(name)
+    if (!running) throw new Error(`${name} does not run`)
+    return running.url
   }
 
   async stop(name: ShopService): Promise<void> {
@@ -158,25 +177,6 @@ export class Shop implements AsyncDisposable {
     return new Map(verdicts.map(({ aggregateId, metadata }) => [aggregateId, metadata?.decidedBy]))
   }
 
-  /** Every record of the topics once more, as it is. */
-  async deliverAllAgain(): Promise<void> {
-    await using producer = await createProducer({ brokers: this.#brokers, clientId: 'again' })
-    for (const topic of [ordersTopic, paymentOrdersTopic, stockOrdersTopic, orderEventsTopic]) {
-      const records = []
-      for await (const { key, value, headers, partition } of readToEnd(this.#brokers, topic.name)) {
-        const copied = headers.map(([name, bytes]) => [name, Buffer.from(bytes)] as const)
-        records.push({
-          topic: topic.name,
-          partition,
-          key: key && Buffer.from(key),
-          value: value && Buffer.from(value),
-          headers: copied,
-        })
-      }
-      if (records.length > 0) await producer.send(records)
-    }
-  }
-
   async figures(): Promise<ShopFigures> {
     const accounts = new Map<string, AccountFigures>()
     for (const id of this.record.deposits.keys())
@@ -195,9 +195,7 @@ export class Shop implements AsyncDisposable {
     headers: Readonly<Record<string, string>> = staff,
     signal?: AbortSignal,
   ): Promise<Answered<T>> {
-    const running = this.#running.get(service)
-    if (!running) throw new Error(`${service} does not run`)
-    const response = await fetch(running.url + path, {
+    const response = await fetch(this.urlOf(service) + path, {
       method,
       headers: {
         ...headers,
@@ -206,7 +204,8 @@ export class Shop implements AsyncDisposable {
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       ...(signal ? { signal } : {}),
     })
-    return { status: response.status, body: (await response.json()) as T }
+    const text = await response.text()
+    return { status: response.status, body: (text === '' ? undefined : JSON.parse(text)) as T }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
