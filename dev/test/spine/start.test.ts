@@ -8,10 +8,12 @@ import { fileURLToPath } from 'node:url'
 import { servicePorts } from '@millrace/contracts'
 import { eventually } from '@millrace/core/testing'
 import { startBrokerProcess, startPostgres } from '@millrace/embedded'
+import { sampleFile } from '../../src/sample-data.ts'
 import { untilQuiet } from './history-checker.ts'
 import { PlatformUnderTest } from './platform-under-test.ts'
 
 const start = fileURLToPath(new URL('../../bin/start.mjs', import.meta.url))
+const importCommand = fileURLToPath(new URL('../../bin/import.mjs', import.meta.url))
 
 let folder: string
 beforeEach(() => {
@@ -153,3 +155,56 @@ for (const args of [[], ['--processes']]) {
     assert.match(run.stdout, /The start failed: gateway: .*production/s)
   })
 }
+
+test('start: production mode begins empty, lets nobody in without signing in, knows its first admin, and takes imports by the token', async () => {
+  const email = 'admin@example.org'
+  const password = 'Bernoulli numbers 1843'
+  await using platform = await PlatformUnderTest.start({
+    folder,
+    args: ['--mode', 'production'],
+    env: { FIRST_ADMIN_EMAIL: email, FIRST_ADMIN_PASSWORD: password },
+  })
+  const call = async (path: string, token?: string) => {
+    const headers: Record<string, string> = { 'x-demo-user': 'barbara', 'x-user-id': 'barbara' }
+    if (token !== undefined) headers['authorization'] = `Bearer ${token}`
+    const response = await fetch(`${platform.gatewayUrl}${path}`, { headers })
+    return { status: response.status, body: (await response.json()) as Record<string, unknown> }
+  }
+  for (const path of ['/api/me', '/api/discussions/threads', '/api/users', '/api/overview'])
+    assert.equal((await call(path)).status, 401, path)
+  const signedIn = await fetch(`${platform.gatewayUrl}/api/sessions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ email, password }),
+  })
+  assert.equal(signedIn.status, 201)
+  const { accessToken: token } = (await signedIn.json()) as { readonly accessToken: string }
+  const { body: people } = await call('/api/users', token)
+  assert.deepEqual(
+    (people['items'] as readonly { readonly email: string }[]).map((person) => person.email),
+    [email],
+  )
+  assert.deepEqual((await call('/api/discussions/threads', token)).body['items'], [])
+  const run = spawnSync(
+    process.execPath,
+    [importCommand, 'discussions', sampleFile, '--data', folder],
+    {
+      encoding: 'utf8',
+      timeout: 180_000,
+    },
+  )
+  assert.equal(run.status, 0, `${run.stdout}${run.stderr}`)
+  const { body: threads } = await call('/api/discussions/threads', token)
+  assert.notDeepEqual(threads['items'], [])
+})
+
+test('start: half a first admin is told before anything starts', () => {
+  const run = spawnSync(process.execPath, [start, '--data', folder, '--any-ports'], {
+    encoding: 'utf8',
+    timeout: 180_000,
+    env: { ...process.env, FIRST_ADMIN_EMAIL: 'admin@example.org' },
+  })
+  assert.equal(run.status, 1, run.stdout)
+  assert.match(run.stderr, /FIRST_ADMIN_EMAIL is set and FIRST_ADMIN_PASSWORD is not/)
+  assert.equal(run.stdout, '')
+})
