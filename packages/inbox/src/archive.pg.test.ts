@@ -7,6 +7,8 @@ import { derivedUuid } from '@millrace/core'
 import { eventually } from '@millrace/core/testing'
 import { dealtWith, deposit, openFixture } from '../test/fixture.ts'
 import { createConsumptionLog } from './log-reader.ts'
+import { createOperations } from './operations/operations.ts'
+import type { Refusal, ReplayRequest } from './operations/types.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'millrace-inbox-archive-'))
 after(() => rmSync(root, { recursive: true, force: true }))
@@ -61,6 +63,25 @@ test('archive: old days go to files and come back as they were, byte for byte; y
       [dayOf(5), 1n],
     ],
   )
+  const replay = {
+    kind: 'replay',
+    group: 'ledger',
+    topic: 'accounts',
+    from: new Date(dayOf(6)),
+    to: new Date(),
+  } as const
+  const operations = createOperations({ database: fixture.database, schema: 'public' })
+  const refusalOf = async (request: ReplayRequest): Promise<Refusal | undefined> =>
+    (await operations.plan(request)).plan.refusals.find((each) => each.code === 'day-archived')
+  const refusal = await refusalOf(replay)
+  assert.equal(refusal?.isFinal, false)
+  assert.ok(
+    refusal?.explanation.startsWith(
+      `${dayOf(6)}, ${dayOf(5)} of the log are in archive files, with 3 rows`,
+    ),
+    refusal?.explanation,
+  )
+  assert.equal(await refusalOf({ ...replay, from: new Date(dayOf(4)) }), undefined)
   assert.equal(await fixture.inbox.restoreDay(dayOf(6)), true)
   assert.equal(await fixture.inbox.restoreDay(dayOf(6)), false)
   assert.equal(await fixture.inbox.restoreDay(dayOf(5)), true)

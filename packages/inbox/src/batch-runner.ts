@@ -1,5 +1,6 @@
-import { faults, uuidTimeMs, type Clock } from '@millrace/core'
-import { PostgresError, type Database, type Transaction } from '@millrace/postgres'
+import { faults, uuidTimeMs, type Clock, type Logger } from '@millrace/core'
+import type { Database, Transaction } from '@millrace/postgres'
+import { afterCommit, isCommitUnknown } from './after-commit.ts'
 import {
   concurrentDuplicate,
   cutShort,
@@ -8,7 +9,7 @@ import {
   isFenced,
 } from './batch-faults.ts'
 import { blamedEvent } from './blame.ts'
-import { labelsOf, type BatchEnd, type BatchJob } from './batch-job.ts'
+import { labelsOf, placeOf, type BatchEnd, type BatchJob } from './batch-job.ts'
 import type { Delivery } from './delivery.ts'
 import type { FailedEvents } from './failed-events.ts'
 import { decodeFailure, type Failure } from './failure.ts'
@@ -20,6 +21,7 @@ import type { Patience } from './patience.ts'
 import { sortDeliveries, type SortedDeliveries, type NextMove } from './sort-deliveries.ts'
 import { blockKeys, parkOnKeys, readBlockedKeys } from './sql/blocked-keys.ts'
 import { findKnown } from './sql/find-known.ts'
+import { goOnWithKey } from './sql/go-on-with-key.ts'
 import { noteRepeats } from './sql/note-repeats.ts'
 import { advancePosition, claimPosition, type Tally } from './sql/position.ts'
 import { recordFailure, startAttempt } from './sql/record-failure.ts'
@@ -52,6 +54,7 @@ export interface RunnerOptions {
   readonly onDue: (inMs: number) => void
   readonly instruments: Instruments
   readonly counts: Counts
+  readonly logger: Logger
   readonly clock: Clock
 }
 
@@ -219,19 +222,17 @@ export class BatchRunner {
         return sorted.move
       })
       .catch((error: unknown) => {
-        if (error instanceof PostgresError && error.code === 'MR_POSTGRES_COMMIT_UNKNOWN')
+        if (isCommitUnknown(error))
           for (const delivery of attempt.taken) delivery.maybeCommitted = true
         throw error
       })
     if (move.kind === 'done' && sorted) {
-      await faults.at('inbox.consumer.afterCommit')
-      this.#committed(
-        job,
-        [...sorted.recovered, ...attempt.taken],
-        sorted.repeats.length,
-        handlerMs,
-      )
-      this.#noteSetAside(job, sorted.setAside)
+      const { recovered, repeats, setAside: aside } = sorted
+      await afterCommit(this.#options.logger, placeOf(job), async () => {
+        await faults.at('inbox.consumer.afterCommit')
+        this.#noteSetAside(job, aside)
+        this.#committed(job, [...recovered, ...attempt.taken], repeats.length, handlerMs)
+      })
     }
     return move
   }
@@ -395,17 +396,24 @@ export class BatchRunner {
         return { kind: 'done' }
       case 'give-up':
         await failures.bury(job, patience, delivery, outcome.failure, delivery.attempt)
-        await this.#leave(job, delivery, outcome.failure, { status: 'FAILED', retryInMs: null })
-        failures.noteGivenUp(job, delivery, outcome.failure)
+        if (
+          await this.#leave(job, delivery, outcome.failure, { status: 'FAILED', retryInMs: null })
+        )
+          failures.noteGivenUp(job, delivery, outcome.failure)
         return { kind: 'done' }
       case 'skip':
-        await this.#leave(job, delivery, outcome.failure, { status: 'SKIPPED', retryInMs: null })
-        failures.noteSkipped(job, delivery, outcome.failure)
+        if (
+          await this.#leave(job, delivery, outcome.failure, { status: 'SKIPPED', retryInMs: null })
+        )
+          failures.noteSkipped(job, delivery, outcome.failure)
         return { kind: 'done' }
     }
   }
 
-  /** Writes the failure, blocks the key where it must wait, and moves the position past the event, together. */
+  /**
+   * Writes the failure, blocks the key where it must wait, and moves the position past the event, together.
+   * @returns false when the event was handled on another partition meanwhile: then its failure does not matter
+   */
   async #leave(
     job: BatchJob,
     delivery: Delivery,
@@ -414,33 +422,37 @@ export class BatchRunner {
       readonly status: 'RECEIVED' | 'FAILED' | 'SKIPPED'
       readonly retryInMs: number | null
     },
-  ): Promise<void> {
-    const { database, statements, patience, isOrdered, holdsKeys } = this.#options
+  ): Promise<boolean> {
+    const { database, statements, patience, isOrdered, holdsKeys, counts } = this.#options
     const { status } = left
     const { offset } = delivery.record
     const isHeld = status === 'FAILED' && holdsKeys
-    const tally = {
-      ...tallyOf([], 0),
-      failed: status === 'FAILED' ? 1 : 0,
-      skipped: status === 'SKIPPED' ? 1 : 0,
-    }
+    const blockedKey =
+      isOrdered && (status === 'RECEIVED' || isHeld) && delivery.key !== null ? delivery.key : null
     const row = { ...this.#rowOf(job, delivery), failure, ...left }
-    await patience.persist(job, () =>
+    const isWritten = await patience.persist(job, () =>
       database.transaction(async (tx) => {
         if (!(await claimPosition(tx, statements.position, job.at, offset, job.generation)))
           throw fenced(job)
-        if (isOrdered && delivery.key !== null && (status === 'RECEIVED' || isHeld))
-          await blockKeys(
-            tx,
-            statements.blockedKeys,
-            job.at,
-            [delivery.key],
-            isHeld ? delivery.logId : null,
-          )
-        await recordFailure(tx, statements.failure, row)
-        advancePosition(tx, statements.position, job.at, offset + 1n, tally)
+        if (blockedKey !== null) {
+          const heldBy = isHeld ? delivery.logId : null
+          await blockKeys(tx, statements.blockedKeys, job.at, [blockedKey], heldBy)
+        }
+        const written = await recordFailure(tx, statements.failure, row)
+        // Nothing of it waits, so nobody would ever let go of the key that was just blocked.
+        if (!written && blockedKey !== null)
+          await goOnWithKey(tx, statements, { ...job.at, key: blockedKey }, delivery.logId)
+        advancePosition(tx, statements.position, job.at, offset + 1n, {
+          processed: 0,
+          failed: written && status === 'FAILED' ? 1 : 0,
+          skipped: written && status === 'SKIPPED' ? 1 : 0,
+          duplicatesSkipped: written ? 0 : 1,
+        })
+        return written
       }),
     )
+    if (!isWritten) counts.duplicatesSkipped++
+    return isWritten
   }
 
   async #start(job: BatchJob, delivery: Delivery, attempt: number): Promise<void> {
@@ -464,18 +476,18 @@ export class BatchRunner {
     counts.skipped += skipped
     counts.failed += failed
     counts.duplicatesSkipped += duplicates
+    const events = receivedOf(taken)
+    gate.noteHandled(events)
+    if (events.length > 0) onCommitted(events)
     if (skipped > 0) instruments.skipped.add(skipped, labels)
     if (failed > 0) instruments.failed.add(failed, labels)
     if (duplicates > 0) instruments.duplicates.add(duplicates, labels)
-    const events = receivedOf(taken)
     const [oldest] = events
     if (!oldest) return
-    gate.noteHandled(events)
     instruments.processed.add(processed, labels)
     instruments.handlerSeconds.observe(handlerMs / 1_000, labels)
     const ageMs = Math.max(0, clock.now() - uuidTimeMs(oldest.event.eventId))
     instruments.ageSeconds.observe(ageMs / 1_000, labels)
-    onCommitted(events)
   }
 
   #rowOf(

@@ -1,8 +1,9 @@
-import { faults, type Clock } from '@millrace/core'
+import { faults, type Clock, type Logger } from '@millrace/core'
 import type { ContractRegistry } from '@millrace/events'
 import type { Database, Transaction } from '@millrace/postgres'
+import { afterCommit, isCommitUnknown } from './after-commit.ts'
 import { cutShort, payloadMissing } from './batch-faults.ts'
-import { labelsOf, type BatchJob } from './batch-job.ts'
+import { labelsOf, placeOf, type BatchJob } from './batch-job.ts'
 import { deliveryOf, type Delivery } from './delivery.ts'
 import type { FailedEvents } from './failed-events.ts'
 import { decodeFailure, failureOf, type Failure } from './failure.ts'
@@ -24,6 +25,7 @@ import {
   type HandledDue,
   type Lease,
 } from './sql/due-events.ts'
+import { findKnown } from './sql/find-known.ts'
 import { addTally } from './sql/position.ts'
 import { setAside } from './sql/set-aside.ts'
 import type { InboxStatements } from './statements.ts'
@@ -56,8 +58,12 @@ export interface DueRunnerOptions {
   readonly onDue: (inMs: number) => void
   readonly instruments: Instruments
   readonly counts: Counts
+  readonly logger: Logger
   readonly clock: Clock
 }
+
+/** When a row is due again that this code failed at, ms. */
+const releaseMs = 1_000
 
 /** A row of the log and what its record says. */
 interface Waiting {
@@ -74,6 +80,23 @@ type Step =
   | ({ readonly kind: 'done' } & Next)
   | { readonly kind: 'lost' }
   | { readonly kind: 'ended' }
+
+/** What a transaction did, should its commit have happened. */
+interface Done {
+  readonly step: Step
+  readonly segment: readonly Waiting[]
+  readonly handlerMs: number
+}
+
+/** Tries at a row and those behind it. */
+interface Attempt {
+  /** Errors from here on may be the handler's. */
+  isHandling: boolean
+  /** Events handled together. */
+  count: number
+  /** An earlier try whose commit's answer was lost. */
+  maybeDone: Done | undefined
+}
 
 /** `alone`: what was handled with it failed, or itself; it is tried again alone. */
 type StepOrAlone = Step | { readonly kind: 'alone' }
@@ -113,6 +136,10 @@ export class DueRunner {
         if (step.kind === 'lost' || step.kind === 'ended') return
         size = step.kind === 'alone' ? 1 : Math.min(size * 2, maxBatchRecords)
         if (step.kind === 'done') row = step.next
+      } catch (error) {
+        // Taken along the way: nobody else knows that we have it, and its key would wait until the lease is over.
+        await this.#release(current, releaseMs)
+        throw error
       } finally {
         if (permit.kind === 'probe') gate.endProbe()
       }
@@ -131,7 +158,7 @@ export class DueRunner {
       return this.#failed(job, head, cutShort(delivery.attempt))
     }
     if (delivery.kind === 'undecodable') return this.#undecodable(job, head)
-    const state = { isHandling: false, count: 1 }
+    const state: Attempt = { isHandling: false, count: 1, maybeDone: undefined }
     try {
       return await this.#options.patience.persist(
         job,
@@ -162,56 +189,91 @@ export class DueRunner {
     return deliveryOf(record, { contracts, receivedAt, hasDay: partitions.hasDay })
   }
 
-  /** The transaction: lock the row, handle it and what waits behind, write the rows, take the key's next. */
-  async #transact(
+  /** The transaction, and what follows its commit. */
+  async #transact(job: BatchJob, head: Waiting, size: number, state: Attempt): Promise<Step> {
+    let done: Done | undefined
+    const found = await this.#options.database
+      .transaction(async (tx) => {
+        done = await this.#handle(tx, job, head, size, state)
+        return done
+      })
+      .catch((error: unknown) => {
+        if (isCommitUnknown(error)) state.maybeDone = done
+        throw error
+      })
+    if (!found) return { kind: 'lost' }
+    await afterCommit(this.#options.logger, placeOf(job), async () => {
+      await faults.at('inbox.due.afterCommit')
+      this.#committed(job, found.segment, found.handlerMs)
+    })
+    return found.step
+  }
+
+  /** Locks the row, handles it and what waits behind, writes the rows, takes the key's next. Undefined: the row is no longer ours. */
+  async #handle(
+    tx: Transaction,
     job: BatchJob,
     head: Waiting,
     size: number,
-    state: { isHandling: boolean; count: number },
-  ): Promise<Step> {
-    const { database, statements, groupId, call, lease } = this.#options
+    state: Attempt,
+  ): Promise<Done | undefined> {
+    const { statements, groupId, call, lease } = this.#options
     state.isHandling = false
     state.count = 1
-    let handlerMs = 0
-    let segment: readonly Waiting[] = []
-    const step = await database.transaction<Step>(async (tx) => {
-      if (!(await lockDue(tx, statements.due, head.row, lease.owner))) return { kind: 'lost' }
-      const becomes = becomesEvent(head)
-      if (becomes) await this.#refile(tx, head)
-      segment = becomes ? [head] : [head, ...(await this.#behind(tx, head, size - 1))]
-      state.count = segment.length
-      state.isHandling = true
-      const events = becomes ? [] : receivedOf(segment)
-      if (events.length > 0)
-        handlerMs = await call.run(tx, events, {
-          signal: job.signal,
-          attempt: head.row.attempts,
-          isReplay: false,
-          operationId: head.row.operationId,
-        })
-      await faults.at('inbox.due.afterHandler')
-      job.signal.throwIfAborted()
-      const rows = segment.map((each) => handledOf(each, becomes))
-      await recordDueHandled(
-        tx,
-        statements.due,
-        groupId,
-        rows,
-        handlerMs / Math.max(1, events.length),
-      )
-      const next = await this.#goOn(tx, head.row, segment.length - 1, false)
-      const processed = rows.filter((each) => each.status === 'PROCESSED').length
-      addTally(tx, statements.position, groupId, head.row.topic, {
-        processed,
-        skipped: rows.length - processed,
-        duplicatesSkipped: 0,
-        failed: 0,
-      })
-      return { kind: 'done', next }
+    if (!(await lockDue(tx, statements.due, head.row, lease.owner))) {
+      const left = { attempts: head.row.attempts, statuses: ['PROCESSED', 'SKIPPED'] }
+      return this.#recovered(tx, head.row, state.maybeDone, left)
+    }
+    const becomes = becomesEvent(head)
+    if (becomes) await this.#refile(tx, head)
+    const segment = becomes ? [head] : [head, ...(await this.#behind(tx, head, size - 1))]
+    state.count = segment.length
+    state.isHandling = true
+    const events = becomes ? [] : receivedOf(segment)
+    const handlerMs =
+      events.length === 0
+        ? 0
+        : await call.run(tx, events, {
+            signal: job.signal,
+            attempt: head.row.attempts,
+            isReplay: false,
+            operationId: head.row.operationId,
+          })
+    await faults.at('inbox.due.afterHandler')
+    job.signal.throwIfAborted()
+    const rows = segment.map((each) => handledOf(each, becomes))
+    const shareMs = handlerMs / Math.max(1, events.length)
+    await recordDueHandled(tx, statements.due, groupId, rows, shareMs)
+    const next = await this.#goOn(tx, head.row, segment.length - 1, false)
+    const processed = rows.filter((each) => each.status === 'PROCESSED').length
+    addTally(tx, statements.position, groupId, head.row.topic, {
+      processed,
+      skipped: rows.length - processed,
+      duplicatesSkipped: 0,
+      failed: 0,
     })
-    await faults.at('inbox.due.afterCommit')
-    if (step.kind === 'done') this.#committed(job, segment, handlerMs)
-    return step
+    return { step: { kind: 'done', next }, segment, handlerMs }
+  }
+
+  /**
+   * What an earlier try did, when its commit turns out to have happened: the row is as that try left it. The key's next event, which it took, is ours
+   * then, and would wait for the end of its lease if we forgot it.
+   */
+  async #recovered<T>(
+    on: Transaction,
+    row: DueEvent,
+    maybeDone: T | undefined,
+    left: { readonly attempts: number; readonly statuses: readonly string[] },
+  ): Promise<T | undefined> {
+    if (maybeDone === undefined) return undefined
+    const { statements, groupId } = this.#options
+    const known = (await findKnown(on, statements.findKnown, groupId, [row.id])).get(row.id)
+    // Whoever else takes the row counts an attempt.
+    const isAsLeft =
+      known !== undefined &&
+      known.attempts === left.attempts &&
+      left.statuses.includes(known.status)
+    return isAsLeft ? maybeDone : undefined
   }
 
   /** Events parked behind the head that can be handled with it. They cannot change meanwhile: only the head's owner touches them. */
@@ -259,13 +321,13 @@ export class DueRunner {
     const events = receivedOf(segment)
     const skipped = segment.length - events.length
     counts.skipped += skipped
+    counts.processed += events.length
+    gate.noteHandled(events)
+    if (events.length > 0) onCommitted(events)
     if (skipped > 0) instruments.skipped.add(skipped, labelsOf(job))
     if (events.length === 0) return
-    counts.processed += events.length
     instruments.processed.add(events.length, labelsOf(job))
     instruments.handlerSeconds.observe(handlerMs / 1_000, labelsOf(job))
-    gate.noteHandled(events)
-    onCommitted(events)
   }
 
   async #failed(job: BatchJob, head: Waiting, thrown: unknown): Promise<Step> {
@@ -343,21 +405,31 @@ export class DueRunner {
       attempts: row.attempts,
       ...left,
     }
-    return patience.persist(job, () =>
-      database.transaction<Step>(async (tx) => {
-        if (!(await recordDueFailed(tx, statements.due, row, lease.owner, outcome)))
-          return { kind: 'lost' }
-        if (status === 'RECEIVED') return { kind: 'ended' }
-        const next = await this.#goOn(tx, row, 0, status === 'FAILED' && holdsKeys)
-        addTally(tx, statements.position, groupId, row.topic, {
-          processed: 0,
-          duplicatesSkipped: 0,
-          skipped: status === 'SKIPPED' ? 1 : 0,
-          failed: status === 'FAILED' ? 1 : 0,
+    let maybeDone: Step | undefined
+    return patience.persist(job, () => {
+      let done: Step | undefined
+      return database
+        .transaction<Step>(async (tx) => {
+          if (!(await recordDueFailed(tx, statements.due, row, lease.owner, outcome))) {
+            const as = { attempts: outcome.attempts, statuses: [status] }
+            return (await this.#recovered(tx, row, maybeDone, as)) ?? { kind: 'lost' }
+          }
+          if (status === 'RECEIVED') return { kind: 'ended' }
+          const next = await this.#goOn(tx, row, 0, status === 'FAILED' && holdsKeys)
+          addTally(tx, statements.position, groupId, row.topic, {
+            processed: 0,
+            duplicatesSkipped: 0,
+            skipped: status === 'SKIPPED' ? 1 : 0,
+            failed: status === 'FAILED' ? 1 : 0,
+          })
+          done = { kind: 'done', next }
+          return done
         })
-        return { kind: 'done', next }
-      }),
-    )
+        .catch((error: unknown) => {
+          if (isCommitUnknown(error)) maybeDone = done
+          throw error
+        })
+    })
   }
 
   async #refile(tx: Transaction, { row, delivery }: Waiting): Promise<void> {

@@ -2,16 +2,15 @@ import { Wakeup, type Clock, type Logger } from '@millrace/core'
 import type { Database } from '@millrace/postgres'
 import type { DueRunner } from './due-runner.ts'
 import type { OutageGate } from './outage-gate.ts'
-import { letKeyGo, settleKey } from './sql/blocked-keys.ts'
 import {
   claimDue,
   findStuckKeys,
   releaseDue,
   untilNextDue,
-  wakeKey,
   type DueEvent,
   type Lease,
 } from './sql/due-events.ts'
+import { goOnWithKey } from './sql/go-on-with-key.ts'
 import type { InboxStatements } from './statements.ts'
 import { waitAtMost } from './wait-at-most.ts'
 
@@ -145,15 +144,6 @@ export class DueWorker {
   async #mend(): Promise<void> {
     const { database, statements, groupId, topics } = this.#options
     for (const key of await findStuckKeys(database, statements.due, groupId, topics))
-      await database.transaction(async (tx) => {
-        const settled = await settleKey(tx, statements.blockedKeys, key, {
-          headId: nobody,
-          unparked: 0,
-          isHeld: false,
-        })
-        if (!settled || settled.isHeld) return
-        await wakeKey(tx, statements.due, key)
-        await letKeyGo(tx, statements.blockedKeys, key)
-      })
+      await database.transaction((tx) => goOnWithKey(tx, statements, key, nobody))
   }
 }

@@ -32,7 +32,9 @@ export type {
   GroupBacklog,
   Repeats,
 } from './log-types.ts'
+export { actMoves } from './operations/operation-moves.ts'
 export { createOperations } from './operations/operations.ts'
+export { Pace } from './operations/pace.ts'
 export type {
   Act,
   AuditLine,

@@ -1,9 +1,11 @@
-import { uuidv7 } from '@millrace/core'
+import { silentLogger, uuidv7 } from '@millrace/core'
 import { quoteIdentifier, type Database, type Queryable } from '@millrace/postgres'
 import { inBounds } from '../consume-bounds.ts'
 import { InboxError } from '../errors.ts'
+import { InboxDays } from '../inbox-days.ts'
 import { idsOf } from '../log-filter.ts'
 import { prepareFor } from '../sql/names.ts'
+import { archivedRefusals } from './archived-days.ts'
 import {
   badOperation,
   checkAct,
@@ -79,18 +81,28 @@ export function createOperations(options: OperationsOptions): Operations {
     1,
     1_000,
   )
-  return new PostgresOperations(options.database, quoteIdentifier(schema), planTtlMs, maxOpenPlans)
+  const { database, clock } = options
+  const days = new InboxDays(database, schema, silentLogger, clock)
+  return new PostgresOperations(database, quoteIdentifier(schema), days, planTtlMs, maxOpenPlans)
 }
 
 class PostgresOperations implements Operations {
   readonly #database: Database
   readonly #schema: string
+  readonly #days: InboxDays
   readonly #planTtlMs: number
   readonly #maxOpenPlans: number
 
-  constructor(database: Database, schema: string, planTtlMs: number, maxOpenPlans: number) {
+  constructor(
+    database: Database,
+    schema: string,
+    days: InboxDays,
+    planTtlMs: number,
+    maxOpenPlans: number,
+  ) {
     this.#database = database
     this.#schema = schema
+    this.#days = days
     this.#planTtlMs = planTtlMs
     this.#maxOpenPlans = maxOpenPlans
   }
@@ -107,10 +119,12 @@ class PostgresOperations implements Operations {
     await tidyOperations(this.#database, this.#schema)
     // Before the look, which costs the most.
     await this.#refuseTooMany(this.#database, by)
-    const plan = await this.#database.transaction(
+    const archived = await archivedRefusals(this.#days, checked)
+    const made = await this.#database.transaction(
       async (tx) => makePlan(tx, this.#schema, checked, await cutOffOf(tx, checked)),
       { isolation: 'repeatable read', isReadOnly: true },
     )
+    const plan = { ...made, refusals: [...made.refusals, ...archived] }
     // Its own transaction: those that wait for the lock must see what the one before them wrote, which one snapshot would hide.
     return this.#database.transaction(async (tx) => {
       await lockPlansOf(tx, this.#schema, by)

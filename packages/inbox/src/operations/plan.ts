@@ -58,7 +58,8 @@ const explanations: Readonly<Record<string, string>> = {
   'skipped-type': 'No contract of the group names their type.',
   'not-processed': 'The group has not processed them yet: re-drive those that failed.',
   'not-failed': 'Only an event that was given up can be edited.',
-  'payload-missing': 'The log does not keep their payload; they are on the topic alone.',
+  'payload-missing':
+    "The log keeps no payload of them (payload: 'onFailure'), nor do its archive files. They are on the topic as long as that keeps them: a new group that reads it from the start gets them.",
 }
 
 function refusalOf(refused: Looked['refused'][number], request: OperationRequest): Refusal {
@@ -78,7 +79,7 @@ function unknownEvents(named: readonly string[] | null, looked: Looked): readonl
   return [
     {
       code: 'unknown-event',
-      explanation: 'The group has never met them.',
+      explanation: 'The group has never met them, or their day is archived.',
       count: unknown.length,
       sampleEventIds: unknown.slice(0, 5),
       isFinal: looked.count === 0,

@@ -92,6 +92,7 @@ export interface Refusal {
     | 'skipped-type'
     | 'not-processed'
     | 'payload-missing'
+    | 'day-archived'
     | 'external-effects'
     | 'adds-up'
     | 'unknown-group'

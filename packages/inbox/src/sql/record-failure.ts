@@ -83,13 +83,13 @@ export async function startAttempt(
   await queryable.query(statements.start, valuesOf(row, 'PROCESSING'))
 }
 
-/** Writes the failed attempt, and what comes of it. */
+/** Writes the failed attempt, and what comes of it. False when the event is PROCESSED: the row stays as it is. */
 export async function recordFailure(
   queryable: Queryable,
   statements: FailureStatements,
   row: FailureRow,
-): Promise<void> {
-  await queryable.query(statements.fail, [
+): Promise<boolean> {
+  const written = await queryable.query(statements.fail, [
     ...valuesOf(row, row.status),
     row.failure.errorClass,
     row.failure.fingerprint,
@@ -97,6 +97,7 @@ export async function recordFailure(
     row.failure.stack,
     row.retryInMs,
   ])
+  return written.rowCount === 1
 }
 
 function valuesOf(row: StartedRow, status: string): readonly unknown[] {
