@@ -4,7 +4,7 @@ import { platformParts, StateTimes, type SeenPart } from './platform-parts.ts'
 import { CounterRate, EventRate } from './rate-window.ts'
 import { lookAtAll, statsOfAll, type ServiceProbes } from './service-probes.ts'
 import { readShop, shopTopics } from './shop-stats.ts'
-import { readStats } from './service-stats.ts'
+import { brokerSilentMs, readStats } from './service-stats.ts'
 import type { StartStatus } from './start-status.ts'
 
 /** Time from one overview to the next, ms. */
@@ -125,7 +125,11 @@ export class OverviewPoller {
     this.#paymentAnswers.read(nowMs, shop.totals.paymentAnswers)
     this.#stockAnswers.read(nowMs, shop.totals.stockAnswers)
     this.#decided.read(nowMs, shop.totals.decided)
-    const parts = [self, ...platformParts(looks, start?.parts ?? [])]
+    const witnesses = {
+      hasBeenReady: (part: string) => startStatus.hasBeenReady(part),
+      brokerSilentMs: brokerSilentMs(stats),
+    }
+    const parts = [self, ...platformParts(looks, start?.parts ?? [], witnesses)]
     return {
       at: new Date(clock.now()).toISOString(),
       mode,

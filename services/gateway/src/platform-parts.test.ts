@@ -3,6 +3,7 @@ import { suite, test } from 'node:test'
 import type { PartReadiness } from '@millrace/runtime'
 import { platformParts } from './platform-parts.ts'
 import type { ProbeResult } from './service-probe.ts'
+import { brokerSilentMs } from './service-stats.ts'
 
 function probe(parts: readonly PartReadiness[]): ProbeResult {
   return { name: 'analytics', state: 'up', reason: null, url: 'http://a', answers: true, parts }
@@ -72,6 +73,40 @@ suite('Postgres and the broker, seen through the services', () => {
       )?.reason
     assert.equal(reasonBy('down for 20 s'), 'down for 20 s')
     assert.equal(reasonBy(''), 'analytics says: connecting')
+  })
+
+  test('one that was ready and is not any more is down, though its users ride it out', () => {
+    const users = [probe([part('consumer', 'up')])]
+    const brokerBy = (state: 'ready' | 'waiting', hasBeenReady: boolean) =>
+      platformParts(users, [{ name: 'broker', state, detail: 'down for 20 s', ms: null }], {
+        hasBeenReady: () => hasBeenReady,
+      }).find(({ name }) => name === 'broker')
+    const { state, reason } = brokerBy('waiting', true) ?? {}
+    assert.deepEqual([state, reason], ['down', 'down for 20 s'])
+    assert.equal(brokerBy('waiting', false)?.state, 'up')
+    assert.equal(brokerBy('ready', true)?.state, 'up')
+  })
+
+  test('a broker that no consumer hears from is down', () => {
+    const brokerAfter = (brokerSilentMs: number | null) =>
+      platformParts([probe([part('consumer', 'up')])], [], { brokerSilentMs }).find(
+        ({ name }) => name === 'broker',
+      )
+    assert.equal(brokerAfter(null)?.state, 'up')
+    assert.equal(brokerAfter(8_000)?.state, 'up')
+    const { state, reason } = brokerAfter(12_400) ?? {}
+    assert.deepEqual([state, reason], ['down', 'no consumer has heard from it for 12 s'])
+    const withPostgres = platformParts([probe([part('postgres', 'up')])], [], {
+      brokerSilentMs: 12_400,
+    })
+    assert.equal(withPostgres.find(({ name }) => name === 'postgres')?.state, 'up')
+  })
+
+  test('the broker is as silent as it is to the one who heard from it last', () => {
+    const consumer = (lagAgeMs: number | null) => ({ consumer: { lagAgeMs } })
+    const [payments, stock] = [consumer(9_000), consumer(null)]
+    assert.equal(brokerSilentMs({ analytics: { lagAgeMs: 12_000 }, payments, stock }), 9_000)
+    assert.equal(brokerSilentMs({ analytics: null, payments: { consumer: null }, stock }), null)
   })
 
   test('the supervisor is believed while it starts them, and not after', () => {

@@ -20,6 +20,17 @@ interface Infrastructure {
 /** A part before the time of its last change is known. */
 export type SeenPart = Omit<OverviewPart, 'since'>
 
+/** What is known of the servers beside what services say of them. */
+export interface OtherWitnesses {
+  /** Whether the supervisor has seen a part ready before: what was, and is not any more, is down. */
+  readonly hasBeenReady?: (part: string) => boolean
+  /** How long ago the last of all consumers heard from the broker, ms; null where nobody says. */
+  readonly brokerSilentMs?: number | null
+}
+
+/** Consumers measure their lag each second; one that is this late on a loaded machine says nothing yet, ms. */
+const silentLimitMs = 8_000
+
 /**
  * The platform's parts from what its services answered. Postgres and the broker are seen through the services that use them: a part
  * that no service speaks of, and the supervisor neither, is left out, since nothing is known of it.
@@ -27,6 +38,7 @@ export type SeenPart = Omit<OverviewPart, 'since'>
 export function platformParts(
   probes: readonly ProbeResult[],
   start: readonly StartPart[],
+  witnesses: OtherWitnesses = {},
 ): SeenPart[] {
   const services = probes.map((probe): SeenPart => {
     const starting = startingPart(start, probe.name)
@@ -39,13 +51,17 @@ export function platformParts(
       url: probe.url,
     }
   })
-  return [...services, ...infrastructure.flatMap((row) => infrastructurePart(row, probes, start))]
+  return [
+    ...services,
+    ...infrastructure.flatMap((row) => infrastructurePart(row, probes, start, witnesses)),
+  ]
 }
 
 function infrastructurePart(
   { name, pattern, shownBy }: Infrastructure,
   probes: readonly ProbeResult[],
   start: readonly StartPart[],
+  { hasBeenReady, brokerSilentMs }: OtherWitnesses,
 ): SeenPart[] {
   const part = (state: PartState, reason: string | null): SeenPart[] => [
     { name, kind: 'infrastructure', state, reason, url: null },
@@ -55,6 +71,14 @@ function infrastructurePart(
       probe.parts.filter((item) => wanted.test(item.name)).map((item) => ({ probe, item })),
     )
   const told = start.find((item) => pattern.test(item.name))
+  // Clients ride out that a server is away for a while, and its users are up all the same. Who runs it knows.
+  if (told && told.state !== 'ready' && hasBeenReady?.(told.name) === true)
+    return part('down', told.detail)
+  if (name === 'broker' && (brokerSilentMs ?? 0) > silentLimitMs)
+    return part(
+      'down',
+      `no consumer has heard from it for ${Math.round((brokerSilentMs ?? 0) / 1000)} s`,
+    )
   const named = matching(pattern)
   // One that is up for a reason may be up because it is switched off, which shows nothing.
   const seen =

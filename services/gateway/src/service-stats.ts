@@ -24,6 +24,16 @@ export function readStats(discussions: StatsAnswer, analytics: StatsAnswer): Sta
   }
 }
 
+/** How long ago the last of those who read topics heard from the broker, ms; null when none of them says. */
+export function brokerSilentMs(
+  stats: Readonly<Record<'analytics' | 'payments' | 'stock', StatsAnswer>>,
+): number | null {
+  const { analytics, payments, stock } = stats
+  const readers = [analytics, objectOf(payments?.['consumer']), objectOf(stock?.['consumer'])]
+  const agesMs = readers.flatMap((reader) => numberOf(reader?.['lagAgeMs']) ?? [])
+  return agesMs.length === 0 ? null : Math.min(...agesMs)
+}
+
 /** 64-bit counts and offsets arrive as text. */
 export function numberOf(value: unknown): number | null {
   if (typeof value === 'number') return Number.isFinite(value) ? value : null

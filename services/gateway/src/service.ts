@@ -53,7 +53,8 @@ export const gatewayService = defineService({
     })
     addReadinessParts(async () => {
       const [start, looks] = await Promise.all([startStatus.read(), lookAtAll(probes)])
-      return readinessOf(platformParts(looks, start?.parts ?? []))
+      const hasBeenReady = (part: string): boolean => startStatus.hasBeenReady(part)
+      return readinessOf(platformParts(looks, start?.parts ?? [], { hasBeenReady }))
     })
     registerOverview(app, poller, (request) => identity.admit(request))
     registerServiceDocs(app, instances)

@@ -7,6 +7,7 @@ const maxParts = 100
 /** Reads how the start goes on from the file that a supervisor rewrites. */
 export class StartStatus {
   readonly #path: string | null
+  readonly #readyOnce = new Set<string>()
   #last: { readonly parts: readonly StartPart[] } | null = null
 
   constructor(path: string | null) {
@@ -18,12 +19,20 @@ export class StartStatus {
     if (this.#path === null) return null
     try {
       const value = JSON.parse(await readFile(this.#path, 'utf8')) as { parts?: unknown } | null
-      if (Array.isArray(value?.parts))
+      if (Array.isArray(value?.parts)) {
         this.#last = { parts: value.parts.slice(0, maxParts).flatMap(startPartOf) }
+        for (const { name, state } of this.#last.parts)
+          if (state === 'ready' && this.#readyOnce.size < maxParts) this.#readyOnce.add(name)
+      }
     } catch {
       // Absent or half written: it is looked at again in a second, and what was known before still holds.
     }
     return this.#last
+  }
+
+  /** Whether a part was ready at some look of this process. */
+  hasBeenReady(part: string): boolean {
+    return this.#readyOnce.has(part)
   }
 }
 
