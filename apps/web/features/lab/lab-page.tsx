@@ -2,6 +2,7 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { duration, integer } from '../../lib/format.ts'
 import { asProblem } from '../../lib/problem.ts'
+import { useProblem } from '../../lib/use-problem.ts'
 import { useTitle } from '../../lib/use-title.ts'
 import { Button } from '../../ui/button.tsx'
 import { Changing } from '../../ui/changing.tsx'
@@ -30,7 +31,7 @@ export function LabPage() {
     mutationFn: resetLab,
     onSettled: () => client.invalidateQueries({ queryKey: labKey }),
   })
-  const problem = lab.isError ? asProblem(lab.error) : null
+  const problem = useProblem(lab)
   if (problem?.isMissing === true && lab.data === undefined)
     return (
       <MissingPage
@@ -67,7 +68,7 @@ export function LabPage() {
         />
       )}
       {reset.isError && <ProblemNotice problem={asProblem(reset.error)} />}
-      {lab.isPending && <Skeleton lines={9} label="the lab" />}
+      {lab.isPending && problem === null && <Skeleton lines={9} label="the lab" />}
       {lab.data !== undefined && (
         <>
           <Checker found={lab.data.checker} />

@@ -1,12 +1,12 @@
 import { useEffect, useState } from 'react'
-import type { Edge } from './flow-geometry.ts'
+import type { Race } from './flow-geometry.ts'
 
 /** More than so many on one edge at once is shown by the pace of the water instead. */
 const maxDrops = 10
 
 /** A drop for every event that moved along the edge since the last sample, let off one after the other. */
 export function Drops(props: {
-  readonly edge: Edge
+  readonly edge: Pick<Race, 'path' | 'delayMs'>
   readonly count: number
   readonly atMs: number
 }) {

@@ -4,7 +4,7 @@ import { slowAfterMs } from './health.ts'
 import { type Overview, pendingCountLimit, rateWindowMs } from './model.ts'
 import { Sparkline } from './sparkline.tsx'
 
-interface Figure {
+export interface Figure {
   readonly label: string
   readonly value: string
   readonly hint: string
@@ -18,10 +18,13 @@ export function FiguresStrip(props: {
   readonly created: readonly (number | null)[]
   readonly processed: readonly (number | null)[]
 }) {
-  const figures = [...moving(props), ...standing(props.overview)]
+  return <Strip figures={[...moving(props), ...standing(props.overview)]} />
+}
+
+export function Strip(props: { readonly figures: readonly Figure[] }) {
   return (
     <dl className="strip">
-      {figures.map(({ label, value, hint, tone, series }) => (
+      {props.figures.map(({ label, value, hint, tone, series }) => (
         <div key={label} data-tone={tone} title={hint}>
           <dt>{label}</dt>
           <dd className="figure">
@@ -92,11 +95,15 @@ function standing({ standing }: Overview): readonly Figure[] {
   ]
 }
 
-function pendingText(pending: number | null): string {
+export function pendingText(pending: number | null): string {
   if (pending === null) return absent
   return pending >= pendingCountLimit ? `${integer(pending)} or more` : count(pending, 'event')
 }
 
-function toneAbove(value: number | null, limit: number, tone: Tone): { readonly tone?: Tone } {
+export function toneAbove(
+  value: number | null,
+  limit: number,
+  tone: Tone,
+): { readonly tone?: Tone } {
   return value !== null && value > limit ? { tone } : {}
 }

@@ -39,12 +39,9 @@ export const plates: Readonly<Record<PlateName, Box>> = {
 /** Where the relay's wheel stands. */
 export const wheel = { x: 1046, y: 229, radius: 50 } as const
 
-export interface Edge {
+/** A race between two plates. */
+export interface Race {
   readonly key: string
-  /** The rate written beside it. */
-  readonly rate: keyof Rates
-  /** The total whose growth lets off its drops. */
-  readonly drops: keyof Totals
   /** From upstream to downstream. */
   readonly path: string
   /** Where its rate is written. */
@@ -56,6 +53,13 @@ export interface Edge {
   /** When in the second after a sample its drops start, ms: the water comes down the race in order. */
   readonly delayMs: number
   readonly means: string
+}
+
+export interface Edge extends Race {
+  /** The rate written beside it. */
+  readonly rate: keyof Rates
+  /** The total whose growth lets off its drops. */
+  readonly drops: keyof Totals
 }
 
 const mid = upper + 38

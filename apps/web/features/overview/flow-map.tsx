@@ -1,23 +1,12 @@
-import type { ReactNode } from 'react'
-import { count, integer, rate } from '../../lib/format.ts'
+import { count, integer } from '../../lib/format.ts'
 import { IconShape } from '../../ui/icon.tsx'
 import { toneIcons } from '../../ui/tone.ts'
-import { Drops } from './drops.tsx'
-import {
-  type Box,
-  drawing,
-  type Edge,
-  edges,
-  groundLines,
-  type PlateName,
-  plates,
-  wheel,
-} from './flow-geometry.ts'
+import { drawing, edges, groundLines, plates, wheel } from './flow-geometry.ts'
+import { MapFact, MapPlate, MapRace } from './map-pieces.tsx'
 import {
   type Overview,
   type Part,
   type PartName,
-  partStates,
   type Relay,
   relayStates,
   type Totals,
@@ -47,112 +36,36 @@ export function FlowMap(props: {
         <path key={path} className="ground-line" d={path} />
       ))}
       {edges.map((edge) => (
-        <FlowEdge key={edge.key} edge={edge} overview={overview} moved={moved} />
+        <MapRace
+          key={edge.key}
+          race={edge}
+          perSecond={overview.rates[edge.rate]}
+          moved={moved[edge.drops]}
+          atMs={overview.atMs}
+        />
       ))}
-      <Plate name="browser" title="Your browser" note="this page" />
-      <Plate name="gateway" title="gateway" part={part('gateway')} />
-      <Plate name="discussions" title="discussions" part={part('discussions')} />
-      <Plate name="log" title="event_production_log" kind="table">
-        <Fact
+      <MapPlate box={plates.browser} title="Your browser" note="this page" />
+      <MapPlate box={plates.gateway} title="gateway" part={part('gateway')} />
+      <MapPlate box={plates.discussions} title="discussions" part={part('discussions')} />
+      <MapPlate box={plates.log} title="event_production_log" kind="table">
+        <MapFact
           text={`${count(overview.standing.pending, 'event')} pending`}
           isOdd={(overview.standing.pending ?? 0) > 100}
         />
-      </Plate>
+      </MapPlate>
       <Wheel perSecond={overview.rates.published} relay={overview.relay} />
       <Topic overview={overview} />
-      <Plate name="analytics" title="discussion-analytics" part={part('discussion-analytics')} />
-      <Plate name="aggregate" title="thread_aggregate" kind="table">
-        <Fact text={`${count(overview.totals.processed, 'event')} taken in`} />
-      </Plate>
-      <Plate name="postgres" title="Postgres" part={part('postgres')} kind="ground" />
-      <Plate name="broker" title="broker" part={part('broker')} kind="ground" />
+      <MapPlate
+        box={plates.analytics}
+        title="discussion-analytics"
+        part={part('discussion-analytics')}
+      />
+      <MapPlate box={plates.aggregate} title="thread_aggregate" kind="table">
+        <MapFact text={`${count(overview.totals.processed, 'event')} taken in`} />
+      </MapPlate>
+      <MapPlate box={plates.postgres} title="Postgres" part={part('postgres')} kind="ground" />
+      <MapPlate box={plates.broker} title="broker" part={part('broker')} kind="ground" />
     </svg>
-  )
-}
-
-function FlowEdge(props: {
-  readonly edge: Edge
-  readonly overview: Overview
-  readonly moved: Totals
-}) {
-  const { edge, overview } = props
-  const perSecond = overview.rates[edge.rate]
-  // An import writes many events with one request: never more drops than what the rate says moved.
-  const drops = Math.min(props.moved[edge.drops] ?? 0, Math.ceil(perSecond ?? 0))
-  const isMoving = perSecond !== null && perSecond > 0
-  return (
-    <g className="flow-edge" data-moving={isMoving} data-edge={edge.key}>
-      <title>{edge.means}</title>
-      <path className="race-bank" d={edge.path} />
-      <path className="race-bed" d={edge.path} />
-      <path className="race-water" d={edge.path} style={{ animationDuration: paceOf(perSecond) }} />
-      <Drops edge={edge} count={drops} atMs={overview.atMs} />
-      <text x={edge.label.x} y={edge.label.y} textAnchor={edge.label.anchor}>
-        {rate(perSecond)}
-      </text>
-    </g>
-  )
-}
-
-/** Faster water for more events, within what the eye can follow. */
-function paceOf(perSecond: number | null): string {
-  return `${Math.max(0.35, 2.2 - 0.35 * Math.log2(1 + (perSecond ?? 0))).toFixed(2)}s`
-}
-
-function Plate(props: {
-  readonly name: PlateName
-  readonly title: string
-  readonly part?: Part | undefined
-  readonly note?: string
-  readonly kind?: 'table' | 'ground'
-  readonly children?: ReactNode
-}) {
-  const box = plates[props.name]
-  return (
-    <g className="map-plate" data-kind={props.kind ?? 'process'}>
-      <rect {...box} rx="4" />
-      {props.kind === 'table' && <path className="table-head" d={tableHead(box)} />}
-      <text className="plate-title" x={box.x + 14} y={box.y + 31}>
-        {props.title}
-      </text>
-      {props.part !== undefined && <PartWord part={props.part} box={box} />}
-      {props.note !== undefined && (
-        <text className="plate-note" x={box.x + 14} y={box.y + 55}>
-          {props.note}
-        </text>
-      )}
-      {props.children !== undefined && (
-        <g transform={`translate(${box.x + 14} ${box.y + 55})`}>{props.children}</g>
-      )}
-    </g>
-  )
-}
-
-function tableHead({ x, y, width }: Box): string {
-  return `M${x} ${y + 7}h${width}`
-}
-
-function PartWord(props: { readonly part: Part; readonly box: Box }) {
-  const { word, tone } = partStates[props.part.state]
-  const { x, y } = props.box
-  return (
-    <g className="plate-state" data-tone={tone} data-part={props.part.name}>
-      <g transform={`translate(${x + 14} ${y + 43}) scale(0.66)`}>
-        <IconShape name={toneIcons[tone]} />
-      </g>
-      <text x={x + 34} y={y + 55}>
-        {word}
-      </text>
-      {props.part.reason !== null && <title>{props.part.reason}</title>}
-    </g>
-  )
-}
-
-function Fact(props: { readonly text: string; readonly isOdd?: boolean }) {
-  return (
-    <text className="plate-note" data-tone={props.isOdd === true ? 'attention' : undefined}>
-      {props.text}
-    </text>
   )
 }
 
@@ -207,9 +120,12 @@ function RelayWord(props: { readonly relay: Relay }) {
   )
 }
 
+const topicName = 'discussion.events'
+
 function Topic(props: { readonly overview: Overview }) {
   const box = plates.topic
-  const { partitions, standing } = props.overview
+  const { topics, standing } = props.overview
+  const { partitions } = topics.find(({ name }) => name === topicName) ?? { partitions: [] }
   const lanes = [0, 1, 2].map(
     (partition) =>
       partitions.find((load) => load.partition === partition) ?? {
@@ -222,7 +138,7 @@ function Topic(props: { readonly overview: Overview }) {
     <g className="map-plate" data-kind="topic">
       <rect {...box} rx="4" />
       <text className="plate-title" x={box.x + 14} y={box.y + 28}>
-        discussion.events
+        {topicName}
       </text>
       {lanes.map(({ partition, endOffset }, index) => (
         <g key={partition} transform={`translate(${box.x + 14} ${box.y + 40 + index * 22})`}>

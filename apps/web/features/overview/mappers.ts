@@ -6,12 +6,14 @@ import {
   type PartName,
   type PartState,
   type Relay,
+  type Shop,
+  type ShopFlow,
+  shopReaders,
   type StartState,
   startStates,
   type StartStep,
+  type TopicLoad,
 } from './model.ts'
-
-const topicName = 'discussion.events'
 
 /** The gateway's `overview` answer. A part it says nothing of is "not known", never "ready". */
 export function toOverview(body: unknown): Overview {
@@ -40,7 +42,8 @@ export function toOverview(body: unknown): Overview {
       lagRecords: wire.numberOrNull('lagRecords'),
       duplicatesSkipped: wire.numberOrNull('duplicatesSkipped'),
     },
-    partitions: wire.list('topics', readTopic).find(({ name }) => name === topicName)?.loads ?? [],
+    topics: wire.list('topics', readTopic),
+    shop: readShop(wire.objectOrNull('shop')),
     relay: readRelay(
       wire.objectOrNull('relay'),
       (rates?.numberOrNull('publishedPerSecond') ?? 0) > 0,
@@ -64,14 +67,41 @@ function stateOf(word: string | null, reason: string | null): PartState {
   return word === 'starting' || word === 'down' ? word : 'unknown'
 }
 
-function readTopic(wire: WireReader) {
+function readTopic(wire: WireReader): TopicLoad {
   return {
     name: wire.text('name'),
-    loads: wire.list('partitions', (item) => ({
+    partitions: wire.list('partitions', (item) => ({
       partition: item.number('partition'),
       endOffset: item.numberOrNull('endOffset'),
       lagRecords: item.numberOrNull('lagRecords'),
     })),
+  }
+}
+
+/** Nothing is known of a shop that the gateway does not speak of. */
+function readShop(wire: WireReader | null): Shop {
+  const lag = wire?.objectOrNull('lagRecords')
+  const figure = (key: string): number | null => wire?.numberOrNull(key) ?? null
+  return {
+    rates: readFlow(wire?.objectOrNull('rates') ?? null, 'PerSecond'),
+    totals: readFlow(wire?.objectOrNull('totals') ?? null, ''),
+    openOrders: figure('openOrders'),
+    oldestOpenAgeMs: figure('oldestOpenAgeMs'),
+    pending: figure('pending'),
+    failed: figure('failed'),
+    lagRecords: Object.fromEntries(
+      shopReaders.map((group) => [group, lag?.numberOrNull(group) ?? null]),
+    ) as Shop['lagRecords'],
+  }
+}
+
+function readFlow(wire: WireReader | null, suffix: string): ShopFlow {
+  const figure = (key: string): number | null => wire?.numberOrNull(`${key}${suffix}`) ?? null
+  return {
+    placed: figure('placed'),
+    paymentAnswers: figure('paymentAnswers'),
+    stockAnswers: figure('stockAnswers'),
+    decided: figure('decided'),
   }
 }
 

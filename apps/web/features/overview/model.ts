@@ -1,11 +1,17 @@
 import type { Tone } from '../../ui/tone.ts'
 
-/** The parts on the way of an event, in its order; Postgres and the broker carry the others. */
+/** The parts on the way of an event, in its order, then those of the shop; Postgres and the broker carry the others. */
 export const partNames = [
   'gateway',
   'discussions',
   'discussion-analytics',
   'tracking',
+  'users',
+  'catalog',
+  'orders',
+  'payments',
+  'stock',
+  'order-saga',
   'postgres',
   'broker',
 ] as const
@@ -85,6 +91,37 @@ export interface PartitionLoad {
   readonly lagRecords: number | null
 }
 
+export interface TopicLoad {
+  readonly name: string
+  readonly partitions: readonly PartitionLoad[]
+}
+
+/** What flows through the shop, in the order of an order's way. Null: not known now, which is not zero. */
+export interface ShopFlow {
+  readonly placed: number | null
+  readonly paymentAnswers: number | null
+  readonly stockAnswers: number | null
+  readonly decided: number | null
+}
+
+/** How orders go through the shop. */
+export interface Shop {
+  /** Per second, a mean over `rateWindowMs`. */
+  readonly rates: ShopFlow
+  readonly totals: ShopFlow
+  readonly openOrders: number | null
+  readonly oldestOpenAgeMs: number | null
+  /** Events of orders, payments and stock that are written, not yet published. */
+  readonly pending: number | null
+  /** Events that could not be published. */
+  readonly failed: number | null
+  /** Records of `orders` that those who answer have still before them, by consumer group. */
+  readonly lagRecords: Readonly<Record<ShopReader, number | null>>
+}
+
+export const shopReaders = ['payments', 'stock'] as const
+export type ShopReader = (typeof shopReaders)[number]
+
 /** How the relay is, from all its lanes. */
 export interface Relay {
   readonly state: RelayState
@@ -110,7 +147,8 @@ export interface Overview {
   readonly rates: Rates
   readonly totals: Totals
   readonly standing: Standing
-  readonly partitions: readonly PartitionLoad[]
+  readonly topics: readonly TopicLoad[]
+  readonly shop: Shop
   /** Null: not known. */
   readonly relay: Relay | null
   /** Empty unless a supervisor tells how the start goes on. */

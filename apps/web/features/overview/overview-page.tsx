@@ -1,4 +1,4 @@
-import { useNavigate, useSearch } from '@tanstack/react-router'
+import { Link, useNavigate, useSearch } from '@tanstack/react-router'
 import { useTitle } from '../../lib/use-title.ts'
 import { useStore } from '../../lib/store.ts'
 import { Button } from '../../ui/button.tsx'
@@ -8,8 +8,12 @@ import { WalkCard } from '../follow/walk-card.tsx'
 import { FiguresStrip } from './figures-strip.tsx'
 import { FlowList } from './flow-list.tsx'
 import { FlowMap } from './flow-map.tsx'
-import { movedSinceLast, seriesOf } from './history.ts'
-import { rateWindowMs } from './model.ts'
+import { movedInShop, movedSinceLast, seriesOf, shopSeriesOf } from './history.ts'
+import { type Overview, rateWindowMs } from './model.ts'
+import { ShopFigures } from './shop-figures.tsx'
+import { ShopList } from './shop-list.tsx'
+import { ShopMap } from './shop-map.tsx'
+import { shopSummaryOf } from './shop.ts'
 import { StartProgress } from './start-progress.tsx'
 import { overviewStore, type OverviewFeed } from './store.ts'
 import { summaryOf } from './summary.ts'
@@ -22,13 +26,13 @@ export function OverviewPage() {
   useTitle('Overview')
   const feed = useStore(overviewStore)
   const overview = feed.history.at(-1)
-  const isList = as === 'list'
+  const view = as === 'list' ? 'list' : 'map'
   const toggle = (): void =>
     void navigate({
       to: '/',
       search: {
         ...(followedId === null ? {} : { event: followedId }),
-        ...(isList ? {} : { as: 'list' }),
+        ...(view === 'list' ? {} : { as: 'list' }),
       },
       resetScroll: false,
     })
@@ -52,13 +56,13 @@ export function OverviewPage() {
           <section
             className="plate flow"
             aria-label="Map of the parts"
-            data-view={isList ? 'list' : 'map'}
+            data-view={view}
             data-stale={feed.stream.kind !== 'live'}
           >
             <div className="flow-tools">
               <span className="eyebrow">Rates are means of the last {rateWindowMs / 1000} s.</span>
               <Button look="plain" className="flow-toggle" onClick={toggle}>
-                {isList ? 'As a map' : 'As a list'}
+                {view === 'list' ? 'As a map' : 'As a list'}
               </Button>
             </div>
             <FlowMap
@@ -76,7 +80,42 @@ export function OverviewPage() {
         </>
       )}
       <WalkCard followedId={followedId} />
+      {overview !== undefined && <ShopSection feed={feed} overview={overview} view={view} />}
     </div>
+  )
+}
+
+function ShopSection(props: {
+  readonly feed: OverviewFeed
+  readonly overview: Overview
+  readonly view: 'map' | 'list'
+}) {
+  const { feed, overview } = props
+  return (
+    <>
+      <section
+        className="plate flow"
+        aria-labelledby="shop-title"
+        data-view={props.view}
+        data-stale={feed.stream.kind !== 'live'}
+      >
+        <div className="flow-tools">
+          <h2 id="shop-title">The shop</h2>
+          <Link to="/orders">Place and follow orders</Link>
+        </div>
+        <ShopMap
+          overview={overview}
+          moved={movedInShop(feed.history)}
+          summary={shopSummaryOf(overview)}
+        />
+        <ShopList overview={overview} />
+      </section>
+      <ShopFigures
+        overview={overview}
+        placed={shopSeriesOf(feed.history, 'placed')}
+        decided={shopSeriesOf(feed.history, 'decided')}
+      />
+    </>
   )
 }
 

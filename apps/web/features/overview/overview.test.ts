@@ -1,9 +1,17 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { healthOf } from './health.ts'
-import { maxSamples, movedSinceLast, seriesOf, withSample } from './history.ts'
+import {
+  maxSamples,
+  movedInShop,
+  movedSinceLast,
+  seriesOf,
+  shopSeriesOf,
+  withSample,
+} from './history.ts'
 import { toOverview } from './mappers.ts'
 import type { Overview } from './model.ts'
+import { shopSummaryOf, topicLag } from './shop.ts'
 import { summaryOf } from './summary.ts'
 
 const wire = {
@@ -36,7 +44,29 @@ const wire = {
   },
   topics: [
     { name: 'discussion.events', partitions: [{ partition: 0, endOffset: '12', lagRecords: 1 }] },
+    {
+      name: 'orders',
+      partitions: [
+        { partition: 0, endOffset: '4', lagRecords: 2 },
+        { partition: 1, endOffset: '4', lagRecords: 1 },
+      ],
+    },
+    { name: 'stock-orders', partitions: [{ partition: 0, endOffset: null, lagRecords: null }] },
   ],
+  shop: {
+    rates: {
+      placedPerSecond: 1.2,
+      paymentAnswersPerSecond: 1,
+      stockAnswersPerSecond: null,
+      decidedPerSecond: 0,
+    },
+    totals: { placed: 12, paymentAnswers: 10, stockAnswers: null, decided: 7 },
+    openOrders: 2,
+    oldestOpenAgeMs: 4000,
+    pending: 0,
+    failed: null,
+    lagRecords: { payments: 5, stock: 0, 'order-saga': 3, 'orders-read': 0 },
+  },
   start: { parts: [{ name: 'postgres', state: 'ready', detail: '', ms: 412 }] },
 }
 
@@ -56,12 +86,21 @@ test('overview: unknown figures stay null, unreported parts are not called ready
       'discussions degraded',
       'discussion-analytics unknown',
       'tracking unknown',
+      'users unknown',
+      'catalog unknown',
+      'orders unknown',
+      'payments unknown',
+      'stock unknown',
+      'order-saga unknown',
       'postgres unknown',
       'broker down',
     ],
   )
   assert.deepEqual(overview.relay, { state: 'retrying', reason: 'refused' })
-  assert.deepEqual(overview.partitions, [{ partition: 0, endOffset: 12, lagRecords: 1 }])
+  assert.deepEqual(overview.topics[0], {
+    name: 'discussion.events',
+    partitions: [{ partition: 0, endOffset: 12, lagRecords: 1 }],
+  })
   assert.deepEqual(overview.start, [
     { name: 'postgres', state: 'ready', detail: null, tookMs: 412 },
   ])
@@ -71,6 +110,49 @@ test('overview: before anything runs, only the time is needed', () => {
   const overview = toOverview({ at: wire.at, parts: [], start: null })
   assert.equal(overview.rates.requests, null)
   assert.deepEqual(overview.start, [])
+})
+
+test('shop: what is not told is unknown, and so is the lag of a topic of which one reader is', () => {
+  const { shop, ...overview } = toOverview(wire)
+  assert.equal(shop.totals.stockAnswers, null)
+  assert.equal(shop.rates.paymentAnswers, 1)
+  assert.equal(shop.failed, null)
+  assert.equal(topicLag({ ...overview, shop }, 'orders'), 5)
+  assert.equal(topicLag({ ...overview, shop }, 'stock-orders'), null)
+  assert.equal(topicLag({ ...overview, shop }, 'user-events'), null)
+  const lagRecords = { payments: 1, stock: null }
+  assert.equal(topicLag({ ...overview, shop: { ...shop, lagRecords } }, 'orders'), null)
+  const idle = { payments: 0, stock: 0 }
+  assert.equal(topicLag({ ...overview, shop: { ...shop, lagRecords: idle } }, 'orders'), 3)
+  const { shop: nothing } = toOverview({ ...wire, shop: null })
+  assert.deepEqual([nothing.openOrders, nothing.rates.placed], [null, null])
+})
+
+test('shop: its summary tells rates and what is open in words', () => {
+  const told = (shop: object) =>
+    shopSummaryOf(toOverview({ ...wire, shop: { ...wire.shop, ...shop } }))
+  assert.equal(
+    told({}),
+    'Orders placed 1.2 /s, answered by payments 1.0 /s and by stock –, decided 0 /s; 2 orders open, the oldest for 4.0 s.',
+  )
+  assert.match(told({ openOrders: 0 }), /no order is open/)
+  assert.match(told({ openOrders: null }), /open orders are not known/)
+})
+
+test('shop: counts what moved since the sample before, as of everything else', () => {
+  const at = (second: number, placed: number | null): Overview => {
+    const totals = { ...wire.shop.totals, placed }
+    const shop = { ...wire.shop, totals }
+    return toOverview({ ...wire, at: new Date(second * 1000).toISOString(), shop })
+  }
+  const history = [at(1, 4), at(2, 9), at(3, 1)]
+  assert.deepEqual(movedInShop(history.slice(0, 2)), {
+    placed: 5,
+    paymentAnswers: 0,
+    stockAnswers: null,
+    decided: 0,
+  })
+  assert.deepEqual(shopSeriesOf(history, 'placed'), [5, null])
 })
 
 test('history: keeps a minute and drops what is not newer', () => {
