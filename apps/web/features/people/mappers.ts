@@ -53,7 +53,7 @@ export const roleMeanings = {
 
 export const roleTones = {
   customer: 'quiet',
-  staff: 'busy',
+  staff: 'good',
   admin: 'attention',
 } as const satisfies Record<UserRole, Tone>
 
