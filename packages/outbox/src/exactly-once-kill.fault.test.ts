@@ -13,6 +13,7 @@ import { assertGapless, readCommitted } from '../test/read-topic.ts'
 const program = fileURLToPath(new URL('../test/exact-relay-process.ts', import.meta.url))
 const killPoints = [
   'beforeTakeOver',
+  'afterBegin',
   'afterClaim',
   'beforePublish',
   'duringPublish',
@@ -27,6 +28,8 @@ const stopPoints = [
   'beforeCommit',
   'afterPublish',
 ]
+/** Passed once each time that a lane is taken over, for certain. */
+const oncePoints = ['beforeTakeOver', 'afterBegin']
 const kills = 2
 
 for (const backend of await kafkaBackends()) {
@@ -45,7 +48,7 @@ for (const backend of await kafkaBackends()) {
         await using subject = await newSubject()
         for (let kill = 0; kill < kills; kill++) {
           await subject.write(25)
-          const pass = point === 'beforeTakeOver' ? 1 : 1 + (kill % 3)
+          const pass = oncePoints.includes(point) ? 1 : 1 + (kill % 3)
           const child = subject.start({ RELAY_FAULT: `${point}#${pass}` })
           await subject.write(25)
           assert.equal((await exitOf(child)).signal, 'SIGKILL')
@@ -59,7 +62,7 @@ for (const backend of await kafkaBackends()) {
       test(`relay: one that is stopped ${point} past its lease, and wakes up, writes nothing`, async () => {
         await using subject = await newSubject()
         await subject.write(40)
-        const pass = point === 'beforeTakeOver' ? 1 : 2
+        const pass = oncePoints.includes(point) ? 1 : 2
         const zombie = subject.start({ RELAY_FAULT: `${point}#${pass}`, RELAY_SIGNAL: 'SIGSTOP' })
         await eventually('it stands', () => isStopped(zombie), { timeoutMs: 120_000 })
         subject.start({})

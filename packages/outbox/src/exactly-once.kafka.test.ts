@@ -10,6 +10,7 @@ import { assertGapless, readCommitted } from '../test/read-topic.ts'
 const backoff = { baseMs: 5, maxMs: 50 }
 const points = [
   'beforeTakeOver',
+  'afterBegin',
   'afterClaim',
   'beforePublish',
   'duringPublish',

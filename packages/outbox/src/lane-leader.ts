@@ -33,8 +33,8 @@ export interface LeaderContext extends LedgerContext, SenderContext {
   readonly maxParked: number
 }
 
-/** A claim is one chunk of whoever led the lane before; its limit may have been larger than ours. */
-const maxClaimedRecords = 100_000
+/** A claim is at most two chunks of whoever led the lane before; their limit may have been larger than ours. */
+const maxClaimedRecords = 200_000
 /** How often parked events are counted while keys are blocked, ms. */
 const parkedCheckMs = 1_000
 
@@ -63,6 +63,11 @@ export class LaneLeader {
   #marker = 0n
   #parkedCheckedAtMs = -Infinity
   #isParkedFull = false
+  /**
+   * `prev` may be as old as whatever kept this lane from looking, so that the next set may be huge: it is begun unread. Reading it at the
+   * look, while no renewal may come between, could take longer than the lease, again at each take-over.
+   */
+  #isPrevOld = true
 
   constructor(
     context: LeaderContext,
@@ -109,6 +114,11 @@ export class LaneLeader {
     this.#onState('IDLE')
     const begun = await this.#beginSet()
     const { tick } = begun
+    if (!begun.set && this.#ledger.cursor.target !== null) {
+      // Begun unread: `#resume` reads it, here or wherever the lane is led next.
+      await faults.at('outbox.relay.afterBegin')
+      return
+    }
     if (begun.set) {
       this.#onState('PUBLISHING')
       await faults.at('outbox.relay.afterClaim')
@@ -129,6 +139,7 @@ export class LaneLeader {
   async #standStill(eventId: string): Promise<void> {
     const { database, sql, pollIntervalMs } = this.#context
     this.#onState('HALTED')
+    this.#isPrevOld = true
     await this.#lease.describe(`The lane is halted by event ${eventId}, which the broker refused.`)
     const tick = await sql.readTick(database, this.#slots)
     if (tick.hasDue) await this.#due.publish(blockedKeysOf(tick.blocked), eventId)
@@ -145,6 +156,7 @@ export class LaneLeader {
     }
     if (!this.#isParkedFull) return
     this.#onState('HALTED')
+    this.#isPrevOld = true
     await this.#lease.describe(
       `${maxParked} events are parked behind refused ones; the lane takes up no new ones.`,
     )
@@ -160,22 +172,21 @@ export class LaneLeader {
     const { database, sql, limits } = this.#context
     const { prev, lastId, midId, uptoId, batchNo } = this.#ledger.cursor
     const bounds = { prev, target, slots: this.#slots }
-    const rest = { ...bounds, afterId: uptoId }
-    const [tick, first, second, page] = await database.transaction(
+    const inDoubt = { ...bounds, afterId: lastId, uptoId }
+    const [tick, events] = await database.transaction(
       (tx) =>
         Promise.all([
           sql.readTick(tx, this.#slots),
-          sql.readSet(tx, { ...bounds, afterId: lastId, uptoId: midId }, maxClaimedRecords),
-          sql.readSet(tx, { ...bounds, afterId: midId, uptoId }, maxClaimedRecords),
-          sql.readSet(tx, rest, limits.records),
+          uptoId > lastId ? sql.readSet(tx, inDoubt, maxClaimedRecords) : [],
         ]),
       { isReadOnly: true },
     )
     this.#onState('PUBLISHING')
-    const set = { target, reader: new SetReader(database, sql, rest, limits, page) }
+    const reader = new SetReader(database, sql, { ...bounds, afterId: uptoId }, limits)
+    const set = { target, reader }
     const claimed = [
-      { events: first, uptoId: midId, batchNo: batchNo - 1n },
-      { events: second, uptoId, batchNo },
+      { events: events.filter(({ id }) => id <= midId), uptoId: midId, batchNo: batchNo - 1n },
+      { events: events.filter(({ id }) => id > midId), uptoId, batchNo },
     ].filter((chunk) => chunk.events.length > 0)
     const blocked = blockedKeysOf(tick.blocked)
     await this.#settlePublished(claimed, blocked)
@@ -228,7 +239,7 @@ export class LaneLeader {
   /**
    * Looks for events, and claims the first chunk of what it finds. Snapshot, rows and claim run in one session: had Postgres crashed in
    * between, the claim would fail with it, and so can never stand for rows that the crash took back. Two round trips: look, and
-   * claim with the commit.
+   * claim with the commit. Where the set may be huge it is only begun, with nothing claimed.
    */
   async #beginSet(): Promise<{ tick: Tick; set?: PendingSet & { first: ClaimedChunk } }> {
     const { database, sql, limits, clock } = this.#context
@@ -237,15 +248,17 @@ export class LaneLeader {
     const look = async (tx: Transaction) => {
       const boundary = this.#sender.takeBoundary()
       const range = { prev, slots: this.#slots, afterId: 0n }
+      const isUnread = this.#isPrevOld || this.#isParkedFull
       const [tick, page] = await Promise.all([
         sql.readTick(tx, this.#slots),
-        sql.readSet(
-          tx,
-          { ...range, target: boundary ?? null },
-          this.#isParkedFull ? 0 : limits.records,
-        ),
+        isUnread ? [] : sql.readSet(tx, { ...range, target: boundary ?? null }, limits.records),
       ])
       const target = boundary ?? tick.snapshot
+      if (isUnread && !this.#isParkedFull) {
+        const cursor = { ...this.#ledger.cursor, target, lastId: 0n, midId: 0n, uptoId: 0n }
+        this.#ledger.moveAtCommit(tx, cursor, true)
+        return { tick, cursor }
+      }
       const reader = new SetReader(database, sql, { ...range, target }, limits, page)
       const chunk = reader.take()
       if (chunk) {
@@ -267,6 +280,7 @@ export class LaneLeader {
     if (begun.cursor) {
       this.#ledger.committed(begun.cursor)
       this.#lease.renewedAt(askedAtMs)
+      this.#isPrevOld = false
     }
     return { tick: begun.tick, ...(begun.set && { set: begun.set }) }
   }
@@ -282,8 +296,8 @@ export class LaneLeader {
   ): Promise<void> {
     const { reader } = set
     let settled: SettledChunk | undefined
-    let current = claimed.shift() ?? (await this.#claimNext(waiting, reader))
     try {
+      let current = claimed.shift() ?? (await this.#claimNext(waiting, reader))
       while (current && !this.#ended.aborted) {
         const outcome = new ChunkOutcome()
         const sending = this.#sender.send(current, blocked, outcome, reader)
@@ -313,6 +327,8 @@ export class LaneLeader {
       }
       await this.#endSet(set, settled, current === undefined)
     } finally {
+      // What came in while so much went out may be as much.
+      this.#isPrevOld ||= reader.isLarge
       await reader.suspend()
     }
   }
@@ -323,7 +339,10 @@ export class LaneLeader {
 
   async #claimNext(waiting: Chunk[], reader: SetReader): Promise<ClaimedChunk | undefined> {
     const chunk = await this.#next(waiting, reader)
-    return chunk && this.#claimAnew(chunk)
+    if (!chunk) return undefined
+    const claim = await this.#claimAnew(chunk)
+    await faults.at('outbox.relay.afterClaim')
+    return claim
   }
 
   /** Claims `chunk` alone, in place of all that was claimed and not sent. */
@@ -395,8 +414,13 @@ export class LaneLeader {
     // What was claimed and never sent is let go, so that a lane that was closed in order is at rest.
     const isReleasing = this.#closing.aborted && !this.#lease.lost.aborted && cursor.uptoId > lastId
     if (next.target !== null && !settled && !isReleasing) return
-    await this.#ledger.move(next, { settled: settled && batchOf(settled), isFlushed: false })
-    await faults.at('outbox.relay.afterMark')
+    await this.#ledger.move(next, {
+      settled: settled && batchOf(settled),
+      isFlushed: false,
+      // The end of a set that was empty tells nothing of what relays die of.
+      keepsResends: !settled && !isReleasing,
+    })
+    if (settled) await faults.at('outbox.relay.afterMark')
   }
 }
 

@@ -34,6 +34,8 @@ export interface MoveOptions {
   readonly settled?: SettledBatch | undefined
   /** See `AdvanceLane.isFlushed`. */
   readonly isFlushed: boolean
+  /** See `AdvanceLane.keepsResends`. */
+  readonly keepsResends?: boolean
   /** Its events came from issues: those are cleared, and what waited for them goes on. */
   readonly isDue?: boolean
 }
@@ -76,8 +78,8 @@ export class LaneLedger {
   }
 
   /** Writes `cursor` with the commit of `tx`; `committed` is to be called when that has happened. */
-  moveAtCommit(tx: Transaction, cursor: LaneCursor): void {
-    const advance = this.#advance({ cursor, isFlushed: true })
+  moveAtCommit(tx: Transaction, cursor: LaneCursor, keepsResends = false): void {
+    const advance = this.#advance({ cursor, isFlushed: true, keepsResends })
     this.#context.sql.advanceLane.atCommit(tx, advance)
   }
 
@@ -88,13 +90,14 @@ export class LaneLedger {
   /** @throws OutboxError `MR_OUTBOX_RELAY_FENCED`; PostgresError */
   async move(cursor: LaneCursor, options: MoveOptions): Promise<void> {
     const { database, sql, clock, metrics } = this.#context
-    const { settled, isFlushed, isDue = false } = options
+    const { settled, isFlushed, isDue = false, keepsResends = false } = options
     const askedAtMs = clock.monotonicMs()
     const outcome = settled?.outcome ?? new ChunkOutcome()
     const issues = issuesOf(outcome, this.#timing())
     const advance = this.#advance({
       cursor,
       isFlushed,
+      keepsResends,
       receipts: settled ? receiptsOf(outcome, settled.batchNo) : noReceipts,
       failedCount: outcome.refused.filter(isFinal).length,
     })

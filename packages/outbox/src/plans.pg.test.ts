@@ -3,7 +3,8 @@ import { before, after, describe, test } from 'node:test'
 import { uuidv7 } from '@millrace/core'
 import type { Database } from '@millrace/postgres'
 import { Explainer, isDataPartition, type PlanNode } from '../test/explainer.ts'
-import { outboxFixture, publishAll, testEvent, type OutboxFixture } from '../test/fixture.ts'
+import { outboxFixture, publishAll, testEvent, topic, type OutboxFixture } from '../test/fixture.ts'
+import { openTransaction } from '../test/open-transaction.ts'
 import { sqlNames } from './sql-names.ts'
 import { createStatements } from './statements.ts'
 
@@ -41,12 +42,9 @@ for (const state of ['empty', '1,000 rows', '1,000 rows, analyzed'] as const) {
         fixture.database,
         'set local enable_seqscan = off; set local plan_cache_mode = force_generic_plan',
       )
-      const snapshot = await fixture.database.query<{ text: string }>(
-        'select pg_current_snapshot()::text as text',
-      )
-      const now = snapshot.rows[0]?.text ?? ''
-      const slots = Array.from({ length: 16 }, (_, slot) => slot)
-      await sql.readSet(explainer, { prev: now, target: now, slots, afterId: 0n }, 2_000)
+      const now = await snapshotOf(fixture.database)
+      const bounds = { prev: now, target: now, slots: allSlots, afterId: 0n }
+      await sql.readSet(explainer, bounds, 2_000)
       assertIndexed(explainer)
       assert.ok(explainer.scans.some(({ table }) => isDataPartition(table)))
     })
@@ -90,6 +88,49 @@ for (const state of ['empty', '1,000 rows', '1,000 rows, analyzed'] as const) {
       })
     }
   })
+}
+
+test('of a huge set a window is read, not the rest, though a transaction that began first wrote last', async () => {
+  await using fixture = await outboxFixture()
+  const { outbox, database } = fixture
+  const prev = await snapshotOf(database)
+  const early = await openTransaction(outbox)
+  await early.tx.query('create table other (id int)')
+  const [batches, batchSize, windowRecords] = [40, 100, 100]
+  for (let batch = 0; batch < batches; batch++)
+    await publishAll(
+      outbox,
+      Array.from({ length: batchSize }, (_, index) => testEvent(`k-${index}`, batch + 1)),
+    )
+  for (let index = 0; index < windowRecords / 5; index++)
+    early.tx.publish(testEvent(`k-${index}`, batches + 1), { topic, key: `k-${index}` })
+  await early.commit()
+  const bounds = { prev, target: await snapshotOf(database), slots: allSlots }
+  const { rows } = await database.query<{ id: bigint }>(
+    'select id from outbox.event_production_data order by id',
+  )
+  for (const done of [0, 1, 2_000]) {
+    const afterId = rows[done - 1]?.id ?? 0n
+    const explainer = new Explainer(database, 'set local enable_seqscan = off; set local jit = off')
+    await createStatements(sqlNames('outbox')).openSetCursor(
+      explainer,
+      { ...bounds, afterId },
+      windowRecords,
+    )
+    const read = explainer.scans.filter(({ table }) => isDataPartition(table))
+    const rowCount = read.reduce((sum, scan) => sum + scan.rows, 0)
+    // One and a quarter to find the bound, and the window itself.
+    assert.equal(rowCount, 2.25 * windowRecords, `after ${done}`)
+  }
+})
+
+const allSlots = Array.from({ length: 16 }, (_, slot) => slot)
+
+async function snapshotOf(database: Database): Promise<string> {
+  const { rows } = await database.query<{ text: string }>(
+    'select pg_current_snapshot()::text as text',
+  )
+  return rows[0]?.text ?? ''
 }
 
 function flatten(node: PlanNode): readonly PlanNode[] {

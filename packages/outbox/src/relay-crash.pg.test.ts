@@ -55,6 +55,75 @@ for (const point of ['afterClaim', 'beforePublish', 'afterPublish', 'afterMark']
   })
 }
 
+test('relay: a set that a leader began and did not read is the next one’s as it is, whatever was written since', async () => {
+  await using fixture = await outboxFixture()
+  const { outbox, database } = fixture
+  const producer = new RecordingProducer()
+  const targets: (string | null)[] = []
+  const ids: string[] = []
+  const write = async (): Promise<void> => {
+    ids.push(...(await publishAll(outbox, [testEvent('a', ids.length + 1)])))
+  }
+  const disarm = armFaults(async (point) => {
+    if (point === 'outbox.relay.beforePublish' || point === 'outbox.relay.afterBegin') {
+      const { rows } = await database.query<{ target: string | null }>(
+        'select target::text as target from outbox.relay_lane',
+      )
+      targets.push(rows[0]?.target ?? null)
+    }
+    if (point !== 'outbox.relay.afterBegin' || targets.length > 1) return
+    await write()
+    throw new Error('ended after it began a set')
+  })
+  try {
+    await write()
+    await using relay = outbox.createRelay({ producer, backoff })
+    relay.start()
+    await eventually('both marked', async () => (await outbox.stats()).publishedTotal === 2n)
+    assert.deepEqual(producer.eventIds, ids, 'each once, in the order written')
+    // Begun; sent by the next leader; begun by that one; sent.
+    assert.equal(targets.length, 4)
+    assert.equal(targets[1], targets[0])
+    assert.equal(targets[3], targets[2])
+    assert.notEqual(targets[2], targets[0])
+  } finally {
+    disarm()
+  }
+})
+
+test('relay: a backlog of several windows goes out in order, whatever ends in the middle of it', async () => {
+  await using fixture = await outboxFixture()
+  const { outbox } = fixture
+  const producer = new RecordingProducer()
+  const ids: string[] = []
+  const [batches, batchSize] = [5, 5_000]
+  for (let batch = 0; batch < batches; batch++) {
+    const events = Array.from({ length: batchSize }, (_, index) =>
+      testEvent(`key-${index}`, batch + 1),
+    )
+    ids.push(...(await publishAll(outbox, events)))
+  }
+  let passes = 0
+  // The first leader goes over into its second window, of 20,000 events each, and ends there.
+  const disarm = armFaults((point) => {
+    if (point === 'outbox.relay.afterPublish' && ++passes % 22 === 0)
+      throw new Error('ended after a chunk')
+  })
+  try {
+    await using relay = outbox.createRelay({ producer, chunkRecords: 1_000, backoff })
+    relay.start()
+    await eventually(
+      'all marked',
+      async () => (await outbox.stats()).publishedTotal === BigInt(ids.length),
+      { timeoutMs: 120_000 },
+    )
+    assert.deepEqual([...new Set(producer.eventIds)], ids, 'each of them, in the order written')
+    assert.ok(passes > batches * 5, `${passes} chunks were sent, some of them again`)
+  } finally {
+    disarm()
+  }
+})
+
 test('relay: one that stopped for longer than its lease marks nothing and gives way', async () => {
   await using fixture = await outboxFixture()
   const { outbox } = fixture

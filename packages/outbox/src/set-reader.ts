@@ -14,12 +14,20 @@ export interface ChunkLimits {
   readonly records: number
   /** Of payloads; a single larger event makes a chunk of its own. */
   readonly bytes: number
+  /** Events of a large set that are found and sorted at once, to begin with; up to `maxWindowGrowth` times as many later. */
+  readonly windowRecords: number
 }
 
 /**
- * Hands out a set in chunks, in id order. Small sets come whole with the first read; of larger ones the rest is read through a cursor
- * that is sorted once. The cursor's transaction can be given up at any time (`suspend`), for instance while the broker is away: the
- * set is fixed by its two snapshots, so another one reads on.
+ * To find a window takes a walk along the index entries of the whole set, so windows double: whoever takes a lane over sends soon, and
+ * few walks are taken over a set of many millions.
+ */
+const maxWindowGrowth = 16
+
+/**
+ * Hands out a set in chunks, in id order. Small sets come whole with the first read; larger ones, and those that a former leader began, are
+ * read window by window through cursors, each sorted once. A cursor's transaction can be given up at any time (`suspend`), for instance
+ * while the broker is away: the set is fixed by its two snapshots, so another one reads on.
  */
 export class SetReader {
   readonly #database: Database
@@ -30,24 +38,31 @@ export class SetReader {
   #position = 0
   #afterId: bigint
   #isLastPage: boolean
+  #windowRecords: number
   #cursor: SetCursor | undefined
   #reading: Promise<unknown> | undefined
 
-  /** `firstPage` is what `readSet` gave for `bounds` and `limits.records`. */
+  /** `firstPage` is what `readSet` gave for `bounds` and `limits.records`; undefined: nothing was read yet. */
   constructor(
     database: Database,
     sql: Statements,
     bounds: SetBounds,
     limits: ChunkLimits,
-    firstPage: readonly PendingEvent[],
+    firstPage?: readonly PendingEvent[],
   ) {
     this.#database = database
     this.#sql = sql
     this.#bounds = bounds
     this.#limits = limits
-    this.#page = firstPage
-    this.#afterId = firstPage.at(-1)?.id ?? bounds.afterId
-    this.#isLastPage = firstPage.length < limits.records
+    this.#page = firstPage ?? []
+    this.#afterId = this.#page.at(-1)?.id ?? bounds.afterId
+    this.#isLastPage = firstPage !== undefined && firstPage.length < limits.records
+    this.#windowRecords = limits.windowRecords
+  }
+
+  /** The set has more events than a first window. */
+  get isLarge(): boolean {
+    return this.#windowRecords > this.#limits.windowRecords
   }
 
   /** The chunk that the page in memory begins with; undefined at its end. Reads nothing. */
@@ -78,18 +93,26 @@ export class SetReader {
   }
 
   async #next(): Promise<Chunk | undefined> {
-    const chunk = this.take()
-    if (chunk || this.#isLastPage) return chunk
-    this.#cursor ??= await SetCursor.open(this.#database, this.#sql, {
-      ...this.#bounds,
-      afterId: this.#afterId,
-    })
-    this.#page = await this.#cursor.fetch(this.#limits.records)
+    let chunk = this.take()
+    while (!chunk && !this.#isLastPage) {
+      await this.#readPage()
+      chunk = this.take()
+    }
+    return chunk
+  }
+
+  async #readPage(): Promise<void> {
+    const bounds = { ...this.#bounds, afterId: this.#afterId }
+    this.#cursor ??= await SetCursor.open(this.#database, this.#sql, bounds, this.#windowRecords)
+    const cursor = this.#cursor
+    this.#page = await cursor.fetch(this.#limits.records)
     this.#position = 0
-    this.#isLastPage = this.#page.length < this.#limits.records
     this.#afterId = this.#page.at(-1)?.id ?? this.#afterId
-    if (this.#isLastPage) await this.#closeCursor()
-    return this.take()
+    if (!cursor.isAtEnd) return
+    this.#isLastPage = cursor.isLast
+    const largest = this.#limits.windowRecords * maxWindowGrowth
+    if (!cursor.isLast) this.#windowRecords = Math.min(2 * this.#windowRecords, largest)
+    await this.#closeCursor()
   }
 
   async #closeCursor(): Promise<void> {

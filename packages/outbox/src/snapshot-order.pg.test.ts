@@ -1,34 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { eventually } from '@millrace/core/testing'
-import type { EventEnvelope } from '@millrace/events'
-import type { Transaction } from '@millrace/postgres'
 import { outboxFixture, testEvent, topic } from '../test/fixture.ts'
-import { openTransaction } from '../test/open-transaction.ts'
+import { insertNow, openTransaction } from '../test/open-transaction.ts'
 import { envelopeOf, RecordingProducer } from '../test/recording-producer.ts'
 
 // The schedules under which other designs lose or reorder events: a cursor on ids, (xid, id) order, and a horizon at xmin.
 
 const versionsOf = (producer: RecordingProducer): readonly (number | null)[] =>
   producer.records.map((record) => envelopeOf(record).aggregateVersion)
-
-/** Writes an event at this very moment, as plain SQL may; `publish` would wait for the commit. */
-async function insertNow(tx: Transaction, event: EventEnvelope): Promise<void> {
-  await tx.query(
-    `insert into outbox.event_production_data (event_id, slot, schema_version, max_retries, aggregate_version, occurred_at,
-       correlation_id, service_name, topic, event_key, event_type, aggregate_type, aggregate_id, payload)
-     values ($1, 0, 1, 5, $2, now(), $3, 'tests', $4, $5, $6, 'thing', $5, $7)`,
-    [
-      event.eventId,
-      event.aggregateVersion,
-      event.correlationId,
-      topic,
-      event.aggregateId,
-      event.eventType,
-      JSON.stringify(event),
-    ],
-  )
-}
 
 async function startedFixture() {
   const fixture = await outboxFixture()

@@ -15,7 +15,7 @@ export interface Tick {
 
 /**
  * Also keeps the planner of this transaction to index scans: statistics of tables that were just empty, or just flooded, make it read
- * whole partitions.
+ * whole partitions. And from compiling plans, which takes longer than they do.
  */
 export function readTick(names: SqlNames) {
   const statement = names.statement(
@@ -28,7 +28,7 @@ export function readTick(names: SqlNames) {
        exists (
          select from ${names.prefix}event_production_issue
          where status = 'RETRY' and next_retry_at <= clock_timestamp() and slot = any($1::smallint[])) as "hasDue",
-       set_config('enable_seqscan', 'off', true)`,
+       set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true)`,
   )
   return async (on: Queryable, slots: readonly number[]): Promise<Tick> => {
     const found = await on.query<Tick>(statement, [plainArray(slots)])
