@@ -1,5 +1,6 @@
 import { toError, type Clock, type Logger, type Meter } from '@millrace/core'
 import { CircuitBreaker } from './circuit-breaker.ts'
+import { jsonRequest } from './json-request.ts'
 
 export interface PeerOptions {
   /** For logs and metrics. */
@@ -57,28 +58,22 @@ export class Peer {
    * has failed before. Never rejects.
    */
   async ask(request: PeerRequest): Promise<PeerAnswer | undefined> {
-    const answer = await this.#breaker.run(() => this.#fetch(request))
+    const answer = await this.#breaker.run(() => this.#ask(request))
     if (!answer) this.#unanswered.add(1, { peer: this.#options.name })
     return answer
   }
 
-  async #fetch({ path, headers, body }: PeerRequest): Promise<PeerAnswer> {
+  async #ask({ path, headers, body }: PeerRequest): Promise<PeerAnswer> {
     const { name, baseUrl, timeoutMs, logger } = this.#options
     try {
-      const response = await fetch(`${baseUrl.replace(/\/$/, '')}${path}`, {
-        headers: {
-          ...headers,
-          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-        },
-        ...(body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) }),
-        signal: AbortSignal.timeout(timeoutMs),
+      const { status, text } = await jsonRequest(`${baseUrl.replace(/\/$/, '')}${path}`, {
+        method: body === undefined ? 'GET' : 'POST',
+        headers,
+        body: body === undefined ? undefined : JSON.stringify(body),
+        timeoutMs,
       })
-      const { status } = response
-      if (status >= 500 || status === 429) {
-        await response.body?.cancel()
-        throw new Error(`${name} answered ${status}`)
-      }
-      return { status, body: await response.json() }
+      if (status >= 500 || status === 429) throw new Error(`${name} answered ${status}`)
+      return { status, body: JSON.parse(text) as unknown }
     } catch (error) {
       logger.debug('A service did not answer', { peer: name, path, error: toError(error) })
       throw error
