@@ -9,6 +9,7 @@ const suites: Readonly<
 > = {
   inbox: async () => (await import('./inbox/suite.ts')).runInboxSuite,
   kafka: async () => (await import('./kafka/suite.ts')).runKafkaSuite,
+  orders: async () => (await import('./orders/suite.ts')).runOrdersSuite,
   outbox: async () => (await import('./outbox/suite.ts')).runOutboxSuite,
   streams: async () => (await import('./streams/suite.ts')).runStreamsSuite,
   spine: async () => (await import('./spine/suite.ts')).runSpineSuite,
@@ -21,7 +22,7 @@ const command = new Command()
   .option('--case <word>', 'only the cases whose name contains the word', '')
   .option(
     '--system <word>',
-    'only the systems whose name contains the word (outbox, inbox, streams)',
+    'only the systems whose name contains the word (outbox, inbox, streams, orders)',
     '',
   )
   .option('--rounds <number>', 'in place of the number the suite takes', Number)
