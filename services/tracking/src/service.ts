@@ -15,6 +15,7 @@ import { trackingConfig, type TrackingConfig } from './config.ts'
 import type { AlertThresholds } from './domain/alert-rules.ts'
 import { gaugeFigures } from './metrics.ts'
 import { registerAlerts } from './routes/alerts.ts'
+import { registerArchive } from './routes/archive.ts'
 import { basePath } from './routes/context.ts'
 import { registerCounts } from './routes/counts.ts'
 import { registerEvents } from './routes/events.ts'
@@ -22,8 +23,12 @@ import { registerFailures } from './routes/failures.ts'
 import { registerGroups } from './routes/groups.ts'
 import { registerJourneys } from './routes/journeys.ts'
 import { registerOperations } from './routes/operations.ts'
+import { RepublishOperations } from './republish/republish-operations.ts'
+import { RepublishWorker } from './republish/republish-worker.ts'
 import { parseSourceTable } from './sources/source-table.ts'
+import type { Source } from './sources/source.ts'
 import { TrackedLogs } from './sources/tracked-logs.ts'
+import { TrackedOperations } from './sources/tracked-operations.ts'
 
 const migrations = new URL('../migrations/', import.meta.url)
 
@@ -85,6 +90,9 @@ export const trackingService = defineService({
       clock,
     })
     gaugeFigures(meter, monitor)
+    const sourceOf = (service: string): Source => logs.sourceOf(service)
+    const worker = new RepublishWorker({ database, sourceOf, logger, clock })
+    const republish = new RepublishOperations({ database, sourceOf, onDue: () => worker.wake() })
 
     onStart(async () => {
       await ensureOwnDatabase(database)
@@ -92,6 +100,7 @@ export const trackingService = defineService({
       await migrate(database, { directory: migrations, name: 'tracking' })
     }, 'database')
     onStart(() => monitor.start(), 'alerts')
+    onStart(() => worker.start(), 'operations')
     if (config.kafkaEnabled) {
       const publishing = new AlertPublishing({
         brokers: config.kafkaBrokers,
@@ -104,6 +113,7 @@ export const trackingService = defineService({
       onStart(() => publishing.start(), 'relay')
     }
     onClose(() => monitor.close())
+    onClose(() => worker.close())
     addReadiness('database', async () => (await database.query('select 1')).rowCount === 1)
 
     const routes = { app, logs, contracts, database, logger }
@@ -113,8 +123,10 @@ export const trackingService = defineService({
     registerJourneys(routes)
     registerCounts(routes, now)
     registerFailures(routes, now)
-    registerOperations(routes)
-    registerGroups(routes)
+    const tracked = new TrackedOperations(logs, republish)
+    registerOperations(routes, tracked)
+    registerGroups(routes, tracked)
+    registerArchive(routes)
     registerAlerts(routes)
   },
 })

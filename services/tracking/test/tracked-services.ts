@@ -51,6 +51,8 @@ export function openService(name: string, url: string): TrackedService {
 }
 
 export interface WrittenEvent {
+  /** Default: a new one. */
+  readonly eventId?: string
   readonly eventType?: string
   readonly aggregateId?: string
   readonly correlationId?: string
@@ -66,7 +68,7 @@ export async function write(
   given: WrittenEvent = {},
 ): Promise<EventEnvelope> {
   const event: EventEnvelope = {
-    eventId: uuidv7(),
+    eventId: given.eventId ?? uuidv7(),
     eventType: given.eventType ?? 'order_placed',
     version: 1,
     timestamp: new Date().toISOString(),
@@ -217,6 +219,8 @@ export async function startTracking(
       kafkaEnabled: false,
       // Alerts are looked at when a test asks.
       alertIntervalMs: 3_600_000,
+      // A busy machine is no database that is away.
+      sourceTimeoutMs: 30_000,
       ...overrides,
     },
     logger: silentLogger,

@@ -1,8 +1,11 @@
 import { isUuid } from '@millrace/core'
 import { ProblemSchema, userOf } from '@millrace/runtime'
 import { Type } from 'typebox'
+import { boundsOfIds, inWords } from '../domain/archived-days.ts'
 import { payloadsOf } from '../domain/payloads.ts'
 import { trackingProblem } from '../problem.ts'
+import type { Unreachable } from '../sources/ask-all.ts'
+import type { TrackedLogs } from '../sources/tracked-logs.ts'
 import { basePath, type RouteContext } from './context.ts'
 import { cursorOf, cursorText, filterOf, lowerUuid } from './filter.ts'
 import { EventDetailSchema, EventPageSchema, IdText, SearchQuery } from './schemas.ts'
@@ -32,6 +35,7 @@ export function registerEvents({ app, logs, contracts, logger }: RouteContext): 
         next: page.next && cursorText(page.next, query),
         isComplete: page.isComplete,
         scannedFrom: page.scannedFrom?.toISOString() ?? null,
+        archived: [...page.archived],
         unreachable: [...page.unreachable],
       }
     },
@@ -53,7 +57,7 @@ export function registerEvents({ app, logs, contracts, logger }: RouteContext): 
         ? await logs.findWhole(eventId)
         : { events: [], unreachable: [] }
       const [event] = found.events
-      if (!event) throw notFound(eventId, found.unreachable)
+      if (!event) throw await notFound(logs, eventId, found.unreachable)
       return {
         ...eventToWire(event),
         payloads: payloadsOf(event, contracts),
@@ -81,7 +85,7 @@ export function registerEvents({ app, logs, contracts, logger }: RouteContext): 
       const eventId = lowerUuid(request.params.eventId)
       const found = isUuid(eventId) ? await logs.find([eventId]) : { events: [], unreachable: [] }
       const production = found.events[0]?.production
-      if (!production) throw notFound(eventId, found.unreachable)
+      if (!production) throw await notFound(logs, eventId, found.unreachable)
       const source = await logs.retryProduction(production.source, eventId)
       if (source === undefined)
         throw trackingProblem(
@@ -94,13 +98,22 @@ export function registerEvents({ app, logs, contracts, logger }: RouteContext): 
   )
 }
 
-export function notFound(
+async function notFound(
+  logs: TrackedLogs,
   eventId: string,
-  unreachable: readonly { readonly service: string }[],
-): Error {
+  unreachable: readonly Unreachable[],
+): Promise<Error> {
   const away = unreachable.map(({ service }) => service).join(', ')
+  const archived = isUuid(eventId) ? await logs.archived(boundsOfIds([eventId]), unreachable) : []
   return trackingProblem(
     'MR_TRACKING_EVENT_NOT_FOUND',
-    `No log holds an event ${eventId.slice(0, 60)}.${away === '' ? ' It was never written, or its day has been archived.' : ` Not asked, since they do not answer: ${away}.`}`,
+    [
+      `No log holds an event ${eventId.slice(0, 60)}.`,
+      inWords(archived),
+      away === '' ? '' : `Not asked, since they do not answer: ${away}.`,
+      away === '' && archived.length === 0 ? 'It was never written.' : '',
+    ]
+      .filter(Boolean)
+      .join(' '),
   )
 }

@@ -1,6 +1,6 @@
 import { ProblemSchema } from '@millrace/runtime'
 import { Type } from 'typebox'
-import { TrackedOperations } from '../sources/tracked-operations.ts'
+import type { TrackedOperations } from '../sources/tracked-operations.ts'
 import { basePath, type RouteContext } from './context.ts'
 import { Time, UnreachableSchema } from './schemas.ts'
 
@@ -15,8 +15,7 @@ const GroupSchema = Type.Object({
 })
 
 /** Consumer groups, whether anything waits for them or not: those that an operation can be planned for. */
-export function registerGroups({ app, logs }: RouteContext): void {
-  const tracked = new TrackedOperations(logs)
+export function registerGroups({ app }: RouteContext, tracked: TrackedOperations): void {
   app.get(
     `${basePath}/groups`,
     {

@@ -1,10 +1,12 @@
 import { isUuid } from '@millrace/core'
 import { ProblemSchema } from '@millrace/runtime'
 import { Type } from 'typebox'
+import { boundsOfIds, inWords } from '../domain/archived-days.ts'
 import { causeTree, journeyState, lastAtMs, writtenAtMs } from '../domain/journey.ts'
 import type { TrackedEvent } from '../domain/tracked-event.ts'
 import { waitsOf } from '../domain/waits.ts'
 import { trackingProblem } from '../problem.ts'
+import type { TrackedLogs } from '../sources/tracked-logs.ts'
 import { basePath, type RouteContext } from './context.ts'
 import { lowerUuid } from './filter.ts'
 import { IdText, JourneySchema } from './schemas.ts'
@@ -27,11 +29,7 @@ export function registerJourneys({ app, logs }: RouteContext): void {
     async (request) => {
       const id = lowerUuid(request.params.id)
       const found = await logs.journey(id, isUuid(id))
-      if (!found || found.events.length === 0)
-        throw trackingProblem(
-          'MR_TRACKING_JOURNEY_NOT_FOUND',
-          `No log knows "${id.slice(0, 100)}" as an event, a correlation, an aggregate or a key. It may have been archived, or a database that holds it does not answer.`,
-        )
+      if (!found || found.events.length === 0) throw await notFound(logs, id)
       const { events } = found
       const beganAtMs = Math.min(...events.map(writtenAtMs))
       const endedAtMs = Math.max(...events.map(lastAtMs))
@@ -51,9 +49,21 @@ export function registerJourneys({ app, logs }: RouteContext): void {
           parentId,
           depth,
         })),
+        archived: [...(await logs.archivedOf(found))],
         unreachable: [...found.unreachable],
       }
     },
+  )
+}
+
+/** Whatever is archived may hold it: only a correlation that an id of version 7 began says when. */
+async function notFound(logs: TrackedLogs, id: string): Promise<Error> {
+  const { firstDay } = boundsOfIds([id])
+  const archived = await logs.archived(firstDay === undefined ? {} : { firstDay })
+  const why = archived.length === 0 ? 'A database that holds it may be away.' : inWords(archived)
+  return trackingProblem(
+    'MR_TRACKING_JOURNEY_NOT_FOUND',
+    `No log knows "${id.slice(0, 100)}" as an event, a correlation, an aggregate or a key. ${why}`,
   )
 }
 

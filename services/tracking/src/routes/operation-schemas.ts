@@ -6,15 +6,22 @@ const TextOrNull = nullable(Type.String())
 const Rate = Type.Number({ minimum: 0.001, maximum: 10_000, description: 'Events per second' })
 const service = Type.String({
   ...IdText,
-  description: 'In whose database the group keeps its log',
+  description: 'In whose database the events stand',
 })
 
-/** One shape for the three kinds; what a kind does not take is refused with a sentence. */
+/** One shape for the four kinds; what a kind does not take is refused with a sentence. */
 export const PlanBody = Type.Object(
   {
     service,
-    kind: Type.Union([Type.Literal('redrive'), Type.Literal('replay'), Type.Literal('edit')]),
-    group: IdText,
+    kind: Type.Union([
+      Type.Literal('redrive'),
+      Type.Literal('replay'),
+      Type.Literal('edit'),
+      Type.Literal('republish'),
+    ]),
+    group: Type.Optional(
+      Type.String({ ...IdText, description: 'Whose events; a republish has none' }),
+    ),
     eventIds: Type.Optional(Type.Array(UuidSchema, { minItems: 1, maxItems: 10_000 })),
     filter: Type.Optional(
       Type.Object(
@@ -61,7 +68,9 @@ export const OperationSchema = Type.Object({
   id: Type.String(),
   service: Type.String(),
   kind: Type.String(),
-  group: Type.String(),
+  group: nullable(
+    Type.String({ description: 'Who carries it out; null: the relay of the service' }),
+  ),
   state: Type.String(),
   request: Type.Unknown({
     description: 'In lists without what is above 16 KiB: then kind, group and isCut',
@@ -126,8 +135,8 @@ export const ItemPageSchema = Type.Object({
       position: Type.Integer(),
       eventId: Type.String(),
       topic: Type.String(),
-      partitionNumber: Type.Integer(),
-      offset: Type.String(),
+      partitionNumber: nullable(Type.Integer()),
+      offset: TextOrNull,
       eventType: Type.String(),
       eventKey: TextOrNull,
       state: Type.String(),

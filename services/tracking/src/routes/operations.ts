@@ -1,9 +1,10 @@
-import type { ListedOperation, OperationRequest, OperationState } from '@millrace/inbox'
+import type { OperationRequest, OperationState } from '@millrace/inbox'
 import { UuidSchema } from '@millrace/events'
 import { ProblemSchema, userOf } from '@millrace/runtime'
 import { Type, type Static } from 'typebox'
 import { badFilter, trackingProblem } from '../problem.ts'
-import { TrackedOperations, type ListedTrackedOperation } from '../sources/tracked-operations.ts'
+import type { RepublishRequest } from '../republish/types.ts'
+import type { ListedTrackedOperation, TrackedOperations } from '../sources/tracked-operations.ts'
 import { basePath, type RouteContext } from './context.ts'
 import { timeOf } from './filter.ts'
 import {
@@ -32,10 +33,11 @@ const states: readonly OperationState[] = [
   'CANCELLED',
 ]
 
-/** Re-drive, replay, edit: planned, then confirmed, then carried out by the consumers of the group. */
-export function registerOperations({ app, logs }: RouteContext): void {
-  const tracked = new TrackedOperations(logs)
-
+/**
+ * Re-drive, replay, edit: planned, then confirmed, then carried out by the consumers of the group. Republish: the same for what the relay of a service
+ * could not publish.
+ */
+export function registerOperations({ app }: RouteContext, tracked: TrackedOperations): void {
   app.post(
     path,
     {
@@ -106,7 +108,7 @@ export function registerOperations({ app, logs }: RouteContext): void {
     },
     async (request) => {
       const found = await tracked.find(request.params.id)
-      const audit = await found.operations.audit(found.operation.id)
+      const audit = await found.audit()
       return {
         operation: operationToWire(found),
         audit: audit.map((line) => ({ ...line, at: line.at.toISOString() })),
@@ -133,11 +135,8 @@ export function registerOperations({ app, logs }: RouteContext): void {
     },
     async (request) => {
       const { limit, after } = request.query
-      const { operations, operation } = await tracked.find(request.params.id)
-      const items = await operations.items(operation.id, {
-        limit,
-        ...(after !== undefined && { after }),
-      })
+      const found = await tracked.find(request.params.id)
+      const items = await found.items({ limit, ...(after !== undefined && { after }) })
       return {
         items: items.map((item) => ({
           ...item,
@@ -171,9 +170,7 @@ export function registerOperations({ app, logs }: RouteContext): void {
         const by = userOf(request)
         const { reason } = request.body
         const { id } = request.params
-        return operationToWire(
-          await tracked.act(id, (operations) => operations[act](id, { by, reason })),
-        )
+        return operationToWire(await tracked.act(id, (acts) => acts[act](id, { by, reason })))
       },
     )
 
@@ -193,9 +190,7 @@ export function registerOperations({ app, logs }: RouteContext): void {
       const { reason, ratePerSecond } = request.body
       const { id } = request.params
       return operationToWire(
-        await tracked.act(id, (operations) =>
-          operations.setRate(id, ratePerSecond, { by, reason }),
-        ),
+        await tracked.act(id, (acts) => acts.setRate(id, ratePerSecond, { by, reason })),
       )
     },
   )
@@ -203,12 +198,23 @@ export function registerOperations({ app, logs }: RouteContext): void {
 
 /** What each kind takes. Anything else narrowed nothing, and more events would be touched than was meant. */
 const fieldsOfKind = {
-  redrive: ['eventIds', 'filter', 'cutOff', 'ratePerSecond'],
-  replay: ['topic', 'from', 'to', 'eventType', 'key', 'sourceGroup', 'force', 'ratePerSecond'],
-  edit: ['eventId', 'payload'],
+  redrive: ['group', 'eventIds', 'filter', 'cutOff', 'ratePerSecond'],
+  replay: [
+    'group',
+    'topic',
+    'from',
+    'to',
+    'eventType',
+    'key',
+    'sourceGroup',
+    'force',
+    'ratePerSecond',
+  ],
+  edit: ['group', 'eventId', 'payload'],
+  republish: ['eventIds', 'filter', 'cutOff', 'ratePerSecond'],
 } as const satisfies Record<string, readonly (keyof Static<typeof PlanBody>)[]>
 
-function checkFields({ kind, service: _service, group: _group, ...given }: PlanRequest): void {
+function checkFields({ kind, service: _service, ...given }: PlanRequest): void {
   const known: readonly string[] = fieldsOfKind[kind]
   const foreign = Object.keys(given).filter((field) => !known.includes(field))
   if (foreign.length === 0) return
@@ -222,8 +228,13 @@ function checkFields({ kind, service: _service, group: _group, ...given }: PlanR
 
 type PlanRequest = Static<typeof PlanBody>
 
-function requestOf(body: PlanRequest): OperationRequest {
+function requestOf(body: PlanRequest): OperationRequest | RepublishRequest {
   checkFields(body)
+  if (body.kind !== 'republish' && body.group === undefined)
+    throw trackingProblem(
+      'MR_TRACKING_BAD_OPERATION',
+      `A ${body.kind} needs the group whose consumers carry it out. Nothing was planned.`,
+    )
   const { service: _service, filter, cutOff, from, to, ...rest } = body
   const times = {
     cutOff: timeOf('cutOff', cutOff),
@@ -249,7 +260,7 @@ function requestOf(body: PlanRequest): OperationRequest {
         to: timeOf('filter.to', filter.to),
       },
     }),
-  } as unknown as OperationRequest
+  } as unknown as OperationRequest | RepublishRequest
 }
 
 function statesOf(text: string): readonly OperationState[] {
@@ -289,7 +300,7 @@ function operationToWire({
 }
 
 /** The payload of an edit may hold secrets, and lists of operations need none of it. */
-function shownRequest({ request }: ListedOperation): unknown {
+function shownRequest({ request }: ListedTrackedOperation['operation']): unknown {
   if (request.kind !== 'edit' || 'isCut' in request) return request
   const { payload, ...rest } = request
   return { ...rest, payloadBytes: Buffer.byteLength(payload) }

@@ -25,6 +25,23 @@ export const UnreachableSchema = Type.Array(
   { description: 'Databases that did not answer; what they hold is missing here' },
 )
 
+export const ArchivedSchema = Type.Array(
+  Type.Object({
+    service: Type.String(),
+    side: Type.Union([Type.Literal('production'), Type.Literal('consumption')]),
+    firstDay: Type.String({ description: 'UTC, YYYY-MM-DD' }),
+    lastDay: Type.String(),
+    days: Type.Integer(),
+    events: Type.Integer({
+      description: 'In the files of these days; of the consumption log, of all its groups',
+    }),
+  }),
+  {
+    description:
+      'Days within reach of what was asked that are archived: their events are missing here until they are restored. Newest first',
+  },
+)
+
 export const ProductionSchema = Type.Object({
   id: Type.String(),
   database: Type.String({ description: 'The service whose database holds the row' }),
@@ -162,6 +179,7 @@ export const EventPageSchema = Type.Object({
   scannedFrom: nullable(
     Type.String({ description: 'All that matches and is not older was found; null: all of it' }),
   ),
+  archived: ArchivedSchema,
   unreachable: UnreachableSchema,
 })
 
@@ -214,5 +232,6 @@ export const JourneySchema = Type.Object({
     }),
     { description: 'Each event before what it caused, siblings by time' },
   ),
+  archived: ArchivedSchema,
   unreachable: UnreachableSchema,
 })

@@ -1,5 +1,14 @@
 import { createProductionLog } from '@millrace/outbox'
-import { correlationOf } from '../domain/journey.ts'
+import {
+  boundsOfIds,
+  dayOf,
+  dayOfId,
+  rangesOf,
+  type ArchivedDayOf,
+  type ArchivedRange,
+  type DayBounds,
+} from '../domain/archived-days.ts'
+import { causationOf, correlationOf } from '../domain/journey.ts'
 import { relatedTo } from '../domain/related-events.ts'
 import type { SearchCursor } from '../domain/search-cursor.ts'
 import {
@@ -11,7 +20,7 @@ import {
 import { refusedFilters } from '../filter-errors.ts'
 import { trackingProblem } from '../problem.ts'
 import { askAll, type Answers, type Unreachable } from './ask-all.ts'
-import type { TrackingFilter } from './log-filter.ts'
+import { consumptionFilter, productionFilter, type TrackingFilter } from './log-filter.ts'
 import { nextPage, readOn, searchedLogs, type SearchResult } from './search-logs.ts'
 import { Source, type SourceLogs, type SourceOptions } from './source.ts'
 import type { SourceEntry } from './source-table.ts'
@@ -26,7 +35,10 @@ export interface FoundEvents {
   readonly unreachable: readonly Unreachable[]
 }
 
-export interface EventPage extends FoundEvents, Omit<SearchResult, 'eventIds'> {}
+export interface EventPage extends FoundEvents, Omit<SearchResult, 'eventIds'> {
+  /** At the end of the search: days that it reaches and that are in files, so that nothing of them could be found. */
+  readonly archived: readonly ArchivedRange[]
+}
 
 export interface FoundJourney extends FoundEvents {
   readonly kind: 'event' | 'correlation' | 'business'
@@ -39,6 +51,19 @@ export interface FoundJourney extends FoundEvents {
 export const maxJourneyEvents = 500
 /** Most correlations that are followed from a business id. */
 const maxCorrelations = 50
+
+/** The days that a search reaches. */
+function boundsOf(filter: TrackingFilter): DayBounds {
+  const sides: ArchivedDayOf['side'][] = []
+  if (productionFilter(filter)) sides.push('production')
+  if (consumptionFilter(filter)) sides.push('consumption')
+  if (filter.eventId !== undefined) return { ...boundsOfIds([filter.eventId]), sides }
+  return {
+    sides,
+    ...(filter.from && { firstDay: dayOf(filter.from.getTime()) }),
+    ...(filter.to && { lastDay: dayOf(filter.to.getTime() - 1) }),
+  }
+}
 
 /** All logs of all services as one. */
 export class TrackedLogs {
@@ -82,8 +107,50 @@ export class TrackedLogs {
     )
     const pages = asked.answers.flatMap((answer) => answer.value)
     const { eventIds, ...rest } = nextPage(pages, cursor, limit)
-    const found = await this.find(eventIds)
-    return { ...rest, events: found.events, unreachable: asked.unreachable }
+    const [found, archived] = await Promise.all([
+      this.find(eventIds),
+      rest.next === null ? this.archived(boundsOf(filter), asked.unreachable) : [],
+    ])
+    return { ...rest, archived, events: found.events, unreachable: asked.unreachable }
+  }
+
+  /**
+   * Archived days within the bounds, of the databases that answer: those that do not are named by what was asked before.
+   * @param away not asked once more, which would take its time
+   */
+  async archived(
+    bounds: DayBounds,
+    away: readonly Unreachable[] = [],
+  ): Promise<readonly ArchivedRange[]> {
+    const { answers } = await askAll(
+      this.sources.filter((source) => away.every(({ service }) => service !== source.service)),
+      (source) => source.archivedDays(),
+      this.#options,
+    )
+    return rangesOf(
+      answers.flatMap(({ value }) => value),
+      bounds,
+    )
+  }
+
+  /** Archived days on which further events of a journey may lie. */
+  archivedOf({
+    kind,
+    correlationIds,
+    events,
+    unreachable,
+  }: FoundJourney): Promise<readonly ArchivedRange[]> {
+    const known = new Set(events.map((event) => event.eventId))
+    const causes = events.flatMap((event) => causationOf(event) ?? [])
+    const missing = causes.filter((id) => !known.has(id))
+    // A correlation begins with the time of its id, where it has one; each of its events is as old as its cause, or younger.
+    const dated = [...correlationIds, ...known, ...missing].filter(
+      (id) => dayOfId(id) !== undefined,
+    )
+    const { firstDay, ...bounds } = boundsOfIds(dated)
+    // What an order or a thread went through may have begun at any time before.
+    const isOpen = kind === 'business' || firstDay === undefined
+    return this.archived(isOpen ? bounds : { ...bounds, firstDay }, unreachable)
   }
 
   /** Both sides of these events, newest first; large payloads are left out. */
