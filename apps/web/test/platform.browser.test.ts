@@ -1,79 +1,32 @@
 import assert from 'node:assert/strict'
-import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { createInterface } from 'node:readline'
-import { test } from 'node:test'
+import { execFile } from 'node:child_process'
+import { after, before, suite, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import type { Page } from 'playwright-core'
 import { browserMissing, openPage } from './fixture/browser.ts'
 import { pressPair } from './fixture/keys.ts'
+import { type RunningPlatform, startPlatform } from './fixture/running-platform.ts'
+import { ShopLedger } from './fixture/shop-ledger.ts'
 import { withPageTold } from './fixture/told.ts'
 
 const skip = browserMissing()
-const startScript = fileURLToPath(new URL('../../../dev/bin/start.mjs', import.meta.url))
-
 const writeScript = fileURLToPath(
   new URL('../../../dev/test/tracking/write-view.ts', import.meta.url),
 )
 
-/** The whole platform as `npm start` runs it, on any free ports, with data of its own. */
-async function startPlatform() {
-  const data = await mkdtemp(join(tmpdir(), 'millrace-web-test-'))
-  const child = spawn(process.execPath, [startScript, '--data', data, '--any-ports', '--json'], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  const { url, postgres } = await readyUrls(child)
-  return {
-    url,
-    /** The database of the discussions, for a writer that is not one of the services. */
-    async databaseUrl(): Promise<string> {
-      const password = await readFile(join(data, 'postgres', 'data', 'superuser-password'), 'utf8')
-      return `postgres://postgres:${encodeURIComponent(password.trim())}@${postgres}/discussion_service_db`
-    },
-    async [Symbol.asyncDispose](): Promise<void> {
-      // One that has ended already says so no more.
-      if (child.exitCode === null && child.signalCode === null) {
-        const ended = once(child, 'exit')
-        child.kill('SIGTERM')
-        await ended
-      }
-      await rm(data, { recursive: true, force: true })
-    },
-  }
-}
+/** One start of the whole for both: it is what takes the time. */
+suite('the real platform', { skip }, () => {
+  let platform: RunningPlatform
+  before(async () => void (platform = await startPlatform()))
+  after(() => platform?.[Symbol.asyncDispose]())
 
-async function readyUrls(child: ChildProcess): Promise<{ url: string; postgres: string }> {
-  let postgres = ''
-  const said: string[] = []
-  for (const stream of [child.stdout, child.stderr]) assert.ok(stream)
-  child.stderr?.on('data', (chunk: Buffer) => said.push(chunk.toString('utf8')))
-  for await (const line of createInterface({ input: child.stdout! })) {
-    said.push(line)
-    postgres = /"name":"postgres","state":"ready","detail":"([^"]+)"/.exec(line)?.[1] ?? postgres
-    const ready = /"event":"ready","url":"([^"]+)"/.exec(line)?.[1]
-    if (ready !== undefined) {
-      // Read on, or the full pipe would stop the platform.
-      child.stdout?.resume()
-      return { url: ready, postgres }
-    }
-  }
-  throw new Error(`The platform ended before it was ready:\n${said.slice(-20).join('\n')}`)
-}
-
-test(
-  'the real platform: an event is followed, a vote and a comment reach the aggregate, a failed event is mended, a past one replayed',
-  { skip },
-  async () => {
-    await using platform = await startPlatform()
+  test('an event is followed, a vote and a comment reach the aggregate, a failed event is mended, a past one replayed', async () => {
     await using opened = await openPage()
     const { page, errors } = opened
     await withPageTold(page, async () => {
       await page.goto(platform.url)
-      await page.getByText(/^Live, all \d parts ready/).waitFor()
+      await page.getByText(/^Live, all 12 parts ready/).waitFor()
       // Looked for from before the click on: it moves for the 5 s that its rate is a mean of, and the walk may take longer than that.
       const moving = page.locator('[data-edge="relay-topic"][data-moving="true"]').waitFor()
       await Promise.all([
@@ -109,8 +62,73 @@ test(
       await replayInTheConsole(page, threadId)
     })
     assert.deepEqual(errors, [])
-  },
-)
+  })
+
+  test('an order is confirmed; with payments broken in the Lab the next is rolled back by PAYMENT, with money and goods back; mended, the third is confirmed', async () => {
+    await using opened = await openPage()
+    const { page, errors } = opened
+    const ledger = new ShopLedger(platform.url, 'MR-MUG')
+    await withPageTold(page, async () => {
+      const before = await ledger.goods()
+      await page.goto(platform.url)
+      const confirmed = await placeTwoMugs(page)
+      await page.getByText('CONFIRMED', { exact: true }).first().waitFor()
+      const paid = await ledger.after(confirmed, { payment: 'CAPTURED', stock: 'TAKEN' })
+      assert.deepEqual(
+        { onHand: before.onHand - paid.onHand, sold: paid.sold - before.sold },
+        { onHand: 2, sold: 2 },
+      )
+      assert.deepEqual([paid.spentMills, paid.reservedMills, paid.reserved], [15_000, 0, 0])
+
+      await goTo(page, 'Lab')
+      await page.getByRole('button', { name: 'Switch on: Payment rejects' }).click()
+      await page.getByRole('button', { name: 'Switch off: Payment rejects' }).waitFor()
+      const rolledBack = await placeTwoMugs(page)
+      await page.getByText('ROLLBACK PAYMENT', { exact: true }).first().waitFor()
+      await page.getByText('The payment provider refuses the payment.').waitFor()
+      await page.getByText('What a side had reserved goes back').waitFor()
+      const ends = { payment: 'REFUSED', stock: 'RELEASED' }
+      assert.deepEqual(await ledger.after(rolledBack, ends), paid)
+
+      await goTo(page, 'Lab')
+      await page.getByText('Rolled back by PAYMENT 1').waitFor()
+      await page.getByRole('button', { name: 'Switch all off' }).click()
+      await page.getByRole('button', { name: 'Switch on: Payment rejects' }).waitFor()
+      await placeTwoMugs(page)
+      await page.getByText('CONFIRMED', { exact: true }).first().waitFor()
+      await goTo(page, 'Lab')
+      await page.getByText('0 lost, 0 double: all 3 orders decided, once each').waitFor()
+
+      await goTo(page, 'Overview')
+      await page.getByText(/^Live, all 12 parts ready/).waitFor()
+      const shop = page.getByRole('region', { name: 'The shop' })
+      for (const part of ['users', 'catalog', 'orders', 'payments', 'stock', 'order-saga'])
+        await shop.locator(`[data-part="${part}"]`, { hasText: 'ready' }).waitFor()
+      await shop.locator('.flow-map').getByText('lag 0 records').nth(5).waitFor()
+      await page.locator('.strip').getByText('0 orders', { exact: true }).waitFor()
+    })
+    assert.deepEqual(errors, [])
+  })
+})
+
+/** By the bar at the top, inside the page: one that is left while it loads a part of itself says so as an error. */
+async function goTo(page: Page, door: string): Promise<void> {
+  await page.getByRole('link', { name: door, exact: true }).first().click()
+  await page.getByRole('heading', { name: door, level: 1, exact: true }).waitFor()
+}
+
+/** On the page of orders, by its dialog. Leaves the page at the new order and returns its id. */
+async function placeTwoMugs(page: Page): Promise<string> {
+  await goTo(page, 'Orders')
+  await page.getByRole('button', { name: 'Place an order' }).click()
+  await page.getByLabel(/Mug with a mill wheel/).fill('2')
+  await page.locator('.order-total').getByText('£15.00').waitFor()
+  await page.getByRole('button', { name: 'Place order' }).click()
+  await page.getByRole('heading', { name: /^Order \d+$/ }).waitFor()
+  const id = /\/orders\/(\d+)$/.exec(new URL(page.url()).pathname)?.[1]
+  assert.ok(id, page.url())
+  return id
+}
 
 /** "A new user can take an event from pending to failed to mended in the console without reading anything." */
 async function mendInTheConsole(page: Page, databaseUrl: string, threadId: string): Promise<void> {

@@ -22,7 +22,7 @@ export interface LabFaultState extends LabFault {
 /** How long the broker stays away, ms. */
 const brokerDownMs = 20_000
 const lateMs = 30_000
-const callTimeoutMs = 5_000
+const callTimeoutMs = 10_000
 
 /** What each switch asks of the payment provider or of stock while it is on. */
 const settings = {
