@@ -105,6 +105,28 @@ test(
 )
 
 test(
+  'event log: archived days that a search reached are named, and one is brought back',
+  { skip },
+  async () => {
+    await using house = await openHouse('/log?q=comment_edited&range=all', {}, (api) => {
+      const day = { firstDay: '2026-01-02', lastDay: '2026-01-02', events: 1_234 }
+      api.tracking.archived.push({ service: 'discussions', side: 'production', ...day })
+    })
+    const { page } = house
+    const notice = page.getByRole('heading', { name: 'Archived days were not looked at' })
+    await notice.waitFor()
+    await page.getByText('production log of discussions, 1,234 events').waitFor()
+    await page.getByText('Bring a day back').click()
+    const act = page.getByRole('button', { name: 'Bring the day back' })
+    assert.equal(await act.isDisabled(), true, 'no act without a reason')
+    await page.getByLabel('Why').fill('a customer asks')
+    await assertAccessible(page)
+    await act.click()
+    await notice.waitFor({ state: 'detached' })
+  },
+)
+
+test(
   'event log: a raised alert is shown in words, with its journey, until it is over',
   { skip },
   async () => {

@@ -123,6 +123,10 @@ test(
     await using house = await openHouse('/failures')
     const { page, api, base } = house
     const refused = page.getByRole('region', { name: 'Could not be published' })
+    await refused.getByRole('button', { name: 'All refused ones of discussions' }).click()
+    await page.getByRole('heading', { name: /^Publish again: 1 event of discussions/ }).waitFor()
+    await page.getByText('nothing takes effect twice').waitFor()
+    await page.goto(`${base}/failures`)
     await refused.getByRole('button', { name: 'Publish again' }).click()
     await refused.getByText('retrying').waitFor()
     await page.getByLabel('Find').fill('nothing like this')

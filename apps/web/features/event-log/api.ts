@@ -1,6 +1,22 @@
 import { request } from '../../lib/http.ts'
-import { meaningsOf, queryOf, toAlerts, toBacklog, toCounts, toEventPage } from './mappers.ts'
-import type { Alert, Backlog, Counts, EventPage, FoundAs, LogSearch } from './model.ts'
+import {
+  meaningsOf,
+  queryOf,
+  toAlerts,
+  toArchive,
+  toBacklog,
+  toCounts,
+  toEventPage,
+} from './mappers.ts'
+import type {
+  Alert,
+  ArchivedDays,
+  Backlog,
+  Counts,
+  EventPage,
+  FoundAs,
+  LogSearch,
+} from './model.ts'
 
 const base = '/api/tracking'
 
@@ -61,6 +77,20 @@ export async function getBacklog(signal?: AbortSignal): Promise<Backlog> {
 export async function getAlerts(signal?: AbortSignal): Promise<readonly Alert[]> {
   const { body } = await request(`${base}/alerts?limit=20`, { signal })
   return toAlerts(body)
+}
+
+/** Every archived day, the newest first. */
+export async function getArchive(signal?: AbortSignal): Promise<readonly ArchivedDays[]> {
+  return toArchive((await request(`${base}/archive`, { signal })).body)
+}
+
+/** Brings a day of a service back into its logs, for a week. */
+export async function restoreDay(wish: {
+  readonly service: string
+  readonly day: string
+  readonly reason: string
+}): Promise<void> {
+  await request(`${base}/archive/restore`, { method: 'POST', body: wish })
 }
 
 /** Publishes a FAILED event again. */

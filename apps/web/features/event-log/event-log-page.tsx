@@ -16,6 +16,7 @@ import { LogFigures } from './figures.tsx'
 import { FilterBar } from './filter-bar.tsx'
 import { toCsv } from './mappers.ts'
 import { type EventPage, foundAsWords, type LogSearch, ranges, type TrackedEvent } from './model.ts'
+import { ArchivedNotice } from './archived-notice.tsx'
 import { UnreachableNotice } from './unreachable-notice.tsx'
 import { useHeldEvents } from './use-held-events.ts'
 import './event-log.css'
@@ -127,6 +128,7 @@ export function EventLogPage() {
           />
         )}
       </section>
+      <ArchivedNotice archived={pages?.at(-1)?.archived ?? []} />
       <MorePages
         page={pages?.at(-1)}
         isFetching={events.isFetchingNextPage}

@@ -4,6 +4,7 @@ import {
   productionStates,
   ranges,
   type Alert,
+  type ArchivedDays,
   type Backlog,
   type Consumption,
   type ConsumptionStatus,
@@ -26,9 +27,25 @@ export function toEventPage(body: unknown, foundAs: FoundAs | null): EventPage {
     next: wire.textOrNull('next'),
     isComplete: wire.flag('isComplete'),
     scannedFromMs: wire.timeOrNull('scannedFrom'),
+    archived: wire.list('archived', readArchived),
     unreachable: wire.list('unreachable', readUnreachable),
     foundAs,
   }
+}
+
+export function readArchived(wire: WireReader): ArchivedDays {
+  return {
+    service: wire.text('service'),
+    side: wire.text('side'),
+    firstDay: wire.text('firstDay'),
+    lastDay: wire.text('lastDay'),
+    events: wire.number('events'),
+  }
+}
+
+/** Every archived day there is. */
+export function toArchive(body: unknown): readonly ArchivedDays[] {
+  return new WireReader(body, 'archive').list('items', readArchived)
 }
 
 export function readUnreachable(wire: WireReader): Unreachable {

@@ -117,6 +117,16 @@ export interface TrackedEvent {
   readonly waits: Waits
 }
 
+/** Days of one log that are in files: what lies there is not found. */
+export interface ArchivedDays {
+  readonly service: string
+  readonly side: string
+  /** UTC, `YYYY-MM-DD`; the last one included. */
+  readonly firstDay: string
+  readonly lastDay: string
+  readonly events: number
+}
+
 /** A database that did not answer. */
 export interface Unreachable {
   readonly service: string
@@ -129,6 +139,8 @@ export interface EventPage {
   /** False when a search without an index stopped at its limit. */
   readonly isComplete: boolean
   readonly scannedFromMs: number | null
+  /** At the end of a search: days it reached that are archived. */
+  readonly archived: readonly ArchivedDays[]
   readonly unreachable: readonly Unreachable[]
   /** As what the search text was found: an event, a correlation, an aggregate, a key, or somewhere in the text. */
   readonly foundAs: FoundAs | null

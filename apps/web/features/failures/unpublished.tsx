@@ -1,7 +1,10 @@
 import { useQuery } from '@tanstack/react-query'
 import { type ApiProblem, asProblem } from '../../lib/problem.ts'
+import { Button } from '../../ui/button.tsx'
 import { ProblemNotice } from '../../ui/states.tsx'
 import { EventTable } from '../event-log/event-table.tsx'
+import type { TrackedEvent } from '../event-log/model.ts'
+import { usePlan } from '../operations/use-plan.ts'
 import { getUnpublished } from './api.ts'
 
 /**
@@ -29,7 +32,35 @@ export function Unpublished(props: { readonly told: ApiProblem | null }) {
           lastGoodAtMs={page.dataUpdatedAt}
         />
       )}
+      {items.length > 0 && <AllAgain events={items} />}
       {items.length > 0 && <EventTable events={items} isStale={false} />}
     </section>
+  )
+}
+
+/** Plans for all refused events of a service at once: looked at, confirmed, and followed like any operation. */
+function AllAgain(props: { readonly events: readonly TrackedEvent[] }) {
+  const plan = usePlan()
+  const services = new Set(
+    props.events.flatMap(({ production }) =>
+      production?.status === 'FAILED' ? [production.database] : [],
+    ),
+  )
+  return (
+    <>
+      <div className="actions">
+        {[...services].map((service) => (
+          <Button
+            key={service}
+            icon="turn"
+            disabled={plan.isPending}
+            onClick={() => plan.mutate({ service, kind: 'republish', filter: {} })}
+          >
+            All refused ones of {service} …
+          </Button>
+        ))}
+      </div>
+      {plan.isError && <ProblemNotice problem={asProblem(plan.error)} />}
+    </>
   )
 }

@@ -10,6 +10,8 @@ import { Chip } from '../../ui/chip.tsx'
 import { CopyId } from '../../ui/copy-id.tsx'
 import { EmptyState, ProblemNotice, Skeleton } from '../../ui/states.tsx'
 import { Time } from '../../ui/time.tsx'
+import { getArchive } from '../event-log/api.ts'
+import { ArchivedNotice } from '../event-log/archived-notice.tsx'
 import { UnreachableNotice } from '../event-log/unreachable-notice.tsx'
 import { getJourney } from './api.ts'
 import { EventPanel } from './event-panel.tsx'
@@ -78,6 +80,7 @@ function JourneyView(props: { readonly id: string }) {
       {data !== undefined && (
         <>
           <UnreachableNotice unreachable={data.unreachable} />
+          <ArchivedNotice archived={data.archived} />
           <nav aria-label="Views of the journey" className="views">
             {views.map(({ value, label }) => (
               <Link
@@ -181,6 +184,19 @@ function CopyStory(props: { readonly journey: Journey }) {
 }
 
 function Unknown(props: { readonly id: string }) {
+  const archive = useQuery({
+    queryKey: ['archive'],
+    queryFn: ({ signal }) => getArchive(signal),
+  })
+  return (
+    <>
+      <UnknownState id={props.id} />
+      <ArchivedNotice archived={archive.data ?? []} />
+    </>
+  )
+}
+
+function UnknownState(props: { readonly id: string }) {
   return (
     <EmptyState
       title="No log knows this id"

@@ -1,6 +1,6 @@
 import { count, duration, integer } from '../../lib/format.ts'
 import { WireReader } from '../../lib/wire.ts'
-import { readEvent, readUnreachable } from '../event-log/mappers.ts'
+import { readArchived, readEvent, readUnreachable } from '../event-log/mappers.ts'
 import type { Consumption, TrackedEvent } from '../event-log/model.ts'
 import type {
   Arrow,
@@ -34,6 +34,7 @@ export function toJourney(body: unknown): Journey {
       parentId: step.textOrNull('parentId'),
       depth: step.number('depth'),
     })),
+    archived: wire.list('archived', readArchived),
     unreachable: wire.list('unreachable', readUnreachable),
   }
 }

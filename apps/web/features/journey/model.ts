@@ -1,5 +1,5 @@
 import type { Tone } from '../../ui/tone.ts'
-import type { TrackedEvent, Unreachable } from '../event-log/model.ts'
+import type { ArchivedDays, TrackedEvent, Unreachable } from '../event-log/model.ts'
 
 export type JourneyState = 'done' | 'under-way' | 'failed'
 
@@ -29,6 +29,8 @@ export interface Journey {
   readonly isCut: boolean
   readonly isClockSkewed: boolean
   readonly steps: readonly JourneyStep[]
+  /** Days on which further events of it may lie, and which were not looked at. */
+  readonly archived: readonly ArchivedDays[]
   readonly unreachable: readonly Unreachable[]
 }
 

@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import {
+  actorOf,
   inWords,
   isoOfLocal,
   localOf,
+  placeOf,
   planAgain,
   rateText,
   shareDone,
+  titleOf,
   toOperation,
   toOperationDetail,
 } from './mappers.ts'
@@ -36,6 +39,20 @@ test('operation: the act in words, its scope without what every operation has, h
   assert.equal(inWords(operation), 'Redrive 41 events to group ledger')
   assert.deepEqual(operation.scope, [['fingerprint', 'f1']])
   assert.equal(shareDone(operation), 0.5)
+})
+
+test('operation: one without a group is of the relay, and is planned anew without one', () => {
+  const request = { kind: 'republish', filter: {} }
+  const operation = toOperation({ ...wire, kind: 'republish', group: null, request })
+  assert.equal(inWords(operation), 'Publish again: 41 events of bank')
+  assert.equal(titleOf(operation), 'Publish again from bank')
+  assert.equal(actorOf(operation), 'the relay of bank')
+  assert.deepEqual(planAgain(operation), { service: 'bank', kind: 'republish', filter: {} })
+})
+
+test('operation: a place as far as it is known', () => {
+  assert.equal(placeOf({ topic: 'orders', partition: 3, offset: '17' }), 'orders/3@17')
+  assert.equal(placeOf({ topic: 'orders', partition: null, offset: null }), 'orders')
 })
 
 test('operation: planned anew with the same wish and no old cut-off; an edit is not, its payload is not shown', () => {

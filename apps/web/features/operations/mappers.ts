@@ -49,8 +49,8 @@ export function toItemPage(body: unknown): ItemPage {
       position: item.number('position'),
       eventId: item.text('eventId'),
       topic: item.text('topic'),
-      partition: item.number('partitionNumber'),
-      offset: item.text('offset'),
+      partition: item.numberOrNull('partitionNumber'),
+      offset: item.textOrNull('offset'),
       eventType: item.text('eventType'),
       key: item.textOrNull('eventKey'),
       state: known<ItemState>(item.text('state'), itemStates, 'WAITING'),
@@ -82,7 +82,7 @@ function readOperation(wire: WireReader): Operation {
     id: wire.text('id'),
     service: wire.text('service'),
     kind: wire.text('kind') as OperationKind,
-    group: wire.text('group'),
+    group: wire.textOrNull('group'),
     state: known<OperationState>(wire.text('state'), operationStates, 'PLANNED'),
     request,
     scope: scopeOf(request),
@@ -90,8 +90,8 @@ function readOperation(wire: WireReader): Operation {
     sample: plan.list('sample', (event) => ({
       eventId: event.text('eventId'),
       topic: event.text('topic'),
-      partition: event.number('partitionNumber'),
-      offset: event.text('offset'),
+      partition: event.numberOrNull('partitionNumber'),
+      offset: event.textOrNull('offset'),
       eventType: event.text('eventType'),
       key: event.textOrNull('eventKey'),
       status: event.text('status'),
@@ -197,16 +197,34 @@ const verbs: Readonly<Record<OperationKind, string>> = {
   redrive: 'Redrive',
   replay: 'Replay',
   edit: 'Edit and redrive',
+  republish: 'Publish again',
 }
 
 /** The act in words, as its button says it: `Redrive 41 events to group analytics`. */
 export function inWords(operation: Operation): string {
-  const { kind, group } = operation
-  return `${verbs[kind]} ${count(operation.count, 'event')} to group ${group}`
+  const { kind, group, service } = operation
+  const events = count(operation.count, 'event')
+  if (group === null) return `${verbs[kind]}: ${events} of ${service}`
+  return `${verbs[kind]} ${events} to group ${group}`
 }
 
-export function titleOf(operation: Operation): string {
-  return `${verbs[operation.kind]} to ${operation.group}`
+export function titleOf({ kind, group, service }: Operation): string {
+  return group === null ? `${verbs[kind]} from ${service}` : `${verbs[kind]} to ${group}`
+}
+
+/** Who carries it out. */
+export function actorOf({ group, service }: Operation): string {
+  return group === null ? `the relay of ${service}` : `a consumer of ${group}`
+}
+
+/** Where a record lies, as far as it is known: `orders/3@17`, or the topic alone. */
+export function placeOf(event: {
+  readonly topic: string
+  readonly partition: number | null
+  readonly offset: string | null
+}): string {
+  const { topic, partition, offset } = event
+  return partition === null || offset === null ? topic : `${topic}/${partition}@${offset}`
 }
 
 /** The same once more, as things stand now; null for an edit, whose payload is not shown again. */
@@ -214,7 +232,7 @@ export function planAgain(operation: Operation): PlanRequest | null {
   if (operation.kind === 'edit') return null
   const { cutOff: _cutOff, ...request } = operation.request
   const { service, kind, group } = operation
-  return { ...request, service, kind, group }
+  return { ...request, service, kind, ...(group !== null && { group }) }
 }
 
 /** How far it is, 0 to 1. */

@@ -1,7 +1,7 @@
 import type { Unreachable } from '../event-log/model.ts'
 import type { ShownState } from '../../ui/tone.ts'
 
-export type OperationKind = 'redrive' | 'replay' | 'edit'
+export type OperationKind = 'redrive' | 'replay' | 'edit' | 'republish'
 
 export type OperationState =
   | 'PLANNED'
@@ -16,7 +16,7 @@ export type OperationState =
 export const operationStates: Readonly<Record<OperationState, ShownState>> = {
   PLANNED: { word: 'planned', tone: 'attention', means: 'nothing happens until it is confirmed' },
   EXPIRED: { word: 'expired', tone: 'quiet', means: 'the plan was not confirmed in time' },
-  CONFIRMED: { word: 'waits', tone: 'busy', means: 'waits for a consumer of the group' },
+  CONFIRMED: { word: 'waits', tone: 'busy', means: 'waits for who carries it out' },
   RUNNING: { word: 'running', tone: 'busy', means: 'under way' },
   PAUSED: { word: 'paused', tone: 'attention', means: 'begins nothing more until it is resumed' },
   DONE: { word: 'done', tone: 'good', means: 'each event came to an end' },
@@ -27,9 +27,9 @@ export type ItemState = 'WAITING' | 'RELEASED' | 'DONE' | 'FAILED' | 'SKIPPED' |
 
 export const itemStates: Readonly<Record<ItemState, ShownState>> = {
   WAITING: { word: 'waits', tone: 'quiet', means: 'its turn has not come' },
-  RELEASED: { word: 'under way', tone: 'busy', means: 'with the consumer now' },
-  DONE: { word: 'done', tone: 'good', means: 'the handler took it' },
-  FAILED: { word: 'failed', tone: 'bad', means: 'the handler failed at it again' },
+  RELEASED: { word: 'under way', tone: 'busy', means: 'with the consumer or the relay now' },
+  DONE: { word: 'done', tone: 'good', means: 'handled, or published' },
+  FAILED: { word: 'failed', tone: 'bad', means: 'it failed again' },
   SKIPPED: { word: 'skipped', tone: 'quiet', means: 'there was nothing to do' },
   CANCELLED: { word: 'left', tone: 'quiet', means: 'left as it was' },
 }
@@ -46,8 +46,9 @@ export interface Refusal {
 export interface SampleEvent {
   readonly eventId: string
   readonly topic: string
-  readonly partition: number
-  readonly offset: string
+  /** Null where it was never published. */
+  readonly partition: number | null
+  readonly offset: string | null
   readonly eventType: string
   readonly key: string | null
   readonly status: string
@@ -70,7 +71,8 @@ export interface Operation {
   /** In whose database it stands. */
   readonly service: string
   readonly kind: OperationKind
-  readonly group: string
+  /** Whose consumers carry it out; null: the relay of the service. */
+  readonly group: string | null
   readonly state: OperationState
   /** As it was asked for, to plan it anew. */
   readonly request: Readonly<Record<string, unknown>>
@@ -112,8 +114,8 @@ export interface OperationItem {
   readonly position: number
   readonly eventId: string
   readonly topic: string
-  readonly partition: number
-  readonly offset: string
+  readonly partition: number | null
+  readonly offset: string | null
   readonly eventType: string
   readonly key: string | null
   readonly state: ItemState
@@ -156,5 +158,6 @@ export interface OperationSearch {
 export type PlanRequest = Readonly<Record<string, unknown>> & {
   readonly service: string
   readonly kind: OperationKind
-  readonly group: string
+  /** Of all kinds but `republish`. */
+  readonly group?: string
 }

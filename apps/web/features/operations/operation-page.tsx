@@ -13,7 +13,7 @@ import { MissingPage, ProblemNotice, Skeleton } from '../../ui/states.tsx'
 import { Time } from '../../ui/time.tsx'
 import { getOperation, listItems } from './api.ts'
 import { ConfirmForm, Controls } from './controls.tsx'
-import { inWords, isOpen, rateText, titleOf } from './mappers.ts'
+import { actorOf, inWords, isOpen, placeOf, rateText, titleOf } from './mappers.ts'
 import { itemStates, type AuditLine, type Operation, type OperationItem } from './model.ts'
 import { OperationChip, OperationProgress, OperationScope } from './operation-states.tsx'
 import '../event-log/event-log.css'
@@ -92,17 +92,21 @@ const effectWords = {
   external: 'The handler acts outside its database, mail for example.',
 } as const
 
+function effectsText({ group, effects }: Operation): string {
+  if (group === null)
+    return 'Each consumer drops what it has handled, so nothing takes effect twice. What waits behind them follows by itself.'
+  return effects === null
+    ? 'No consumer of the group was seen yet, so its effects are not known.'
+    : effectWords[effects]
+}
+
 function Plan(props: { readonly operation: Operation }) {
   const { operation } = props
   return (
     <section className="plate operation-plan" aria-label="Plan">
       <h2>{inWords(operation)}?</h2>
       <ul className="operation-facts">
-        <li>
-          {operation.effects === null
-            ? 'No consumer of the group was seen yet, so its effects are not known.'
-            : effectWords[operation.effects]}
-        </li>
+        <li>{effectsText(operation)}</li>
         <li>
           At most {rateText(operation.ratePerSecond)} events per second, reached step by step. It
           can be paused and cancelled.
@@ -154,9 +158,7 @@ function Plan(props: { readonly operation: Operation }) {
                 <Link to="/journeys/$id" params={{ id: event.eventId }} data-row="">
                   {event.eventType}
                 </Link>{' '}
-                <span className="mono">
-                  {event.topic}/{event.partition}@{event.offset}
-                </span>
+                <span className="mono">{placeOf(event)}</span>
                 {event.key !== null && <span className="mono"> key {event.key}</span>}
                 {event.errorMessage !== null && <small>{event.errorMessage.split('\n')[0]}</small>}
               </li>
@@ -214,11 +216,16 @@ function Outcome(props: { readonly operation: Operation }) {
   )
 }
 
+function doneText(kind: Operation['kind'], events: string): string {
+  if (kind === 'replay') return `${events} replayed`
+  return kind === 'republish' ? `Mended: ${events} published` : `Mended: ${events} handled`
+}
+
 function headline(operation: Operation): string {
   const { done, failed, total } = operation.progress
   switch (operation.state) {
     case 'CONFIRMED':
-      return `Waits for a consumer of ${operation.group}`
+      return `Waits for ${actorOf(operation)}`
     case 'RUNNING':
       return 'Under way'
     case 'PAUSED':
@@ -227,9 +234,7 @@ function headline(operation: Operation): string {
       return `Cancelled after ${integer(done)} of ${count(total, 'event')}`
     case 'DONE':
       if (failed > 0) return `${count(failed, 'event')} of ${integer(total)} failed again`
-      return operation.kind === 'replay'
-        ? `${count(done, 'event')} replayed`
-        : `Mended: ${count(done, 'event')} handled`
+      return doneText(operation.kind, count(done, 'event'))
     case 'PLANNED':
     case 'EXPIRED':
       return inWords(operation)
@@ -318,7 +323,7 @@ function ItemTable(props: { readonly items: readonly OperationItem[] }) {
                   {item.eventType}
                 </Link>
                 <small className="mono">
-                  {item.topic}/{item.partition}@{item.offset}
+                  {placeOf(item)}
                   {item.key !== null && ` key ${item.key}`}
                 </small>
               </td>
