@@ -1,4 +1,5 @@
 import {
+  orderReadDatabase,
   serviceDatabases,
   servicePorts,
   serviceStopOrder,
@@ -36,6 +37,9 @@ export interface PlatformOptions {
   readonly onChange: (part: string, state: PartState, detail: string) => void
 }
 
+/** What tracking looks at: the databases of the services, and the read model of orders, whose inbox is one of its own. */
+const databases = { ...serviceDatabases, 'orders-read': orderReadDatabase } as const
+
 /** How long a part may take to become ready before the start says what it waits for. */
 const readyTimeoutMs = 120_000
 const readyPollMs = 40
@@ -66,10 +70,10 @@ export class Platform {
     return `http://localhost:${this.#options.ports.services.gateway}`
   }
 
-  /** Empty until Postgres runs. */
+  /** By service, and the read model of orders; empty until Postgres runs. */
   get databaseUrls(): Readonly<Record<string, string>> {
     if (this.#adminUrl === '') return {}
-    const entries = Object.entries(serviceDatabases).map(([service, name]) => [
+    const entries = Object.entries(databases).map(([service, name]) => [
       service,
       withDatabaseName(this.#adminUrl, name),
     ])
@@ -147,9 +151,7 @@ export class Platform {
       )
       await part.start()
     }
-    await Promise.all(
-      Object.values(serviceDatabases).map((name) => ensureDatabase(this.#adminUrl, name)),
-    )
+    await Promise.all(Object.values(databases).map((name) => ensureDatabase(this.#adminUrl, name)))
   }
 
   async #startBroker(): Promise<void> {
