@@ -82,6 +82,18 @@ const streamApp = async (service: RunningService): Promise<StreamAppBody> =>
 
 const storePath = (rest: string): string => `/api/streams/order-saga/stores/${rest}`
 
+/** Asks again as long as tasks move. */
+function askStore(service: RunningService, rest: string): Promise<Answered<StoreBody>> {
+  return eventually(
+    `the store answers ${rest}`,
+    async () => {
+      const answer = await getJson<StoreBody>(service, storePath(rest))
+      return answer.status !== 503 && answer
+    },
+    longWait,
+  )
+}
+
 /** All rows of a read, page by page. */
 async function readStore(service: RunningService, rest: string): Promise<StoreBody['rows']> {
   const rows: StoreBody['rows'][number][] = []
@@ -89,7 +101,7 @@ async function readStore(service: RunningService, rest: string): Promise<StoreBo
   while (after !== null) {
     const mark = rest.includes('?') ? '&' : '?'
     const more: string = after === '' ? '' : `${mark}after=${encodeURIComponent(after)}`
-    const { status, body } = await getJson<StoreBody>(service, storePath(`${rest}${more}`))
+    const { status, body } = await askStore(service, `${rest}${more}`)
     assert.equal(status, 200, JSON.stringify(body))
     rows.push(...body.rows)
     after = body.after
@@ -237,7 +249,7 @@ for (const backend of await kafkaBackends())
         return lagRecords !== null && lagRecords >= 3 * ids.length
       })
       for (const id of ids) assert.deepEqual(shop.outcomes(id), [])
-      const waiting = await getJson<StoreBody>(saga, storePath('orders/get?key=401'))
+      const waiting = await askStore(saga, 'orders/get?key=401')
       assert.deepEqual([waiting.status, waiting.body.rows], [200, []], 'its stores can be read')
       const health = await getJson<{ parts: { name: string; reason: string | null }[] }>(
         saga,
@@ -418,13 +430,11 @@ for (const backend of await kafkaBackends())
 /** Each timer is found by the key that a walk told, on its order's partition. Some may end meanwhile. */
 async function lookUpTimers(saga: RunningService): Promise<void> {
   for (const { key, partition } of await readStore(saga, 'due-orders/range')) {
-    const path = storePath(`due-orders/get?key=${encodeURIComponent(key)}`)
-    const { status, body } = await getJson<StoreBody>(saga, path)
+    const rest = `due-orders/get?key=${encodeURIComponent(key)}`
+    const { status, body } = await askStore(saga, rest)
     assert.equal(status, 200, JSON.stringify(body))
     assert.equal(body.key?.partition, partition, key)
-    const { rows } = (
-      await getJson<StoreBody>(saga, storePath(`open-orders/get?key=${orderIdIn(key)}`))
-    ).body
+    const { rows } = (await askStore(saga, `open-orders/get?key=${orderIdIn(key)}`)).body
     for (const row of rows) assert.equal(row.partition, partition, 'beside its order')
   }
 }
@@ -447,15 +457,15 @@ async function lookIntoStores(saga: RunningService, ids: readonly number[]): Pro
     assert.equal((JSON.parse(value) as Order).orderId, key)
     assert.ok(timestamp !== null)
   }
-  const one = await getJson<StoreBody>(saga, storePath('orders/get?key=7'))
+  const one = await askStore(saga, 'orders/get?key=7')
   assert.deepEqual(one.body.rows, [rows[6]])
   assert.equal(one.body.key?.partition, rows[6]?.partition)
   assert.equal(one.body.key?.owner.isThis, true)
-  const none = await getJson<StoreBody>(saga, storePath('orders/get?key=9999'))
+  const none = await askStore(saga, 'orders/get?key=9999')
   assert.deepEqual(none.body.rows, [])
   assert.equal(typeof none.body.key?.partition, 'number', 'where it would be')
   const lagged = await eventually('every partition tells that nothing waits', async () => {
-    const { body } = await getJson<StoreBody>(saga, storePath('orders/range?limit=100'))
+    const { body } = await askStore(saga, 'orders/range?limit=100')
     return body.partitions.every(({ lagRecords }) => lagRecords === 0) && body
   })
   assert.equal(lagged.partitions.length, taskCount)
@@ -469,7 +479,7 @@ async function lookIntoStores(saga: RunningService, ids: readonly number[]): Pro
     ...refusedReads,
     { rest: `${ofTheJoin}/range`, ...unknownStore },
   ]) {
-    const answer = await getJson<StoreBody>(saga, storePath(rest))
+    const answer = await askStore(saga, rest)
     assert.deepEqual([answer.status, answer.body.code], [status, code], rest)
   }
 }
