@@ -1,7 +1,7 @@
 import { aggregate, createDiscussionInbox, migrateAggregates } from '@millrace/discussion-analytics'
 import { discussionEventsTopic } from '@millrace/contracts'
 import { silentLogger, noopMeter, systemClock } from '@millrace/core'
-import type { BatchHandler } from '@millrace/inbox'
+import { blame, type BatchHandler } from '@millrace/inbox'
 import { openDatabase } from '@millrace/postgres'
 import { serveChild } from '../child.ts'
 import { refusedCourse } from './handle-job.ts'
@@ -18,10 +18,14 @@ const inbox = createDiscussionInbox({
   clock: systemClock,
 })
 
+const isBlaming = process.env['BLAMES'] !== 'no'
+
 const handler: BatchHandler = async (events, context) => {
-  for (const { event } of events)
-    if ((event.data as { readonly courseId: string }).courseId === refusedCourse)
-      throw new Error('refused')
+  for (const received of events)
+    if ((received.event.data as { readonly courseId: string }).courseId === refusedCourse) {
+      const error = new Error('refused')
+      throw isBlaming ? blame(received, error) : error
+    }
   await aggregate(events, context)
 }
 

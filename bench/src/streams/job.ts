@@ -15,6 +15,8 @@ export interface JobSettings {
   readonly cacheBytes: number
   readonly threads: number
   readonly sessionTimeoutMs: number
+  /** `group.instance.id`, which Java has none of by default; ours has one of its own. Empty for the default. */
+  readonly instanceId: string
 }
 
 /** The setting of the goals. The time-out is that of both systems by default. */
@@ -24,6 +26,7 @@ export const goalSettings: JobSettings = {
   cacheBytes: 10_000_000,
   threads: 2,
   sessionTimeoutMs: 45_000,
+  instanceId: '',
 }
 
 export const topologyNames = [

@@ -30,6 +30,8 @@ public final class StreamsPeer {
     config.put(StreamsConfig.NUM_STREAM_THREADS_CONFIG, job.get("threads").asInt());
     config.put(StreamsConfig.REPLICATION_FACTOR_CONFIG, 1);
     config.put(StreamsConfig.consumerPrefix("session.timeout.ms"), job.get("sessionTimeoutMs").asInt());
+    String instanceId = job.get("instanceId").asText();
+    if (!instanceId.isEmpty()) config.put(StreamsConfig.consumerPrefix("group.instance.id"), instanceId);
     KafkaStreams streams = new KafkaStreams(topology(job).build(), config);
     streams.start();
     System.out.println("{\"result\":{}}");
