@@ -76,10 +76,11 @@ export function taskFigures(
   inputLagRecords: number,
 ): TaskFigures {
   const { id, state, task, endSum, positionSum } = running
-  const { nodes, maxLatenessMs, ...totals } = task.counts
+  const { processed, nodes, maxLatenessMs, ...totals } = task.counts
   const isBehind = state === 'RESTORING' || state === 'STANDBY'
   return {
     ...totals,
+    processed,
     taskId: id,
     state,
     maxLatenessMs: maxLatenessMs.value,

@@ -10,8 +10,6 @@ export interface NodeCount {
  * is told before somebody looks. They outlive that the task becomes a copy and a task again. Owner: its stream thread.
  */
 export class TaskCounts {
-  /** Records taken from the input. */
-  processed = 0
   /** Time in the topology, ms. */
   processMs = 0
   /** Stream time less the timestamps of the records taken, summed, ms. */
@@ -27,10 +25,24 @@ export class TaskCounts {
   updated = 0
   /** By name of the node. */
   readonly nodes = new Map<string, NodeCount>()
+  readonly #sources = new Set<NodeCount>()
+
+  /** Records taken from the input. */
+  get processed(): number {
+    let sum = 0
+    for (const { processed } of this.#sources) sum += processed
+    return sum
+  }
 
   node(name: string): NodeCount {
     let count = this.nodes.get(name)
     if (!count) this.nodes.set(name, (count = { processed: 0 }))
+    return count
+  }
+
+  source(name: string): NodeCount {
+    const count = this.node(name)
+    this.#sources.add(count)
     return count
   }
 

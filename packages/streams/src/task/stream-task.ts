@@ -172,7 +172,7 @@ export class StreamTask {
           this.#sources.set(this.#topicName(node, topic), {
             reader: new SourceReader(node, this.errors, (count) => this.#countDropped(count)),
             entry: this.#graph.entry(node),
-            count: this.counts.node(node.name),
+            count: this.counts.source(node.name),
           })
   }
 
@@ -259,7 +259,6 @@ export class StreamTask {
     const { counts } = this
     const underWay = this.#underWay
     const { headers } = record
-    counts.processed++
     count.processed++
     try {
       underWay.begin(record, headers)
