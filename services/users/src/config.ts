@@ -78,7 +78,7 @@ export const usersConfig = {
     default: null,
     minLength: 3,
     maxLength: 254,
-    doc: 'Address of an admin who is added at the start if nobody has it; with FIRST_ADMIN_PASSWORD.',
+    doc: 'Address of an admin who is added at every start at which nobody has it; with FIRST_ADMIN_PASSWORD. Not once such an admin was removed and another one is there.',
   },
   adminPassword: {
     type: 'string',

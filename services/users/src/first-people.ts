@@ -5,6 +5,7 @@ import type { Outbox } from '@millrace/outbox'
 import { emailKeyOf } from './domain/email.ts'
 import type { PasswordHashes } from './password-hash.ts'
 import { addPeople } from './people.ts'
+import { isFirstAdminReplaced } from './sql/first-admin.ts'
 
 /** The people of the sample data, under their ids, without password. Those who are there stay as they are. */
 export async function addDemoPeople(outbox: Outbox, at: Date): Promise<void> {
@@ -23,7 +24,8 @@ export async function addDemoPeople(outbox: Outbox, at: Date): Promise<void> {
 
 /**
  * Who manages people before anybody else does: without them nobody could ever be made staff. An account that the address has is left alone. The id is
- * `admin`, or a new one where an earlier start has given that to another address.
+ * `admin`, or a new one where an earlier start has given that to another address. Nobody is added once such an admin was removed and another admin is
+ * there: the settings often stay in the environment, and whoever was removed for what they did must not come back by a restart.
  */
 export async function addFirstAdmin(
   outbox: Outbox,
@@ -43,7 +45,9 @@ export async function addFirstAdmin(
   }
   await outbox.transaction(async (tx) => {
     const added = await addPeople(tx, [person], at, firstCause())
-    if (added.length === 0) await addPeople(tx, [{ ...person, id: uuidv7() }], at, firstCause())
+    // Who was removed keeps the id, so it is never the first attempt that brings them back.
+    if (added.length > 0 || (await isFirstAdminReplaced(tx))) return
+    await addPeople(tx, [{ ...person, id: uuidv7() }], at, firstCause())
   })
 }
 

@@ -280,6 +280,41 @@ suite('people who are there without registering', () => {
     )
   })
 
+  test('a first admin who was removed does not come back by a restart while another admin is there; the last one does', async () => {
+    await using home = await testDatabase()
+    // In development the demo admin is there too, who cannot sign in and is nobody's successor.
+    const start = (mode: 'development' | 'production') =>
+      startUsers({
+        mode,
+        databaseUrl: home.url,
+        adminEmail: 'first@example.org',
+        adminPassword: password,
+      })
+    const status = async (users: RunningUsers) => (await users.signIn('first@example.org')).status
+    {
+      await using users = await start('development')
+      const next = String((await users.register('next@example.org')).body['id'])
+      const raised = { ...admin, body: { roles: ['customer', 'admin'] } }
+      assert.equal((await users.call('PATCH', `/api/users/${next}`, raised)).status, 200)
+      assert.equal(await status(users), 201)
+      assert.equal((await users.call('DELETE', '/api/users/admin', admin)).status, 204)
+      assert.equal(await status(users), 401)
+    }
+    for (const mode of ['development', 'production'] as const) {
+      await using users = await start(mode)
+      assert.equal(await status(users), 401)
+      assert.equal((await users.signIn('next@example.org')).status, 201)
+    }
+    {
+      await using users = await start('development')
+      const { body } = await users.call('GET', '/api/users?search=next@example.org', admin)
+      const [next] = body['items'] as readonly { readonly id: string }[]
+      assert.equal((await users.call('DELETE', `/api/users/${next?.id}`, admin)).status, 204)
+    }
+    await using users = await start('production')
+    assert.equal(await status(users), 201)
+  })
+
   test('an import keeps ids, may be run again, and brings nobody back who was removed', async () => {
     const headers = { authorization: `Bearer ${importToken}` }
     const body = {

@@ -82,7 +82,11 @@ export const usersService = defineService({
       if (email !== null && password !== null) {
         await addFirstAdmin(outbox, hashes, { email, password }, now)
         const account = await credentialsByEmail(database, emailKeyOf(email))
-        if (!account?.roles.includes('admin'))
+        if (!account)
+          logger.warn(
+            'FIRST_ADMIN_EMAIL adds nobody: such an admin was removed, and another admin is there, who can make others one. Take it out of the environment',
+          )
+        else if (!account.roles.includes('admin'))
           logger.warn('The address of FIRST_ADMIN_EMAIL has an account already, which is no admin')
       } else if (email !== null || password !== null) {
         logger.warn('FIRST_ADMIN_EMAIL and FIRST_ADMIN_PASSWORD add an admin only together')
