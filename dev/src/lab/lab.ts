@@ -76,8 +76,13 @@ export class Lab {
     for (const id of this.#on.values()) await this.set(id, false)
   }
 
+  /**
+   * To be called while the services still run: it switches off what is on, as the modes stand in their databases and the next start would begin
+   * with them. A service that does not answer keeps its mode; in production mode it drops it at its start.
+   */
   async close(): Promise<void> {
-    await this.#watch.close()
+    const off = [...this.#on.values()].map((id) => this.set(id, false))
+    await Promise.all([Promise.allSettled(off), this.#watch.close()])
   }
 
   async #act(id: LabFaultId, isOn: boolean): Promise<string> {

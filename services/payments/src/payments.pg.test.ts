@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { testDatabase } from '@millrace/embedded/testing'
 import { importToken, startPayments, type RunningPayments } from '../test/running-payments.ts'
 
 let payments: RunningPayments
@@ -132,6 +133,27 @@ test('production: nobody without a signature, no imports without a token', async
     assert.equal((await production.call('GET', path)).status, 401, path)
   const closed = await production.call('POST', '/import', { body: {} })
   assert.equal(closed.body.code, 'MR_HTTP_IMPORT_CLOSED')
+})
+
+test('what the provider was told in development counts no more once production starts on the same data', async () => {
+  await using home = await testDatabase()
+  const told = { mode: 'reject', delayMs: 7, rate: 0.5 }
+  const setting = async (running: RunningPayments): Promise<unknown> => {
+    const { rows } = await running.database.query<Record<string, unknown>>(
+      'select mode, delay_ms as "delayMs", rate from fake_provider',
+    )
+    return rows.map((row) => ({ ...row }))
+  }
+  {
+    await using first = await startPayments({ databaseUrl: home.url })
+    assert.equal((await first.call('PUT', '/provider', { body: told })).status, 200)
+  }
+  {
+    await using second = await startPayments({ databaseUrl: home.url })
+    assert.deepEqual(await setting(second), [told])
+  }
+  await using production = await startPayments({ databaseUrl: home.url, mode: 'production' })
+  assert.deepEqual(await setting(production), [{ mode: 'normal', delayMs: 30_000, rate: 1 }])
 })
 
 const validation = { status: 400, code: 'MR_HTTP_VALIDATION' }

@@ -29,6 +29,7 @@ import { FakeProvider } from './provider/fake-provider.ts'
 import { ProviderCaller } from './provider/provider-caller.ts'
 import { registerAccounts } from './routes/accounts.ts'
 import { registerOperations } from './routes/operations.ts'
+import { normalSetting } from './sql/provider-setting.ts'
 
 const migrations = new URL('../migrations/', import.meta.url)
 const developmentBalanceMills = 1_000_000
@@ -89,6 +90,8 @@ export const paymentsService = defineService({
       await inbox.migrate()
       await keys.migrate()
       await migrate(database, { directory: migrations, name: serviceName })
+      // What the Lab left in data of development would refuse every order, and no route of production could end it.
+      if (isProduction) await provider.change(normalSetting)
     }, 'database')
     addReadiness('database', async () => (await database.query('select 1')).rowCount === 1)
     onStart(() => caller.start(), 'provider')

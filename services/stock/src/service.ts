@@ -14,6 +14,7 @@ import { stockConfig } from './config.ts'
 import { answerOrders, serviceName } from './consumers/answer-orders.ts'
 import { registerItems } from './routes/items.ts'
 import { registerOperations } from './routes/operations.ts'
+import { writeFaultMode } from './sql/fault-mode.ts'
 import { seedDemo } from './stock.ts'
 
 const migrations = new URL('../migrations/', import.meta.url)
@@ -63,6 +64,8 @@ export const stockService = defineService({
       await keys.migrate()
       await migrate(database, { directory: migrations, name: serviceName })
       if (config.mode === 'development') await database.transaction(seedDemo)
+      // What the Lab left in data of development would refuse every order, and no route of production could end it.
+      else await writeFaultMode(database, 'normal')
     }, 'database')
     addReadiness('database', async () => (await database.query('select 1')).rowCount === 1)
     if (consuming) {

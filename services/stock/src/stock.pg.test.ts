@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { demoAssortment } from '@millrace/contracts'
+import { testDatabase } from '@millrace/embedded/testing'
 import { importToken, startStock, type RunningStock } from '../test/running-stock.ts'
 
 let stock: RunningStock
@@ -169,6 +170,25 @@ test('faults are set and shown', async () => {
     assert.deepEqual((await stock.call('PUT', '/faults', { body: { mode } })).body, { mode })
     assert.deepEqual((await stock.call('GET', '/faults')).body, { mode, isOpen: true })
   }
+})
+
+test('a fault that was left on in development is off once production starts on the same data, and stays on for development', async () => {
+  await using home = await testDatabase()
+  const mode = async (running: RunningStock): Promise<unknown> => {
+    const { rows } = await running.database.query<{ mode: string }>('select mode from stock_fault')
+    return rows.map((row) => row.mode)
+  }
+  {
+    await using first = await startStock({ databaseUrl: home.url })
+    const set = await first.call('PUT', '/faults', { body: { mode: 'reject' } })
+    assert.equal(set.status, 200)
+  }
+  {
+    await using second = await startStock({ databaseUrl: home.url })
+    assert.deepEqual(await mode(second), ['reject'])
+  }
+  await using production = await startStock({ databaseUrl: home.url, mode: 'production' })
+  assert.deepEqual(await mode(production), ['normal'])
 })
 
 const validation = { status: 400, code: 'MR_HTTP_VALIDATION' }

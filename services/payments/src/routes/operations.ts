@@ -4,6 +4,7 @@ import { limits } from '../domain/limits.ts'
 import { paymentsProblem } from '../errors.ts'
 import type { FakeProvider } from '../provider/fake-provider.ts'
 import { audit } from '../sql/audit.ts'
+import { normalSetting } from '../sql/provider-setting.ts'
 import { readStats } from '../sql/stats.ts'
 import { basePath, type Consuming, type RouteContext } from './context.ts'
 import { ImportBody, ImportResult, ProviderBody, ProviderSchema, StatsQuery } from './schemas.ts'
@@ -80,7 +81,7 @@ export function registerOperations(context: RouteContext, options: OperationOpti
           'MR_PAYMENTS_FAULTS_CLOSED',
           'Faults are for development; this service runs in production mode.',
         )
-      const setting = { delayMs: 30_000, rate: 1, ...request.body }
+      const setting = { ...normalSetting, ...request.body }
       await provider.change(setting)
       return setting
     },

@@ -11,6 +11,9 @@ export interface ProviderSetting {
   readonly rate: number
 }
 
+/** Yes to everything, at once: what a new database begins with. */
+export const normalSetting: ProviderSetting = { mode: 'normal', delayMs: 30_000, rate: 1 }
+
 const read = {
   name: 'read_provider_setting',
   text: 'select mode, delay_ms as "delayMs", rate from fake_provider',
