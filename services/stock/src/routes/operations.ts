@@ -30,6 +30,7 @@ export function registerOperations(context: RouteContext, options: OperationOpti
       },
     },
     async (request) => {
+      managerOf(request)
       const stats = options.consumer?.stats()
       const { publishedTotal, pending, oldestPendingAgeMs, failed } = await outbox.stats()
       return {
@@ -45,7 +46,8 @@ export function registerOperations(context: RouteContext, options: OperationOpti
   app.get(
     `${basePath}/audit`,
     { schema: { tags, summary: 'Skus whose figures are not the sums of their movements: none' } },
-    async () => {
+    async (request) => {
+      managerOf(request)
       const findings = await audit(database)
       return { isSound: findings.length === 0, findings }
     },
