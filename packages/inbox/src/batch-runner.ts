@@ -21,7 +21,6 @@ import type { Patience } from './patience.ts'
 import { sortDeliveries, type SortedDeliveries, type NextMove } from './sort-deliveries.ts'
 import { blockKeys, parkOnKeys, readBlockedKeys } from './sql/blocked-keys.ts'
 import { findKnown } from './sql/find-known.ts'
-import { goOnWithKey } from './sql/go-on-with-key.ts'
 import { noteRepeats } from './sql/note-repeats.ts'
 import { advancePosition, claimPosition, type Tally } from './sql/position.ts'
 import { recordFailure, startAttempt } from './sql/record-failure.ts'
@@ -228,7 +227,7 @@ export class BatchRunner {
       })
     if (move.kind === 'done' && sorted) {
       const { recovered, repeats, setAside: aside } = sorted
-      await afterCommit(this.#options.logger, placeOf(job), async () => {
+      await this.#afterCommit(job, async () => {
         await faults.at('inbox.consumer.afterCommit')
         this.#noteSetAside(job, aside)
         this.#committed(job, [...recovered, ...attempt.taken], repeats.length, handlerMs)
@@ -399,13 +398,13 @@ export class BatchRunner {
         if (
           await this.#leave(job, delivery, outcome.failure, { status: 'FAILED', retryInMs: null })
         )
-          failures.noteGivenUp(job, delivery, outcome.failure)
+          await this.#afterCommit(job, () => failures.noteGivenUp(job, delivery, outcome.failure))
         return { kind: 'done' }
       case 'skip':
         if (
           await this.#leave(job, delivery, outcome.failure, { status: 'SKIPPED', retryInMs: null })
         )
-          failures.noteSkipped(job, delivery, outcome.failure)
+          await this.#afterCommit(job, () => failures.noteSkipped(job, delivery, outcome.failure))
         return { kind: 'done' }
     }
   }
@@ -434,14 +433,12 @@ export class BatchRunner {
       database.transaction(async (tx) => {
         if (!(await claimPosition(tx, statements.position, job.at, offset, job.generation)))
           throw fenced(job)
-        if (blockedKey !== null) {
+        const written = await recordFailure(tx, statements.failure, row)
+        // Where it is not written nothing of it waits, and nobody would ever let go of a key that it blocked.
+        if (written && blockedKey !== null) {
           const heldBy = isHeld ? delivery.logId : null
           await blockKeys(tx, statements.blockedKeys, job.at, [blockedKey], heldBy)
         }
-        const written = await recordFailure(tx, statements.failure, row)
-        // Nothing of it waits, so nobody would ever let go of the key that was just blocked.
-        if (!written && blockedKey !== null)
-          await goOnWithKey(tx, statements, { ...job.at, key: blockedKey }, delivery.logId)
         advancePosition(tx, statements.position, job.at, offset + 1n, {
           processed: 0,
           failed: written && status === 'FAILED' ? 1 : 0,
@@ -453,6 +450,10 @@ export class BatchRunner {
     )
     if (!isWritten) counts.duplicatesSkipped++
     return isWritten
+  }
+
+  #afterCommit(job: BatchJob, work: () => void | Promise<void>): Promise<void> {
+    return afterCommit(this.#options.logger, placeOf(job), work)
   }
 
   async #start(job: BatchJob, delivery: Delivery, attempt: number): Promise<void> {

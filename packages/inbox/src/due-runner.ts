@@ -202,7 +202,7 @@ export class DueRunner {
         throw error
       })
     if (!found) return { kind: 'lost' }
-    await afterCommit(this.#options.logger, placeOf(job), async () => {
+    await this.#afterCommit(job, async () => {
       await faults.at('inbox.due.afterCommit')
       this.#committed(job, found.segment, found.handlerMs)
     })
@@ -355,7 +355,8 @@ export class DueRunner {
         return this.#giveUp(job, head, outcome.failure)
       case 'skip': {
         const step = await this.#leave(job, row, outcome.failure, { status: 'SKIPPED' })
-        if (step.kind === 'done') failures.noteSkipped(job, delivery, outcome.failure)
+        if (step.kind === 'done')
+          await this.#afterCommit(job, () => failures.noteSkipped(job, delivery, outcome.failure))
         return step
       }
     }
@@ -379,8 +380,14 @@ export class DueRunner {
       metadata,
       attempts: attempt,
     })
-    if (step.kind === 'done') this.#options.failures.noteGivenUp(job, delivery, failure)
+    if (step.kind === 'done')
+      await this.#afterCommit(job, () => this.#options.failures.noteGivenUp(job, delivery, failure))
     return step
+  }
+
+  /** What throws there must not lose the key's next event, which the commit took. */
+  #afterCommit(job: BatchJob, work: () => void | Promise<void>): Promise<void> {
+    return afterCommit(this.#options.logger, placeOf(job), work)
   }
 
   /** Writes the failed attempt; where it was the last, the key goes on or is held. */

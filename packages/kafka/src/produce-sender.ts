@@ -411,8 +411,8 @@ export class ProduceSender {
     this.#retries.add(1, { topic: lane.topic })
     if (lane.unresolved[0] === batch) {
       this.#postpone(lane, batch.failedAttempts, cause)
-      // Until metadata are there the topic is not written to at all.
-      if (said.isLeaderInDoubt) this.#metadata.want(lane.topic)
+      // Until metadata are there the topic is not written to at all. A leader that is cut off from the others may not know that it is none.
+      if (said.isLeaderInDoubt || batch.failedAttempts % 10 === 0) this.#metadata.want(lane.topic)
     }
     this.#judge(lane)
     this.#dropUnresolved(lane)

@@ -147,11 +147,11 @@ export class TransactionCoordinator {
           })),
         },
       )
-      for (const { partitions } of answer.topics)
+      for (const { name, partitions } of answer.topics)
         for (const { errorCode } of partitions) {
           if (isMembershipOver(errorCode) || errorCode === code.REBALANCE_IN_PROGRESS)
             throw transactionFailed(generationOver(groupId, errorCode))
-          this.#expectNone(`Sending offsets of group "${groupId}"`, errorCode)
+          this.#expectNone(`Sending offsets of group "${groupId}" for topic "${name}"`, errorCode)
         }
     })
   }

@@ -117,6 +117,9 @@ export class LaneLeader {
     if (!begun.set && this.#ledger.cursor.target !== null) {
       // Begun unread: `#resume` reads it, here or wherever the lane is led next.
       await faults.at('outbox.relay.afterBegin')
+      // As after a set that is read: where one large set follows the other, neither may wait for the last.
+      if (tick.hasDue && !this.#ended.aborted) await this.#due.publish(blockedKeysOf(tick.blocked))
+      await this.#checkParked(tick)
       return
     }
     if (begun.set) {

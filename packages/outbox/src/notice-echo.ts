@@ -13,12 +13,15 @@ const echoMs = notifyIntervalMs + 2 * lookMs
 export class NoticeEcho {
   readonly #clock: Clock
   readonly #look: () => void
+  readonly #lookAgain: () => void
   #untilMs = 0
   #timer: Timer | undefined
 
-  constructor(clock: Clock, look: () => void) {
+  /** @param look at a notification, which may also tell that a lane is free; `lookAgain`: for events alone */
+  constructor(clock: Clock, look: () => void, lookAgain: () => void) {
     this.#clock = clock
     this.#look = look
+    this.#lookAgain = lookAgain
   }
 
   hear(): void {
@@ -36,6 +39,6 @@ export class NoticeEcho {
       this.#clock.monotonicMs() < this.#untilMs
         ? this.#clock.setTimer(lookMs, () => this.#again())
         : undefined
-    this.#look()
+    this.#lookAgain()
   }
 }

@@ -181,6 +181,30 @@ test('relay: a delayed event waits for its time and holds nothing up', async () 
   assert.equal((await outbox.stats()).pending, 1)
 })
 
+test('relay: what is due does not wait for a set that was begun unread', async () => {
+  await using fixture = await outboxFixture()
+  const { outbox, database } = fixture
+  const before = new RecordingProducer()
+  const [delayed, prompt, next] = [testEvent('a', 1), testEvent('b', 1), testEvent('c', 1)]
+  {
+    await using relay = outbox.createRelay({ producer: before, pollIntervalMs: 20 })
+    relay.start()
+    await outbox.transaction(async (tx) => {
+      tx.publish(delayed, { topic, key: 'a', notBefore: new Date(Date.now() + 3_600_000) })
+      tx.publish(prompt, { topic, key: 'b' })
+    })
+    await eventually('the set is done', async () => (await outbox.stats()).publishedTotal === 1n)
+  }
+  await database.query('update outbox.event_production_issue set next_retry_at = now()')
+  await publishAll(outbox, [next])
+  // A lane that is taken over begins its set unread, as it does with one large set after the other.
+  const after = new RecordingProducer()
+  await using relay = outbox.createRelay({ producer: after, pollIntervalMs: 20 })
+  relay.start()
+  await eventually('both', () => after.records.length === 2)
+  assert.deepEqual(after.eventIds, [delayed.eventId, next.eventId])
+})
+
 test('relay: large events come whole, in chunks bounded by bytes', async () => {
   await using fixture = await outboxFixture()
   const { outbox } = fixture

@@ -141,7 +141,13 @@ export class LaneRelay implements Relay {
       clock: options.clock ?? systemClock,
       random: options.random ?? systemRandom,
     }
-    this.#echo = new NoticeEcho(this.#runnerContext.clock, () => this.poke())
+    this.#echo = new NoticeEcho(
+      this.#runnerContext.clock,
+      () => this.poke(),
+      () => {
+        for (const runner of this.#runners) if (runner.isLeading) runner.poke()
+      },
+    )
   }
 
   get isLeading(): boolean {

@@ -69,17 +69,14 @@ export class RepublishWorker {
   }
 
   async #run(): Promise<void> {
-    const { database, logger } = this.#options
+    const { database } = this.#options
     const { signal } = this.#closing
     while (!signal.aborted) {
       let isBusy = false
       try {
         isBusy = await this.#turn()
-        this.#isFailing = false
       } catch (error) {
-        if (!this.#isFailing)
-          logger.warn('Events could not be published again; tried on', { error: toError(error) })
-        this.#isFailing = true
+        this.#noteFailure(error)
       }
       await this.#wakeup.wait(isBusy ? busyMs : idleMs, signal)
     }
@@ -94,8 +91,17 @@ export class RepublishWorker {
       if (!claimed.some((each) => each.id === id)) this.#paces.delete(id)
     const steps = await Promise.allSettled(claimed.map((each) => this.#step(each)))
     const failed = steps.find((step) => step.status === 'rejected')
-    if (failed) throw toError(failed.reason)
+    // The others go on at their pace.
+    if (failed) this.#noteFailure(failed.reason)
+    else this.#isFailing = false
     return claimed.length > 0
+  }
+
+  #noteFailure(error: unknown): void {
+    const { logger } = this.#options
+    if (!this.#isFailing)
+      logger.warn('Events could not be published again; tried on', { error: toError(error) })
+    this.#isFailing = true
   }
 
   async #step(operation: ClaimedRepublish): Promise<void> {
