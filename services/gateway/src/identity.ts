@@ -40,8 +40,8 @@ export interface Identity {
    * @throws ProblemError 401 for a token in a header that is not good, 400 for a demo person that nobody is
    */
   identify(request: FastifyRequest): Promise<KnownCaller | null>
-  /** @throws ProblemError 401 for somebody unknown */
-  admit(request: FastifyRequest): Promise<void>
+  /** As `identify`. @throws ProblemError 401 for somebody unknown, too */
+  admit(request: FastifyRequest): Promise<KnownCaller>
   /** Tells services. */
   readonly signer: IdentitySigner
 }
@@ -90,7 +90,9 @@ export function registerIdentity(app: ServiceApp, parts: IdentityParts): Identit
       return isDemoOn ? { ...demoCallerByCookie(request), isDemo: true } : null
     },
     async admit(request) {
-      if (!(await identity.identify(request))) throw unknownCaller()
+      const caller = await identity.identify(request)
+      if (!caller) throw unknownCaller()
+      return caller
     },
   }
   registerWho(app, identity, publicJwkOf(key.privateKey))
@@ -182,8 +184,7 @@ function registerWho(
     '/api/me',
     { schema: { tags, summary: 'Who you are', response: { 200: PersonSchema } } },
     async (request) => {
-      const caller = await identity.identify(request)
-      if (!caller) throw unknownCaller()
+      const caller = await identity.admit(request)
       return { ...caller, roles: [...caller.roles] }
     },
   )

@@ -1,48 +1,59 @@
 import {
   sendEvents,
+  type Caller,
   type FastifyRequest,
   type ServerSentEvent,
   type ServiceApp,
 } from '@millrace/runtime'
+import { overviewForCustomers, type CustomerOverview } from './customer-overview.ts'
 import type { OverviewPoller } from './overview-poller.ts'
+import type { Overview } from './overview.ts'
 
 const overviewPath = '/api/overview'
 
+export interface OverviewRouteOptions {
+  readonly poller: OverviewPoller
+  /** Who asks. Throws for those who may not look. */
+  readonly admit: (request: FastifyRequest) => Promise<Caller>
+  /** Others than staff and admins see less: in production mode. */
+  readonly isForStaff: boolean
+}
+
+/** What of an overview somebody is shown. */
+type View = (overview: Overview) => Overview | CustomerOverview
+
 /** `GET /api/overview` and its stream, one `overview` event a second. */
-export function registerOverview(
-  app: ServiceApp,
-  poller: OverviewPoller,
-  /** Throws for those who may not look. */
-  admit: (request: FastifyRequest) => Promise<void>,
-): void {
+export function registerOverview(app: ServiceApp, options: OverviewRouteOptions): void {
+  const { poller } = options
   const tags = ['overview']
   app.get(
     overviewPath,
     {
-      preHandler: admit,
       schema: {
         tags,
         summary: 'State, rates and backlog of all parts',
         description:
-          'Figures that are not known are null. Rates are per second over the last 5 s and need two readings, so a first call has some unknown.',
+          'Figures that are not known are null. Rates are per second over the last 5 s and need two readings, so a first call has some unknown. In production mode the shop, addresses and faults are for staff and admins, and null for others.',
       },
     },
-    async (_request, reply) => {
+    async (request, reply) => {
+      const view = await viewOf(request, options)
       void reply.header('cache-control', 'no-store')
-      return poller.take()
+      return view(await poller.take())
     },
   )
   app.get(
     `${overviewPath}/stream`,
     {
-      preHandler: admit,
       schema: {
         tags,
         summary: 'The same as server-sent events, one `overview` event a second',
+        description: 'What is shown is decided when the stream opens.',
       },
     },
-    async (_request, reply) => {
-      await sendEvents(reply, (signal) => overviewEvents(poller, signal))
+    async (request, reply) => {
+      const view = await viewOf(request, options)
+      await sendEvents(reply, (signal) => overviewEvents(poller, view, signal))
     },
   )
   app.addHook('onResponse', async (request) => {
@@ -51,9 +62,20 @@ export function registerOverview(
   })
 }
 
+async function viewOf(
+  request: FastifyRequest,
+  { admit, isForStaff }: OverviewRouteOptions,
+): Promise<View> {
+  const { roles } = await admit(request)
+  const seesAll = !isForStaff || roles.includes('staff') || roles.includes('admin')
+  return seesAll ? (overview) => overview : overviewForCustomers
+}
+
 async function* overviewEvents(
   poller: OverviewPoller,
+  view: View,
   signal: AbortSignal,
 ): AsyncGenerator<ServerSentEvent> {
-  for await (const overview of poller.listen(signal)) yield { event: 'overview', data: overview }
+  for await (const overview of poller.listen(signal))
+    yield { event: 'overview', data: view(overview) }
 }

@@ -6,7 +6,9 @@ import { join } from 'node:path'
 import { suite, test } from 'node:test'
 import { eventually } from '@millrace/core/testing'
 import type { RunningService } from '@millrace/runtime'
-import { healthy, startGateway, startUpstream, type Answer } from '../test/upstream.ts'
+import { healthy, nowhere, startGateway, startUpstream, type Answer } from '../test/upstream.ts'
+import { startUsersDouble } from '../test/users-double.ts'
+import type { CustomerOverview } from './customer-overview.ts'
 import type { Overview } from './overview.ts'
 
 const seesHealthChecks = true
@@ -259,9 +261,10 @@ suite('overview stream', () => {
   })
 })
 
-async function listen(gateway: RunningService) {
+async function listen(gateway: RunningService, headers: Readonly<Record<string, string>> = {}) {
   const answered = Promise.withResolvers<IncomingMessage>()
-  const request = get(`${gateway.url}/api/overview/stream`, answered.resolve).on('error', () => {})
+  const url = `${gateway.url}/api/overview/stream`
+  const request = get(url, { headers }, answered.resolve).on('error', () => {})
   const response = await answered.promise
   assert.equal(response.headers['content-type'], 'text/event-stream; charset=utf-8')
   const overviews: Overview[] = []
@@ -279,6 +282,82 @@ async function listen(gateway: RunningService) {
   const ended = new Promise<void>((resolve) => response.once('close', () => resolve()))
   return { overviews, ended, close: () => request.destroy() }
 }
+
+suite('overview in production mode', () => {
+  test('customers see which parts run and how discussions flow; the shop, addresses and faults are for staff and admins', async () => {
+    await using users = await startUsersDouble()
+    await using all = await startUpstream(
+      (request, response, body) => {
+        const ofDiscussions = {
+          eventsCreated: 7,
+          relay: { state: 'LEADING' },
+          partitions: [{ topic: 'discussion.events', partition: 0, endOffset: '1' }],
+        }
+        const ofShop = {
+          open: { count: 3, isCut: false, oldestAgeMs: 1 },
+          partitions: [{ topic: 'orders', partition: 0, endOffset: '1', lagRecords: 0 }],
+        }
+        // Those of the shop are asked without sums.
+        const isOfShop = request.url?.includes('/stats?')
+        if (isOfShop) return void response.end(JSON.stringify(ofShop))
+        return healthy(ofDiscussions)(request, response, body)
+      },
+      { seesHealthChecks },
+    )
+    const folder = await mkdtemp(join(tmpdir(), 'millrace-start-'))
+    const file = join(folder, 'start.json')
+    const start = [{ name: 'web', state: 'failed', detail: 'no such file', ms: null }]
+    await writeFile(file, JSON.stringify({ parts: start }))
+    try {
+      await using gateway = await startGateway({
+        discussions: [all.url],
+        analytics: [nowhere],
+        shop: [all.url],
+        env: {
+          MILLRACE_MODE: 'production',
+          USERS_URL: users.upstream.url,
+          START_STATUS_FILE: file,
+        },
+      })
+      const headersOf = (...roles: readonly string[]) => ({
+        authorization: `Bearer ${users.token({ claims: { name: 'Eve', roles } })}`,
+      })
+      const shownTo = async (headers: Readonly<Record<string, string>>) => {
+        const answer = await fetch(`${gateway.url}/api/overview`, { headers })
+        assert.equal(answer.status, 200)
+        const stream = await listen(gateway, headers)
+        const streamed = await eventually('the stream tells', () => stream.overviews[0])
+        stream.close()
+        return [(await answer.json()) as Overview | CustomerOverview, streamed]
+      }
+      for (const roles of [['customer', 'staff'], ['admin']])
+        for (const { shop, relay, start: told, topics, parts } of await shownTo(
+          headersOf(...roles),
+        )) {
+          assert.deepEqual([shop?.openOrders, relay], [3, { state: 'LEADING' }])
+          assert.deepEqual(told, { parts: start })
+          assert.ok(topics.some(({ name }) => name === 'orders'))
+          const analytics = parts.find(({ name }) => name === 'discussion-analytics')
+          assert.equal(analytics?.url, nowhere)
+          assert.match(analytics.reason ?? '', /does not answer/)
+        }
+      for (const overview of await shownTo(headersOf('customer'))) {
+        assert.deepEqual([overview.shop, overview.relay], [null, null])
+        assert.deepEqual(overview.start, { parts: [{ ...start[0], detail: null }] })
+        assert.deepEqual(
+          overview.topics.map(({ name }) => name),
+          ['discussion.events'],
+        )
+        assert.equal(overview.totals.eventsCreated, 7)
+        const states = new Map(overview.parts.map(({ name, state }) => [name, state]))
+        assert.deepEqual([states.get('orders'), states.get('discussion-analytics')], ['up', 'down'])
+        for (const { url, reason } of overview.parts) assert.deepEqual([url, reason], [null, null])
+      }
+    } finally {
+      await rm(folder, { recursive: true })
+    }
+  })
+})
 
 suite('readiness of the whole', () => {
   test('503 with what is missing until every service is ready, then 200', async () => {

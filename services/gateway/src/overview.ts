@@ -47,8 +47,9 @@ export interface OverviewShop {
     readonly stockAnswersPerSecond: number | null
     readonly decidedPerSecond: number | null
   }
-  /** To be compared with each other in time: those of the saga begin anew with its process. */
+  /** To be compared with each other in time: those of the saga begin anew with its process, and are not known while it has several. */
   readonly totals: {
+    /** Ids that orders gave out: cancellations of an import are numbered with them, and what was taken back leaves a gap. */
     readonly placed: number | null
     readonly paymentAnswers: number | null
     readonly stockAnswers: number | null
@@ -56,12 +57,14 @@ export interface OverviewShop {
   }
   /** Orders without a verdict. */
   readonly openOrders: number | null
+  /** There are more open orders than were counted. */
+  readonly isOpenCut: boolean | null
   readonly oldestOpenAgeMs: number | null
   /** Events of orders, payments and stock that are written but not yet on their topics. */
   readonly pending: number | null
   /** Of those services, events that could not be published. */
   readonly failed: number | null
-  /** Records that each of the shop's readers has not handled yet, by consumer group. */
+  /** Records that each of the shop's readers has not handled yet, by consumer group; of the saga unknown while it has several instances. */
   readonly lagRecords: Readonly<
     Record<'payments' | 'stock' | 'order-saga' | 'orders-read', number | null>
   >

@@ -56,7 +56,11 @@ export const gatewayService = defineService({
       const hasBeenReady = (part: string): boolean => startStatus.hasBeenReady(part)
       return readinessOf(platformParts(looks, start?.parts ?? [], { hasBeenReady }))
     })
-    registerOverview(app, poller, (request) => identity.admit(request))
+    registerOverview(app, {
+      poller,
+      admit: (request) => identity.admit(request),
+      isForStaff: config.mode === 'production',
+    })
     registerServiceDocs(app, instances)
     await registerProxy(app, {
       routes: [

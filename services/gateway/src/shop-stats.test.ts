@@ -20,6 +20,7 @@ const payments = {
 const stock = { answers: { published: '39', pending: 0, failed: 0 }, consumer: null }
 const saga = {
   lagRecords: 5,
+  instances: [{ processId: 'a', isThis: true }],
   saga: { openOrders: 2, decided: { CONFIRMED: 30, ROLLBACK: 9 } },
   threads: [
     {
@@ -39,6 +40,7 @@ test('shop: figures of all its services, 64-bit numbers as text included', () =>
   assert.deepEqual(readShop({ orders, payments, stock, saga }), {
     totals: { placed: 41, paymentAnswers: 40, stockAnswers: 39, decided: 39 },
     openOrders: 2,
+    isOpenCut: false,
     oldestOpenAgeMs: 1_500.5,
     pending: 5,
     failed: 1,
@@ -58,12 +60,26 @@ test('shop: what one service does not tell is unknown, and so is every sum with 
   assert.equal(readShop({ orders: null, payments, stock, saga }).totals.placed, null)
 })
 
-test('shop: topics are as the saga has read them, else as the slowest reader in orders has', () => {
+test('shop: of several instances of the saga one knows a part, so figures and topics of the whole are unknown', () => {
+  const several = { ...saga, instances: [...saga.instances, { processId: 'b', isThis: false }] }
+  const { totals, lagRecords, openOrders } = readShop({ orders, payments, stock, saga: several })
+  assert.deepEqual(totals, { placed: 41, paymentAnswers: 40, stockAnswers: 39, decided: null })
+  assert.deepEqual([lagRecords['order-saga'], lagRecords.payments, openOrders], [null, 0, 2])
+  assert.deepEqual(shopTopics({ orders, saga: several }), shopTopics({ orders, saga: null }))
+})
+
+test('shop: open orders beyond what orders counts are told as cut', () => {
+  const cut = { ...orders, open: { count: 100_000, isCut: true, oldestAgeMs: 1 } }
+  const { openOrders, isOpenCut } = readShop({ orders: cut, payments, stock, saga })
+  assert.deepEqual([openOrders, isOpenCut], [100_000, true])
+})
+
+test('shop: topics are as the slowest of saga and orders has read them, partition by partition', () => {
   assert.deepEqual(shopTopics({ orders, saga }), [
     {
       name: 'orders',
       partitions: [
-        { partition: 0, endOffset: null, lagRecords: null },
+        { partition: 0, endOffset: 9, lagRecords: 9 },
         { partition: 1, endOffset: 12, lagRecords: 0 },
       ],
     },

@@ -14,18 +14,22 @@ export interface ShopStats {
 export type ShopFigures = Omit<OverviewShop, 'rates'>
 
 /** Reads the figures of the shop; whatever is absent or not a number is null, since unknown is not 0. */
-export function readShop({ orders, payments, stock, saga }: ShopStats): ShopFigures {
+export function readShop({ orders, payments, stock, saga: told }: ShopStats): ShopFigures {
+  const saga = wholeSaga(told)
+  const open = objectOf(orders?.['open'])
   const waiting = [orders?.['events'], payments?.['answers'], stock?.['answers']].map(objectOf)
   return {
     totals: {
-      // Ids of orders ascend by one.
+      // Ids ascend by one. Imported cancellations draw from the same sequence, and what is taken back leaves its id unused, so this is no
+      // count of orders, but one that costs nothing.
       placed: numberOf(orders?.['lastOrderId']),
       paymentAnswers: numberOf(objectOf(payments?.['answers'])?.['published']),
       stockAnswers: numberOf(objectOf(stock?.['answers'])?.['published']),
       decided: sumOfAll(objectOf(saga?.['saga'])?.['decided']),
     },
-    openOrders: numberOf(objectOf(orders?.['open'])?.['count']),
-    oldestOpenAgeMs: numberOf(objectOf(orders?.['open'])?.['oldestAgeMs']),
+    openOrders: numberOf(open?.['count']),
+    isOpenCut: flagOf(open?.['isCut']),
+    oldestOpenAgeMs: numberOf(open?.['oldestAgeMs']),
     pending: sumOf(waiting.map((each) => numberOf(each?.['pending']))),
     failed: sumOf(waiting.map((each) => numberOf(each?.['failed']))),
     lagRecords: {
@@ -37,17 +41,17 @@ export function readShop({ orders, payments, stock, saga }: ShopStats): ShopFigu
   }
 }
 
-/** Topics of the shop: those that the saga joins as the saga has read them, the others as orders has. */
+/** Topics of the shop as the saga and both consumers of orders have read them: of each partition, as the slowest whose lag is known. */
 export function shopTopics({ orders, saga }: Pick<ShopStats, 'orders' | 'saga'>): OverviewTopic[] {
-  const joined = topicsFrom(
-    listOf(saga?.['threads'])
-      .flatMap((thread) => listOf(objectOf(thread)?.['tasks']))
-      .flatMap((task) => listOf(objectOf(task)?.['partitions'])),
-  )
-  const others = topicsFrom(listOf(orders?.['partitions'])).filter(
-    ({ name }) => !joined.some((topic) => topic.name === name),
-  )
-  return [...joined, ...others]
+  const joined = listOf(wholeSaga(saga)?.['threads'])
+    .flatMap((thread) => listOf(objectOf(thread)?.['tasks']))
+    .flatMap((task) => listOf(objectOf(task)?.['partitions']))
+  return topicsFrom([...joined, ...listOf(orders?.['partitions'])])
+}
+
+/** An instance of the saga counts and measures its own tasks. Beside others that is a part, and the whole is not known. */
+function wholeSaga(saga: StatsAnswer): StatsAnswer {
+  return listOf(saga?.['instances']).length > 1 ? null : saga
 }
 
 /** Null as soon as one is not known. */
@@ -58,6 +62,10 @@ function sumOf(values: readonly (number | null)[]): number | null {
 function sumOfAll(counts: unknown): number | null {
   const object = objectOf(counts)
   return object === null ? null : sumOf(Object.values(object).map(numberOf))
+}
+
+function flagOf(value: unknown): boolean | null {
+  return typeof value === 'boolean' ? value : null
 }
 
 function listOf(value: unknown): readonly unknown[] {

@@ -205,6 +205,11 @@ suite('sessions of browsers', () => {
       const refreshed = await all.post('/api/me/refresh', { cookie })
       assert.equal(refreshed.status, 200)
       assert.notEqual(cookiesOf(refreshed), cookie)
+      // The same once more, as of a page whose answer was lost, is no theft: users is not asked, and the answer is the same.
+      const lost = await all.post('/api/me/refresh', { cookie })
+      assert.deepEqual([lost.status, cookiesOf(lost)], [200, cookiesOf(refreshed)])
+      const { requests } = all.users.upstream
+      assert.equal(requests.filter(({ url }) => url === '/api/sessions/refresh').length, 1)
       const signedOut = await all.post('/api/me/sign-out', { cookie: cookiesOf(refreshed) })
       assert.equal(signedOut.status, 204)
       for (const gone of signedOut.headers.getSetCookie()) assert.match(gone, /=; .*Max-Age=0/)

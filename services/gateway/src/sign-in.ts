@@ -16,6 +16,11 @@ export const accessCookie = 'millrace_access'
 const refreshCookie = 'millrace_refresh'
 const refreshPath = '/api/me'
 
+/** How long a refresh that succeeded is answered the same again, ms: a page whose answer was lost asks with the old token, and is no thief. */
+const refreshKeptMs = 10_000
+/** Most such answers, each two tokens: up to 1,000 refreshes a second none is dropped early. */
+const maxRefreshesKept = 10_000
+
 const text = (maxLength: number) => Type.String({ minLength: 1, maxLength })
 const SessionSchema = Type.Object({ userId: Type.String(), expiresInSeconds: Type.Integer() })
 
@@ -35,7 +40,11 @@ interface Tokens {
 export function registerSignIn(app: ServiceApp, parts: IdentityParts): void {
   const tags = ['identity']
   const isSecure = parts.config.mode === 'production'
-  const refreshes = new SharedWork<Tokens>()
+  const refreshes = new SharedWork<Tokens>({
+    clock: parts.clock,
+    keepMs: refreshKeptMs,
+    maxKept: maxRefreshesKept,
+  })
   app.post(
     `${refreshPath}/sign-in`,
     {
@@ -60,7 +69,7 @@ export function registerSignIn(app: ServiceApp, parts: IdentityParts): void {
         tags,
         summary: 'Go on with the session of this browser',
         description:
-          'Those of two tabs that come at once are one. A refresh token that comes again later ends the session.',
+          'A refresh token that comes again within 10 s, of another tab or because an answer was lost, is given the same answer. One that comes again later ends the session.',
         response: { 200: SessionSchema },
       },
     },
@@ -68,7 +77,7 @@ export function registerSignIn(app: ServiceApp, parts: IdentityParts): void {
       const refreshToken = cookieOf(request, refreshCookie)
       if (!refreshToken) throw noSession()
       try {
-        // A page that is left and opened again may ask while its first request is still on its way: that is no thief.
+        // A page that is left and opened again may ask while its first request is still on its way, or its answer was lost: that is no thief.
         const tokens = await refreshes.run(refreshToken, () =>
           askUsers(parts, request, '/api/sessions/refresh', { refreshToken }),
         )

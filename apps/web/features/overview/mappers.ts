@@ -86,6 +86,7 @@ function readShop(wire: WireReader | null): Shop {
     rates: readFlow(wire?.objectOrNull('rates') ?? null, 'PerSecond'),
     totals: readFlow(wire?.objectOrNull('totals') ?? null, ''),
     openOrders: figure('openOrders'),
+    isOpenCut: wire?.flag('isOpenCut') ?? false,
     oldestOpenAgeMs: figure('oldestOpenAgeMs'),
     pending: figure('pending'),
     failed: figure('failed'),

@@ -110,16 +110,18 @@ export interface Shop {
   readonly rates: ShopFlow
   readonly totals: ShopFlow
   readonly openOrders: number | null
+  /** There are more than were counted. */
+  readonly isOpenCut: boolean
   readonly oldestOpenAgeMs: number | null
   /** Events of orders, payments and stock that are written, not yet published. */
   readonly pending: number | null
   /** Events that could not be published. */
   readonly failed: number | null
-  /** Records of `orders` that those who answer have still before them, by consumer group. */
+  /** Records that readers of `orders` have still before them, by consumer group; those of the saga on the other topics that it joins, too. */
   readonly lagRecords: Readonly<Record<ShopReader, number | null>>
 }
 
-export const shopReaders = ['payments', 'stock'] as const
+export const shopReaders = ['payments', 'stock', 'order-saga'] as const
 export type ShopReader = (typeof shopReaders)[number]
 
 /** How the relay is, from all its lanes. */

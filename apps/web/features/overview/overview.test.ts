@@ -10,7 +10,7 @@ import {
   withSample,
 } from './history.ts'
 import { toOverview } from './mappers.ts'
-import type { Overview } from './model.ts'
+import type { Overview, ShopReader } from './model.ts'
 import { shopSummaryOf, topicLag } from './shop.ts'
 import { summaryOf } from './summary.ts'
 
@@ -62,6 +62,7 @@ const wire = {
     },
     totals: { placed: 12, paymentAnswers: 10, stockAnswers: null, decided: 7 },
     openOrders: 2,
+    isOpenCut: false,
     oldestOpenAgeMs: 4000,
     pending: 0,
     failed: null,
@@ -120,10 +121,12 @@ test('shop: what is not told is unknown, and so is the lag of a topic of which o
   assert.equal(topicLag({ ...overview, shop }, 'orders'), 5)
   assert.equal(topicLag({ ...overview, shop }, 'stock-orders'), null)
   assert.equal(topicLag({ ...overview, shop }, 'user-events'), null)
-  const lagRecords = { payments: 1, stock: null }
-  assert.equal(topicLag({ ...overview, shop: { ...shop, lagRecords } }, 'orders'), null)
-  const idle = { payments: 0, stock: 0 }
-  assert.equal(topicLag({ ...overview, shop: { ...shop, lagRecords: idle } }, 'orders'), 3)
+  const idle = { payments: 0, stock: 0, 'order-saga': 0 }
+  const ordersLag = (lags: Partial<Record<ShopReader, number | null>>) =>
+    topicLag({ ...overview, shop: { ...shop, lagRecords: { ...idle, ...lags } } }, 'orders')
+  assert.equal(ordersLag({}), 3)
+  assert.equal(ordersLag({ payments: 1, stock: null }), null)
+  assert.equal(ordersLag({ 'order-saga': null }), null)
   const { shop: nothing } = toOverview({ ...wire, shop: null })
   assert.deepEqual([nothing.openOrders, nothing.rates.placed], [null, null])
 })
@@ -135,6 +138,7 @@ test('shop: its summary tells rates and what is open in words', () => {
     told({}),
     'Orders placed 1.2 /s, answered by payments 1.0 /s and by stock –, decided 0 /s; 2 orders open, the oldest for 4.0 s.',
   )
+  assert.match(told({ openOrders: 100_000, isOpenCut: true }), / 100,000 or more orders open, the/)
   assert.match(told({ openOrders: 0 }), /no order is open/)
   assert.match(told({ openOrders: null }), /open orders are not known/)
 })

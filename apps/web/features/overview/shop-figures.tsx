@@ -1,6 +1,7 @@
 import { absent, count, duration, rate } from '../../lib/format.ts'
 import { type Figure, pendingText, Strip, toneAbove } from './figures-strip.tsx'
 import { type Overview, rateWindowMs } from './model.ts'
+import { openText } from './shop.ts'
 
 /** An order that is open for longer waits for more than the window of its join. */
 const longOpenMs = 15_000
@@ -28,7 +29,7 @@ export function ShopFigures(props: {
     },
     {
       label: 'open',
-      value: shop.openOrders === null ? absent : count(shop.openOrders, 'order'),
+      value: openText(shop),
       hint: 'Orders without a verdict',
     },
     {
