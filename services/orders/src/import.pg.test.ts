@@ -8,6 +8,7 @@ import {
   type RunningOrders,
 } from '../test/running-orders.ts'
 import { openOrdersAtImport, type LineResult } from './import-batch.ts'
+import { lastOrderId } from './sql/last-order-id.ts'
 
 let service: RunningOrders
 before(async () => {
@@ -115,9 +116,11 @@ test('an invoice that is here stays as it is, in one batch and in the next, what
     ['created', 'created', 'exists'],
   )
   const rows = await storedRows(service.database)
+  const lastId = await lastOrderId(service.database)
   const again = await results('live', [line, cancel, { ...line, customerId: 'another' }])
   for (const { result } of again) assert.equal(result, 'exists')
   assert.deepEqual(await storedRows(service.database), rows)
+  assert.equal(await lastOrderId(service.database), lastId, 'numbers are for what is new')
 })
 
 test('ten imports of the same lines at once store each once', async () => {

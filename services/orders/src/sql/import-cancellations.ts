@@ -20,6 +20,7 @@ const statement = {
       from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::timestamptz[], $6::text[])
         as i (external_id, customer_id, country, total_mills, created_at, cancels)
       left join customer_order o on o.external_id = i.cancels
+      where not exists (select from invoice_cancellation k where k.external_id = i.external_id)
       on conflict (external_id) do nothing
       returning external_id, cancellation_id, cancels_order_id
     ), lines as (
@@ -34,7 +35,7 @@ const statement = {
 }
 
 /**
- * Cancellations with their lines; known ones stay as they are. Orders of the same batch go first, so that they are found.
+ * Cancellations with their lines; known ones stay as they are, and use up no number. Orders of the same batch go first, so that they are found.
  * @param invoices one per external id
  * @returns those that were not there
  */

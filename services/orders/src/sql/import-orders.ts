@@ -17,6 +17,7 @@ const statement = {
         case when $1::text <> 'NEW' then i.created_at end, i.external_id, i.country
       from unnest($2::text[], $3::text[], $4::text[], $5::bigint[], $6::timestamptz[])
         with ordinality as i (external_id, customer_id, country, total_mills, created_at, place)
+      where not exists (select from customer_order k where k.external_id = i.external_id)
       order by i.place
       on conflict (external_id) do nothing
       returning order_id, external_id
@@ -32,7 +33,8 @@ const statement = {
 }
 
 /**
- * Orders with their lines, numbered in the order of the invoices; those known by their external id stay as they are.
+ * Orders with their lines, numbered in the order of the invoices; those known by their external id stay as they are, and use up no number: a row that
+ * meets its conflict has drawn one.
  * @param invoices one per external id
  * @returns those that were not there
  */

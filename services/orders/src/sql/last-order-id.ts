@@ -8,7 +8,10 @@ const statement = {
     )::text as "orderId"`,
 }
 
-/** The last id that was given out; '0' before the first. It costs nothing to ask, unlike a count; ids of orders that were taken back are gaps. */
+/**
+ * The last id that was given out; '0' before the first. It costs nothing to ask, unlike a count, and is none: imported cancellations are numbered from
+ * the same sequence, and ids of orders that were taken back are gaps.
+ */
 export async function lastOrderId(on: Queryable): Promise<string> {
   return (await on.query<{ readonly orderId: string }>(statement, [])).rows[0]?.orderId ?? '0'
 }
