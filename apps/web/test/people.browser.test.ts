@@ -81,6 +81,8 @@ test(
     held.resolve()
     await page.getByRole('alert').getByText('The users service does not answer').waitFor()
     assert.equal(await page.getByText('Nobody').count(), 0)
+    // Until then the page may ask again by itself, and the button be gone.
+    await page.getByText(/^Live, all/).waitFor()
     api.faults.length = 0
     await page.getByRole('button', { name: 'Try again' }).click()
     await page.getByRole('link', { name: 'Mary Shaw' }).waitFor()

@@ -120,23 +120,10 @@ test(
   'streams: an app whose tasks are being dealt out says so, and knows no lag',
   { skip },
   async () => {
-    await using house = await openHouse('/')
-    const { page } = house
-    await page.route('**/api/streams/order-saga', async (route) => {
-      const response = await route.fetch()
-      const app = (await response.json()) as object
-      const json = {
-        ...app,
-        state: 'REBALANCING',
-        threads: [],
-        instances: [],
-        stores: [],
-        restores: [],
-        lagRecords: null,
-      }
-      await route.fulfill({ response, json })
+    await using house = await openHouse('/streams', {}, ({ shop }) => {
+      shop.streams.isRebalancing = true
     })
-    await page.goto(`${house.base}/streams`)
+    const { page } = house
     await page.getByText('rebalancing', { exact: true }).waitFor()
     await page.getByText(/being dealt out/).waitFor()
     await page.getByText('Not known yet.').waitFor()

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { silentLogger, systemClock, type Clock } from '@millrace/core'
+import { discussionAnalyticsService } from '@millrace/discussion-analytics'
 import { discussionsService } from '@millrace/discussions'
 import { testDatabase } from '@millrace/embedded/testing'
 import { gatewayService } from '@millrace/gateway'
@@ -14,7 +15,7 @@ export const accessTtlMs = 600_000
 /** Who may do everything from the start. */
 export const admin = { email: 'admin@example.org', password: 'Notes by the translator' } as const
 
-/** Users, discussions and tracking behind a gateway, all in production mode, with one wall clock that the test moves. */
+/** Users, discussions, their figures and tracking behind a gateway, all in production mode, with one wall clock that the test moves. */
 export async function startProduction() {
   await using stack = new AsyncDisposableStack()
   let nowMs = Date.now()
@@ -46,14 +47,19 @@ export async function startProduction() {
   const discussions = stack.use(
     await startService(discussionsService, { ...parts, overrides: await ofService() }),
   )
+  const ofAnalytics = await ofService()
+  const analytics = stack.use(
+    await startService(discussionAnalyticsService, { ...parts, overrides: ofAnalytics }),
+  )
   const databases = [`users=${ofUsers.databaseUrl}`]
   const tracking = stack.use(
     await startService(trackingService, {
       ...parts,
-      overrides: { ...(await ofService()), databases },
+      // A busy machine is no database that is away.
+      overrides: { ...(await ofService()), databases, sourceTimeoutMs: 30_000 },
     }),
   )
-  await Promise.all([users.ready, discussions.ready, tracking.ready])
+  await Promise.all([users.ready, discussions.ready, analytics.ready, tracking.ready])
   const gateway = stack.use(
     await startService(gatewayService, {
       ...parts,
@@ -62,6 +68,7 @@ export async function startProduction() {
         PORT: '0',
         USERS_URL: users.url,
         DISCUSSIONS_URL: discussions.url,
+        DISCUSSION_ANALYTICS_URL: analytics.url,
         TRACKING_URL: tracking.url,
         IDENTITY_SIGNING_KEY: key.privateKey
           .export({ type: 'pkcs8', format: 'der' })
@@ -103,6 +110,7 @@ export async function startProduction() {
     gateway,
     users,
     discussions,
+    analyticsDatabaseUrl: ofAnalytics.databaseUrl,
     advance: (ms: number) => {
       nowMs += ms
     },

@@ -13,7 +13,7 @@ for (const backend of await kafkaBackends())
     after(() => kafka.stop())
 
     test('it shows what orders, payments and stock wrote, and what each group made of it, the read model too', async () => {
-      await using shop = await Shop.open(kafka.brokers)
+      await using shop = await Shop.open(kafka.brokers, { SAGA_TIMEOUT: '1h' })
       const customer = await shop.customer('rich', 1_000_000)
       await shop.product('tea', 1_500, 10)
       const orderId = await shop.place(customer, [{ sku: 'tea', quantity: 1 }])

@@ -19,7 +19,7 @@ for (const backend of await kafkaBackends())
       const seed = Date.now() % 1_000_000
       t.diagnostic(`seed ${seed}`)
       const random = seededRandom(seed)
-      await using shop = await Shop.open(kafka.brokers)
+      await using shop = await Shop.open(kafka.brokers, { SAGA_TIMEOUT: '1h' })
       const customers = [
         await shop.customer('rich', 10_000_000),
         await shop.customer('poor', 9_000),

@@ -102,6 +102,9 @@ for (const backend of await kafkaBackends())
           brokers: kafka.brokers,
           topology: inWorkers ? url : wordCount(input, output),
           guarantee: 'exactly_once_v2',
+          // A machine may stand still for long, and what is done twice then would be counted twice.
+          transactionTimeoutMs: 60_000,
+          sessionTimeoutMs: 120_000,
           commitIntervalMs: 50,
           cacheMaxBytes: 0,
           threads: 2,

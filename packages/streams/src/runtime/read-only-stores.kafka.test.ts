@@ -45,6 +45,9 @@ for (const backend of await kafkaBackends())
           brokers: kafka.brokers,
           topology: readOnlyTopology({ prices, input, output }, type),
           guarantee: 'exactly_once_v2',
+          // A machine may stand still for long, and what is done twice then would be counted twice.
+          transactionTimeoutMs: 60_000,
+          sessionTimeoutMs: 120_000,
           commitIntervalMs: 50,
           logger: silentLogger,
         } as const
