@@ -62,8 +62,9 @@ export const discussionAnalyticsService = defineService({
 
     registerThreadRoutes(app, { database, weights })
     registerCourseRoutes(app, { database, weights })
-    registerStatsRoute(app, { inbox, consumer: consuming?.consumer, live })
-    registerEventRoutes(app, inbox)
+    const isForStaff = config.mode === 'production'
+    registerStatsRoute(app, { inbox, consumer: consuming?.consumer, live, isForStaff })
+    registerEventRoutes(app, { inbox, isForStaff })
     registerStreamRoute(app, live)
 
     addReadiness('database', async () => void (await database.query('select 1')))

@@ -84,7 +84,7 @@ export const discussionsService = defineService({
     registerThreads(routes)
     registerComments(routes)
     registerVotes(routes)
-    registerEvents(routes, publishing)
+    registerEvents(routes, { publishing, mode: config.mode })
     registerImport(routes, config.importToken)
   },
 })

@@ -1,5 +1,5 @@
 import type { ConsumptionLogRow, Inbox } from '@millrace/inbox'
-import { ProblemSchema, type ServiceApp } from '@millrace/runtime'
+import { callerOf, callerWithRole, ProblemSchema, type ServiceApp } from '@millrace/runtime'
 import { Type, type Static } from 'typebox'
 import { UuidTextSchema } from './schemas.ts'
 
@@ -35,8 +35,20 @@ const ConsumptionLogRowSchema = Type.Object({
   metadata: Type.Record(Type.String(), Type.Unknown()),
 })
 
-/** Rows of `event_consumption_log`, newest first. */
-export function registerEventRoutes(app: ServiceApp, inbox: Inbox): void {
+export interface EventRouteOptions {
+  readonly inbox: Inbox
+  /** In production mode. */
+  readonly isForStaff: boolean
+}
+
+const staff = ['staff', 'admin'] as const
+
+/**
+ * Rows of `event_consumption_log`, newest first. In production mode the log is for staff: payloads name who viewed and voted. Whoever has the id of an
+ * event, or of the request that made it, may look after it, without the stack trace of what went wrong.
+ */
+export function registerEventRoutes(app: ServiceApp, options: EventRouteOptions): void {
+  const { inbox, isForStaff } = options
   app.get(
     '/api/analytics/events',
     {
@@ -53,14 +65,28 @@ export function registerEventRoutes(app: ServiceApp, inbox: Inbox): void {
         response: {
           200: Type.Object({ items: Type.Array(ConsumptionLogRowSchema) }),
           400: ProblemSchema,
+          401: ProblemSchema,
+          403: ProblemSchema,
         },
       },
     },
     async (request) => {
-      const rows = await inbox.listEvents(request.query)
-      return { items: rows.map(toWire) }
+      const { eventId, correlationId } = request.query
+      if (isForStaff && eventId === undefined && correlationId === undefined)
+        callerWithRole(request, ...staff)
+      const items = (await inbox.listEvents(request.query)).map(toWire)
+      const mayReadTraces = !isForStaff || callerOf(request)?.roles.some(isOfStaff) === true
+      return { items: mayReadTraces ? items : items.map(withoutTrace) }
     },
   )
+}
+
+function isOfStaff(role: string): boolean {
+  return staff.some((each) => each === role)
+}
+
+function withoutTrace(row: Static<typeof ConsumptionLogRowSchema>): typeof row {
+  return { ...row, errorStackTrace: null }
 }
 
 function toWire(row: ConsumptionLogRow): Static<typeof ConsumptionLogRowSchema> {

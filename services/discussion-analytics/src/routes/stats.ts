@@ -1,6 +1,6 @@
 import { discussionEventsTopic } from '@millrace/contracts'
 import type { Inbox, InboxConsumer } from '@millrace/inbox'
-import type { ServiceApp } from '@millrace/runtime'
+import { callerWithRole, ProblemSchema, type ServiceApp } from '@millrace/runtime'
 import { Type } from 'typebox'
 import { groupId } from '../consume-discussions.ts'
 import type { LiveAggregates } from '../live/live-aggregates.ts'
@@ -47,13 +47,21 @@ export function registerStatsRoute(
     readonly inbox: Inbox
     readonly consumer: InboxConsumer | undefined
     readonly live: LiveAggregates
+    /** In production mode. */
+    readonly isForStaff: boolean
   },
 ): void {
-  const { inbox, consumer, live } = options
+  const { inbox, consumer, live, isForStaff } = options
   app.get(
     '/api/analytics/stats',
-    { schema: { summary: 'Counters of this service', response: { 200: StatsSchema } } },
-    async () => {
+    {
+      schema: {
+        summary: 'Counters of this service',
+        response: { 200: StatsSchema, 401: ProblemSchema, 403: ProblemSchema },
+      },
+    },
+    async (request) => {
+      if (isForStaff) callerWithRole(request, 'staff', 'admin')
       const totals = await inbox.totals()
       const stats = consumer?.stats()
       return {

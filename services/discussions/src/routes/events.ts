@@ -5,6 +5,7 @@ import {
   type ProducedEvent,
   type Publishing,
 } from '@millrace/outbox'
+import { callerWithRole, type FastifyRequest } from '@millrace/runtime'
 import { Type } from 'typebox'
 import { basePath, type RouteContext } from './context.ts'
 
@@ -22,10 +23,19 @@ const EventsQuery = Type.Object(
   exact,
 )
 
-/** Rows of `event_production_log`, and figures for the Overview. */
+export interface EventRouteOptions {
+  readonly publishing: Publishing | undefined
+  readonly mode: 'development' | 'production'
+}
+
+/**
+ * Rows of `event_production_log`, and figures for the Overview. In production mode both are for staff, as events name who viewed and voted, and
+ * keep the words of deleted threads. Whoever has the id of an event, or of the request that made it, may look after it: both are random,
+ * and told to nobody but who sent the request.
+ */
 export function registerEvents(
   { app, outbox }: RouteContext,
-  publishing: Publishing | undefined,
+  { publishing, mode }: EventRouteOptions,
 ): void {
   app.get(
     `${basePath}/events`,
@@ -39,6 +49,7 @@ export function registerEvents(
     },
     async (request) => {
       const { correlationId, eventId, aggregateId, before, limit } = request.query
+      if (eventId === undefined && correlationId === undefined) checkMayLook(request)
       const events = await outbox.listEvents({
         limit,
         ...(correlationId !== undefined && { correlationId }),
@@ -53,7 +64,8 @@ export function registerEvents(
   app.get(
     `${basePath}/stats`,
     { schema: { tags, summary: 'What was made, published, waits and failed' } },
-    async () => {
+    async (request) => {
+      checkMayLook(request)
       const stats = await outbox.stats()
       const { pending, oldestPendingAgeMs, failed, parked, publishedTotal, lanes } = stats
       return {
@@ -72,6 +84,10 @@ export function registerEvents(
       }
     },
   )
+
+  function checkMayLook(request: FastifyRequest): void {
+    if (mode === 'production') callerWithRole(request, 'staff', 'admin')
+  }
 
   /** A backlog is counted only so far; beyond that, the newest row's number says how many there are. */
   async function countCreated(stats: OutboxStats): Promise<bigint> {
