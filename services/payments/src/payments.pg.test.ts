@@ -139,7 +139,7 @@ test('what the provider was told in development counts no more once production s
   await using home = await testDatabase()
   const told = { mode: 'reject', delayMs: 7, rate: 0.5 }
   const setting = async (running: RunningPayments): Promise<unknown> => {
-    const { rows } = await running.database.query<Record<string, unknown>>(
+    const { rows } = await running.database.query(
       'select mode, delay_ms as "delayMs", rate from fake_provider',
     )
     return rows.map((row) => ({ ...row }))
