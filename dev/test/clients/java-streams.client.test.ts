@@ -163,15 +163,20 @@ async function progress(on: ClientTest, records: number): Promise<void> {
   )
 }
 
-await clientSuite(javaClient(`Kafka Streams ${version}`, streamsJars), (suite) => {
-  suite.test(
-    'StreamsEosTest: a topology with repartitioning; the broker and an instance killed: nothing lost, nothing twice',
-    eosTest,
-    limitMs,
-  )
-  suite.test(
-    'StreamsSmokeTest: windows, joins, suppression; the broker and an instance killed: the results are exact',
-    smokeTest,
-    limitMs,
-  )
-})
+await clientSuite(
+  javaClient(`Kafka Streams ${version}`, streamsJars),
+  (suite) => {
+    suite.test(
+      'StreamsEosTest: a topology with repartitioning; the broker and an instance killed: nothing lost, nothing twice',
+      eosTest,
+      limitMs,
+    )
+    suite.test(
+      'StreamsSmokeTest: windows, joins, suppression; the broker and an instance killed: the results are exact',
+      smokeTest,
+      limitMs,
+    )
+  },
+  // Three minutes of Java on Java.
+  { reference: 'long' },
+)
