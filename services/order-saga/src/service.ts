@@ -1,7 +1,6 @@
 import { servicePorts } from '@millrace/contracts'
 import { defineService, RuntimeError, type PartReadiness } from '@millrace/runtime'
 import { orderSagaConfig } from './config.ts'
-import type { Pausing } from './pausing.ts'
 import { registerOrdersTable } from './routes/orders-table.ts'
 import { registerPausing } from './routes/pausing.ts'
 import { registerStores } from './routes/stores.ts'
@@ -50,20 +49,18 @@ export const orderSagaService = defineService({
       return
     }
     addReadiness('stream app', () => saga.readiness)
-    addReadinessParts(async () => (saga.pausing.isPaused ? [pausedBy(saga.pausing)] : []))
+    addReadinessParts(async () => (saga.pausing.isPaused ? [paused] : []))
     // In the background: the service listens, and says what it waits for, while the broker is away.
     onStart(() => saga.start(), 'stream app')
     onClose(() => saga.close())
   },
 })
 
-/** It is as ready as somebody wants it to be, and says who. */
-function pausedBy({ acts: [last] }: Pausing): PartReadiness {
-  return {
-    name: 'saga',
-    state: 'up',
-    reason: `paused by ${last?.by}: ${last?.reason}. Orders wait on their topics`,
-  }
+/** It is as ready as somebody wants it to be. Who that is and why is for those who may read the page of streams; health is for anybody. */
+const paused: PartReadiness = {
+  name: 'saga',
+  state: 'up',
+  reason: 'paused; who wanted that and why: /api/streams/order-saga. Orders wait on their topics',
 }
 
 const switchedOff: PartReadiness = {

@@ -6,7 +6,7 @@ import {
   stockOrdersTopic,
   type Order,
 } from '@millrace/contracts'
-import { noopMeter, silentLogger } from '@millrace/core'
+import { assert, noopMeter, silentLogger } from '@millrace/core'
 import type { EventEnvelope } from '@millrace/events'
 import { int64Serde, type Headers } from '@millrace/streams'
 import { PartitionedTestDriver } from '@millrace/streams/testing'
@@ -14,6 +14,7 @@ import type { Side } from '../src/domain/verdict.ts'
 import { recordsLeftOut } from '../src/failure-policy.ts'
 import { SagaMetrics } from '../src/saga-metrics.ts'
 import { BrokerClock } from '../src/topology/broker-clock.ts'
+import { openOrdersStore } from '../src/topology/decider.ts'
 import { orderRecordSerde } from '../src/topology/saga-records.ts'
 import { sagaTopology } from '../src/topology/saga-topology.ts'
 import { answerEvent, cancelEvent, orderOf, placedEvent, type Answer } from './shop-events.ts'
@@ -46,6 +47,9 @@ export class SagaDriver implements Disposable {
   brokerMs = Date.UTC(2026, 0, 5, 10)
   /** Fed back: what the saga writes to `orders` it reads as well. */
   readonly #verdicts: SeenVerdict[] = []
+  readonly #clock: BrokerClock
+  /** For so long the tasks did nothing, ms. */
+  #pausedMs = 0
 
   constructor({
     clockAheadMs = 0,
@@ -54,11 +58,12 @@ export class SagaDriver implements Disposable {
     standbys = false,
   }: SagaDriverOptions = {}) {
     const made: { driver?: PartitionedTestDriver } = {}
+    this.#clock = new BrokerClock(() => (made.driver?.clock.monotonicMs() ?? 0) + this.#pausedMs)
     const topology = sagaTopology({
       times: { windowMs, timeoutMs },
       graceMs,
       retentionMs,
-      clock: new BrokerClock(() => made.driver?.clock.monotonicMs() ?? 0),
+      clock: this.#clock,
       metrics: this.metrics,
       logger: silentLogger,
     })
@@ -100,6 +105,25 @@ export class SagaDriver implements Disposable {
     this.brokerMs += ms
     await this.driver.advance(ms)
     this.#collect()
+  }
+
+  /** Both clocks go on while the tasks do nothing, and are resumed then as the service resumes them. */
+  pause(ms: number): void {
+    this.brokerMs += ms
+    this.#pausedMs += ms
+    this.#clock.forget()
+  }
+
+  /** The partition of an open order. */
+  partitionOf(id: number): number {
+    const found = Array.from(
+      { length: this.driver.partitionCount(ordersTopic.name) },
+      (_, at) => at,
+    )
+      .filter((at) => this.driver.keyValueStore(openOrdersStore, at).get(BigInt(id)) !== undefined)
+      .at(0)
+    assert(found !== undefined, `Order ${id} is not open`)
+    return found
   }
 
   /** Verdicts so far, of one order or of all. */

@@ -7,30 +7,38 @@
  * One for all tasks of a process: a record of any of them tells the time.
  */
 export class BrokerClock {
-  readonly #monotonicMs: () => number
+  /** Our durations, ms. */
+  readonly monotonicMs: () => number
   #aheadMs = -Infinity
+  #begunMs = -Infinity
 
   constructor(monotonicMs: () => number) {
-    this.#monotonicMs = monotonicMs
+    this.monotonicMs = monotonicMs
+  }
+
+  /** When it last began anew, as `monotonicMs` tells it. */
+  get begunMs(): number {
+    return this.#begunMs
   }
 
   /** @param timeMs of a record of a topic with LogAppendTime; negative ones say nothing */
   observe(timeMs: number): void {
     if (timeMs < 0) return
-    const aheadMs = timeMs - this.#monotonicMs()
+    const aheadMs = timeMs - this.monotonicMs()
     if (aheadMs > this.#aheadMs) this.#aheadMs = aheadMs
   }
 
   /**
-   * For when nothing was read for a while by intent: it begins anew with the next record, as after a restart, so that what came in time and waits
-   * is taken before time is over.
+   * For when nothing was read for a while by intent: it begins anew with the next record, as after a restart. That may be a task's that has read
+   * on further than the others, which have to see by `begunMs` that what came in time may still wait for them.
    */
   forget(): void {
     this.#aheadMs = -Infinity
+    this.#begunMs = this.monotonicMs()
   }
 
   /** At least this late it is there, ms since the epoch; null before the first record. */
   now(): number | null {
-    return this.#aheadMs === -Infinity ? null : this.#monotonicMs() + this.#aheadMs
+    return this.#aheadMs === -Infinity ? null : this.monotonicMs() + this.#aheadMs
   }
 }

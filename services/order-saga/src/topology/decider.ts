@@ -41,6 +41,10 @@ export const endedOrdersStore = 'ended-orders'
 const dueCheckMs = 100
 /** Orders whose time is over that are decided between two records; the others at the next look. */
 const dueAtOnce = 1_000
+/** A task whose newest record is older than that may be behind, ms of the broker's time. */
+const behindMs = 1_000
+/** One that has taken no record for so long has none that waits, ms. */
+const silenceMs = 2_000
 
 export function deciderStores(retentionMs: number) {
   return [
@@ -70,6 +74,8 @@ export class Decider implements Processor<bigint, SagaStep, bigint, EventEnvelop
   #ended!: KeyValueStore<bigint, EndedOrder>
   /** No order is due before; after a start not known. */
   #firstDueMs = 0
+  /** When this task last took a record, or began, by our monotonic clock. */
+  #takenMs = -Infinity
   readonly #countOpen = (): number => this.#open.approximateEntryCount
 
   constructor(options: DeciderOptions) {
@@ -81,6 +87,7 @@ export class Decider implements Processor<bigint, SagaStep, bigint, EventEnvelop
     this.#open = context.store(openOrdersStore)
     this.#due = context.store(dueOrdersStore)
     this.#ended = context.store(endedOrdersStore)
+    this.#takenMs = this.#options.clock.monotonicMs()
     context.schedule({ intervalMs: dueCheckMs, type: 'WALL_CLOCK_TIME' }, () => this.#endDue())
     this.#options.metrics.taskOpened(context.taskId, this.#countOpen)
   }
@@ -88,6 +95,7 @@ export class Decider implements Processor<bigint, SagaStep, bigint, EventEnvelop
   process({ key, value: step, timestamp, headers }: StreamRecord<bigint, SagaStep>): void {
     const { clock, metrics, times } = this.#options
     clock.observe(timestamp)
+    this.#takenMs = clock.monotonicMs()
     if (step.kind === 'late') metrics.late(step.side)
     if (step.kind === 'unmatched') metrics.unmatched(step.side)
     const ended = this.#ended.get(key)
@@ -160,10 +168,8 @@ export class Decider implements Processor<bigint, SagaStep, bigint, EventEnvelop
 
   /** Orders whose time is over. Their verdict has the time at which it was. */
   #endDue(): void {
-    const { clock, logger } = this.#options
-    // Kept over restarts, so that the clock goes on from there where no record comes.
-    clock.observe(this.#context.streamTime)
-    const nowMs = clock.now()
+    const { logger } = this.#options
+    const nowMs = this.#timeHere()
     if (nowMs === null || nowMs < this.#firstDueMs) return
     const due: DueKey[] = []
     this.#firstDueMs = Infinity
@@ -185,6 +191,21 @@ export class Decider implements Processor<bigint, SagaStep, bigint, EventEnvelop
         })
       }
     }
+  }
+
+  /**
+   * The broker's time for this task. While it catches up, after a pause, a start or a move, that of its own newest record: the clock may already
+   * have it from another task that answers which came in time are late, though they wait here.
+   */
+  #timeHere(): number | null {
+    const { clock } = this.#options
+    const { streamTime } = this.#context
+    // Kept over restarts, so that the clock goes on from there where no record comes.
+    clock.observe(streamTime)
+    const nowMs = clock.now()
+    if (nowMs === null || nowMs - streamTime <= behindMs) return nowMs
+    const silentMs = clock.monotonicMs() - Math.max(this.#takenMs, clock.begunMs)
+    return silentMs < silenceMs ? streamTime : nowMs
   }
 
   #countIgnored(step: SagaStep, { answers }: Pick<OpenOrder, 'answers'>): void {

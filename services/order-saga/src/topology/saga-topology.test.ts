@@ -321,6 +321,58 @@ test('saga: timers and answers outlive a crash of every task; without a record t
   for (const id of [2, 3, 4]) assert.deepEqual(saga.outcomes(id), ['ROLLBACK TIMEOUT timeout'])
 })
 
+/** An open order, and the id of another that is with another task. */
+function twoTasks(saga: SagaDriver): {
+  readonly open: EventEnvelope<Order>
+  readonly other: number
+} {
+  const open = saga.placed(1)
+  let other = 2
+  for (saga.placed(other); saga.partitionOf(other) === saga.partitionOf(1); saga.placed(other))
+    other++
+  return { open, other }
+}
+
+/** Ways in which a task can come to have more waiting than another task of the process. */
+const waysToFallBehind = [
+  { name: 'a pause', skip: (saga: SagaDriver) => saga.pause(timeoutMs + 5_000) },
+  {
+    name: 'a crash',
+    skip: (saga: SagaDriver) => {
+      saga.driver.crash()
+      saga.pause(timeoutMs + 5_000)
+      saga.driver.restore()
+    },
+  },
+] as const
+for (const { name, skip } of waysToFallBehind)
+  test(`saga: after ${name}, answers that came in time decide, though another task has read on further before`, async () => {
+    using saga = new SagaDriver()
+    const { open, other } = twoTasks(saga)
+    const placedMs = saga.brokerMs
+    saga.placed(1_000)
+    saga.driver.commit()
+    skip(saga)
+    const nowMs = saga.brokerMs
+    saga.cancel(placedEvent(orderOf(other)))
+    assert.deepEqual(saga.outcomes(other), ['ROLLBACK CUSTOMER cancel'], 'it is at now')
+    // The other task drains its backlog bit by bit, for longer than a task counts as silent.
+    for (let looks = 0; looks < 40; looks++) {
+      await saga.wait(100)
+      assert.deepEqual(saga.outcomes(1), [], `look ${looks}`)
+      saga.brokerMs = placedMs + looks
+      saga.send(ordersTopic.name, open)
+    }
+    saga.answer(open, 'PAYMENT', ok)
+    saga.answer(open, 'INVENTORY', ok)
+    assert.deepEqual(saga.outcomes(1), ['CONFIRMED join'])
+    saga.brokerMs = nowMs + 4_000
+    // Of the one that nobody answered time is over, as soon as nothing waits.
+    await saga.wait(2_000)
+    assert.deepEqual(saga.outcomes(1_000), ['ROLLBACK TIMEOUT timeout'])
+    assert.equal(saga.verdicts(1_000)[0]?.timestamp, placedMs + timeoutMs)
+  })
+
 for (const point of ['beforeCommit', 'afterCommit'] as const)
   test(`saga: a crash ${point} of the verdict gives one verdict, with one id`, async () => {
     using saga = new SagaDriver()
