@@ -71,11 +71,11 @@ export function threadFigures(
 }
 
 export function taskFigures(
-  running: Pick<RunningTask, 'id' | 'state' | 'task' | 'endSum' | 'positionSum'>,
+  running: Pick<RunningTask, 'id' | 'state' | 'task' | 'changelogs' | 'positions' | 'ends'>,
   { stores }: Pick<Topology, 'stores'>,
   inputLagRecords: number,
 ): TaskFigures {
-  const { id, state, task, endSum, positionSum } = running
+  const { id, state, task } = running
   const { processed, nodes, maxLatenessMs, ...totals } = task.counts
   const isBehind = state === 'RESTORING' || state === 'STANDBY'
   return {
@@ -85,7 +85,7 @@ export function taskFigures(
     state,
     maxLatenessMs: maxLatenessMs.value,
     inputLagRecords,
-    remainingRecords: isBehind ? Math.max(0, endSum - positionSum) : 0,
+    remainingRecords: isBehind ? lackingRecords(running) : 0,
     nodes: Object.fromEntries([...nodes].map(([name, { processed }]) => [name, processed])),
     stores: [...task.stores.values()].flatMap(({ name, isPersistent, operations }) => {
       const kind = stores.get(name)?.kind
@@ -101,4 +101,16 @@ export function taskFigures(
       }
     }),
   }
+}
+
+/** Of all its changelogs, those of read-only stores among them, which a restoration reads too. */
+function lackingRecords({
+  changelogs,
+  positions,
+  ends,
+}: Pick<RunningTask, 'changelogs' | 'positions' | 'ends'>): number {
+  return changelogs.reduce(
+    (sum, { store }) => sum + Math.max(0, (ends.get(store) ?? 0) - (positions.get(store) ?? 0)),
+    0,
+  )
 }

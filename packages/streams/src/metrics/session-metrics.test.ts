@@ -78,7 +78,14 @@ function subject() {
     })
     task.initStores()
     task.initOperators()
-    const running = { id: '0_0', state, task, endSum: 10, positionSum: 4 }
+    const running = {
+      id: '0_0',
+      state,
+      task,
+      changelogs: [{ topic: 'app-counts-changelog', partition: 0, store: 'counts' }],
+      positions: new Map([['counts', 4]]),
+      ends: new Map([['counts', 10]]),
+    }
     tasks.set('0_0', running as unknown as RunningTask)
     return (key: string | null, timestamp: number): void => {
       const bytes = key === null ? null : Buffer.from(key)
@@ -95,7 +102,7 @@ function subject() {
     topology,
     counts,
     tasks,
-    inputLagOf: () => 30,
+    inputLags: () => () => 30,
   })
   const told = (name: string, ...labels: string[]): number | undefined =>
     meter.values.get([`mr_streams_${name} app`, ...labels].join(' '))

@@ -25,8 +25,8 @@ export interface SessionMetricsOptions {
   readonly topology: Topology
   readonly counts: ThreadCounts
   readonly tasks: ReadonlyMap<string, RunningTask>
-  /** Records of its input that a task has not processed, as far as is known. */
-  readonly inputLagOf: (task: RunningTask) => number
+  /** Records of its input that a task has not processed, as far as is known. Called once for all tasks, and what it returns for each. */
+  readonly inputLags: () => (task: RunningTask) => number
 }
 
 const reportMs = 1_000
@@ -71,8 +71,9 @@ export class SessionMetrics {
   report(): void {
     const { tasks, counts } = this.#options
     const all: TaskFigures[] = []
+    const figuresOf = this.#figuresNow()
     for (const running of tasks.values()) {
-      const figures = this.#figuresOf(running)
+      const figures = figuresOf(running)
       all.push(figures)
       const reported = this.#reportedOf(running.task.counts)
       counts.punctuated += figures.punctuated - (reported.get(punctuatedKey) ?? 0)
@@ -100,13 +101,15 @@ export class SessionMetrics {
   #look(): Remembered {
     const { tasks, counts, clock } = this.#options
     const byTask = new Map<TaskCounts, TaskFigures>()
-    for (const running of tasks.values()) byTask.set(running.task.counts, this.#figuresOf(running))
+    const figuresOf = this.#figuresNow()
+    for (const running of tasks.values()) byTask.set(running.task.counts, figuresOf(running))
     return { thread: threadFigures(counts, [...byTask.values()], clock.monotonicMs()), byTask }
   }
 
-  #figuresOf(running: RunningTask): TaskFigures {
-    const { topology, inputLagOf } = this.#options
-    return taskFigures(running, topology, inputLagOf(running))
+  #figuresNow(): (running: RunningTask) => TaskFigures {
+    const { topology, inputLags } = this.#options
+    const inputLagOf = inputLags()
+    return (running) => taskFigures(running, topology, inputLagOf(running))
   }
 
   #reportedOf(counts: TaskCounts): Reported {

@@ -40,8 +40,10 @@ function subject() {
     globalStores: new Map(),
     isCommitted: () => state.isCommitted,
     onWaiting: () => void state.waited++,
-    inputLag: ({ nextOffset }) =>
-      state.end === undefined ? undefined : Number(state.end - nextOffset),
+    inputLags:
+      () =>
+      ({ nextOffset }) =>
+        state.end === undefined ? undefined : Number(state.end - nextOffset),
   })
   const request: PageRequest = {
     store: 'counts',

@@ -38,8 +38,11 @@ export interface QueryDeskOptions {
   /** The task that has a partition of a store, wherever it is; undefined where there is no such store. */
   readonly taskIdOf: (store: string, partition: number) => string | undefined
   readonly globalStores: ReadonlyMap<string, StateStore>
-  /** Records between what was processed of an input partition and its end; undefined where the end is not known. */
-  readonly inputLag?: (input: QueriedTask['queues'][number]) => number | undefined
+  /**
+   * Records between what was processed of an input partition and its end; undefined where the end is not known. Called for each page, and what
+   * it returns for each partition of it.
+   */
+  readonly inputLags?: () => (input: QueriedTask['queues'][number]) => number | undefined
   /** Whether nothing has changed since the last commit. */
   readonly isCommitted: () => boolean
   /** A commit is waited for. */
@@ -187,9 +190,10 @@ export class QueryDesk {
   }
 
   #positionsOf(task: QueriedTask): readonly StorePosition[] {
+    const lagOf = this.#options.inputLags?.()
     return task.queues.map((queue) => {
       const { topic, partition, nextOffset } = queue
-      const lagRecords = this.#options.inputLag?.(queue)
+      const lagRecords = lagOf?.(queue)
       const position = { topic, partition, offset: nextOffset - 1n }
       return lagRecords === undefined ? position : { ...position, lagRecords }
     })

@@ -189,3 +189,19 @@ test('a task that goes back to being a copy before its end is known does not run
   await answers[2]?.(3)
   assert.deepEqual([task.state, restoredAt], ['RUNNING', [3]])
 })
+
+test('a copy of a task forgets what the task has left of its read-only stores', async () => {
+  await using it = subject()
+  const wiped: string[] = []
+  const task = new RunningTask({
+    task: it.task.task,
+    changelogs: [{ topic: 'prices', partition: 0, store: 'prices', isSource: true }],
+    environment: {
+      wipe: (store: string) => void wiped.push(store),
+    } as unknown as RunningTask['environment'],
+    maxTaskIdleMs: 0,
+    lagOf: () => 0,
+  })
+  await it.restorer.follow([task])
+  assert.deepEqual([task.state, wiped], ['STANDBY', ['prices']])
+})

@@ -90,9 +90,15 @@ export class ChangelogRestorer {
     for (const task of tasks) this.#finishIfDone(task)
   }
 
-  /** Keeps the stores of these tasks behind their changelogs: new ones, or such as were active. */
+  /**
+   * Keeps the stores of these tasks behind their changelogs: new ones, or such as were active. Read-only stores do not follow; what an
+   * active task left of them on disk is forgotten, for it would pass for current, and in time for younger than the deletions that it missed.
+   */
   async follow(tasks: readonly RunningTask[]): Promise<void> {
-    for (const task of tasks) task.state = 'STANDBY'
+    for (const task of tasks) {
+      task.state = 'STANDBY'
+      for (const store of task.readOnlyStores) task.environment.wipe(store)
+    }
     await this.#start(tasks, 'standby')
   }
 

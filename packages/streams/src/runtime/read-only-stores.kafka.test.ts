@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { silentLogger } from '@millrace/core'
 import { eventually } from '@millrace/core/testing'
-import { createProducer, type KafkaOptions } from '@millrace/kafka'
+import { createAdmin, createProducer, type KafkaOptions } from '@millrace/kafka'
 import { kafkaBackends, type RunningKafka } from '@millrace/testkit'
 import { readOnlyTopology } from '../../test/read-only-topology.ts'
 import {
@@ -13,6 +13,8 @@ import {
 } from '../../test/streams-fixture.ts'
 import type { RestoreProgress } from './changelog-restorer.ts'
 import { StreamsApp } from './streams-app.ts'
+
+const patience = { timeoutMs: 180_000, everyMs: 50 }
 
 for (const backend of await kafkaBackends())
   describe(`read-only stores on ${backend.name}`, () => {
@@ -96,4 +98,78 @@ for (const backend of await kafkaBackends())
         const elsewhere = await run(second.path, () => answersAre(now))
         assert.ok(elsewhere >= 30, `${elsewhere}`)
       })
+
+    test('a task goes to a newcomer, however much its read-only store holds; who had it keeps nothing of that store, and reads all of it when it is back', async () => {
+      const [prices, input, output] = [
+        uniqueName('prices'),
+        uniqueName('asked'),
+        uniqueName('answers'),
+      ]
+      await createTopics(options, 2, prices, input, output)
+      await using producer = await createProducer(options)
+      await using admin = await createAdmin(options)
+      const keys = Array.from({ length: 20 }, (_, index) => `k${index}`)
+      const give = () => producer.sendColumns({ topic: prices, keys, values: keys })
+      const application = {
+        applicationId: uniqueName('app'),
+        brokers: kafka.brokers,
+        topology: readOnlyTopology({ prices, input, output }),
+        guarantee: 'exactly_once_v2',
+        commitIntervalMs: 50,
+        heartbeatIntervalMs: 100,
+        probingRebalanceIntervalMs: 500,
+        standbyReplicas: 1,
+        acceptableRecoveryLag: 0,
+        logger: silentLogger,
+      } as const
+      const progress: RestoreProgress[] = []
+      await using directory = await stateDirectory()
+      await using first = new StreamsApp({
+        ...application,
+        stateDir: `${directory.path}/first`,
+        onRestore: (each) => void progress.push(each),
+      })
+      await using second = new StreamsApp({ ...application, stateDir: `${directory.path}/second` })
+      /** Records that are in the stores of tasks, as committed. */
+      const kept = async (...apps: readonly StreamsApp[]): Promise<number> => {
+        const lags = (await Promise.all(apps.map((app) => app.storeLags()))).flat()
+        const own = lags.filter(({ role }) => role === 'active')
+        return own.reduce((sum, { currentOffset }) => sum + currentOffset, 0)
+      }
+      const tasksOf = ({ threads }: StreamsApp) => threads.flatMap(({ taskIds }) => taskIds)
+      await give()
+      await first.start()
+      await eventually('the first has all', async () => (await kept(first)) === 20, patience)
+      await second.start()
+      await eventually(
+        'each has a task, and the first a copy of the other',
+        async () => {
+          const threads = await first.metadataForLocalThreads()
+          const copies = threads.flatMap(({ standbyTasks }) => standbyTasks)
+          return [first, second].every((app) => tasksOf(app).length === 1) && copies.length === 1
+        },
+        patience,
+      )
+      const [moved] = tasksOf(second)
+      const partition = Number(moved?.split('_')[1])
+      const copied = (await first.storeLags()).filter((row) => row.partition === partition)
+      assert.deepEqual(copied, [], 'nobody takes what is left for the store as it is')
+      await give()
+      await eventually('both have all', async () => (await kept(first, second)) === 40, patience)
+      progress.length = 0
+      await second.close()
+      await eventually(
+        'the first has both tasks',
+        () => tasksOf(first).length === 2 && first.state === 'RUNNING',
+        patience,
+      )
+      const [end] = await admin.listOffsets([{ topic: prices, partition }], 'latest')
+      const restored = progress.find((row) => row.partition === partition && row.phase === 'end')
+      assert.ok(Number(end?.offset) > 0)
+      assert.deepEqual(
+        [restored?.role, restored?.restoredCount],
+        ['active', Number(end?.offset)],
+        'from the beginning',
+      )
+    })
   })

@@ -53,6 +53,8 @@ export class RunningTask {
   readonly #directory: TaskDirectory | undefined
   readonly #maxTaskIdleMs: number
   readonly #lagOf: LagOf
+  /** Changelogs that the task alone writes. */
+  readonly #own: readonly TaskChangelog[]
   #queues: readonly RecordQueue[] = []
   /** Offsets of the commit under way, and of the last one. */
   #offered: readonly OffsetToCommit[] = []
@@ -66,6 +68,7 @@ export class RunningTask {
     this.#directory = options.directory
     this.#maxTaskIdleMs = options.maxTaskIdleMs
     this.#lagOf = options.lagOf
+    this.#own = options.changelogs.filter(({ isSource }) => !isSource)
   }
 
   get id(): string {
@@ -77,14 +80,22 @@ export class RunningTask {
     return this.state === 'CREATED' || this.state === 'RESTORING' || this.state === 'RUNNING'
   }
 
-  /** How far its state goes: offsets of its changelogs, summed. */
+  /** Stores that a topic of the task's input is the changelog of. A copy of the task has nothing of them. */
+  get readOnlyStores(): readonly string[] {
+    return this.changelogs.flatMap(({ store, isSource }) => (isSource ? [store] : []))
+  }
+
+  /**
+   * How far its state goes: offsets of its changelogs, summed. Without read-only stores, here and in `endSum`: no copy would ever have caught
+   * up with them, and the task would never go to one.
+   */
   get positionSum(): number {
-    return sumOf(this.positions)
+    return this.#own.reduce((sum, { store }) => sum + (this.positions.get(store) ?? 0), 0)
   }
 
   /** Where its changelogs end, summed. */
   get endSum(): number {
-    return this.changelogs.reduce(
+    return this.#own.reduce(
       (sum, { store }) => sum + Math.max(this.ends.get(store) ?? 0, this.positions.get(store) ?? 0),
       0,
     )
@@ -193,7 +204,7 @@ export class RunningTask {
     this.environment.commit(offsets)
     if (!this.#directory) return
     let position = 0
-    for (const { store } of this.changelogs) position += this.environment.storedOffset(store) ?? 0
+    for (const { store } of this.#own) position += this.environment.storedOffset(store) ?? 0
     this.#directory.writePosition(position)
   }
 
@@ -230,10 +241,4 @@ export class RunningTask {
     const head = queue.peek()
     return head && this.task.timestampOf(head)
   }
-}
-
-function sumOf(offsets: ReadonlyMap<string, number>): number {
-  let sum = 0
-  for (const offset of offsets.values()) sum += offset
-  return sum
 }

@@ -104,7 +104,8 @@ export class TaskMoves {
       this.#owned.delete(id)
       const task = this.#tasks.get(id)
       if (!task?.isActive) continue
-      if (this.#target.standby.includes(id)) task.suspend()
+      // A copy has nothing of read-only stores: it begins anew, with what is on disk of the others.
+      if (this.#target.standby.includes(id) && task.readOnlyStores.length === 0) task.suspend()
       else this.#close(task)
     }
     this.#options.onTasks('REVOKED', [...this.#owned.keys()])

@@ -42,22 +42,27 @@ export function isStandby({ state }: TaskMetadata): boolean {
 }
 
 /** Where a partition ends, as the last fetch told it; null before the first, and where the consumer has given it up. */
-export function inputEnd(queue: TopicPartition, consumer: Consumer): bigint | null {
-  const name = partitionName(queue)
-  if (!consumer.assignment().some((each) => partitionName(each) === name)) return null
-  const position = consumer.position(queue)
-  const unread = consumer.lagRecords(queue)
-  return position === null || unread === null ? null : position + BigInt(unread)
+export type InputEndOf = (queue: TopicPartition) => bigint | null
+
+/** For as many partitions as are asked for at once: what the consumer has is looked at here, and holds until something is awaited. */
+export function inputEnds(consumer: Consumer): InputEndOf {
+  const assigned = new Set(consumer.assignment().map(partitionName))
+  return (queue) => {
+    if (!assigned.has(partitionName(queue))) return null
+    const position = consumer.position(queue)
+    const unread = consumer.lagRecords(queue)
+    return position === null || unread === null ? null : position + BigInt(unread)
+  }
 }
 
 /** A task as of now. */
-export function taskMetadata(task: RunningTask, consumer: Consumer): TaskMetadata {
+export function taskMetadata(task: RunningTask, endOf: InputEndOf): TaskMetadata {
   return {
     taskId: task.id,
     state: task.state,
     partitions: task.queues.map((queue) => {
       const { topic, partition } = queue
-      const endOffset = inputEnd(queue, consumer)
+      const endOffset = endOf(queue)
       return {
         topic,
         partition,

@@ -43,7 +43,7 @@ import { TaskMoves } from './task-moves.ts'
 import { plainOutput, transactionalOutput, type TaskOutput } from './task-output.ts'
 import type { ThreadControls } from './thread-controls.ts'
 import { ThreadMetrics } from './thread-metrics.ts'
-import { inputEnd, taskMetadata, type TaskMetadata } from './thread-metadata.ts'
+import { inputEnds, taskMetadata, type TaskMetadata } from './thread-metadata.ts'
 import type { TopicPlan } from './topic-plan.ts'
 
 export interface ThreadSessionOptions extends ThreadSurroundings {
@@ -233,11 +233,14 @@ export class ThreadSession {
       applicationId: settings.applicationId,
       threadNumber: options.identity.index + 1,
       tasks: this.#tasks,
-      inputLagOf: (task) =>
-        taskMetadata(task, clients.consumer).partitions.reduce(
-          (sum, { lagRecords }) => sum + (lagRecords ?? 0),
-          0,
-        ),
+      inputLags: () => {
+        const endOf = inputEnds(clients.consumer)
+        return (task) =>
+          taskMetadata(task, endOf).partitions.reduce(
+            (sum, { lagRecords }) => sum + (lagRecords ?? 0),
+            0,
+          )
+      },
     })
     this.#rounds = new ProcessingRounds({
       ...options,
@@ -264,9 +267,12 @@ export class ThreadSession {
         this.#collector.count === 0 &&
         ![...this.#tasks.values()].some(({ needsCommit }) => needsCommit),
       onWaiting: () => this.#news.signal(),
-      inputLag: (queue) => {
-        const end = inputEnd(queue, this.#consumer)
-        return end === null ? undefined : Number(end - queue.nextOffset)
+      inputLags: () => {
+        const endOf = inputEnds(this.#consumer)
+        return (queue) => {
+          const end = endOf(queue)
+          return end === null ? undefined : Number(end - queue.nextOffset)
+        }
       },
     })
   }
@@ -315,7 +321,8 @@ export class ThreadSession {
 
   /** The tasks with their places in the input. */
   metadata(): readonly TaskMetadata[] {
-    return [...this.#tasks.values()].map((task) => taskMetadata(task, this.#consumer))
+    const endOf = inputEnds(this.#consumer)
+    return [...this.#tasks.values()].map((task) => taskMetadata(task, endOf))
   }
 
   stop(operation: GroupMembershipOperation): void {
