@@ -61,3 +61,9 @@ test('what an answer gave as `after` is the place that it was', () => {
   const query = new URLSearchParams({ after: textOfPlace(place) })
   assert.deepEqual(readUrl('range', query, stringSerde).after, place)
 })
+
+for (const name of ['__proto__', 'constructor', 'toString', 'none'])
+  test(`"${name}" is refused where it is no read`, () =>
+    assert.throws(() => readUrl(name, new URLSearchParams(), stringSerde), {
+      code: 'MR_STREAMS_BAD_QUERY',
+    }))

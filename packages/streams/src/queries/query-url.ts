@@ -76,7 +76,7 @@ export const urlReadNames: readonly string[] = Object.keys(reads)
 
 /** @throws StreamsError `MR_STREAMS_BAD_QUERY` */
 export function readUrl(name: string, query: URLSearchParams, key: Serde<unknown>): UrlRead {
-  const make = reads[name]
+  const make = Object.hasOwn(reads, name) ? reads[name] : undefined
   if (!make)
     throw bad(`There is no read "${name}"; there are ${urlReadNames.join(', ')}.`, { read: name })
   const given = new Parameters(query, key)
