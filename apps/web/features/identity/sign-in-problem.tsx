@@ -12,7 +12,8 @@ export function useTryLater(error: Error | null): number {
   if (seen.error !== error) {
     const facts = error === null ? null : asProblem(error).facts
     const waitMs = facts?.status === 429 ? (facts.retryAfterMs ?? 0) : 0
-    setSeen({ error, untilMs: Date.now() + waitMs })
+    // The clock of the page is behind by up to its tick: without a wait nothing is to be compared with it.
+    setSeen({ error, untilMs: waitMs === 0 ? 0 : Date.now() + waitMs })
   }
   return Math.max(0, seen.untilMs - nowMs)
 }
