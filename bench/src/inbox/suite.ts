@@ -89,9 +89,10 @@ async function handleOnAll(
   results: Results,
 ): Promise<void> {
   await using admin = await createAdmin({ brokers: [broker.address], clientId: 'bench' })
-  await admin.ensureTopics([discussionEventsTopic])
-  await fillTopic([broker.address], each)
   for (const system of round % 2 === 0 ? taking : taking.toReversed()) {
+    // Anew for each: with it go the offsets of the group, which is the same for all of ours.
+    await admin.ensureTopics([discussionEventsTopic])
+    await fillTopic([broker.address], each)
     const databaseName = `${system.name.replaceAll('-', '_')}_${each.name.replaceAll(/\W/g, '')}_${round}`
     await ensureDatabase(postgresUrl, databaseName)
     const url = withDatabaseName(postgresUrl, databaseName)
@@ -112,10 +113,10 @@ async function handleOnAll(
     results.add(each.name, system.name, 'throughput', 'events/s', each.events / seconds)
     results.add(each.name, system.name, 'cpu', 'µs/event', (usage.cpuSeconds / each.events) * 1e6)
     results.add(each.name, system.name, 'rss', 'MB', usage.maxRssMb)
+    await admin.deleteTopics([discussionEventsTopic.name])
+    while ((await admin.listTopics()).includes(discussionEventsTopic.name))
+      await systemClock.sleep(50)
   }
-  await admin.deleteTopics([discussionEventsTopic.name])
-  while ((await admin.listTopics()).includes(discussionEventsTopic.name))
-    await systemClock.sleep(50)
 }
 
 async function untilSettled(database: Database, system: System, count: number): Promise<void> {
