@@ -126,9 +126,9 @@ export {
 } from './queries/text-read.ts'
 export type { QueryableWindowStore } from './queries/window-query.ts'
 export type { StreamsState } from './runtime/app-state.ts'
-export type { RestoreProgress } from './runtime/changelog-restorer.ts'
+export type { RestoreProgress } from './runtime/state/changelog-restorer.ts'
 export type { ProcessingGuarantee } from './runtime/runtime-options.ts'
-export type { ThreadState, UncaughtDecision } from './runtime/stream-thread.ts'
+export type { ThreadState, UncaughtDecision } from './runtime/thread/stream-thread.ts'
 export type { ThreadDescription } from './runtime/app-threads.ts'
 export { resetApplication, type ResetOptions, type ResetReport } from './reset/reset-application.ts'
 export type { InputReset, ResetTarget } from './reset/reset-offsets.ts'
@@ -137,12 +137,12 @@ export {
   type StreamsAppOptions,
   type StreamsCloseOptions,
 } from './runtime/streams-app.ts'
-export type { GroupMembershipOperation } from './runtime/thread-session.ts'
+export type { GroupMembershipOperation } from './runtime/thread/thread-session.ts'
 export type {
   TaskMetadata,
   TaskPartitionMetadata,
   ThreadMetadata,
-} from './runtime/thread-metadata.ts'
+} from './runtime/thread/thread-metadata.ts'
 export type {
   KeyValueStore,
   ReadonlyKeyValueStore,

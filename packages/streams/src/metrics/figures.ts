@@ -1,5 +1,5 @@
 /** What a stream thread tells of itself and its tasks when it is asked: plain data, which can be sent between threads. */
-import type { RunningTask, RunningTaskState } from '../runtime/running-task.ts'
+import type { RunningTask, RunningTaskState } from '../runtime/tasks/running-task.ts'
 import type { StoreKind } from '../state/store.ts'
 import type { Topology } from '../topology/topology.ts'
 import type { StoreOperation } from './store-operations.ts'

@@ -3,7 +3,7 @@
  * remember it, so that rates can be told. Between these nothing costs more than the addition where it is counted.
  */
 import type { Clock, Meter } from '@millrace/core'
-import type { RunningTask } from '../runtime/running-task.ts'
+import type { RunningTask } from '../runtime/tasks/running-task.ts'
 import type { Topology } from '../topology/topology.ts'
 import {
   taskFigures,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { taskAssignor } from '../runtime/task-assignor.ts'
+import { taskAssignor } from '../runtime/assignment/task-assignor.ts'
 import type { InstanceMetadata } from './group-instances.ts'
 import { readApplicationServer, readInstances } from './group-instances.ts'
 

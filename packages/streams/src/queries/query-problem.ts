@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http'
 import { StreamsError, type StreamsErrorCode } from '../errors.ts'
-import { sendable } from '../runtime/worker-messages.ts'
+import { sendable } from '../runtime/workers/worker-messages.ts'
 
 /** HTTP status by code; what is not here is a fault of the server. */
 const statuses: Partial<Record<StreamsErrorCode, number>> = {

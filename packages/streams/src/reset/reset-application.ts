@@ -6,7 +6,7 @@ import {
   type TopicPartition,
 } from '@millrace/kafka'
 import { StreamsError } from '../errors.ts'
-import { removeState } from '../runtime/state-directory.ts'
+import { removeState } from '../runtime/state/state-directory.ts'
 import { internalTopics } from './internal-topics.ts'
 import { offsetResets, type InputReset, type ResetTarget } from './reset-offsets.ts'
 

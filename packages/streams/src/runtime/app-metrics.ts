@@ -1,6 +1,6 @@
 import type { Counter, Gauge, Meter } from '@millrace/core'
 import { appMoves, type StreamsState } from './app-state.ts'
-import type { RestoreProgress } from './changelog-restorer.ts'
+import type { RestoreProgress } from './state/changelog-restorer.ts'
 
 const states = Object.keys(appMoves)
 

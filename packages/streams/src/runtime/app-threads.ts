@@ -5,12 +5,12 @@
 import { javaMetrics, type StreamsMetric } from '../metrics/java-metrics.ts'
 import type { StoreLag } from '../queries/store-lag.ts'
 import type { QueriedThread } from '../queries/local-pages.ts'
-import { Exclusive } from './exclusive.ts'
+import { Exclusive } from './thread/exclusive.ts'
 import { badOption } from './runtime-options.ts'
-import type { ThreadHandle, ThreadState } from './stream-thread.ts'
-import type { GroupMembershipOperation } from './thread-session.ts'
-import type { ThreadControls } from './thread-controls.ts'
-import { isStandby, threadName, type ThreadMetadata } from './thread-metadata.ts'
+import type { ThreadHandle, ThreadState } from './thread/stream-thread.ts'
+import type { GroupMembershipOperation } from './thread/thread-session.ts'
+import type { ThreadControls } from './thread/thread-controls.ts'
+import { isStandby, threadName, type ThreadMetadata } from './thread/thread-metadata.ts'
 
 /** A stream thread, as of now. */
 export interface ThreadDescription {

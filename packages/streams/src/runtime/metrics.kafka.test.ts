@@ -15,7 +15,7 @@ import {
 } from '../../test/streams-fixture.ts'
 import { stateNumber } from './app-metrics.ts'
 import { StreamsApp } from './streams-app.ts'
-import { applyChanges, WorkerMeter, type MetricChange } from './worker-meter.ts'
+import { applyChanges, WorkerMeter, type MetricChange } from './workers/worker-meter.ts'
 
 /** Sums of counters and last values of gauges, by name. */
 class Ledger implements Meter {

@@ -24,7 +24,7 @@ import {
 } from '../../test/streams-fixture.ts'
 import { StreamsBuilder } from '../dsl/streams-builder.ts'
 import { longSerde } from '../serde.ts'
-import type { RestoreProgress } from './changelog-restorer.ts'
+import type { RestoreProgress } from './state/changelog-restorer.ts'
 import { StreamsApp, type StreamsAppOptions } from './streams-app.ts'
 
 const taskId = '0_0'

@@ -11,7 +11,7 @@ import {
   stateDirectory,
   uniqueName,
 } from '../../test/streams-fixture.ts'
-import type { RestoreProgress } from './changelog-restorer.ts'
+import type { RestoreProgress } from './state/changelog-restorer.ts'
 import { StreamsApp } from './streams-app.ts'
 
 const patience = { timeoutMs: 180_000, everyMs: 50 }

@@ -2,7 +2,7 @@
 import type { Clock } from '@millrace/core'
 import { createConsumer, type KafkaOptions } from '@millrace/kafka'
 import type { RuntimeSettings } from './runtime-options.ts'
-import { taskAssignor } from './task-assignor.ts'
+import { taskAssignor } from './assignment/task-assignor.ts'
 import type { TopicPlan } from './topic-plan.ts'
 
 export interface ShutdownCallOptions {

@@ -15,7 +15,7 @@ import type {
   QueryableStoreType,
   StoreQueryOptions,
 } from '../queries/store-type.ts'
-import type { RestoreProgress } from './changelog-restorer.ts'
+import type { RestoreProgress } from './state/changelog-restorer.ts'
 import { assertMove, type StreamsState } from './app-state.ts'
 import { AppMetrics, stateNumber } from './app-metrics.ts'
 import { AppThreads, maxThreads, type ThreadDescription } from './app-threads.ts'
@@ -27,23 +27,23 @@ import {
   type SettingsGiven,
 } from './runtime-options.ts'
 import { callShutdown } from './shutdown-call.ts'
-import { StateCleaner } from './state-cleaner.ts'
-import { StaticMembers } from './static-members.ts'
-import { openStateDirectory, removeState, type StateDirectory } from './state-directory.ts'
+import { StateCleaner } from './state/state-cleaner.ts'
+import { StaticMembers } from './assignment/static-members.ts'
+import { openStateDirectory, removeState, type StateDirectory } from './state/state-directory.ts'
 import {
   StreamThread,
   type ThreadEvents,
   type ThreadHandle,
   type ThreadState,
   type UncaughtDecision,
-} from './stream-thread.ts'
-import type { ThreadControls } from './thread-controls.ts'
-import type { ThreadMetadata } from './thread-metadata.ts'
-import type { GroupMembershipOperation } from './thread-session.ts'
-import { loadTopology } from './topology-module.ts'
+} from './thread/stream-thread.ts'
+import type { ThreadControls } from './thread/thread-controls.ts'
+import type { ThreadMetadata } from './thread/thread-metadata.ts'
+import type { GroupMembershipOperation } from './thread/thread-session.ts'
+import { loadTopology } from './workers/topology-module.ts'
 import type { TopicPlan } from './topic-plan.ts'
-import { applyChanges } from './worker-meter.ts'
-import { WorkerThread } from './worker-thread.ts'
+import { applyChanges } from './workers/worker-meter.ts'
+import { WorkerThread } from './workers/worker-thread.ts'
 
 export interface StreamsAppOptions
   extends SettingsGiven, Omit<KafkaOptions, 'clientId'>, ErrorHandling {
