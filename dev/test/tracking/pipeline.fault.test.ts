@@ -14,6 +14,7 @@ import { ensureDatabase, openDatabase, withDatabaseName, type Database } from '@
 import { kafkaBackends, type RunningKafka } from '@millrace/testkit'
 import { readToEnd } from '../read-to-end.ts'
 import { rounds } from '../spine/rounds.ts'
+import { historyDifference, type History } from './history-difference.ts'
 import { KillableProcess } from './killable-process.ts'
 import { groupId, stepTaken, topic } from './pipeline-contract.ts'
 import { PipelineWriters } from './pipeline-writers.ts'
@@ -198,18 +199,24 @@ async function survive(
     timeoutMs: 120_000,
     everyMs: 250,
   })
-  assert.deepEqual(
-    await topicByKey(kafka.brokers),
-    committed,
-    'the topic has each committed event once, each key in order',
-  )
+  assertSame('on the topic', await topicByKey(kafka.brokers), committed)
   await eventually(
     'every event has its effect',
     async () => (await effectCount(pipeline.consumed)) >= all.size,
     { timeoutMs: 120_000, everyMs: 250 },
   )
-  assert.deepEqual(await effectsByKey(pipeline.consumed), committed)
+  assertSame('with an effect', await effectsByKey(pipeline.consumed), committed)
   await assertNothingStuck(pipeline.consumed, all.size)
+}
+
+/** Each committed event once, each key in order. */
+function assertSame(where: string, actual: History, committed: History): void {
+  const difference = historyDifference(actual, committed)
+  assert.equal(
+    difference,
+    undefined,
+    `events ${where} are not those that were committed: ${difference}`,
+  )
 }
 
 /** The pipeline works again, after whatever was done to it. */

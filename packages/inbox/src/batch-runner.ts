@@ -18,7 +18,12 @@ import type { Counts, Instruments } from './instruments.ts'
 import type { OneAtATime } from './one-at-a-time.ts'
 import type { OutageGate } from './outage-gate.ts'
 import type { Patience } from './patience.ts'
-import { sortDeliveries, type SortedDeliveries, type NextMove } from './sort-deliveries.ts'
+import {
+  sortDeliveries,
+  type NextMove,
+  type RefusedDelivery,
+  type SortedDeliveries,
+} from './sort-deliveries.ts'
 import { blockKeys, parkOnKeys, readBlockedKeys } from './sql/blocked-keys.ts'
 import { findKnown } from './sql/find-known.ts'
 import { noteRepeats } from './sql/note-repeats.ts'
@@ -166,8 +171,14 @@ export class BatchRunner {
       )
     } catch (error) {
       if (job.signal.aborted || isFenced(error)) throw error
-      if (segment.length > 1) return { kind: 'split', segments: partedBy(error, segment) }
-      return this.#failed(job, first, error)
+      if (segment.length === 1) return this.#failed(job, first, error)
+      const index = blamedIndex(error, segment)
+      if (index === undefined) return { kind: 'split', segments: halvesOf(segment) }
+      const isRefused = this.#refuse(job, segment[index], error)
+      return {
+        kind: 'split',
+        segments: isRefused ? upTo(segment, index) : isolated(segment, index),
+      }
     }
     switch (move.kind) {
       case 'done':
@@ -183,6 +194,26 @@ export class BatchRunner {
         first.attempt = move.attempts
         return this.#failed(job, first, cutShort(move.attempts))
     }
+  }
+
+  /**
+   * What an error was blamed on has had its attempt, with others, and there is a next one: its failure is written down together with those
+   * before it, in place of trying it again alone.
+   * @returns false where it is to be tried alone first: anything but a next attempt is decided there
+   */
+  #refuse(job: BatchJob, delivery: Delivery | undefined, thrown: unknown): boolean {
+    const { failures } = this.#options
+    if (delivery?.attempt !== 0) return false
+    delivery.attempt = 1
+    const outcome = failures.isRetried(delivery, thrown)
+      ? failures.judge(job, delivery, thrown)
+      : undefined
+    if (outcome?.kind === 'retry') {
+      delivery.refusal = { failure: outcome.failure, inMs: outcome.inMs }
+      return true
+    }
+    delivery.attempt = 0
+    return false
   }
 
   /**
@@ -215,6 +246,7 @@ export class BatchRunner {
         job.signal.throwIfAborted()
         await this.#record(tx, job, taken, handlerMs)
         await this.#setAside(tx, job, sorted.setAside)
+        await this.#recordRefused(tx, job, sorted.refused)
         await this.#noteRepeats(tx, job, sorted.repeats)
         const tally = tallyOf(taken, sorted.repeats.length)
         advancePosition(tx, statements.position, job.at, nextOffsetOf(segment), tally)
@@ -226,10 +258,11 @@ export class BatchRunner {
         throw error
       })
     if (move.kind === 'done' && sorted) {
-      const { recovered, repeats, setAside: aside } = sorted
+      const { recovered, repeats, setAside: aside, refused } = sorted
       await this.#afterCommit(job, async () => {
         await faults.at('inbox.consumer.afterCommit')
         this.#noteSetAside(job, aside)
+        for (const { refusal } of refused) this.#options.onDue(refusal.inMs)
         this.#committed(job, [...recovered, ...attempt.taken], repeats.length, handlerMs)
       })
     }
@@ -272,8 +305,9 @@ export class BatchRunner {
     const sort = (keys: ReadonlySet<string>): SortedDeliveries =>
       sortDeliveries(segment, known, { ...options, blocked: keys })
     const sorted = sort(new Set(blocked.map((each) => each.key)))
-    if (sorted.move.kind !== 'done' || sorted.setAside.length === 0) return sorted
-    const stillBlocked = await this.#block(tx, job, sorted.setAside)
+    if (sorted.move.kind !== 'done') return sorted
+    if (sorted.setAside.length + sorted.refused.length === 0) return sorted
+    const stillBlocked = await this.#block(tx, job, sorted)
     return stillBlocked ? sort(stillBlocked) : sorted
   }
 
@@ -284,13 +318,14 @@ export class BatchRunner {
   async #block(
     tx: Transaction,
     job: BatchJob,
-    events: readonly SetAside[],
+    sorted: SortedDeliveries,
   ): Promise<ReadonlySet<string> | undefined> {
     const { statements, isOrdered } = this.#options
     if (!isOrdered) return undefined
     const blocking = new Set<string>()
     const parked = new Map<string, number>()
-    for (const { delivery, status } of events) {
+    for (const { key } of sorted.refused) if (key !== null) blocking.add(key)
+    for (const { delivery, status } of sorted.setAside) {
       const { key } = delivery
       if (key === null) continue
       if (status === 'RECEIVED') blocking.add(key)
@@ -310,6 +345,24 @@ export class BatchRunner {
     const rows = { groupId, serviceName, topic, partition, maxAttempts, receivedAgoMs }
     const written = await setAside(tx, statements.setAside, rows, events)
     if (written < events.length) throw concurrentDuplicate(job, events.length - written)
+  }
+
+  async #recordRefused(
+    tx: Transaction,
+    job: BatchJob,
+    refused: readonly RefusedDelivery[],
+  ): Promise<void> {
+    for (const delivery of refused) {
+      const { failure, inMs } = delivery.refusal
+      const row = {
+        ...this.#rowOf(job, delivery),
+        failure,
+        status: 'RECEIVED',
+        retryInMs: inMs,
+      } as const
+      const isWritten = await recordFailure(tx, this.#options.statements.failure, row)
+      if (!isWritten) throw concurrentDuplicate(job, 1)
+    }
   }
 
   async #noteRepeats(tx: Transaction, job: BatchJob, repeats: readonly Delivery[]): Promise<void> {
@@ -527,11 +580,15 @@ function nextOffsetOf(segment: readonly Delivery[]): bigint {
   return (segment.at(-1)?.record.offset ?? -1n) + 1n
 }
 
-/** Around the event that the error was blamed on, or else two halves. */
-function partedBy(error: unknown, segment: readonly Delivery[]): readonly (readonly Delivery[])[] {
+/** Where the event stands that the error was blamed on; undefined for none of these. */
+function blamedIndex(error: unknown, segment: readonly Delivery[]): number | undefined {
   const event = blamedEvent(error)
   const index = event ? segment.findIndex((each) => each.received === event) : -1
-  return index < 0 ? halvesOf(segment) : isolated(segment, index)
+  return index < 0 ? undefined : index
+}
+
+function upTo(segment: readonly Delivery[], index: number): readonly (readonly Delivery[])[] {
+  return [segment.slice(0, index + 1), segment.slice(index + 1)]
 }
 
 function halvesOf(segment: readonly Delivery[]): readonly (readonly Delivery[])[] {

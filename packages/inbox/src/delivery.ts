@@ -8,11 +8,17 @@ import {
   type EventEnvelope,
 } from '@millrace/events'
 import type { ConsumerRecord } from '@millrace/kafka'
-import { storableText } from './failure.ts'
+import { storableText, type Failure } from './failure.ts'
 import { logIdOf, positionIdOf, type LogId } from './log-id.ts'
 import type { ReceivedEvent } from './types.ts'
 
 const maxKeyLength = 1_000
+
+/** A failed attempt after which there is another, in this time. */
+export interface Refusal {
+  readonly failure: Failure
+  readonly inMs: number
+}
 
 /** A record on its way through the inbox. Owned by the batch it came in. */
 export interface Delivery {
@@ -31,6 +37,8 @@ export interface Delivery {
   attempt: number
   /** An earlier transaction with it may have been committed: its connection broke at the commit. */
   maybeCommitted: boolean
+  /** Its first attempt, with others, failed and was blamed on it: to be written down with those before it. */
+  refusal: Refusal | null
   /** Where its dead letter lies, once written. */
   deadLetter: { readonly topic: string; readonly partition: number; readonly offset: string } | null
   /** Text of the value for the log. */
@@ -165,7 +173,7 @@ function headerOf(record: ConsumerRecord, name: string): string | null {
 
 type Fields = Omit<
   Delivery,
-  'attempt' | 'maybeCommitted' | 'deadLetter' | 'payload' | 'metadata'
+  'attempt' | 'maybeCommitted' | 'refusal' | 'deadLetter' | 'payload' | 'metadata'
 > & { readonly notes: Readonly<Record<string, unknown>> }
 
 class ReadDelivery implements Delivery {
@@ -179,6 +187,7 @@ class ReadDelivery implements Delivery {
   readonly reason: string | null
   attempt = 0
   maybeCommitted = false
+  refusal: Refusal | null = null
   deadLetter: Delivery['deadLetter'] = null
   readonly #notes: Readonly<Record<string, unknown>>
 

@@ -36,19 +36,18 @@ export class FailedEvents {
     this.#options = options
   }
 
+  /** Whether this would be tried again, as far as the policies say. */
+  isRetried(delivery: Delivery, thrown: unknown): boolean {
+    return this.#decide(delivery, thrown).kind === 'retry'
+  }
+
   /** Counts the attempt and decides. */
   judge(job: BatchJob, delivery: Delivery, thrown: unknown): FailureOutcome {
-    const { policies, gate, counts, instruments, logger, onStop } = this.#options
+    const { gate, counts, instruments, logger, onStop } = this.#options
     const failure = failureOf(thrown)
     counts.failedAttempts++
     instruments.failedAttempts.add(1, labelsOf(job))
-    const decision: FailureDecision = delivery.received
-      ? policies.decide(thrown, {
-          event: delivery.received.event,
-          topic: delivery.record.topic,
-          attempt: delivery.attempt,
-        })
-      : { kind: 'dead-letter' }
+    const decision = this.#decide(delivery, thrown)
     if (decision.kind === 'stop') {
       logger.error('A policy stops the consumer; the event stays unhandled', {
         ...this.#fieldsOf(job, delivery, failure),
@@ -95,6 +94,12 @@ export class FailedEvents {
       'A failed event was skipped, as its policy says',
       this.#fieldsOf(job, delivery, failure),
     )
+  }
+
+  #decide({ received, record, attempt }: Delivery, thrown: unknown): FailureDecision {
+    if (!received) return { kind: 'dead-letter' }
+    const context = { event: received.event, topic: record.topic, attempt }
+    return this.#options.policies.decide(thrown, context)
   }
 
   #fieldsOf(job: BatchJob, delivery: Delivery, failure: Failure): Record<string, unknown> {

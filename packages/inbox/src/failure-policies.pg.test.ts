@@ -78,24 +78,73 @@ test('policies: by class with subclasses and causes, by name or code, by test; t
   })
 })
 
-test('blame: a batch is parted around the event that failed, without looking for it', async () => {
-  await using fixture = await openFixture()
-  for (let amount = 0; amount < 64; amount++) fixture.send(deposit(amount), 0, `k${amount}`)
+/** Fails at the amount 40 while `isFailing` says so, and tells the batch which event it was. */
+function blaming(isFailing: () => boolean): {
+  readonly handler: BatchHandler
+  readonly sizes: number[]
+  readonly handled: number[]
+} {
   const sizes: number[] = []
-  let isFailing = true
+  const handled: number[] = []
   const each = forEachEvent(async ({ event }) => {
-    if (isFailing && (event.data as { amount: number }).amount === 40) throw new Error('no')
+    if (amountOf(event) === 40 && isFailing()) throw new Error('no')
   })
-  const consumer = fixture.consume({
-    handler: async (events, context) => {
-      sizes.push(events.length)
-      await each(events, context)
-    },
-    retryBackoff: { baseMs: 60_000, maxMs: 60_000 },
-  })
+  const handler: BatchHandler = async (events, context) => {
+    sizes.push(events.length)
+    await each(events, context)
+    handled.push(...events.map(({ event }) => amountOf(event)))
+  }
+  return { handler, sizes, handled }
+}
+
+function amountOf(event: { readonly data: unknown }): number {
+  return (event.data as { readonly amount: number }).amount
+}
+
+test('blame: the failed event is written down with those before it, and not tried again alone', async () => {
+  await using fixture = await openFixture()
+  const events = Array.from({ length: 64 }, (_, amount) => deposit(amount))
+  for (const [index, event] of events.entries()) fixture.send(event, 0, `k${index}`)
+  const { handler, sizes } = blaming(() => true)
+  const consumer = fixture.consume({ handler, retryBackoff: { baseMs: 60_000, maxMs: 60_000 } })
   await dealtWith(consumer, 63)
-  isFailing = false
+  assert.deepEqual(sizes, [64, 40, 23])
+  const row = await fixture.inbox.findEvent(events[40]?.eventId ?? '')
+  assert.deepEqual([row?.status, row?.attempts, row?.errorMessage], ['RECEIVED', 1, 'no'])
+  assert.ok(row?.nextRetryAt, 'its next attempt has a time')
+  assert.equal(consumer.stats().failedAttempts, 1)
+})
+
+test('blame: later events of the key wait behind the failed one and are handled after it, in order', async () => {
+  await using fixture = await openFixture()
+  for (let amount = 0; amount < 64; amount++) fixture.send(deposit(amount), 0, `k${amount % 8}`)
+  let tries = 0
+  const { handler, handled } = blaming(() => ++tries < 3)
+  const consumer = fixture.consume({ handler, retryBackoff: { baseMs: 10, maxMs: 10 } })
+  await dealtWith(consumer, 64)
+  const ofItsKey = handled.filter((amount) => amount % 8 === 0)
+  assert.deepEqual(ofItsKey, [0, 8, 16, 24, 32, 40, 48, 56])
+  assert.equal(consumer.stats().failedAttempts, 2)
+  assert.deepEqual(await fixture.inbox.totals(), {
+    processed: 64,
+    duplicatesSkipped: 0,
+    skipped: 0,
+    failed: 0,
+  })
+  assert.deepEqual(await fixture.inbox.waitingKeys(), [])
+})
+
+test('blame: an event whose only attempt this would be is tried once more alone before it is given up', async () => {
+  await using fixture = await openFixture()
+  const events = Array.from({ length: 64 }, (_, amount) => deposit(amount))
+  for (const [index, event] of events.entries()) fixture.send(event, 0, `k${index}`)
+  const { handler, sizes } = blaming(() => true)
+  const consumer = fixture.consume({ handler, maxAttempts: 1 })
+  await dealtWith(consumer, 64)
   assert.deepEqual(sizes, [64, 40, 1, 23])
+  const row = await fixture.inbox.findEvent(events[40]?.eventId ?? '')
+  assert.deepEqual([row?.status, row?.attempts], ['FAILED', 1])
+  assert.equal(consumer.stats().failedAttempts, 1)
 })
 
 test('policy skip: the row tells why, its key goes on, and the event is not handled when it comes again', async () => {

@@ -138,3 +138,34 @@ test('sort: the same event twice in a batch is one', () => {
   const { taken, repeats } = sortDeliveries([one, twin], new Map(), options)
   assert.deepEqual([taken.length, repeats.map((each) => each.record.offset)], [1, [1n]])
 })
+
+function refused(offset: number, key: string): Delivery {
+  const each = delivery(offset, key)
+  each.refusal = {
+    failure: { errorClass: 'Error', fingerprint: 'f', message: 'no', stack: '' },
+    inMs: 10,
+  }
+  return each
+}
+
+test('what an error was blamed on is written down with its failure, and what comes behind it on its key is parked', () => {
+  const [before, blamed, behind, other] = [
+    delivery(1),
+    refused(2, 'k'),
+    delivery(3),
+    delivery(4, 'other'),
+  ]
+  const sorted = sortDeliveries([before, blamed, behind, other], new Map(), options)
+  assert.deepEqual(sorted.taken, [before, other])
+  assert.deepEqual(sorted.refused, [blamed])
+  assert.deepEqual(sorted.setAside, [{ delivery: behind, status: 'PARKED' }])
+})
+
+test('what an error was blamed on is parked itself where its key has been blocked meanwhile, and left out where it is known', () => {
+  const blamed = refused(2, 'k')
+  const parked = sortDeliveries([blamed], new Map(), { ...options, blocked: new Set(['k']) })
+  assert.deepEqual(parked.setAside, [{ delivery: blamed, status: 'PARKED' }])
+  const isKnown = sortDeliveries([blamed], known(blamed, {}), options)
+  assert.deepEqual(isKnown.repeats, [blamed])
+  assert.deepEqual([...parked.refused, ...isKnown.refused], [])
+})

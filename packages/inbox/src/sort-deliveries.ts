@@ -1,4 +1,4 @@
-import type { Delivery } from './delivery.ts'
+import type { Delivery, Refusal } from './delivery.ts'
 import type { KnownRow } from './sql/find-known.ts'
 import type { SetAside } from './sql/set-aside.ts'
 
@@ -19,11 +19,16 @@ export interface SortedDeliveries {
   readonly taken: readonly Delivery[]
   /** To be written down and taken from the log later, in order. */
   readonly setAside: readonly SetAside[]
+  /** To be written down with the failure of their first attempt, for the next one. */
+  readonly refused: readonly RefusedDelivery[]
   /** Committed by an earlier try whose answer was lost. */
   readonly recovered: readonly Delivery[]
   /** Deliveries of what the group knows already, or has met in this segment: they take no effect. */
   readonly repeats: readonly Delivery[]
 }
+
+/** One that an error of its batch was blamed on. */
+export type RefusedDelivery = Delivery & { readonly refusal: Refusal }
 
 export interface SortOptions {
   /** Its attempts are counted in the log before they are made. */
@@ -47,6 +52,7 @@ export function sortDeliveries(
   const seen = new Set<string>()
   const taken: Delivery[] = []
   const setAside: SetAside[] = []
+  const refused: RefusedDelivery[] = []
   const recovered: Delivery[] = []
   /** Keys that were blocked by an event of this very segment. */
   const newlyBlocked = new Set<string>()
@@ -74,6 +80,11 @@ export function sortDeliveries(
       if (isOrdered) newlyBlocked.add(key)
       continue
     }
+    if (isRefused(delivery)) {
+      refused.push(delivery)
+      if (isOrdered) newlyBlocked.add(key)
+      continue
+    }
     const move = moveOf(delivery, row, options)
     if (move) {
       const isAlone = segment.length === 1
@@ -81,13 +92,18 @@ export function sortDeliveries(
         move: isAlone ? move : { kind: 'isolate', index },
         taken: [],
         setAside: [],
+        refused: [],
         recovered,
         repeats: [],
       }
     }
     taken.push(delivery)
   }
-  return { move: { kind: 'done' }, taken, setAside, recovered, repeats }
+  return { move: { kind: 'done' }, taken, setAside, refused, recovered, repeats }
+}
+
+function isRefused(delivery: Delivery): delivery is RefusedDelivery {
+  return delivery.refusal !== null
 }
 
 /**
