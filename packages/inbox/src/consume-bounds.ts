@@ -49,7 +49,7 @@ export function boundsOf(consume: ConsumeOptions): ConsumeBounds {
     ),
     maxConcurrentRetries: inBounds(
       'maxConcurrentRetries',
-      consume.maxConcurrentRetries ?? 2,
+      consume.maxConcurrentRetries ?? 4,
       1,
       100,
     ),

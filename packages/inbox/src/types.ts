@@ -172,7 +172,7 @@ export interface ConsumeOptions {
   readonly afterFailure?: 'continue' | 'hold'
   /** How long a handler may take for one call, ms; 0 for no limit. Default 300,000. A batch that takes longer is rolled back and halved. */
   readonly handlerTimeoutMs?: number
-  /** Waiting events handled at once, 1 to 100; each takes a connection of the pool meanwhile. Default 2. */
+  /** Waiting events handled at once, 1 to 100; each takes a connection of the pool meanwhile. Default 4. */
   readonly maxConcurrentRetries?: number
   /** How often the log is asked for events that became due elsewhere, ms, 10 to 60,000. Default 1,000. */
   readonly duePollMs?: number
