@@ -66,6 +66,10 @@ export class PipelineWriters implements AsyncDisposable {
     return (await this.#outbox.stats()).pending
   }
 
+  async published(): Promise<number> {
+    return Number((await this.#outbox.stats()).publishedTotal)
+  }
+
   async #write(random: Random): Promise<void> {
     while (!this.#stopping.signal.aborted) {
       try {

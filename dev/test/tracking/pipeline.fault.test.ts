@@ -195,18 +195,26 @@ async function survive(
   for (const id of writers.acknowledged)
     assert.ok(all.has(id), `${id} was acknowledged and is gone`)
   t.diagnostic(`${all.size} events committed, ${writers.acknowledged.size} of them acknowledged`)
-  await eventually('nothing is pending', async () => (await writers.pending()) === 0, {
-    timeoutMs: 120_000,
-    everyMs: 250,
-  })
+  await untilDone('published', all.size, () => writers.published())
+  assert.equal(await writers.pending(), 0, 'what is pending is what is not published')
   assertSame('on the topic', await topicByKey(kafka.brokers), committed)
-  await eventually(
-    'every event has its effect',
-    async () => (await effectCount(pipeline.consumed)) >= all.size,
-    { timeoutMs: 120_000, everyMs: 250 },
-  )
+  await untilDone('with an effect', all.size, () => effectCount(pipeline.consumed))
   assertSame('with an effect', await effectsByKey(pipeline.consumed), committed)
   await assertNothingStuck(pipeline.consumed, all.size)
+}
+
+/** However long it takes, as long as it goes on. */
+async function untilDone(
+  what: string,
+  wanted: number,
+  count: () => Promise<number>,
+): Promise<void> {
+  for (let done = await count(); done < wanted;) {
+    const before = done
+    const isMore = async (): Promise<boolean> => (done = await count()) > before
+    const name = `${what}: more than ${before} of ${wanted}`
+    await eventually(name, isMore, { timeoutMs: 120_000, everyMs: 250 })
+  }
 }
 
 /** Each committed event once, each key in order. */

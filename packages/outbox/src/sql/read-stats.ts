@@ -35,11 +35,18 @@ export interface LaneStats {
 }
 
 /**
- * The figures of all lanes, from the database, so any process may ask. The look at pending rows stops after 10,000 of them, and after
- * 200,000 rows of a set under way that are done already: a few ms, at most about 0.1 s in the middle of a huge backlog.
+ * The figures of all lanes, from the database, so any process may ask. What lies in front of a lane's cursor is passed over by the index
+ * alone (some 50 ms per million), and the count stops after 10,000 of a lane. Of a lane that owns none of the next 200,000 rows no more
+ * are looked at: a few ms, at most about 0.1 s a lane in the middle of a huge backlog.
  */
-export function readStats(names: SqlNames) {
+export function readStats(names: SqlNames, mostLookedAt = 200_000) {
   const data = `${names.prefix}event_production_data`
+  // Of the set under way, behind the lane's cursor: a condition of the index, since rows that are done may be a million.
+  const ofSet = (condition: string): string =>
+    `select slot, created_at, l.state = 'PUBLISHING' and id <= l.upto_id as is_claimed from ${data}
+     where ${condition} and id > l.last_id and pg_visible_in_snapshot(xid, l.target)`
+  const since = (condition: string): string =>
+    `select slot, created_at, false as is_claimed from ${data} where ${condition}`
   const statement = names.statement(
     'read_stats',
     `with lane as (
@@ -49,17 +56,20 @@ export function readStats(names: SqlNames) {
        select count(*) as count, count(*) filter (where p.is_claimed) as claimed, min(p.created_at) as oldest
        from lane l
        cross join lateral (
-         select d.created_at, l.state = 'PUBLISHING' and d.id <= l.upto_id and pg_visible_in_snapshot(d.xid, l.target) as is_claimed
+         select d.created_at, d.is_claimed
          from (
            select * from (
-             select xid, id, slot, created_at from ${data} where xid >= pg_snapshot_xmax(l.prev)
+             ${ofSet('xid >= pg_snapshot_xmax(l.prev) and xid < pg_snapshot_xmax(l.target)')}
              union all
-             select xid, id, slot, created_at from ${data} where xid = any(array(select pg_snapshot_xip(l.prev)))
+             ${ofSet('xid = any(array(select pg_snapshot_xip(l.prev)))')}
+             union all
+             ${since('xid >= pg_snapshot_xmax(coalesce(l.target, l.prev))')}
+             union all
+             ${since('xid = any(array(select pg_snapshot_xip(coalesce(l.target, l.prev))))')}
            ) as undone
-           limit 200000
+           limit ${mostLookedAt}
          ) d
          where d.slot % l.lane_count = l.lane
-           and not (l.target is not null and d.id <= l.last_id and pg_visible_in_snapshot(d.xid, l.target))
          limit ${pendingCountLimit}
        ) p
      ), delayed as (
