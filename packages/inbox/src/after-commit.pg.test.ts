@@ -213,3 +213,43 @@ test('an event that fails on one partition while it is handled on another shuts 
   assert.deepEqual(await statuses(fixture), { PROCESSED: 2 })
   assert.equal((await fixture.effects()).length, 2)
 })
+
+test('an event that is given up on one partition while it is done on another does not let go of a key that another event holds', async () => {
+  await using fixture = await openFixture()
+  const twice = deposit(1)
+  const poison = deposit(2)
+  fixture.send(twice, 0)
+  fixture.send(twice, 1)
+  fixture.send(poison, 1)
+  const began = Promise.withResolvers<void>()
+  const heldBy = async (): Promise<readonly (string | null)[]> =>
+    (await fixture.inbox.waitingKeys()).map((key) => key.heldBy)
+  const consumer = fixture.consume({
+    maxBatchRecords: 1,
+    maxAttempts: 1,
+    afterFailure: 'hold',
+    handler: async (events, context) => {
+      const [first] = events
+      if (first?.event.eventId === poison.eventId) throw new Error('broken')
+      if (first?.event.eventId === twice.eventId) {
+        // On partition 0 it is given up once it is done on the other, and the one behind it there holds the key.
+        if (first.partition === 0) {
+          began.resolve()
+          await eventually('the key is held', async () => (await heldBy()).includes(poison.eventId))
+          throw new Error('broken')
+        }
+        await began.promise
+      }
+      await book(events, context)
+    },
+  })
+  await eventually('its failure does not matter', () => consumer.stats().duplicatesSkipped === 1)
+  assert.deepEqual(await heldBy(), [poison.eventId])
+  const next = deposit(3)
+  fixture.send(next, 1)
+  await eventually(
+    'the next of its key waits',
+    async () => (await fixture.statusOf(next.eventId)) === 'PARKED',
+  )
+  assert.deepEqual(await statuses(fixture), { FAILED: 1, PARKED: 1, PROCESSED: 1 })
+})
