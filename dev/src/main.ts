@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import type { ServiceName } from '@millrace/contracts'
 import { DevError } from './errors.ts'
 import { firstAdminEmail } from './first-admin.ts'
@@ -14,15 +15,26 @@ function faultsFromEnvironment(): Partial<Record<ServiceName, string>> {
   return faults
 }
 
+/** Those of the keys that are set. */
+function keysOf(...keys: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    keys.flatMap((key) => {
+      const value = process.env[key]
+      return value === undefined || value === '' ? [] : [[key, value]]
+    }),
+  )
+}
+
+/** Where old days of all services' logs go. Services may run in other folders than this one, and each writes down where its files are. */
+function archiveFromEnvironment(): Record<string, string> {
+  const directory = process.env['ARCHIVE_DIRECTORY']
+  if (!directory) return {}
+  const days = keysOf('ARCHIVE_HOT_DAYS', 'ARCHIVE_CONSUMPTION_HOT_DAYS', 'ARCHIVE_RESTORED_DAYS')
+  return { ...days, ARCHIVE_DIRECTORY: resolve(directory) }
+}
+
 /** How people are known: keys of the gateway and of users that are handed on as they are, by service. */
 function identityFromEnvironment(): Partial<Record<ServiceName, Record<string, string>>> {
-  const keysOf = (...keys: readonly string[]): Record<string, string> =>
-    Object.fromEntries(
-      keys.flatMap((key) => {
-        const value = process.env[key]
-        return value === undefined || value === '' ? [] : [[key, value]]
-      }),
-    )
   return {
     gateway: keysOf('DEMO_SESSION', 'IDENTITY_SIGNING_KEY'),
     users: keysOf('FIRST_ADMIN_EMAIL', 'FIRST_ADMIN_PASSWORD'),
@@ -37,6 +49,7 @@ try {
     hasColour: !process.env['NO_COLOR'],
     faults: faultsFromEnvironment(),
     identity: identityFromEnvironment(),
+    archive: archiveFromEnvironment(),
     firstAdminEmail: firstAdminEmail(process.env),
   })
   await command.run()

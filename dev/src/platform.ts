@@ -34,6 +34,8 @@ export interface PlatformOptions {
   readonly identity?:
     | Readonly<Partial<Record<ServiceName, Readonly<Record<string, string>>>>>
     | undefined
+  /** Settings of the archive of old days, handed on as they are, for all services with a log. */
+  readonly archive?: Readonly<Record<string, string>> | undefined
   readonly onChange: (part: string, state: PartState, detail: string) => void
 }
 
@@ -326,6 +328,7 @@ export class Platform {
       IDENTITY_JWKS_URLS: `http://127.0.0.1:${ports.services.gateway}/api/identity/jwks`,
       KAFKA_BROKERS: this.kafkaBrokers,
       KAFKA_ENABLED: this.#options.isKafkaEnabled,
+      ...this.#options.archive,
       ...this.#ownEnvironmentOf(name),
     }
   }

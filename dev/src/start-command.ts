@@ -20,6 +20,7 @@ export interface StartEnvironment {
   readonly hasColour: boolean
   readonly faults: Readonly<Partial<Record<ServiceName, string>>>
   readonly identity: PlatformOptions['identity']
+  readonly archive: PlatformOptions['archive']
   /** Whom the users service adds as an admin, if the address has no account. */
   readonly firstAdminEmail?: string | undefined
 }
@@ -66,6 +67,7 @@ export class StartCommand {
       logLevel: options.logLevel,
       faults: environment.faults,
       identity: environment.identity,
+      archive: environment.archive,
       onChange: (part, state, detail) => {
         this.#progress.part(part, state, detail)
         this.#writeRunningState()

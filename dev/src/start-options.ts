@@ -27,7 +27,7 @@ export function parseStartOptions(): StartOptions {
   return new Command()
     .name('npm start --')
     .description(
-      'Starts Postgres, the broker, all services and the web app.\nDATABASE_URL and KAFKA_BROKERS name servers of your own instead; KAFKA_ENABLED=false stops publishing.',
+      'Starts Postgres, the broker, all services and the web app.\nDATABASE_URL and KAFKA_BROKERS name servers of your own instead; KAFKA_ENABLED=false stops publishing. With ARCHIVE_DIRECTORY old days of the event logs go to files there.',
     )
     .option('--data <folder>', 'where all data is kept', join(repositoryRoot, '.millrace'))
     .option('--fresh', 'remove the data of earlier starts first', false)

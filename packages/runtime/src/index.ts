@@ -1,5 +1,13 @@
 export { answerOnce, type Answer, type AnswerKeys, type AnswerOnceOptions } from './answer-once.ts'
 export {
+  archiveOldDays,
+  consumptionArchiveConfig,
+  productionArchiveConfig,
+  type ArchivedLogs,
+  type ArchiveRun,
+  type ArchiveSettings,
+} from './archive.ts'
+export {
   standardConfig,
   type BooleanEntry,
   type ConfigEntry,

@@ -1,5 +1,5 @@
 import { brokerPort } from '@millrace/contracts'
-import type { ConfigTable, ServiceConfig } from '@millrace/runtime'
+import { productionArchiveConfig, type ConfigTable, type ServiceConfig } from '@millrace/runtime'
 
 /** All that may be set about this service, beside the keys every service has. */
 export const catalogConfig = {
@@ -40,6 +40,7 @@ export const catalogConfig = {
     secret: true,
     doc: 'Bearer token of the import route; without one the route is closed.',
   },
+  ...productionArchiveConfig,
 } as const satisfies ConfigTable
 
 export type CatalogConfig = ServiceConfig<typeof catalogConfig>

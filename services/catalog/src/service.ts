@@ -9,7 +9,13 @@ import { ContractRegistry } from '@millrace/events'
 import { createHttpIdempotency } from '@millrace/inbox'
 import { createOutbox, Publishing } from '@millrace/outbox'
 import { ensureOwnDatabase, migrate, openDatabase } from '@millrace/postgres'
-import { callerWithRole, defineService, userOf, type FastifyRequest } from '@millrace/runtime'
+import {
+  archiveOldDays,
+  callerWithRole,
+  defineService,
+  userOf,
+  type FastifyRequest,
+} from '@millrace/runtime'
 import { importProducts, serviceName } from './catalog.ts'
 import { catalogConfig } from './config.ts'
 import { registerChanges } from './routes/changes.ts'
@@ -72,6 +78,7 @@ export const catalogService = defineService({
     } else {
       logger.warn('Publishing is off; events wait in the database')
     }
+    archiveOldDays({ config, onStart, onClose }, { production: outbox })
     addReadiness('database', async () => (await database.query('select 1')).rowCount === 1)
 
     const managerOf =

@@ -1,4 +1,4 @@
-import type { ConfigTable, ServiceConfig } from '@millrace/runtime'
+import { consumptionArchiveConfig, type ConfigTable, type ServiceConfig } from '@millrace/runtime'
 import type { Weights } from './domain/engagement.ts'
 
 /** All that may be set about this service, beside the keys every service has. */
@@ -62,21 +62,6 @@ export const analyticsConfig = {
     default: 3,
     doc: 'What a vote up or down counts in the engagement score.',
   },
-  archiveDirectory: {
-    type: 'string',
-    env: 'ARCHIVE_DIRECTORY',
-    default: null,
-    minLength: 1,
-    doc: 'Where old days of the consumption log go, as compressed files; without it they stay in the database.',
-  },
-  consumptionHotDays: {
-    type: 'integer',
-    env: 'ARCHIVE_CONSUMPTION_HOT_DAYS',
-    min: 14,
-    max: 3_650,
-    default: 30,
-    doc: 'Whole days of the consumption log that stay in the database; at least the topic’s retention and the age of dead letters that may be sent again, 7 each.',
-  },
   maxStreams: {
     type: 'integer',
     env: 'STREAM_MAX_CONNECTIONS',
@@ -85,6 +70,7 @@ export const analyticsConfig = {
     default: 1_000,
     doc: 'Most event streams open at once; more are answered 503.',
   },
+  ...consumptionArchiveConfig,
 } as const satisfies ConfigTable
 
 export type AnalyticsConfig = ServiceConfig<typeof analyticsConfig>

@@ -1,7 +1,6 @@
 import { servicePorts } from '@millrace/contracts'
-import type { InboxArchiveRunner } from '@millrace/inbox'
 import { migrate, openDatabase, type Database } from '@millrace/postgres'
-import { defineService, type PartReadiness } from '@millrace/runtime'
+import { archiveOldDays, defineService, type PartReadiness } from '@millrace/runtime'
 import { analyticsConfig, weightsOf } from './config.ts'
 import { consumeDiscussions, createDiscussionInbox } from './consume-discussions.ts'
 import { LiveAggregates } from './live/live-aggregates.ts'
@@ -80,15 +79,7 @@ export const discussionAnalyticsService = defineService({
     if (consuming) onStart(() => consuming.start(), 'consumer')
 
     onClose(() => database.close())
-    const { archiveDirectory: directory, consumptionHotDays: hotDays } = config
-    if (directory !== null) {
-      const archive: { runner?: InboxArchiveRunner } = {}
-      onStart(
-        () => void (archive.runner = inbox.scheduleArchive({ directory, hotDays })),
-        'archive',
-      )
-      onClose(async () => archive.runner?.close())
-    }
+    archiveOldDays({ config, onStart, onClose }, { consumptions: [inbox] })
     onClose(() => live.shutDown())
     onClose(async () => consuming?.close())
   },

@@ -1,5 +1,5 @@
 import { brokerPort } from '@millrace/contracts'
-import type { ConfigTable, ServiceConfig } from '@millrace/runtime'
+import { productionArchiveConfig, type ConfigTable, type ServiceConfig } from '@millrace/runtime'
 
 /** All that may be set about this service, beside the keys every service has. */
 export const discussionsConfig = {
@@ -40,21 +40,6 @@ export const discussionsConfig = {
     default: 10_000,
     doc: 'How long after the death of the process that publishes another one takes over, at the most. Longer than any pause of the process.',
   },
-  archiveDirectory: {
-    type: 'string',
-    env: 'ARCHIVE_DIRECTORY',
-    default: null,
-    minLength: 1,
-    doc: 'Where old days of the event log go, as compressed files; without it they stay in the database.',
-  },
-  archiveHotDays: {
-    type: 'integer',
-    env: 'ARCHIVE_HOT_DAYS',
-    min: 2,
-    max: 3_650,
-    default: 14,
-    doc: 'Whole days of the event log that stay in the database.',
-  },
   importToken: {
     type: 'string',
     env: 'IMPORT_TOKEN',
@@ -63,6 +48,7 @@ export const discussionsConfig = {
     secret: true,
     doc: 'Bearer token of the import route; without one the route is closed.',
   },
+  ...productionArchiveConfig,
 } as const satisfies ConfigTable
 
 export type DiscussionsConfig = ServiceConfig<typeof discussionsConfig>

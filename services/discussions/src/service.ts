@@ -1,9 +1,9 @@
 import { discussionEvents, discussionEventsTopic, servicePorts } from '@millrace/contracts'
 import { ContractRegistry } from '@millrace/events'
 import { createHttpIdempotency } from '@millrace/inbox'
-import { createOutbox, Publishing, type ArchiveRunner } from '@millrace/outbox'
+import { createOutbox, Publishing } from '@millrace/outbox'
 import { ensureOwnDatabase, migrate, openDatabase } from '@millrace/postgres'
-import { defineService } from '@millrace/runtime'
+import { archiveOldDays, defineService } from '@millrace/runtime'
 import { discussionsConfig } from './config.ts'
 import { serviceName } from './discussions.ts'
 import { registerComments } from './routes/comments.ts'
@@ -69,15 +69,7 @@ export const discussionsService = defineService({
     } else {
       logger.warn('Publishing is off; events wait in the database')
     }
-    const { archiveDirectory: directory, archiveHotDays: hotDays } = config
-    if (directory !== null) {
-      const archive: { runner?: ArchiveRunner } = {}
-      onStart(
-        async () => void (archive.runner = outbox.startArchive({ directory, hotDays })),
-        'archive',
-      )
-      onClose(async () => archive.runner?.close())
-    }
+    archiveOldDays({ config, onStart, onClose }, { production: outbox })
     addReadiness('database', async () => (await database.query('select 1')).rowCount === 1)
 
     const routes = { app, database, outbox, keys }

@@ -1,5 +1,10 @@
 import { brokerPort, servicePorts } from '@millrace/contracts'
-import type { ConfigTable, ServiceConfig } from '@millrace/runtime'
+import {
+  consumptionArchiveConfig,
+  productionArchiveConfig,
+  type ConfigTable,
+  type ServiceConfig,
+} from '@millrace/runtime'
 
 /** All that may be set about this service, beside the keys every service has. */
 export const ordersConfig = {
@@ -84,6 +89,8 @@ export const ordersConfig = {
     secret: true,
     doc: 'Bearer token of the import route; without one the route is closed.',
   },
+  ...productionArchiveConfig,
+  ...consumptionArchiveConfig,
 } as const satisfies ConfigTable
 
 export type OrdersConfig = ServiceConfig<typeof ordersConfig>

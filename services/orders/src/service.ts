@@ -1,5 +1,5 @@
 import { servicePorts } from '@millrace/contracts'
-import { defineService, type PartReadiness } from '@millrace/runtime'
+import { archiveOldDays, defineService, type PartReadiness } from '@millrace/runtime'
 import { ordersConfig } from './config.ts'
 import { serviceName } from './orders.ts'
 import { Peer } from './peers/peer.ts'
@@ -40,6 +40,10 @@ export const ordersService = defineService({
     onClose(() => readDatabase.close())
     onStart(() => commandSide.migrate(), 'database')
     onStart(() => void tables.start(), 'read model')
+    archiveOldDays(
+      { config, onStart, onClose },
+      { production: outbox, consumptions: [commandSide.inbox, querySide] },
+    )
     addReadiness('database', async () => (await database.query('select 1')).rowCount === 1)
 
     const running = config.kafkaEnabled

@@ -7,7 +7,12 @@ import {
 } from '@millrace/contracts'
 import type { Clock, Logger, Meter, Tracer } from '@millrace/core'
 import { ContractRegistry } from '@millrace/events'
-import { BackgroundConsumer, createHttpIdempotency, createInbox } from '@millrace/inbox'
+import {
+  BackgroundConsumer,
+  createHttpIdempotency,
+  createInbox,
+  type InboxArchiveSchedule,
+} from '@millrace/inbox'
 import { createOutbox, Publishing } from '@millrace/outbox'
 import { ensureOwnDatabase, migrate, openDatabase, withDatabaseName } from '@millrace/postgres'
 import type { OrdersConfig } from './config.ts'
@@ -56,6 +61,7 @@ export function openCommandSide(options: SideOptions) {
   return {
     database,
     outbox,
+    inbox,
     keys,
     async migrate(): Promise<void> {
       await ensureOwnDatabase(database)
@@ -113,6 +119,13 @@ export function openQuerySide(options: SideOptions) {
   return {
     database,
     tables,
+    /** Begins when the tables are there, whenever that is. */
+    scheduleArchive(schedule: InboxArchiveSchedule): { close(): Promise<void> } {
+      const running = tables
+        .start()
+        .then((isMade) => (isMade ? inbox.scheduleArchive(schedule) : undefined))
+      return { close: async () => (await running)?.close() }
+    },
     consume: () =>
       new BackgroundConsumer({
         ...consumingOf(options, readGroupId),

@@ -1,5 +1,10 @@
 import { brokerPort } from '@millrace/contracts'
-import type { ConfigTable, ServiceConfig } from '@millrace/runtime'
+import {
+  consumptionArchiveConfig,
+  productionArchiveConfig,
+  type ConfigTable,
+  type ServiceConfig,
+} from '@millrace/runtime'
 
 /** All that may be set about this service, beside the keys every service has. */
 export const paymentsConfig = {
@@ -86,6 +91,8 @@ export const paymentsConfig = {
     secret: true,
     doc: 'Bearer token of the import route; without one the route is closed.',
   },
+  ...productionArchiveConfig,
+  ...consumptionArchiveConfig,
 } as const satisfies ConfigTable
 
 export type PaymentsConfig = ServiceConfig<typeof paymentsConfig>

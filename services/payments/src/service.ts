@@ -15,6 +15,7 @@ import {
 import { createOutbox, Publishing } from '@millrace/outbox'
 import { ensureOwnDatabase, migrate, openDatabase } from '@millrace/postgres'
 import {
+  archiveOldDays,
   callerOf,
   callerWithRole,
   defineService,
@@ -93,6 +94,7 @@ export const paymentsService = defineService({
       // What the Lab left in data of development would refuse every order, and no route of production could end it.
       if (isProduction) await provider.change(normalSetting)
     }, 'database')
+    archiveOldDays(context, { production: outbox, consumptions: [inbox] })
     addReadiness('database', async () => (await database.query('select 1')).rowCount === 1)
     onStart(() => caller.start(), 'provider')
     onClose(() => caller.close())

@@ -1,5 +1,10 @@
 import { brokerPort } from '@millrace/contracts'
-import type { ConfigTable, ServiceConfig } from '@millrace/runtime'
+import {
+  consumptionArchiveConfig,
+  productionArchiveConfig,
+  type ConfigTable,
+  type ServiceConfig,
+} from '@millrace/runtime'
 
 /** All that may be set about this service, beside the keys every service has. */
 export const stockConfig = {
@@ -54,6 +59,8 @@ export const stockConfig = {
     secret: true,
     doc: 'Bearer token of the import route; without one the route is closed.',
   },
+  ...productionArchiveConfig,
+  ...consumptionArchiveConfig,
 } as const satisfies ConfigTable
 
 export type StockConfig = ServiceConfig<typeof stockConfig>

@@ -9,7 +9,13 @@ import { ContractRegistry } from '@millrace/events'
 import { BackgroundConsumer, createHttpIdempotency, createInbox } from '@millrace/inbox'
 import { createOutbox, Publishing } from '@millrace/outbox'
 import { ensureOwnDatabase, migrate, openDatabase } from '@millrace/postgres'
-import { callerWithRole, defineService, userOf, type FastifyRequest } from '@millrace/runtime'
+import {
+  archiveOldDays,
+  callerWithRole,
+  defineService,
+  userOf,
+  type FastifyRequest,
+} from '@millrace/runtime'
 import { stockConfig } from './config.ts'
 import { answerOrders, serviceName } from './consumers/answer-orders.ts'
 import { registerItems } from './routes/items.ts'
@@ -67,6 +73,7 @@ export const stockService = defineService({
       // What the Lab left in data of development would refuse every order, and no route of production could end it.
       else await writeFaultMode(database, 'normal')
     }, 'database')
+    archiveOldDays({ config, onStart, onClose }, { production: outbox, consumptions: [inbox] })
     addReadiness('database', async () => (await database.query('select 1')).rowCount === 1)
     if (consuming) {
       const publishing = new Publishing({

@@ -1,5 +1,5 @@
 import { brokerPort } from '@millrace/contracts'
-import type { ConfigTable, ServiceConfig } from '@millrace/runtime'
+import { productionArchiveConfig, type ConfigTable, type ServiceConfig } from '@millrace/runtime'
 
 /** All that may be set about this service, beside the keys every service has. */
 export const trackingConfig = {
@@ -112,6 +112,7 @@ export const trackingConfig = {
     default: 300_000,
     doc: 'The window of ALERT_FAILURE_PERCENT.',
   },
+  ...productionArchiveConfig,
 } as const satisfies ConfigTable
 
 export type TrackingConfig = ServiceConfig<typeof trackingConfig>

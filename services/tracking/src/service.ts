@@ -7,7 +7,7 @@ import {
 import { ContractRegistry } from '@millrace/events'
 import { createOutbox } from '@millrace/outbox'
 import { ensureOwnDatabase, migrate, openDatabase } from '@millrace/postgres'
-import { callerWithRole, defineService, type ServiceApp } from '@millrace/runtime'
+import { archiveOldDays, callerWithRole, defineService, type ServiceApp } from '@millrace/runtime'
 import { AlertMonitor } from './alerts/alert-monitor.ts'
 import { AlertPublishing } from './alerts/alert-publishing.ts'
 import { readFigures } from './alerts/read-figures.ts'
@@ -114,6 +114,7 @@ export const trackingService = defineService({
     }
     onClose(() => monitor.close())
     onClose(() => worker.close())
+    archiveOldDays({ config, onStart, onClose }, { production: outbox })
     addReadiness('database', async () => (await database.query('select 1')).rowCount === 1)
 
     const routes = { app, logs, contracts, database, logger }

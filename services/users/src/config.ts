@@ -1,5 +1,5 @@
 import { brokerPort } from '@millrace/contracts'
-import type { ConfigTable, ServiceConfig } from '@millrace/runtime'
+import { productionArchiveConfig, type ConfigTable, type ServiceConfig } from '@millrace/runtime'
 
 /** All that may be set about this service, beside the keys every service has. */
 export const usersConfig = {
@@ -89,6 +89,7 @@ export const usersConfig = {
     secret: true,
     doc: 'Password of that admin; change it after the first sign-in.',
   },
+  ...productionArchiveConfig,
 } as const satisfies ConfigTable
 
 export type UsersConfig = ServiceConfig<typeof usersConfig>

@@ -4,7 +4,7 @@ import { ContractRegistry } from '@millrace/events'
 import { createHttpIdempotency } from '@millrace/inbox'
 import { createOutbox, Publishing } from '@millrace/outbox'
 import { ensureOwnDatabase, migrate, openDatabase, type Database } from '@millrace/postgres'
-import { defineService } from '@millrace/runtime'
+import { archiveOldDays, defineService } from '@millrace/runtime'
 import { usersConfig } from './config.ts'
 import { emailKeyOf } from './domain/email.ts'
 import { addDemoPeople, addFirstAdmin } from './first-people.ts'
@@ -111,6 +111,7 @@ export const usersService = defineService({
     const tidying = new Tidying(database, clock, logger)
     onStart(() => tidying.start())
     onClose(() => tidying.close())
+    archiveOldDays({ config, onStart, onClose }, { production: outbox })
     addReadiness('database', async () => (await database.query('select 1')).rowCount === 1)
 
     const routes = {

@@ -4,7 +4,7 @@ import { readdir, readFile, rename, truncate, writeFile } from 'node:fs/promises
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { zstdDecompressSync } from 'node:zlib'
-import { createDayLog, openDatabase } from '@millrace/postgres'
+import { createDayLog, openDatabase, type ArchiveReport } from '@millrace/postgres'
 import {
   dayLogFixture,
   daysAgo,
@@ -190,6 +190,36 @@ test('day log: of many processes at once one archives', async () => {
   } finally {
     await Promise.all(databases.map((database) => database.close()))
   }
+})
+
+test('day log: two logs of one schema do not wait for one another', async () => {
+  await using fixture = await dayLogFixture()
+  const { database, directory } = fixture
+  await database.query('create table log.note (id uuid primary key) partition by range (id)')
+  const notes = createDayLog({
+    database,
+    schema: 'log',
+    tables: [{ name: 'note', idColumn: 'id' }],
+    holds: async () => null,
+  })
+  await notes.ensureDay(cold)
+  await fixture.add(cold, 4)
+  const reports: ArchiveReport[] = []
+  const log = createDayLog({
+    database,
+    schema: 'log',
+    tables: [
+      { name: 'entry', idColumn: 'id' },
+      { name: 'mark', idColumn: 'id' },
+    ],
+    // Asked while the archive is under way.
+    holds: async () => {
+      reports.push(await notes.archive({ directory, hotDays }))
+      return null
+    },
+  })
+  assert.deepEqual((await log.archive({ directory, hotDays })).archived, [cold])
+  assert.deepEqual(reports[0], { archived: [cold], held: [], isElsewhere: false })
 })
 
 test('day log: rows that come to an archived day are a part of their own, and all come back', async () => {

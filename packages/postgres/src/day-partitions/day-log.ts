@@ -428,8 +428,9 @@ class PartitionedDayLog implements DayLog {
     return session
   }
 
+  /** Of this log alone: one schema may hold several, such as a production and a consumption log, and each has its turns. */
   get #lockName(): string {
-    return `millrace day archive ${this.#schema}`
+    return `millrace day archive ${this.#schema}.${this.#tables[0].name}`
   }
 }
 
