@@ -27,5 +27,7 @@ export {
   type ProductionStatus,
 } from './sql/find-events.ts'
 export { type ProductionCount } from './sql/count-log.ts'
+export { type ProductionOutcome } from './sql/find-outcomes.ts'
+export { type ProductionFailureGroup, type ProductionFailures } from './sql/group-failures.ts'
 export { pendingCountLimit, type LaneStats, type OutboxStats } from './sql/read-stats.ts'
 export { type LoggedEvent } from './sql/search-log.ts'

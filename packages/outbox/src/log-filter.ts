@@ -12,6 +12,8 @@ export interface ProductionFilter {
   readonly service?: string
   readonly topic?: string
   readonly eventType?: string
+  /** Refused for this; what is published bears none. */
+  readonly fingerprint?: string
   /** Any of these. */
   readonly status?: readonly string[]
   /** Earliest time inside the event's id, inclusive. Ids are made at the moment of writing; derived ones carry their parent's time. */
@@ -45,6 +47,9 @@ export const productionStatuses: readonly ProductionStatus[] = [
   'PARKED',
 ]
 
+/** What an event may be that the broker has refused. */
+const refusedStatuses: readonly ProductionStatus[] = ['FAILED', 'RETRY', 'PARKED']
+
 export const maxPageSize = 1_000
 const defaultPageSize = 50
 const maxTextLength = 200
@@ -63,12 +68,15 @@ export function checkFilter(filter: ProductionFilter): LogFilter {
       throw badFilter(name, filter[name], 'must be a UUID in lower case')
   for (const name of ['aggregateId', 'key', 'service', 'topic', 'eventType'] as const)
     checkText(name, filter[name], maxNameLength)
+  checkText('fingerprint', filter.fingerprint, maxNameLength)
   checkText('text', filter.text, maxTextLength)
   const range = checkRange(filter)
   const cursor = filter.before === undefined ? undefined : readCursor(filter.before)
+  // Only refused events have a fingerprint: those few are looked through, and not the whole log.
+  const isRefused = filter.fingerprint !== undefined
   return {
     ...filter,
-    status: checkStatus(filter.status),
+    status: checkStatus(filter.status) ?? (isRefused ? refusedStatuses : undefined),
     limit,
     idFloor: range.idFloor,
     idCeiling: cursor !== undefined && cursor < range.idCeiling ? cursor : range.idCeiling,

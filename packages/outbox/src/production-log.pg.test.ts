@@ -19,6 +19,7 @@ import {
 import { outboxFixture, publishAll, testEvent, topic, type OutboxFixture } from '../test/fixture.ts'
 import { RecordingProducer } from '../test/recording-producer.ts'
 import { productionStatuses, writeCursor } from './log-filter.ts'
+import { fingerprintOf } from './sql/fingerprint.ts'
 
 /** Ids of all pages. */
 async function allPages(log: ProductionLog, filter: ProductionFilter): Promise<readonly string[]> {
@@ -111,6 +112,11 @@ describe('production log: search', () => {
     return found.rows.map((row) => row.id)
   }
 
+  const rareRefusal = {
+    topic: 'tests.rare',
+    eventType: 'thing_made',
+    errorClass: 'MR_KAFKA_RECORD_REFUSED',
+  }
   const [first] = [0]
   const cases: readonly {
     readonly name: string
@@ -195,6 +201,18 @@ describe('production log: search', () => {
       values: () => [status],
     })),
     {
+      name: 'the fingerprint of a refusal',
+      filter: () => ({ fingerprint: fingerprintOf(rareRefusal) ?? '' }),
+      where: `error_code is not null and topic = 'tests.rare' and event_type = 'thing_made'`,
+      values: () => [],
+    },
+    {
+      name: 'the fingerprint of a refusal and a status',
+      filter: () => ({ fingerprint: fingerprintOf(rareRefusal) ?? '', status: ['RETRY'] }),
+      where: `status = 'RETRY' and error_code is not null and topic = 'tests.rare' and event_type = 'thing_made'`,
+      values: () => [],
+    },
+    {
       name: 'several statuses',
       filter: () => ({ status: ['PENDING', 'FAILED'] }),
       where: `status in ('PENDING', 'FAILED')`,
@@ -276,6 +294,75 @@ describe('production log: search', () => {
     assert.equal(await log.find(uuidv7()), undefined)
   })
 
+  test('refused ones are grouped by topic, type and error, with those behind them, until they are mended', async () => {
+    const { groups, isComplete, bucketMs } = await log.failureGroups()
+    assert.deepEqual([isComplete, bucketMs], [true, 3_600_000])
+    const ofView = await fixture.database.query<{
+      eventType: string
+      failed: number
+      retrying: number
+      parked: number
+    }>(
+      `select d.event_type as "eventType", count(*) filter (where d.status = 'FAILED')::int as failed,
+         count(*) filter (where d.status = 'RETRY')::int as retrying, sum(b.count)::int as parked
+       from outbox.event_production_log d
+       cross join lateral (
+         select count(*) from outbox.event_production_log p
+         where p.blocked_by = d.event_id and p.status = 'PARKED'
+       ) b
+       where d.status in ('FAILED', 'RETRY') and d.error_code is not null
+       group by d.topic, d.event_type
+       order by count(*) desc`,
+    )
+    assert.deepEqual(
+      groups.map(({ eventType, failed, retrying, parked }) => ({
+        eventType,
+        failed,
+        retrying,
+        parked,
+      })),
+      ofView.rows,
+    )
+    assert.ok(
+      groups.some((group) => group.retrying === 1) && groups.some(({ parked }) => parked > 0),
+    )
+    for (const group of groups) {
+      assert.deepEqual([group.topic, group.errorClass], ['tests.rare', rareRefusal.errorClass])
+      assert.equal(group.fingerprint, fingerprintOf(group))
+      assert.match(group.firstLine, /refuses a record/)
+      assert.ok(group.firstSeenAt <= group.lastSeenAt)
+      const inTrend = group.trend.reduce((sum, { count }) => sum + count, 0)
+      assert.equal(inTrend, group.failed + group.retrying)
+      const [sample] = await log.findAll(group.sampleEventIds.slice(0, 1))
+      assert.equal(sample?.fingerprint, group.fingerprint)
+      const one = await log.failureGroups({ fingerprint: group.fingerprint })
+      assert.deepEqual(one.groups, [group])
+    }
+    const past = await log.failureGroups({ to: new Date(Date.now() - 3_600_000) })
+    assert.deepEqual([past.groups, past.isComplete], [[], true])
+  })
+
+  test('what became of events is told without their payloads', async () => {
+    const all = (await log.search({ limit: 1_000 })).events
+    const outcomes = await log.outcomes([...all.map((each) => each.eventId), uuidv7()])
+    const byId = new Map(outcomes.map((each) => [each.eventId, each]))
+    assert.equal(byId.size, all.length)
+    for (const event of all) {
+      const { eventId, status, retryCount, partitionNumber, offset, errorClass, errorMessage } =
+        event
+      assert.deepEqual(byId.get(eventId), {
+        eventId,
+        status,
+        retryCount,
+        partitionNumber,
+        offset,
+        errorClass,
+        errorMessage,
+      })
+    }
+    assert.deepEqual(await log.outcomes([]), [])
+  })
+
   test('failed ones are sent again from another connection; any other id is left alone', async () => {
     const { database } = fixture.second()
     const other = createProductionLog({ database })
@@ -335,6 +422,7 @@ test('production log: filters that cannot be meant are refused, before anything 
     { correlationId: '' },
     { aggregateId: 'a\0b' },
     { topic: 'x'.repeat(256) },
+    { fingerprint: '' },
     { text: '' },
     { text: 'x'.repeat(201) },
     { status: ['DONE'] },
@@ -361,6 +449,10 @@ test('production log: filters that cannot be meant are refused, before anything 
   await assert.rejects(log.find('1'), { code: 'MR_OUTBOX_BAD_FILTER' })
   await assert.rejects(log.retry(['1']), { code: 'MR_OUTBOX_BAD_FILTER' })
   await assert.rejects(log.retry(Array.from({ length: 1_001 }, createUuidV7())), {
+    code: 'MR_OUTBOX_BAD_FILTER',
+  })
+  await assert.rejects(log.outcomes(['1']), { code: 'MR_OUTBOX_BAD_FILTER' })
+  await assert.rejects(log.failureGroups({ from: new Date(9), to: new Date(3) }), {
     code: 'MR_OUTBOX_BAD_FILTER',
   })
   await assert.rejects(log.counts({ from: new Date(9), to: new Date(3) }), {

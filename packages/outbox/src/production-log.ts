@@ -10,6 +10,8 @@ import {
   type ProductionFilter,
 } from './log-filter.ts'
 import { countWindow, type ProductionCount } from './sql/count-log.ts'
+import { findOutcomes, type ProductionOutcome } from './sql/find-outcomes.ts'
+import { groupFailures, type ProductionFailures } from './sql/group-failures.ts'
 import { readStats } from './sql/read-stats.ts'
 import { retryEvents } from './sql/retry-events.ts'
 import {
@@ -80,6 +82,14 @@ export interface ProductionLog {
   counts(range?: { readonly from?: Date; readonly to?: Date }): Promise<ProductionCounts>
   /** The backlog; a few ms. */
   summary(): Promise<ProductionSummary>
+  /** What became of these events so far, in no order, without their payloads; those that are not in the log are left out. @param eventIds at most 1,000 */
+  outcomes(eventIds: readonly string[]): Promise<readonly ProductionOutcome[]>
+  /** What was refused last between `from` (inclusive; default: a day before `to`) and `to` (default: now) and is not mended, by what went wrong. */
+  failureGroups(filter?: {
+    readonly from?: Date
+    readonly to?: Date
+    readonly fingerprint?: string
+  }): Promise<ProductionFailures>
   /**
    * Sends FAILED events again, at most 1,000 at a time; what was parked behind each follows in order. Answers the ids of those that had
    * failed: any other id is left alone.
@@ -98,6 +108,7 @@ const maxScanRows = 32_000
 const scanRowsBudget = 200_000
 const scanTimeBudgetMs = 2_000
 const windowTimeoutMs = 10_000
+const dayMs = 86_400_000
 /** Rows counted at a time. */
 const countRows = 50_000
 
@@ -174,6 +185,20 @@ class PostgresProductionLog implements ProductionLog {
     return { pending, oldestPendingAgeMs, processing: publishing, failed, parked }
   }
 
+  async outcomes(eventIds: readonly string[]): Promise<readonly ProductionOutcome[]> {
+    checkEventIds(eventIds)
+    return this.#sql.findOutcomes(this.#database, eventIds)
+  }
+
+  async failureGroups(
+    filter: { readonly from?: Date; readonly to?: Date; readonly fingerprint?: string } = {},
+  ): Promise<ProductionFailures> {
+    const to = filter.to ?? new Date(this.#clock.now() + 1)
+    const from = filter.from ?? new Date(Math.max(0, to.getTime() - dayMs))
+    checkRange({ from, to })
+    return this.#bounded((tx) => this.#sql.groupFailures(tx, { ...filter, from, to }))
+  }
+
   async retry(eventIds: readonly string[]): Promise<readonly string[]> {
     checkEventIds(eventIds)
     if (eventIds.length === 0) return []
@@ -238,6 +263,8 @@ class PostgresProductionLog implements ProductionLog {
 function createLogStatements(names: SqlNames) {
   return {
     countWindow: countWindow(names),
+    findOutcomes: findOutcomes(names),
+    groupFailures: groupFailures(names),
     hasFewUndone: hasFewUndone(names),
     readLoggedEvents: readLoggedEvents(names),
     readStats: readStats(names),

@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto'
 import type { Queryable } from '@millrace/postgres'
 import type { LogFilter } from '../log-filter.ts'
 import { plainArray, type SqlNames } from '../sql-names.ts'
 import type { ProductionStatus } from './find-events.ts'
+import { fingerprintOf, fingerprintText } from './fingerprint.ts'
 
 /** A row of `event_production_log`; ids and offsets are text, as JSON has no number for them. */
 export interface LoggedEvent {
@@ -119,6 +119,10 @@ function testsOf(
   if (filter.service !== undefined) tests.push(`d.service_name = ${add(filter.service)}::text`)
   if (filter.eventType !== undefined) tests.push(`d.event_type = ${add(filter.eventType)}::text`)
   if (filter.status) tests.push(`v.status = any(${add(filter.status)}::text[])`)
+  if (filter.fingerprint !== undefined)
+    tests.push(`exists (
+      select from ${names.prefix}event_production_issue i
+      where i.event_id = d.event_id and ${fingerprintText} = ${add(filter.fingerprint)}::text)`)
   if (filter.text !== undefined) {
     const pattern = add(`%${filter.text.replaceAll(/[\\%_]/g, '\\$&')}%`)
     tests.push(`(d.payload ilike ${pattern}::text or exists (
@@ -283,12 +287,4 @@ export function readLoggedEvents(names: SqlNames) {
     const found = await on.query<LoggedEvent>(statement, [plainArray(eventIds)])
     return found.rows.map((row) => ({ ...row, fingerprint: fingerprintOf(row) }))
   }
-}
-
-function fingerprintOf(row: LoggedEvent): string | null {
-  if (row.errorClass === null) return null
-  return createHash('sha256')
-    .update(`${row.topic}\0${row.eventType}\0${row.errorClass}`)
-    .digest('hex')
-    .slice(0, 16)
 }
