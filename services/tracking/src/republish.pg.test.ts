@@ -298,3 +298,134 @@ test('republish: what an instance had marked when it died is given to the relay 
     await source.close()
   }
 })
+
+/** Carries operations out, on a clock so much faster: a ramp of ten seconds is over in one. */
+async function startWorker(
+  services: readonly { readonly name: string; readonly url: string }[],
+  timeoutMs = 30_000,
+) {
+  const home = await testDatabase()
+  const database = openDatabase({ url: home.url, applicationName: 'tracking-test' })
+  await migrate(database, {
+    directory: new URL('../migrations/', import.meta.url),
+    name: 'tracking',
+  })
+  const clock = { ...systemClock, monotonicMs: () => systemClock.monotonicMs() * 10 }
+  const common = { logger: silentLogger, clock }
+  const sources = services.map(
+    ({ name, url }) =>
+      new Source(
+        { service: name, url },
+        { ...common, maxConnections: 2, timeoutMs, lookAgainMs: 1_000 },
+      ),
+  )
+  const sourceOf = (service: string): Source => {
+    const source = sources.find((each) => each.service === service)
+    assert.ok(source)
+    return source
+  }
+  const worker = new RepublishWorker({ ...common, database, sourceOf })
+  const operations = new RepublishOperations({
+    database,
+    sourceOf,
+    onDue: () => worker.wake(),
+  })
+  return {
+    worker,
+    operations,
+    database,
+    async [Symbol.asyncDispose]() {
+      await worker.close()
+      await Promise.all(sources.map((source) => source.close()))
+      await database.close()
+      await home[Symbol.asyncDispose]()
+    },
+  }
+}
+
+test('republish: at a high rate the relay has thousands at once, and each is told of', async () => {
+  await using shop = await makeService('shop')
+  const count = 4_500
+  const [first] = await refusedEvents(shop, 1)
+  await shop.database.query(
+    `with made as (
+       insert into event_production_data (event_id, slot, schema_version, max_retries, occurred_at, correlation_id, service_name,
+         topic, event_key, event_type, aggregate_type, aggregate_id, payload)
+       select overlay(event_id::text placing lpad(to_hex(n), 12, '0') from 25)::uuid, slot, schema_version, max_retries, occurred_at,
+         correlation_id, service_name, topic, 'order-' || n, event_type, aggregate_type, 'order-' || n, payload
+       from event_production_data, generate_series(1, $2::integer - 1) n
+       where event_id = $1
+       returning event_id
+     )
+     insert into event_production_issue (event_id, slot, status, retry_count, error_code, error_message)
+     select event_id, 0, 'FAILED', 1, 'MR_KAFKA_RECORD_REFUSED', 'too large' from made`,
+    [first?.eventId, count],
+  )
+  await using running = await startWorker([shop])
+  const { worker, operations } = running
+  const request = { kind: 'republish', filter: {}, ratePerSecond: 10_000 } as const
+  const { id, plan } = await operations.plan('shop', request, 'ada')
+  assert.equal(plan.count, count)
+  await operations.confirm(id, { by: 'ada', ...act })
+  worker.start()
+  const progress = async () => (await operations.get(id))?.progress
+  // While nothing ends there is a bound; it is far beyond what one step used to take.
+  await eventually('as many as may be are with it', async () => {
+    const given = Object.values(await issues(shop)).filter((status) => status === 'RETRY')
+    return given.length === 4_000
+  })
+  assert.equal((await progress())?.released, 4_000)
+  assert.equal((await progress())?.waiting, 500)
+  await shop.database.query(
+    `with mended as (delete from event_production_issue where status = 'RETRY' returning event_id)
+     insert into event_delivery (event_id, published_at, batch_no, "offset", partition_number)
+     select event_id, now(), 1, 7, 2 from mended`,
+  )
+  await shop.database.query('update relay_lane set prev = pg_current_snapshot()')
+  await eventually('the others follow', async () => {
+    const now = await progress()
+    return now?.done === 4_000 && now.released === 500
+  })
+})
+
+test("republish: many open operations of a service that is away, and of one that is slow, are in nobody else's way", async () => {
+  await using shop = await makeService('shop')
+  await using bank = await makeService('bank')
+  await using running = await startWorker([
+    shop,
+    bank,
+    { name: 'away', url: 'postgres://127.0.0.1:1/away' },
+  ])
+  const { worker, operations, database } = running
+  const confirmed = async (service: string, ratePerSecond?: number): Promise<string> => {
+    const request = {
+      kind: 'republish',
+      filter: {},
+      ...(ratePerSecond && { ratePerSecond }),
+    } as const
+    const { id } = await operations.plan(service, request, 'ada')
+    await operations.confirm(id, { by: 'ada', ...act })
+    return id
+  }
+  await refusedEvents(shop, 2)
+  const [bankEvent] = await refusedEvents(bank, 1)
+  // Planned while it was there; all of them are older than the others.
+  for (let index = 0; index < 12; index++) {
+    const id = await confirmed('shop', 0.001)
+    await database.query(`update republish set service = 'away' where id = $1`, [id])
+  }
+  for (let index = 0; index < 12; index++) await confirmed('shop', 0.001)
+  const last = await confirmed('bank')
+  const lastOfShop = await confirmed('shop')
+  worker.start()
+  await eventually(
+    'the relay of the other service has its event',
+    async () => (await issues(bank))[bankEvent?.eventId ?? ''] === 'RETRY',
+  )
+  await published(bank, bankEvent as EventEnvelope)
+  await eventually('it ends', async () => (await operations.get(last))?.state === 'DONE')
+  await eventually(
+    'the thirteenth of a service has its turns, too',
+    async () => (await operations.get(lastOfShop))?.progress.released === 2,
+  )
+})

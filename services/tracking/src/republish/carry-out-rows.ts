@@ -28,23 +28,38 @@ export interface EndedItem {
 }
 
 /**
- * Takes operations nobody carries out, and keeps ours. A paused one is taken as long as the relay has events of it: what became of them is still
- * noted.
+ * Takes operations nobody carries out, and keeps ours: of each service those that were looked at the longest ago. A paused one is taken as long as the relay
+ * has events of it: what became of them is still noted.
  */
 export async function claimRepublish(
   on: Queryable,
-  claim: { readonly owner: string; readonly leaseMs: number; readonly limit: number },
+  claim: {
+    readonly owner: string
+    readonly leaseMs: number
+    /** Operations of each service. */
+    readonly perService: number
+    /** Their operations are left alone. */
+    readonly exceptServices: readonly string[]
+  },
 ): Promise<readonly ClaimedRepublish[]> {
   const found = await on.query<ClaimedRepublish>(
-    `with open as (
-       select id
-       from republish
-       where state in ('CONFIRMED', 'RUNNING', 'PAUSED')
-         and (state <> 'PAUSED' or released > 0)
-         and (owner is null or owner = $1 or lease_until <= clock_timestamp())
-       order by id
-       limit $3
-       for update skip locked
+    `with service as (
+       select distinct service from republish
+       where state in ('CONFIRMED', 'RUNNING', 'PAUSED') and service <> all($4::text[])
+     ), open as materialized (
+       select due.id
+       from service
+       cross join lateral (
+         select id
+         from republish
+         where republish.service = service.service
+           and state in ('CONFIRMED', 'RUNNING', 'PAUSED')
+           and (state <> 'PAUSED' or released > 0)
+           and (owner is null or owner = $1 or lease_until <= clock_timestamp())
+         order by lease_until nulls first, id
+         limit $3
+         for update skip locked
+       ) due
      )
      update republish
      set owner = $1, lease_until = clock_timestamp() + $2::float8 * interval '1 millisecond',
@@ -53,7 +68,7 @@ export async function claimRepublish(
      from open
      where republish.id = open.id
      returning republish.id::text as id, service, state, rate_per_second as "ratePerSecond"`,
-    [claim.owner, claim.leaseMs, claim.limit],
+    [claim.owner, claim.leaseMs, claim.perService, claim.exceptServices],
   )
   return found.rows
 }

@@ -71,7 +71,7 @@ async function lookForMatching(
   filter: NonNullable<RepublishRequest['filter']>,
   cutOff: Date | null,
 ): Promise<Looked> {
-  const { fingerprint, errorClass, ...searched } = filter
+  const { errorClass, ...searched } = filter
   const chosen: ChosenEvent[] = []
   let pages = 0
   let isWhole = true
@@ -86,7 +86,6 @@ async function lookForMatching(
       })
       for (const event of page.events)
         if (
-          (fingerprint === undefined || event.fingerprint === fingerprint) &&
           (errorClass === undefined || event.errorClass === errorClass) &&
           (cutOff === null || event.updatedAt <= cutOff)
         )

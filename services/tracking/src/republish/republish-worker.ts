@@ -1,6 +1,6 @@
-import { toError, uuidv7, Wakeup, type Clock, type Logger } from '@millrace/core'
+import { backoffMs, toError, uuidv7, Wakeup, type Clock, type Logger } from '@millrace/core'
 import { Pace } from '@millrace/inbox'
-import { createProductionLog, type LoggedEvent } from '@millrace/outbox'
+import { createProductionLog, type ProductionOutcome } from '@millrace/outbox'
 import type { Database } from '@millrace/postgres'
 import type { Source } from '../sources/source.ts'
 import {
@@ -16,15 +16,23 @@ import {
 } from './carry-out-rows.ts'
 import { countRepublishItems, moveRepublish } from './republish-rows.ts'
 
-/** Events of one step that begin, and events with the relay that are looked at. Rows come with their payloads. */
-const maxBegin = 100
-const maxLook = 200
-/** Operations carried out at once. */
-const maxOperations = 10
+/**
+ * Events of an operation that the relay may have at once, and that are looked at in a step. With a step a quarter of a second or sooner this is no bound of
+ * any rate that may be asked for.
+ */
+const maxWithRelay = 4_000
+/** Events of one statement on a log. */
+const atOnce = 1_000
+/** Operations of a service carried out at once. */
+const maxPerService = 10
 const leaseMs = 30_000
-/** A look while something is under way, and while nothing is. */
+/** A look while so many events begin or end, while something is under way, and while nothing is. */
+const promptCount = 100
+const promptMs = 50
 const busyMs = 250
 const idleMs = 2_000
+/** Until a service whose database did not answer is asked again. */
+const restBackoff = { baseMs: 500, maxMs: 10_000 }
 
 export interface RepublishWorkerOptions {
   /** This service's own. */
@@ -32,6 +40,22 @@ export interface RepublishWorkerOptions {
   readonly sourceOf: (service: string) => Source
   readonly logger: Logger
   readonly clock: Clock
+}
+
+/** How it goes with a service. Its operations take their steps together, and no other service waits for them. */
+interface ServiceState {
+  /** Steps under way. */
+  running: Promise<void> | undefined
+  /** Times in a row in which a step failed. */
+  failures: number
+  restsUntilMs: number
+}
+
+/** Kept from step to step of an operation, and forgotten once it is not claimed for as long as a lease. */
+interface KnownOperation {
+  readonly service: string
+  readonly pace: Pace
+  lastMs: number
 }
 
 /**
@@ -43,7 +67,8 @@ export class RepublishWorker {
   readonly #owner = uuidv7()
   readonly #wakeup: Wakeup
   readonly #closing = new AbortController()
-  readonly #paces = new Map<string, Pace>()
+  readonly #services = new Map<string, ServiceState>()
+  readonly #known = new Map<string, KnownOperation>()
   #running: Promise<void> | undefined
   #isFailing = false
 
@@ -62,7 +87,7 @@ export class RepublishWorker {
     this.#wakeup.signal()
   }
 
-  /** Lets the step under way end. Idempotent. */
+  /** Lets the steps under way end. Idempotent. */
   async close(): Promise<void> {
     this.#closing.abort()
     await this.#running
@@ -75,53 +100,100 @@ export class RepublishWorker {
       let isBusy = false
       try {
         isBusy = await this.#turn()
+        this.#isFailing = false
       } catch (error) {
         this.#noteFailure(error)
       }
       await this.#wakeup.wait(isBusy ? busyMs : idleMs, signal)
     }
+    for (const { running } of this.#services.values()) await running
     await leaveRepublish(database, this.#owner).catch(() => {})
   }
 
-  /** One step of each operation; one whose database is away keeps no other from going on. */
+  /** Begins a step of the operations of each service that has none under way. */
   async #turn(): Promise<boolean> {
-    const claim = { owner: this.#owner, leaseMs, limit: maxOperations }
-    const claimed = await claimRepublish(this.#options.database, claim)
-    for (const id of this.#paces.keys())
-      if (!claimed.some((each) => each.id === id)) this.#paces.delete(id)
-    const steps = await Promise.allSettled(claimed.map((each) => this.#step(each)))
-    const failed = steps.find((step) => step.status === 'rejected')
-    // The others go on at their pace.
-    if (failed) this.#noteFailure(failed.reason)
-    else this.#isFailing = false
-    return claimed.length > 0
+    const { database, clock } = this.#options
+    const nowMs = clock.monotonicMs()
+    const left = [...this.#services].filter(
+      ([, each]) => each.running !== undefined || each.restsUntilMs > nowMs,
+    )
+    const claimed = await claimRepublish(database, {
+      owner: this.#owner,
+      leaseMs,
+      perService: maxPerService,
+      exceptServices: left.map(([service]) => service),
+    })
+    for (const [service, operations] of Map.groupBy(claimed, (each) => each.service)) {
+      const state = this.#services.get(service) ?? {
+        running: undefined,
+        failures: 0,
+        restsUntilMs: 0,
+      }
+      this.#services.set(service, state)
+      state.running = this.#steps(service, state, operations)
+    }
+    for (const [id, { service, lastMs }] of this.#known)
+      if (lastMs < nowMs - leaseMs && !this.#services.get(service)?.running) this.#known.delete(id)
+    return claimed.length > 0 || left.length > 0
+  }
+
+  /** One step of each of a service's operations. Never rejects. */
+  async #steps(
+    service: string,
+    state: ServiceState,
+    operations: readonly ClaimedRepublish[],
+  ): Promise<void> {
+    const { clock, logger } = this.#options
+    const steps = await Promise.allSettled(operations.map((each) => this.#step(each)))
+    state.running = undefined
+    const failed = steps.filter((step) => step.status === 'rejected')
+    const [first] = failed
+    if (!first) state.failures = 0
+    else if (state.failures++ === 0)
+      logger.warn('Events of a service could not be published again; tried on', {
+        service,
+        error: toError(first.reason),
+      })
+    // One that fails for reasons of its own holds up none of its service.
+    if (failed.length === steps.length)
+      state.restsUntilMs = clock.monotonicMs() + backoffMs(state.failures, restBackoff)
+    if (steps.some((step) => step.status === 'fulfilled' && step.value >= promptCount))
+      clock.setTimer(promptMs, () => this.wake())
   }
 
   #noteFailure(error: unknown): void {
     const { logger } = this.#options
     if (!this.#isFailing)
-      logger.warn('Events could not be published again; tried on', { error: toError(error) })
+      logger.warn('Operations could not be looked at; tried on', { error: toError(error) })
     this.#isFailing = true
   }
 
-  async #step(operation: ClaimedRepublish): Promise<void> {
-    const { database, clock, sourceOf } = this.#options
+  #paceOf({ id, service }: ClaimedRepublish): Pace {
+    const { clock } = this.#options
+    const known = this.#known.get(id) ?? { service, pace: new Pace(clock), lastMs: 0 }
+    known.lastMs = clock.monotonicMs()
+    this.#known.set(id, known)
+    return known.pace
+  }
+
+  /** @returns how many events began or ended */
+  async #step(operation: ClaimedRepublish): Promise<number> {
+    const { database, sourceOf } = this.#options
     const { id } = operation
-    const pace = this.#paces.get(id) ?? new Pace(clock)
-    this.#paces.set(id, pace)
+    const pace = this.#paceOf(operation)
     const source = sourceOf(operation.service)
-    const released = await openItems(database, id, 'RELEASED', maxLook)
-    const events = await findEvents(source, released)
-    const ended = released.flatMap((item) => endOf(item, events.get(item.eventId)))
+    const released = await openItems(database, id, 'RELEASED', maxWithRelay)
+    const outcomes = await findOutcomes(source, released)
+    const ended = released.flatMap((item) => endOf(item, outcomes.get(item.eventId)))
     // Marked, and not given to the relay: whoever was at it died in between.
-    const forgotten = released.filter((item) => isUntouched(item, events.get(item.eventId)))
+    const forgotten = released.filter((item) => isUntouched(item, outcomes.get(item.eventId)))
     const begun = await database.transaction(async (tx) => {
       const state = await holdRepublish(tx, id, this.#owner)
       if (state === undefined) return []
-      const isFull = released.length - ended.length >= maxLook
-      const allowance = state === 'PAUSED' || isFull ? 0 : pace.allowance(operation.ratePerSecond)
-      const next =
-        allowance > 0 ? await openItems(tx, id, 'WAITING', Math.min(allowance, maxBegin)) : []
+      const room = maxWithRelay - (released.length - ended.length)
+      const allowance = state === 'PAUSED' ? 0 : pace.allowance(operation.ratePerSecond)
+      const count = Math.min(allowance, room)
+      const next = count > 0 ? await openItems(tx, id, 'WAITING', count) : []
       await markEnded(tx, id, ended)
       await markReleased(
         tx,
@@ -134,47 +206,54 @@ export class RepublishWorker {
     })
     pace.spend(begun.length)
     // A ramp begins anew after a pause.
-    if (operation.state === 'PAUSED') this.#paces.delete(id)
+    if (operation.state === 'PAUSED') this.#known.delete(id)
     await giveToRelay(source, [...forgotten, ...begun])
+    return begun.length + ended.length
   }
 }
 
-/** The events of items, from the logs that hold them. */
-async function findEvents(
+/** The items in parts that one statement on their log takes. */
+function* partsOf(
+  items: readonly OpenItem[],
+): Generator<{ readonly schema: string; readonly eventIds: readonly string[] }> {
+  for (const [schema, same] of Map.groupBy(items, (item) => item.schema))
+    for (let at = 0; at < same.length; at += atOnce)
+      yield { schema, eventIds: same.slice(at, at + atOnce).map((item) => item.eventId) }
+}
+
+/** What the logs that hold the events say of them. */
+async function findOutcomes(
   source: Source,
   items: readonly OpenItem[],
-): Promise<ReadonlyMap<string, LoggedEvent>> {
-  const found = new Map<string, LoggedEvent>()
-  for (const [schema, same] of Map.groupBy(items, (item) => item.schema)) {
+): Promise<ReadonlyMap<string, ProductionOutcome>> {
+  const found = new Map<string, ProductionOutcome>()
+  for (const { schema, eventIds } of partsOf(items)) {
     const log = createProductionLog({ database: source.reading, schema })
-    for (const event of await log.findAll(same.map((item) => item.eventId)))
-      found.set(event.eventId, event)
+    for (const outcome of await log.outcomes(eventIds)) found.set(outcome.eventId, outcome)
   }
   return found
 }
 
 async function giveToRelay(source: Source, items: readonly OpenItem[]): Promise<void> {
-  for (const [schema, same] of Map.groupBy(items, (item) => item.schema)) {
-    const log = createProductionLog({ database: source.writing, schema })
-    await log.retry(same.map((item) => item.eventId))
-  }
+  for (const { schema, eventIds } of partsOf(items))
+    await createProductionLog({ database: source.writing, schema }).retry(eventIds)
 }
 
-function isUntouched(item: OpenItem, event: LoggedEvent | undefined): boolean {
-  return event?.status === 'FAILED' && event.retryCount <= item.attemptsBefore
+function isUntouched(item: OpenItem, outcome: ProductionOutcome | undefined): boolean {
+  return outcome?.status === 'FAILED' && outcome.retryCount <= item.attemptsBefore
 }
 
 /** How an item that was given to the relay ended; nothing while the relay has it. */
-function endOf(item: OpenItem, event: LoggedEvent | undefined): readonly EndedItem[] {
+function endOf(item: OpenItem, outcome: ProductionOutcome | undefined): readonly EndedItem[] {
   const { position } = item
   const none = { position, partitionNumber: null, offset: null, errorClass: null }
-  if (!event)
+  if (!outcome)
     return [{ ...none, state: 'SKIPPED', note: 'It is no longer in the log of its service.' }]
-  if (event.status === 'PUBLISHED') {
-    const { partitionNumber, offset } = event
+  if (outcome.status === 'PUBLISHED') {
+    const { partitionNumber, offset } = outcome
     return [{ ...none, state: 'DONE', partitionNumber, offset, note: null }]
   }
-  if (event.status !== 'FAILED' || isUntouched(item, event)) return []
-  const { errorClass, errorMessage } = event
+  if (outcome.status !== 'FAILED' || isUntouched(item, outcome)) return []
+  const { errorClass, errorMessage } = outcome
   return [{ ...none, state: 'FAILED', errorClass, note: errorMessage }]
 }
