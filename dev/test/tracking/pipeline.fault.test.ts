@@ -209,11 +209,14 @@ async function untilDone(
   wanted: number,
   count: () => Promise<number>,
 ): Promise<void> {
-  for (let done = await count(); done < wanted;) {
-    const before = done
-    const isMore = async (): Promise<boolean> => (done = await count()) > before
+  while ((await count()) < wanted) {
+    const before = await count()
+    const goesOn = async (): Promise<boolean> => {
+      const done = await count()
+      return done > before || done >= wanted
+    }
     const name = `${what}: more than ${before} of ${wanted}`
-    await eventually(name, isMore, { timeoutMs: 120_000, everyMs: 250 })
+    await eventually(name, goesOn, { timeoutMs: 120_000, everyMs: 250 })
   }
 }
 

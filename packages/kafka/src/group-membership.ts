@@ -64,6 +64,13 @@ export class GroupMembership {
   #isJoining = false
   /** The first JoinGroup is under way, which the coordinator answers with an id. */
   #isAskingForId = false
+  /** The id is new: no generation with it has been settled yet, so the coordinator has not written it down. */
+  #isUnsettled = false
+  /**
+   * A static member was given its id, and the coordinator went away before a generation with it was settled: it may have come back with what it
+   * had written down last, where the id of the process before stands in this one's place.
+   */
+  #mayBeForgotten = false
   #isEnding = false
   /** Partition counts by which the leader assigned; `undefined` for the other members. */
   #assignedCounts: ReadonlyMap<string, number> | undefined
@@ -166,6 +173,7 @@ export class GroupMembership {
           // The first is routine (MEMBER_ID_REQUIRED); a group that goes on refusing is not to be stormed.
           if (++rejoins > 1) await this.#loop.pause(backoffMs(rejoins - 1, pauses))
         } else if (isRetryable(error)) {
+          this.#mayBeForgotten ||= this.#isUnsettled
           this.#coordinator.forget()
           this.#loop.tell('joining the group failed, trying again', ++failures, error)
           await this.#loop.pause(backoffMs(failures, pauses))
@@ -184,6 +192,7 @@ export class GroupMembership {
     this.#wanted = undefined
     const joined = await this.#askToJoin()
     const { generationId, memberId } = joined
+    this.#isUnsettled ||= memberId !== this.#memberId
     this.#memberId = memberId
     // What is kept meanwhile is committed under the new generation from here on.
     if (this.#generationId !== undefined) this.#generationId = generationId
@@ -196,6 +205,7 @@ export class GroupMembership {
       this.#options.rebalanceTimeoutMs,
     )
     await this.#expectMember('Syncing with', synced.errorCode)
+    this.#isUnsettled = this.#mayBeForgotten = false
     if (!isLeader) this.#assignedCounts = undefined
     if (this.#isEnding) {
       await this.#loop.pause(never)
@@ -378,7 +388,13 @@ export class GroupMembership {
   async #expectMember(what: string, errorCode: number): Promise<void> {
     const { groupId } = this.#coordinator
     this.#coordinator.forgetIfMoved(errorCode)
-    if (errorCode === code.FENCED_INSTANCE_ID) throw this.#loop.fencedInstance()
+    if (errorCode === code.FENCED_INSTANCE_ID) {
+      if (!this.#mayBeForgotten) throw this.#loop.fencedInstance()
+      // Once: whoever really has another process for this instance is told so by the next answer.
+      this.#mayBeForgotten = false
+      this.#memberId = ''
+      throw new Rejoin()
+    }
     if (errorCode === code.UNKNOWN_MEMBER_ID) this.#memberId = ''
     if (isMembershipOver(errorCode) && this.#generationId !== undefined) await this.#giveUp(true)
     if (isMembershipOver(errorCode) || errorCode === code.REBALANCE_IN_PROGRESS) throw new Rejoin()
