@@ -16,6 +16,7 @@ export interface ConsumerLimits {
   readonly sessionTimeoutMs: number
   readonly heartbeatIntervalMs: number
   readonly rebalanceTimeoutMs: number
+  readonly metadataMaxAgeMs: number
   readonly drainMs: number
   readonly maxPollIntervalMs: number | undefined
   readonly maxWaitMs: number
@@ -49,6 +50,11 @@ export function consumerLimits(options: ConsumerOptions): ConsumerLimits {
     sessionTimeoutMs,
     heartbeatIntervalMs,
     rebalanceTimeoutMs,
+    metadataMaxAgeMs: integerOption('metadataMaxAgeMs', options.metadataMaxAgeMs, {
+      min: 100,
+      max: 2 ** 31 - 1,
+      default: 30_000,
+    }),
     drainMs: Math.min(maxDrainMs, rebalanceTimeoutMs / 2),
     maxPollIntervalMs:
       options.maxPollIntervalMs === undefined
@@ -85,6 +91,6 @@ function checkGroup({ groupId, topics }: ConsumerOptions): void {
   if (groupId === '') throw badOption('groupId', '', 'must not be empty')
   if (topics === undefined) return
   if (groupId === undefined) throw badOption('groupId', undefined, 'must be given with topics')
-  if (!(topics instanceof RegExp) && topics.length === 0)
+  if (Array.isArray(topics) && topics.length === 0)
     throw badOption('topics', [], 'must name at least one topic')
 }

@@ -89,8 +89,13 @@ export interface PartitionToRead extends TopicPartition {
 export interface ConsumerOptions extends KafkaOptions {
   /** Needed to share partitions with other members and to commit; not for reading partitions of one's choice by `assign`. */
   readonly groupId?: string
-  /** What the group reads: names, or a pattern that is matched again every 30 s. Left out: partitions are chosen by `assign`. */
-  readonly topics?: readonly string[] | RegExp
+  /**
+   * What the group reads: names, or a pattern, or a function of a name, by which all topics but Kafka's internal ones are looked through again each
+   * `metadataMaxAgeMs`. Left out: partitions are chosen by `assign`.
+   */
+  readonly topics?: readonly string[] | RegExp | ((topic: string) => boolean)
+  /** How often a member looks whether the group's topics and their partitions have changed, ms, 100 to 2^31 - 1. Default 30 s. */
+  readonly metadataMaxAgeMs?: number
   /** Where to begin without a committed offset. Default 'earliest'. */
   readonly autoOffsetReset?: 'earliest' | 'latest'
   /** Default 'read_committed'. */

@@ -261,10 +261,12 @@ class KafkaConsumer implements Consumer {
     const { topics, meter, serverAssignor } = this.#options
     if (topics === undefined) return undefined
     const { sessionTimeoutMs, heartbeatIntervalMs, rebalanceTimeoutMs } = this.#limits
+    const { metadataMaxAgeMs, maxPollIntervalMs } = this.#limits
     const options = {
       subscribed: new Subscribed(this.#cluster, topics),
       rebalanceTimeoutMs,
-      maxPollIntervalMs: this.#limits.maxPollIntervalMs,
+      metadataMaxAgeMs,
+      maxPollIntervalMs,
       meter,
       owned: () => this.#owned.all,
       heldSinceMs: () => this.#owned.heldSinceMs,

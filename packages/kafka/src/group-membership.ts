@@ -36,8 +36,7 @@ export interface GroupOptions extends MembershipOptions {
   readonly heartbeatIntervalMs: number
 }
 
-/** How often the leader looks for new partitions, and each member for topics that match; and for topics that do not exist yet. */
-const topicCheckMs = 30_000
+/** How often topics that do not exist yet are looked for. */
 const missingTopicCheckMs = 1_000
 /** How long a member that closes waits for the id that it has asked for. */
 const idPatienceMs = 2_000
@@ -412,9 +411,11 @@ export class GroupMembership {
   }
 
   #nextTopicCheckMs(): number {
-    const { topics } = this.#options.subscribed
+    const { subscribed, metadataMaxAgeMs } = this.#options
+    const { topics } = subscribed
     const isMissing =
       topics.length === 0 || topics.some((name) => this.#assignedCounts?.has(name) === false)
-    return this.#cluster.clock.monotonicMs() + (isMissing ? missingTopicCheckMs : topicCheckMs)
+    const checkMs = isMissing ? Math.min(missingTopicCheckMs, metadataMaxAgeMs) : metadataMaxAgeMs
+    return this.#cluster.clock.monotonicMs() + checkMs
   }
 }

@@ -15,6 +15,8 @@ import type { TopicPartition } from './types.ts'
 export interface MembershipOptions {
   readonly subscribed: Subscribed
   readonly rebalanceTimeoutMs: number
+  /** How often the leader looks for new partitions, and each member for topics that match. */
+  readonly metadataMaxAgeMs: number
   /** Longest that a loop may hold a batch before the member leaves; `undefined` is no limit. */
   readonly maxPollIntervalMs: number | undefined
   readonly meter?: Meter | undefined

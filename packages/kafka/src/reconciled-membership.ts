@@ -37,8 +37,6 @@ const staticLeaveEpoch = -2
 const firstIntervalMs = 1_000
 const maxHeartbeatTimeoutMs = 10_000
 const leaveTimeoutMs = 2_000
-/** How often a pattern is matched again. */
-const topicCheckMs = 30_000
 /** How often a name is looked for that an id has not got yet. */
 const nameCheckMs = 250
 
@@ -363,7 +361,7 @@ export class ReconciledMembership {
     const nowMs = this.#cluster.clock.monotonicMs()
     if (nowMs < this.#nextTopicCheckMs) return
     await this.#options.subscribed.resolve()
-    this.#nextTopicCheckMs = nowMs + topicCheckMs
+    this.#nextTopicCheckMs = nowMs + this.#options.metadataMaxAgeMs
   }
 
   /** A timer as late as that: something blocked the event loop, and heartbeats with it. */

@@ -1,19 +1,17 @@
 import type { Cluster } from './cluster.ts'
 
-/** The topics that a member of a group reads: those named, or all whose name matches a pattern. Owner: the membership. */
+/** The topics that a member of a group reads: those named, or all whose name matches a pattern or passes a function. Owner: the membership. */
 export class Subscribed {
   readonly #cluster: Cluster
-  readonly #pattern: RegExp | undefined
+  readonly #matches: ((topic: string) => boolean) | undefined
   #topics: readonly string[]
 
-  constructor(cluster: Cluster, wanted: readonly string[] | RegExp) {
+  constructor(cluster: Cluster, wanted: readonly string[] | RegExp | ((topic: string) => boolean)) {
     this.#cluster = cluster
-    // Flags g and y would make `test` go on where it last stopped.
-    this.#pattern =
-      wanted instanceof RegExp
-        ? new RegExp(wanted.source, wanted.flags.replaceAll(/[gy]/g, ''))
-        : undefined
-    this.#topics = wanted instanceof RegExp ? [] : [...new Set(wanted)]
+    this.#matches =
+      typeof wanted === 'function' ? wanted : wanted instanceof RegExp ? matcher(wanted) : undefined
+    this.#topics =
+      typeof wanted === 'function' || wanted instanceof RegExp ? [] : [...new Set(wanted)]
   }
 
   /** As last resolved. */
@@ -23,14 +21,20 @@ export class Subscribed {
 
   /** Looks which topics match by now, internal ones left out. True when others do than before. @throws KafkaError */
   async resolve(): Promise<boolean> {
-    const pattern = this.#pattern
-    if (!pattern) return false
+    const matches = this.#matches
+    if (!matches) return false
     const all = await this.#cluster.allTopics()
-    const matching = all.filter((name) => pattern.test(name)).toSorted()
+    const matching = all.filter((name) => matches(name)).toSorted()
     const isSame =
       matching.length === this.#topics.length &&
       matching.every((name, index) => name === this.#topics[index])
     this.#topics = matching
     return !isSame
   }
+}
+
+/** Flags g and y would make `test` go on where it last stopped. */
+function matcher({ source, flags }: RegExp): (topic: string) => boolean {
+  const pattern = new RegExp(source, flags.replaceAll(/[gy]/g, ''))
+  return (topic) => pattern.test(topic)
 }

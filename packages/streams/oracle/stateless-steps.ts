@@ -1,5 +1,5 @@
 import type { KStream, SourceOptions } from '@millrace/streams'
-import { named, serdes, type Context, type StepFamily } from './context.ts'
+import { named, serdes, word, type Context, type StepFamily } from './context.ts'
 import {
   actions,
   extractors,
@@ -17,7 +17,12 @@ import type { Step } from './scenario.ts'
 /** Sources, steps without state, sinks. java/StatelessSteps.java is its twin. */
 export const statelessSteps: StepFamily = {
   stream: ({ builder }, step) =>
-    builder.stream(step['topic'] as string | readonly string[], sourceOptions(step)),
+    builder.stream(
+      step['pattern'] === undefined
+        ? (step['topic'] as string | readonly string[])
+        : new RegExp(word(step, 'pattern') ?? ''),
+      sourceOptions(step),
+    ),
   filter: (context, step) =>
     context.stream(step).filter(functionOf(predicates, step['fn']), named(step)),
   filterNot: (context, step) =>

@@ -1,6 +1,7 @@
 import com.fasterxml.jackson.databind.JsonNode;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.regex.Pattern;
 import org.apache.kafka.streams.kstream.Consumed;
 import org.apache.kafka.streams.kstream.KStream;
 import org.apache.kafka.streams.kstream.Produced;
@@ -42,6 +43,9 @@ final class StatelessSteps implements Steps {
     }
 
     private static KStream<Object, Object> source(Context context, JsonNode step) {
+        if (step.has("pattern")) {
+            return context.builder.stream(Pattern.compile(step.get("pattern").asText()), consumed(step));
+        }
         JsonNode topic = step.get("topic");
         List<String> topics = new ArrayList<>();
         if (topic.isArray()) {

@@ -79,6 +79,7 @@ export class GraphNode {
 
 /** What a node reads. */
 export interface GraphSource {
+  /** By name, or the one pattern as text between slashes, which no name has. */
   readonly topics: ReadonlySet<string>
   readonly offsetReset: OffsetReset | undefined
 }

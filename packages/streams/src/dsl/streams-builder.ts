@@ -32,15 +32,27 @@ export class StreamsBuilder {
     })
   }
 
-  /** Records of one topic or several. Keys and values may be null: a record without key, a tombstone. */
-  stream<K, V>(topics: string | readonly string[], options: SourceOptions<K, V>): KStream<K, V> {
+  /**
+   * Records of one topic or several, or of all whose whole name matches a pattern, among them those that come to be while the application runs
+   * (within `metadataMaxAgeMs`); the application's own never match. Keys and values may be null: a record without key, a tombstone.
+   */
+  stream<K, V>(
+    topics: string | readonly string[] | RegExp,
+    options: SourceOptions<K, V>,
+  ): KStream<K, V> {
     const graph = this.#graph
-    const names = typeof topics === 'string' ? [topics] : [...new Set(topics)]
-    if (names.length === 0)
+    const pattern = topics instanceof RegExp ? topics : undefined
+    const names =
+      topics instanceof RegExp ? [] : typeof topics === 'string' ? [topics] : [...new Set(topics)]
+    if (names.length === 0 && !pattern)
       throw new StreamsError('MR_STREAMS_BAD_TOPOLOGY', 'stream() was given no topic to read.')
     const name = graph.nameOr(options.name, 'KSTREAM-SOURCE-')
-    const node = new GraphNode(name, (topology) => addSource(topology, name, names, options), {
-      source: { topics: new Set(names), offsetReset: options.offsetReset },
+    const source = { ...sourceOf(name, names, options), pattern }
+    const node = new GraphNode(name, (topology) => void topology.addSource(source), {
+      source: {
+        topics: new Set(pattern ? [String(pattern)] : names),
+        offsetReset: options.offsetReset,
+      },
     })
     graph.add([graph.root], node)
     return new KStream({
@@ -65,7 +77,7 @@ export class StreamsBuilder {
     const name = graph.nameOr(options.name, 'KTABLE-SOURCE-')
     const step = new TableNode<K, V>(plan.isNamed, plan.name, () => refuseUnnamed(graph, plan))
     const node = new GraphNode(name, (topology) => {
-      addSource(topology, sourceName, [topic], options)
+      topology.addSource(sourceOf(sourceName, [topic], options))
       topology.addProcessor({
         name,
         parents: [sourceName],
@@ -144,15 +156,6 @@ export class StreamsBuilder {
   build(): Topology {
     return this.#graph.build()
   }
-}
-
-function addSource<K, V>(
-  topology: Topology,
-  name: string,
-  topics: readonly string[],
-  options: SourceOptions<K, V>,
-): void {
-  topology.addSource({ ...sourceOf(name, topics, options), isInternal: false, isGlobal: false })
 }
 
 function sourceOf<K, V>(name: string, topics: readonly string[], options: SourceOptions<K, V>) {

@@ -1,16 +1,17 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { fixedPlan } from '../../test/fixed-plan.ts'
 import { taskAssignor } from '../runtime/assignment/task-assignor.ts'
 import type { InstanceMetadata } from './group-instances.ts'
 import { readApplicationServer, readInstances } from './group-instances.ts'
 
-const subtopologies = [{ id: 0, sourceTopics: ['in'], changelogs: new Map<string, string>() }]
+const plan = fixedPlan([{ id: 0, sourceTopics: ['in'], changelogs: new Map() }])
 
 const member = (processId: string, applicationServer?: string) => {
   const told: { instances: readonly InstanceMetadata[]; generationId: number }[] = []
   const assignor = taskAssignor({
     processId,
-    subtopologies,
+    plan,
     rules: { standbyReplicas: 0, acceptableRecoveryLag: 0, maxWarmupReplicas: 1 },
     probingIntervalMs: 1_000,
     state: () => ({

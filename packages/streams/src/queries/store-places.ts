@@ -8,18 +8,20 @@ import { isQueryable } from './stored-rows.ts'
 
 export class StorePlaces {
   readonly #topology: Topology
-  readonly #subtopologies = new Map<string, SubtopologyPlan>()
-  readonly #partitionCounts: ReadonlyMap<string, number>
+  readonly #plan: TopicPlan
+  /** By store. */
+  readonly #subtopologyIds = new Map<string, number>()
   readonly #partitioners = new Map<string, StreamPartitioner>()
 
+  /** @param plan may change while this is used */
   constructor(topology: Topology, plan: TopicPlan, applicationId: string) {
     this.#topology = topology
-    this.#partitionCounts = plan.partitionCounts
-    for (const subtopology of plan.subtopologies)
-      for (const name of subtopology.nodes) {
+    this.#plan = plan
+    for (const { id, nodes } of plan.subtopologies)
+      for (const name of nodes) {
         const node = topology.nodes.get(name)
         if (node?.kind === 'processor')
-          for (const store of node.stores) this.#subtopologies.set(store, subtopology)
+          for (const store of node.stores) this.#subtopologyIds.set(store, id)
       }
     for (const node of topology.nodes.values())
       if (node.kind === 'sink' && node.isInternal && node.partitioner)
@@ -65,17 +67,17 @@ export class StorePlaces {
 
   /** Stores of a task that can be queried, by its id. */
   storesOf(taskId: string): readonly string[] {
-    return [...this.#subtopologies].flatMap(([store, { id }]) =>
+    return [...this.#subtopologyIds].flatMap(([store, id]) =>
       taskId.startsWith(`${id}_`) && isQueryable(this.#described(store)) ? [store] : [],
     )
   }
 
   partitionCount(store: string): number {
-    return this.#subtopologies.get(store)?.taskCount ?? 0
+    return this.#subtopologyOf(store)?.taskCount ?? 0
   }
 
   taskIdOf(store: string, partition: number): string | undefined {
-    const subtopology = this.#subtopologies.get(store)
+    const subtopology = this.#subtopologyOf(store)
     return subtopology && partition < subtopology.taskCount
       ? `${subtopology.id}_${partition}`
       : undefined
@@ -83,11 +85,11 @@ export class StorePlaces {
 
   /** Topics, by their names on the cluster, whose records change the store. */
   inputTopics(store: string): readonly string[] {
-    return this.#subtopologies.get(store)?.sourceTopics ?? []
+    return this.#subtopologyOf(store)?.sourceTopics ?? []
   }
 
   changelogOf(store: string): string | undefined {
-    return this.#subtopologies.get(store)?.changelogs.get(store)
+    return this.#subtopologyOf(store)?.changelogs.get(store)
   }
 
   /**
@@ -108,7 +110,7 @@ export class StorePlaces {
     if (!partitioner) return partitionForKey(keyBytes, count)
     let chosen: number | readonly number[] | undefined
     try {
-      chosen = partitioner(topic, key, null, this.#partitionCounts.get(topic) ?? count)
+      chosen = partitioner(topic, key, null, this.#plan.partitionCounts.get(topic) ?? count)
     } catch (error) {
       throw this.#unpartitioned(store, topic, error)
     }
@@ -116,6 +118,11 @@ export class StorePlaces {
     if (partition === undefined && typeof chosen === 'object')
       throw this.#unpartitioned(store, topic, new Error('It drops records of this key.'))
     return partition ?? partitionForKey(keyBytes, count)
+  }
+
+  #subtopologyOf(store: string): SubtopologyPlan | undefined {
+    const id = this.#subtopologyIds.get(store)
+    return this.#plan.subtopologies.find((each) => each.id === id)
   }
 
   #described(store: string): Pick<StoreBuilder, 'kind' | 'serdes'> {

@@ -44,6 +44,7 @@ function subject(failures: StreamsErrorCode[] = [], options: ReadOptions = {}) {
     subtopologies: [
       {
         id: 0,
+        patterns: [],
         nodes: new Set(['source', 'step']),
         sourceTopics: ['in'],
         taskCount: 3,

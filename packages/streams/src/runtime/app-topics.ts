@@ -1,8 +1,14 @@
 /** What an application needs of the cluster before its threads begin. */
-import { createAdmin, KafkaError, type KafkaOptions } from '@millrace/kafka'
+import { createAdmin, KafkaError, type ClusterAdmin, type KafkaOptions } from '@millrace/kafka'
 import { StreamsError } from '../errors.ts'
+import { hasPatterns, sourceMatching } from '../topology/matched-topics.ts'
 import type { Topology } from '../topology/topology.ts'
-import { externalSourceTopics, planTopics, type TopicPlan } from './topic-plan.ts'
+import {
+  externalSourceTopics,
+  planTopics,
+  type InternalTopicPlan,
+  type TopicPlan,
+} from './topic-plan.ts'
 
 /**
  * Plans the topology's topics by what the cluster has, and makes the internal ones that are missing.
@@ -14,10 +20,25 @@ export async function prepareTopics(
   kafka: KafkaOptions,
 ): Promise<TopicPlan> {
   await using admin = await createAdmin(kafka)
-  const existing = await admin.describeTopics(externalSourceTopics(topology))
+  const all = hasPatterns(topology) ? await admin.listTopics() : []
+  const matched = all.filter((topic) => sourceMatching(topology, applicationId, topic))
+  const existing = await admin.describeTopics([...externalSourceTopics(topology), ...matched])
   const plan = planTopics(topology, applicationId, existing)
+  await makeInternalTopics(admin, plan.internalTopics)
+  const partitionCounts = new Map([
+    ...(await admin.describeTopics(sinkTopics(topology))),
+    ...plan.partitionCounts,
+  ])
+  return { ...plan, partitionCounts }
+}
+
+/** Those that exist stay as they are. @throws StreamsError `MR_STREAMS_PARTITION_MISMATCH`; KafkaError where the cluster does not answer */
+export async function makeInternalTopics(
+  admin: ClusterAdmin,
+  topics: readonly InternalTopicPlan[],
+): Promise<void> {
   try {
-    await admin.ensureTopics(plan.internalTopics)
+    await admin.ensureTopics(topics)
   } catch (error) {
     if (!(error instanceof KafkaError) || error.code !== 'MR_KAFKA_TOPIC_MISMATCH') throw error
     throw new StreamsError(
@@ -27,11 +48,6 @@ export async function prepareTopics(
       { cause: error },
     )
   }
-  const partitionCounts = new Map([
-    ...(await admin.describeTopics(sinkTopics(topology))),
-    ...plan.partitionCounts,
-  ])
-  return { ...plan, partitionCounts }
 }
 
 /** Topics of others that the topology writes to and names. */

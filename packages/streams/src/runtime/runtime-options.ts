@@ -29,6 +29,8 @@ export interface RuntimeSettings {
   readonly sessionTimeoutMs: number
   /** Time between signs, ms. */
   readonly heartbeatIntervalMs: number
+  /** How often the group looks for topics that have come to match a pattern, and for new partitions, ms. */
+  readonly metadataMaxAgeMs: number
   /** How long a transaction may stay open before the brokers abort it, ms. */
   readonly transactionTimeoutMs: number
   /** Copies of each task's state on other processes, kept behind the changelogs. Java's `num.standby.replicas`. */
@@ -74,6 +76,7 @@ const defaults = {
   taskTimeoutMs: 300_000,
   sessionTimeoutMs: 45_000,
   heartbeatIntervalMs: 3_000,
+  metadataMaxAgeMs: 30_000,
   transactionTimeoutMs: 10_000,
   standbyReplicas: 0,
   acceptableRecoveryLag: 10_000,
@@ -92,6 +95,7 @@ const bounds = {
   taskTimeoutMs: [0, 3_600_000],
   sessionTimeoutMs: [1_000, 1_800_000],
   heartbeatIntervalMs: [100, 600_000],
+  metadataMaxAgeMs: [100, 2_147_483_647],
   transactionTimeoutMs: [1_000, 900_000],
   standbyReplicas: [0, 100],
   acceptableRecoveryLag: [0, Number.MAX_SAFE_INTEGER],

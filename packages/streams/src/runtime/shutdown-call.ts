@@ -3,12 +3,12 @@ import type { Clock } from '@millrace/core'
 import { createConsumer, type KafkaOptions } from '@millrace/kafka'
 import type { RuntimeSettings } from './runtime-options.ts'
 import { taskAssignor } from './assignment/task-assignor.ts'
-import type { TopicPlan } from './topic-plan.ts'
+import type { CurrentPlan } from './current-plan.ts'
 
 export interface ShutdownCallOptions {
   readonly kafka: KafkaOptions
   readonly settings: RuntimeSettings
-  readonly plan: TopicPlan
+  readonly plan: CurrentPlan
   readonly processId: string
   readonly clock: Clock
 }
@@ -26,13 +26,13 @@ export async function callShutdown(options: ShutdownCallOptions): Promise<boolea
   const consumer = await createConsumer({
     ...kafka,
     groupId: settings.applicationId,
-    topics: [...new Set(plan.subtopologies.flatMap(({ sourceTopics }) => sourceTopics))],
+    topics: plan.subscription,
     sessionTimeoutMs: settings.sessionTimeoutMs,
     heartbeatIntervalMs: settings.heartbeatIntervalMs,
     assignors: [
       taskAssignor({
         processId,
-        subtopologies: plan.subtopologies,
+        plan,
         rules: settings,
         probingIntervalMs: settings.probingRebalanceIntervalMs,
         state: () => ({

@@ -41,7 +41,7 @@ import type { ThreadControls } from './thread/thread-controls.ts'
 import type { ThreadMetadata } from './thread/thread-metadata.ts'
 import type { GroupMembershipOperation } from './thread/thread-session.ts'
 import { loadTopology } from './workers/topology-module.ts'
-import type { TopicPlan } from './topic-plan.ts'
+import { CurrentPlan } from './current-plan.ts'
 import { applyChanges } from './workers/worker-meter.ts'
 import { WorkerThread } from './workers/worker-thread.ts'
 
@@ -105,7 +105,7 @@ export class StreamsApp implements AsyncDisposable {
   #directory: StateDirectory | undefined
   #members: StaticMembers | undefined
   #topology: Topology | undefined
-  #plan: TopicPlan | undefined
+  #plan: CurrentPlan | undefined
   #cleaner: StateCleaner | undefined
   #starting: Promise<void> | undefined
   #closing: Promise<void> | undefined
@@ -310,7 +310,11 @@ export class StreamsApp implements AsyncDisposable {
     const { topology } = this.#options
     this.#topology =
       topology instanceof URL ? (await loadTopology(topology.href)).topology : topology
-    this.#plan = await prepareTopics(this.#topology, applicationId, this.#kafka)
+    this.#plan = new CurrentPlan(
+      this.#topology,
+      applicationId,
+      await prepareTopics(this.#topology, applicationId, this.#kafka),
+    )
     this.queries.begin(this.#directory.processId, this.#topology, this.#plan)
     this.#cleaner = this.#startCleaner(this.#directory.path)
     this.#members = await this.#staticMembers(this.#directory, threads)
@@ -341,7 +345,7 @@ export class StreamsApp implements AsyncDisposable {
       const topologyUrl = this.#options.topology.href
       const { logger: _logger, meter: _meter, clock: _clock, ...kafka } = this.#kafka
       return new WorkerThread(
-        { topologyUrl, settings, controls, identity, plan, kafka },
+        { topologyUrl, settings, controls, identity, plan: plan.plain, kafka },
         events,
         this.#logger,
       )
@@ -351,7 +355,7 @@ export class StreamsApp implements AsyncDisposable {
       controls,
       identity,
       topology,
-      plan,
+      plan: plan.plain,
       kafka: this.#kafka,
       clock,
       logger: this.#logger,
@@ -408,6 +412,7 @@ export class StreamsApp implements AsyncDisposable {
         this.#options.onRestore?.(progress)
       },
       onMetrics: (changes) => applyChanges(this.#options.meter ?? noopMeter, changes),
+      onTopics: (matched) => this.#plan?.follow(matched),
       onInstances: (instances, generationId) => this.queries.told(index, instances, generationId),
       onUncaught: (error) => {
         this.#metrics.threadFailed()

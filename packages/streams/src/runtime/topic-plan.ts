@@ -4,7 +4,8 @@
  */
 import { StreamsError } from '../errors.ts'
 import type { ChangelogCleanup } from '../state/store.ts'
-import type { Topology } from '../topology/topology.ts'
+import { hasPatterns, sourceMatching } from '../topology/matched-topics.ts'
+import type { SourceNode, Topology } from '../topology/topology.ts'
 
 /** A topic to be made: its name on the cluster and Kafka's settings. */
 export interface InternalTopicPlan {
@@ -17,6 +18,8 @@ export interface InternalTopicPlan {
 export interface SubtopologyPlan {
   readonly id: number
   readonly nodes: ReadonlySet<string>
+  /** Patterns of its sources, as text: topics that match come and go while it runs. */
+  readonly patterns: readonly string[]
   /** Names on the cluster, sorted. */
   readonly sourceTopics: readonly string[]
   readonly taskCount: number
@@ -35,7 +38,7 @@ export interface TopicPlan {
   readonly partitionCounts: ReadonlyMap<string, number>
 }
 
-/** Topics of others that the topology reads, global ones among them: they must exist before it starts. */
+/** Topics of others that the topology reads and names, global ones among them: they must exist before it starts. */
 export function externalSourceTopics(topology: Topology): readonly string[] {
   const topics = new Set<string>()
   for (const node of topology.nodes.values())
@@ -45,8 +48,8 @@ export function externalSourceTopics(topology: Topology): readonly string[] {
 }
 
 /**
- * @param existing partition count of each external source topic that exists
- * @throws StreamsError `MR_STREAMS_MISSING_TOPIC`, `MR_STREAMS_PARTITION_MISMATCH`
+ * @param existing partition count of each external source topic that exists; of others too, where a pattern of the topology may match them
+ * @throws StreamsError `MR_STREAMS_MISSING_TOPIC`, `MR_STREAMS_PARTITION_MISMATCH`; `MR_STREAMS_BAD_TOPOLOGY` where a topic matches two patterns
  */
 export function planTopics(
   topology: Topology,
@@ -61,43 +64,70 @@ export function planTopics(
       { topics: missing },
     )
   const counts = new Map(existing)
-  const nameOf = (topic: string): string => `${applicationId}-${topic}`
-  countRepartitions(topology, nameOf, counts)
-  enforceCopartitioning(topology, nameOf, counts)
+  const names = namesOnCluster(topology, applicationId, existing)
+  countRepartitions(topology, names, counts)
+  enforceCopartitioning(topology, names, counts)
   const subtopologies = topology.subtopologies
     .filter((group) => !group.isGlobal)
-    .map((group) => subtopologyPlan(topology, group, nameOf, counts))
+    .map((group) => subtopologyPlan(topology, group, names, counts))
+  const internalTopics = [
+    ...repartitionPlans(topology, names, counts),
+    ...subtopologies.flatMap((plan) => changelogPlans(topology, plan)),
+  ]
   return {
     subtopologies,
     partitionCounts: counts,
-    repartitionTopics: new Set([...topology.internalTopics.keys()].map(nameOf)),
-    internalTopics: [
-      ...repartitionPlans(topology, nameOf, counts),
-      ...subtopologies.flatMap((plan) => changelogPlans(topology, plan)),
-    ],
+    repartitionTopics: new Set([...topology.internalTopics.keys()].map(names.internal)),
+    // What is behind a pattern that no topic matches yet is made with the first that does.
+    internalTopics: internalTopics.filter(({ partitions }) => partitions > 0),
   }
 }
 
-type NameOf = (topic: string) => string
+interface ClusterNames {
+  /** Of a topic of the application's own. */
+  internal(topic: string): string
+  /** What a source reads, as far as it is known. */
+  read(source: SourceNode): readonly string[]
+}
+
+function namesOnCluster(
+  topology: Topology,
+  applicationId: string,
+  existing: ReadonlyMap<string, number>,
+): ClusterNames {
+  const internal = (topic: string): string => `${applicationId}-${topic}`
+  const matched = hasPatterns(topology)
+    ? Map.groupBy(existing.keys(), (topic) => sourceMatching(topology, applicationId, topic))
+    : new Map<SourceNode | undefined, string[]>()
+  return {
+    internal,
+    read(source) {
+      if (source.pattern) return matched.get(source) ?? []
+      return source.isInternal ? source.topics.map(internal) : source.topics
+    },
+  }
+}
 
 function subtopologyPlan(
   topology: Topology,
   group: { readonly id: number; readonly nodes: ReadonlySet<string> },
-  nameOf: NameOf,
+  names: ClusterNames,
   counts: ReadonlyMap<string, number>,
 ): SubtopologyPlan {
-  const sourceTopics = topicsRead(topology, group.nodes, nameOf)
+  const sourceTopics = topicsRead(topology, group.nodes, names)
+  const patterns: string[] = []
   const changelogs = new Map<string, string>()
   const sourceLogged = new Set<string>()
   for (const name of group.nodes) {
     const node = topology.nodes.get(name)
+    if (node?.kind === 'source' && node.pattern) patterns.push(node.pattern.id)
     if (node?.kind !== 'processor') continue
     for (const store of node.stores) {
       const source = topology.sourceChangelogs.get(store)
       if (source !== undefined) sourceLogged.add(store)
       if (source !== undefined) changelogs.set(store, source)
       else if (topology.stores.get(store)?.isLogged)
-        changelogs.set(store, nameOf(`${store}-changelog`))
+        changelogs.set(store, names.internal(`${store}-changelog`))
     }
   }
   // Trap 48: as many tasks as the largest of its sources has partitions.
@@ -107,7 +137,8 @@ function subtopologyPlan(
     const count = counts.get(topic)
     if (count !== taskCount) throw notOfAllTasks(store, topic, count, taskCount)
   }
-  return { id: group.id, nodes: group.nodes, sourceTopics, taskCount, changelogs, sourceLogged }
+  const { id, nodes } = group
+  return { id, nodes, patterns, sourceTopics, taskCount, changelogs, sourceLogged }
 }
 
 function notOfAllTasks(
@@ -126,23 +157,29 @@ function notOfAllTasks(
 function topicsRead(
   topology: Topology,
   nodes: ReadonlySet<string>,
-  nameOf: NameOf,
+  names: ClusterNames,
 ): readonly string[] {
   const topics = new Set<string>()
   for (const name of nodes) {
     const node = topology.nodes.get(name)
-    if (node?.kind === 'source')
-      for (const topic of node.topics) topics.add(node.isInternal ? nameOf(topic) : topic)
+    if (node?.kind === 'source') for (const topic of names.read(node)) topics.add(topic)
   }
   return [...topics].toSorted()
 }
 
-/** Trap 34: as told, else as many as the largest topic that the writing subtopology reads. Repeated, as those may be repartitions too. */
-function countRepartitions(topology: Topology, nameOf: NameOf, counts: Map<string, number>): void {
+/**
+ * Trap 34: as told, else as many as the largest topic that the writing subtopology reads. Repeated, as those may be repartitions too. Behind a pattern
+ * that no topic matches yet: none.
+ */
+function countRepartitions(
+  topology: Topology,
+  names: ClusterNames,
+  counts: Map<string, number>,
+): void {
   const open = new Set<string>()
   for (const { name, partitions } of topology.internalTopics.values())
     if (partitions === undefined) open.add(name)
-    else counts.set(nameOf(name), partitions)
+    else counts.set(names.internal(name), partitions)
   const groups = topology.subtopologies
   // Topics that lead back to where they come from (joins by foreign key) are counted without each other; co-partitioning then settles them.
   let isCycle = false
@@ -155,10 +192,12 @@ function countRepartitions(topology: Topology, nameOf: NameOf, counts: Map<strin
           return node?.kind === 'sink' && node.isInternal && node.topic === topic
         }),
       )
-      const read = writers.flatMap(({ nodes }) => topicsRead(topology, nodes, nameOf))
+      const read = writers.flatMap(({ nodes }) => topicsRead(topology, nodes, names))
       const known = read.flatMap((each) => counts.get(each) ?? [])
+      if (read.length === 0 && writers.some(({ nodes }) => readsPattern(topology, nodes)))
+        known.push(0)
       if (known.length === 0 || (known.length < read.length && !isCycle)) continue
-      counts.set(nameOf(topic), Math.max(...known))
+      counts.set(names.internal(topic), Math.max(...known))
       open.delete(topic)
       isCycle = false
     }
@@ -172,10 +211,17 @@ function countRepartitions(topology: Topology, nameOf: NameOf, counts: Map<strin
   }
 }
 
+function readsPattern(topology: Topology, nodes: ReadonlySet<string>): boolean {
+  return [...nodes].some((name) => {
+    const node = topology.nodes.get(name)
+    return node?.kind === 'source' && node.pattern !== undefined
+  })
+}
+
 /** Trap 34: topics whose records meet by key have equally many partitions; repartition topics follow the others of their group. */
 function enforceCopartitioning(
   topology: Topology,
-  nameOf: NameOf,
+  names: ClusterNames,
   counts: Map<string, number>,
 ): void {
   for (const group of topology.copartitioned) {
@@ -185,17 +231,18 @@ function enforceCopartitioning(
     for (const source of group) {
       const node = topology.nodes.get(source)
       if (node?.kind !== 'source') continue
-      for (const topic of node.topics)
-        if (!node.isInternal) external.add(topic)
-        else if (topology.internalTopics.get(topic)?.partitions === undefined)
-          flexible.add(nameOf(topic))
-        else fixed.add(nameOf(topic))
+      if (!node.isInternal) for (const topic of names.read(node)) external.add(topic)
+      else
+        for (const topic of node.topics)
+          if (topology.internalTopics.get(topic)?.partitions === undefined)
+            flexible.add(names.internal(topic))
+          else fixed.add(names.internal(topic))
     }
     const given = [...external, ...fixed]
     const wanted = new Set(given.map((topic) => counts.get(topic) as number))
     if (wanted.size > 1) throw notCopartitioned(given, counts)
     const count =
-      [...wanted][0] ?? Math.max(...[...flexible].map((topic) => counts.get(topic) as number))
+      [...wanted][0] ?? Math.max(0, ...[...flexible].map((topic) => counts.get(topic) as number))
     for (const topic of flexible) counts.set(topic, count)
   }
 }
@@ -215,12 +262,12 @@ function notCopartitioned(
 /** Trap 35. Records of a repartition topic are deleted once they are committed, never by age. */
 function repartitionPlans(
   topology: Topology,
-  nameOf: NameOf,
+  names: ClusterNames,
   counts: ReadonlyMap<string, number>,
 ): readonly InternalTopicPlan[] {
   return [...topology.internalTopics.keys()].map((topic) => ({
-    name: nameOf(topic),
-    partitions: counts.get(nameOf(topic)) as number,
+    name: names.internal(topic),
+    partitions: counts.get(names.internal(topic)) as number,
     configs: {
       'cleanup.policy': 'delete',
       'segment.bytes': '52428800',

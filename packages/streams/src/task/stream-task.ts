@@ -7,6 +7,7 @@ import type { Headers, RawRecord, RecordContext } from '../record.ts'
 import { readOnlyStore } from '../state/read-only-store.ts'
 import type { RecordCache } from '../state/record-cache.ts'
 import type { StateEnvironment, StateStore, StoreContext } from '../state/store.ts'
+import { sourceMatching } from '../topology/matched-topics.ts'
 import type {
   ProcessorNode,
   SinkNode,
@@ -168,21 +169,40 @@ export class StreamTask {
     })
     for (const node of nodes)
       if (node.kind === 'source')
-        for (const topic of node.topics)
-          this.#sources.set(this.#topicName(node, topic), {
-            reader: new SourceReader(node, this.errors, (count) => this.#countDropped(count)),
-            entry: this.#graph.entry(node),
-            count: this.counts.source(node.name),
-          })
+        for (const topic of node.topics) this.#addSource(node, this.#topicName(node, topic))
+  }
+
+  #addSource(node: SourceNode, topic: string): Source {
+    const source = {
+      reader: new SourceReader(node, this.errors, (count) => this.#countDropped(count)),
+      entry: this.#graph.entry(node),
+      count: this.counts.source(node.name),
+    }
+    this.#sources.set(topic, source)
+    return source
+  }
+
+  /** Of a topic that is known by a pattern only, as it first comes up. */
+  #sourceOf(topic: string): Source | undefined {
+    const known = this.#sources.get(topic)
+    if (known) return known
+    const { topology, applicationId, nodes } = this.#options
+    const node = sourceMatching(topology, applicationId, topic)
+    return node && nodes.has(node.name) ? this.#addSource(node, topic) : undefined
   }
 
   get streamTime(): number {
     return this.#context.streamTime
   }
 
-  /** Topics the task reads, by their names on the cluster. */
+  /** Topics the task reads, by their names on the cluster; of those that match a pattern the ones that have come up. */
   get topics(): readonly string[] {
     return [...this.#sources.keys()]
+  }
+
+  /** Whether a topic is among those that it reads, by name or by a pattern. */
+  reads(topic: string): boolean {
+    return this.#sourceOf(topic) !== undefined
   }
 
   /** Numbers of the operators that are committed with the offsets. */
@@ -198,19 +218,19 @@ export class StreamTask {
 
   /** Goes on where another instance of the task committed (trap 42): the task's time is the largest of its partitions'. */
   resumeAt(topic: string, partitionTime: number): void {
-    const reader = this.#sources.get(topic)?.reader
+    const reader = this.#sourceOf(topic)?.reader
     if (reader && partitionTime > reader.partitionTime) reader.partitionTime = partitionTime
     if (partitionTime > this.#context.streamTime) this.#context.streamTime = partitionTime
   }
 
   /** The timestamp with which a record would count; its own where none can be told, since `process` then deals with that. */
   timestampOf(record: RawRecord): number {
-    return this.#sources.get(record.topic)?.reader.timestampOf(record) ?? record.timestamp
+    return this.#sourceOf(record.topic)?.reader.timestampOf(record) ?? record.timestamp
   }
 
   /** Whether timestamps of a topic's records are told by an extractor, which has to read them first. */
   hasExtractor(topic: string): boolean {
-    return this.#sources.get(topic)?.reader.hasExtractor ?? false
+    return this.#sourceOf(topic)?.reader.hasExtractor ?? false
   }
 
   /** Whether a processor asked for a commit since the last one. */
@@ -248,7 +268,7 @@ export class StreamTask {
 
   /** @throws StreamsError where a handler decided to stop */
   process(record: RawRecord): void {
-    const found = this.#sources.get(record.topic)
+    const found = this.#sourceOf(record.topic)
     if (!found)
       throw new StreamsError(
         'MR_STREAMS_UNKNOWN_TOPIC',

@@ -6,6 +6,7 @@ import { externalSourceTopics, planTopics, type TopicPlan } from '../runtime/top
 import type { KeyValueStore } from '../state/key-value-store.ts'
 import type { StateStore } from '../state/store.ts'
 import { StreamTask, type StreamTaskOptions } from '../task/stream-task.ts'
+import { sourceMatching } from '../topology/matched-topics.ts'
 import type { Topology } from '../topology/topology.ts'
 import { SimulatedTask, type CrashPoint } from './simulated-task.ts'
 import { settled } from './settled.ts'
@@ -14,7 +15,10 @@ import { TestInput, TestOutput, type TopicSerdes } from './test-topics.ts'
 import type { PipedRecord, WrittenRecord } from './topology-test-driver.ts'
 
 export interface PartitionedTestDriverOptions extends ErrorHandling {
-  /** Of every topic that the topology reads, or writes to outside; by topic where they differ, with `default` for the rest. */
+  /**
+   * Of every topic that the topology reads, or writes to outside; by topic where they differ, with `default` for the rest. Of those that a
+   * pattern of the topology matches the ones named here exist.
+   */
   readonly partitions: number | (Readonly<Record<string, number>> & { readonly default: number })
   /** Default `test`. In front of the names of internal topics. */
   readonly applicationId?: string
@@ -52,7 +56,11 @@ export class PartitionedTestDriver {
     const { applicationId = 'test', partitions, guarantee = 'exactly_once_v2' } = options
     const countOf = (topic: string): number =>
       typeof partitions === 'number' ? partitions : (partitions[topic] ?? partitions.default)
-    const external = externalSourceTopics(topology)
+    const { default: _, ...named } = typeof partitions === 'number' ? { default: 0 } : partitions
+    const external = [
+      ...externalSourceTopics(topology),
+      ...Object.keys(named).filter((topic) => sourceMatching(topology, applicationId, topic)),
+    ]
     this.clock = new SimulatedClock(options.nowMs)
     this.#commitEvery = options.commitEveryRecords ?? 1
     this.#plan = planTopics(

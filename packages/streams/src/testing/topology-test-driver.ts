@@ -209,7 +209,7 @@ export class TopologyTestDriver {
       throw new StoppedByError(endless(this.#maxWritten))
     this.#written.push(record)
     const { topic, key, value, timestamp, headers } = record
-    if (!this.#globalTask.topics.includes(topic) && !this.#task.topics.includes(topic)) return
+    if (!this.#globalTask.reads(topic) && !this.#task.reads(topic)) return
     const offset = this.#offsets.get(topic) ?? 0
     this.#offsets.set(topic, offset + 1)
     this.#enqueue({ topic, partition: 0, offset, timestamp, key, value, headers })

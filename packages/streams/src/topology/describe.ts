@@ -64,7 +64,7 @@ function describeNode({ node, predecessors, successors }: Described): string {
   const before = `\n      <-- ${names(predecessors)}`
   switch (node.kind) {
     case 'source':
-      return `Source: ${node.name} (topics: [${hashed(node.topics)}])${after}`
+      return `Source: ${node.name} (topics: ${node.pattern?.source ?? `[${hashed(node.topics)}]`})${after}`
     case 'processor':
       return `Processor: ${node.name} (stores: [${hashed(node.stores)}])${after}${before}`
     case 'sink':

@@ -114,6 +114,8 @@ function internalCounts(
     const count = typeof partitions === 'number' ? partitions : partitions[topic]
     if (count !== undefined) existing.set(topic, count)
   }
+  if (typeof partitions !== 'number')
+    for (const [topic, count] of Object.entries(partitions)) existing.set(topic, count)
   return new Map(
     planTopics(topology, '', existing).internalTopics.map(({ name, partitions: count }) => [
       name.slice(1),

@@ -7,6 +7,7 @@ import type { Serde } from '../serde.ts'
 import type { StoreBuilder } from '../state/store.ts'
 import { describeTopology } from './describe.ts'
 import { nodeGroups, type NodeGroup } from './node-groups.ts'
+import { TopicPattern } from './topic-pattern.ts'
 
 /**
  * Where a task begins to read a topic for which its group has no committed offset; `none` stops there. `byDurationMs` begins with the first
@@ -23,7 +24,10 @@ export function offsetResetText(reset: OffsetReset | undefined): string {
 export interface SourceNode {
   readonly kind: 'source'
   readonly name: string
+  /** By name; none where `pattern` says which. */
   readonly topics: readonly string[]
+  /** Reads every topic whose whole name matches, also those that are made while the application runs. */
+  readonly pattern: TopicPattern | undefined
   readonly key: Serde<unknown>
   readonly value: Serde<unknown>
   readonly timestampExtractor: TimestampExtractor | undefined
@@ -59,7 +63,10 @@ export type TopologyNode = SourceNode | ProcessorNode | SinkNode
 
 /** What is needed for a source; the rest has defaults. */
 export type SourceInput = Pick<SourceNode, 'name' | 'topics' | 'key' | 'value'> &
-  Partial<Omit<SourceNode, 'kind'>>
+  Partial<Omit<SourceNode, 'kind' | 'pattern'>> & {
+    /** In place of `topics`, which is empty then. */
+    readonly pattern?: RegExp | undefined
+  }
 
 export type SinkInput = Pick<SinkNode, 'name' | 'parents' | 'topic' | 'key' | 'value'> &
   Partial<Omit<SinkNode, 'kind'>>
@@ -155,15 +162,11 @@ export class Topology {
     return describeTopology(this)
   }
 
-  /** @throws StreamsError `MR_STREAMS_BAD_TOPOLOGY` where the name is taken, another source reads the topic, or it cannot be begun there */
+  /** @throws StreamsError `MR_STREAMS_BAD_TOPOLOGY` where the name is taken, another source reads a topic, or it cannot be begun there */
   addSource(source: SourceInput): this {
+    const pattern = source.pattern && new TopicPattern(source.pattern)
     for (const node of this.#nodes.values())
-      if (node.kind === 'source')
-        for (const topic of node.topics)
-          if (source.topics.includes(topic))
-            throw bad(
-              `Topic "${topic}" is read by "${node.name}" already and cannot be read by "${source.name}" too.`,
-            )
+      if (node.kind === 'source') refuseReadTwice(node, { ...source, pattern })
     if (typeof source.offsetReset === 'object') refuseBadDuration(source.name, source.offsetReset)
     return this.#add({
       kind: 'source',
@@ -172,6 +175,7 @@ export class Topology {
       isInternal: false,
       isGlobal: false,
       ...source,
+      pattern,
     })
   }
 
@@ -221,7 +225,7 @@ export class Topology {
    */
   addGlobalStore(
     builder: StoreBuilder,
-    source: Omit<SourceNode, 'kind' | 'isGlobal' | 'isInternal'>,
+    source: Omit<SourceNode, 'kind' | 'isGlobal' | 'isInternal' | 'pattern'>,
     processor: GlobalProcessor,
   ): this {
     if (this.#stores.has(builder.name) || this.#globalStores.has(builder.name))
@@ -285,6 +289,22 @@ export class Topology {
       if (node.kind === 'sink') throw bad(`The sink "${parent}" cannot be the parent of "${name}".`)
     }
   }
+}
+
+/** Of two patterns that match one topic nothing can be said before there is such a topic; none matches topics of the application's own. */
+function refuseReadTwice(
+  node: SourceNode,
+  source: Pick<SourceNode, 'name' | 'topics' | 'pattern'> & { readonly isInternal?: boolean },
+): void {
+  const { name, topics } = source
+  const twice =
+    topics.find((topic) => node.topics.includes(topic)) ??
+    (source.isInternal ? undefined : topics.find((topic) => node.pattern?.matches(topic))) ??
+    (node.isInternal ? undefined : node.topics.find((topic) => source.pattern?.matches(topic)))
+  if (twice !== undefined)
+    throw bad(
+      `Topic "${twice}" is read by "${node.name}" already and cannot be read by "${name}" too.`,
+    )
 }
 
 function supplierOf<KIn, VIn, KOut, VOut>(

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { GroupMember } from '@millrace/kafka'
+import { fixedPlan } from '../../../test/fixed-plan.ts'
 import {
   taskAssignor,
   type MemberState,
@@ -24,9 +25,9 @@ const assignorOf = (
   const told: MemberTasks[] = []
   const assignor = taskAssignor({
     processId,
-    subtopologies: [
+    plan: fixedPlan([
       { id: 0, sourceTopics: ['left', 'right'], changelogs: new Map([['joined', 'joined-log']]) },
-    ],
+    ]),
     rules: { standbyReplicas: 0, acceptableRecoveryLag: 100, maxWarmupReplicas: 1 },
     probingIntervalMs: 1_234,
     state: () => ({ ...nothing, ...state }),
@@ -149,7 +150,7 @@ for (const { name, before, owned, after, dealAgain } of [
     name: 'anew where its topology is another',
     before: {},
     owned: [],
-    after: { subtopologies: [{ id: 0, sourceTopics: ['left'], changelogs: new Map() }] },
+    after: { plan: fixedPlan([{ id: 0, sourceTopics: ['left'], changelogs: new Map() }]) },
     dealAgain: /topology or address/,
   },
   {

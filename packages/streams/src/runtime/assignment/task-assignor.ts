@@ -38,13 +38,23 @@ export interface MemberTasks extends ThreadShare {
   readonly dealAgain: string | undefined
 }
 
-export interface TaskAssignorOptions {
-  readonly processId: string
+/** What is dealt out; as a leader goes by the topics that it sees, so do the members that it tells of them. */
+export interface AssignedPlan {
   readonly subtopologies: readonly {
     readonly id: number
+    readonly patterns: readonly string[]
     readonly sourceTopics: readonly string[]
     readonly changelogs: ReadonlyMap<string, string>
   }[]
+  /** Whether sources read what matches a pattern, and the topics that do. */
+  readonly isOpen: boolean
+  readonly matched: ReadonlyMap<string, number>
+  follow(counts: ReadonlyMap<string, number>): void
+}
+
+export interface TaskAssignorOptions {
+  readonly processId: string
+  readonly plan: AssignedPlan
   readonly rules: AssignmentRules
   readonly probingIntervalMs: number
   readonly state: () => MemberState
@@ -56,6 +66,8 @@ export interface TaskAssignorOptions {
   readonly asksForShutdown?: boolean
   /** Some member wants it. */
   readonly onShutdown?: () => void
+  /** The leader has told which topics match the patterns of sources, with their partition counts. */
+  readonly onTopics?: (matched: ReadonlyMap<string, number>) => void
   /** The leader has told who runs what in this generation. */
   readonly onInstances?: (instances: readonly InstanceMetadata[], generationId: number) => void
 }
@@ -93,24 +105,30 @@ export function taskAssignor(options: TaskAssignorOptions): PartitionAssignor {
       const told = parsed(userData)
       // A static member that comes back is given what was dealt to the process before it, without a rebalance (KIP-345).
       const isTakenOver = told['session'] !== undefined && told['session'] !== session
+      const dealAgain = isTakenOver ? reasonToDealAgain(told, facts, options.plan) : undefined
       if (told['shutdown'] === true && !isTakenOver) options.onShutdown?.()
+      if (options.plan.isOpen && told['topics'] !== undefined) {
+        options.plan.follow(numbersOf(told['topics']))
+        options.onTopics?.(options.plan.matched)
+      }
       options.onInstances?.(readInstances(told['instances']), generationId)
       options.onTasks({
         active: textsOf(told['active']),
         standby: textsOf(told['standby']),
         probeInMs: typeof told['probeInMs'] === 'number' ? told['probeInMs'] : undefined,
-        dealAgain: isTakenOver ? reasonToDealAgain(told, facts) : undefined,
+        dealAgain,
       })
     },
   }
 }
 
 function sharesOf(
-  { subtopologies, rules, probingIntervalMs }: TaskAssignorOptions,
+  { plan, rules, probingIntervalMs }: TaskAssignorOptions,
   members: readonly GroupMember[],
   partitionCounts: ReadonlyMap<string, number>,
 ): ReadonlyMap<string, MemberShare> {
-  const tasks = tasksOf(subtopologies, partitionCounts)
+  plan.follow(partitionCounts)
+  const tasks = tasksOf(plan.subtopologies, partitionCounts)
   const owners = ownersOf(members)
   const told = members.map((member) => memberOf(member, tasks, owners))
   const { shares, isProbingNeeded } = assignTasks(tasks, told, rules)
@@ -152,6 +170,7 @@ function sharesOf(
           ...share,
           ...probeInMs,
           ...ending,
+          ...(plan.isOpen && { topics: Object.fromEntries(plan.matched) }),
           session,
           facts,
           ...(givesUp(member, partitions) && { givesUp: true }),
@@ -169,10 +188,11 @@ function givesUp(member: GroupMember | undefined, kept: readonly TopicPartition[
 }
 
 /** Of a member by which the group deals out, and that stays the same while it runs. */
-function factsOf({ processId, applicationServer, subtopologies }: TaskAssignorOptions): string {
-  const shapes = subtopologies.map(({ id, sourceTopics, changelogs }) => [
+function factsOf({ processId, applicationServer, plan }: TaskAssignorOptions): string {
+  const shapes = plan.subtopologies.map(({ id, patterns, sourceTopics, changelogs }) => [
     id,
-    [...sourceTopics].toSorted(),
+    // Of a pattern the topics that match are none of the member's.
+    [...sourceTopics.filter((topic) => !plan.matched.has(topic)), ...patterns].toSorted(),
     [...changelogs].map((names) => names.join(' ')).toSorted(),
   ])
   const text = JSON.stringify([processId, applicationServer ?? null, shapes])
@@ -183,10 +203,15 @@ function factsOf({ processId, applicationServer, subtopologies }: TaskAssignorOp
 function reasonToDealAgain(
   told: Readonly<Record<string, unknown>>,
   facts: string,
+  { isOpen, matched }: AssignedPlan,
 ): string | undefined {
   if (told['facts'] !== facts) return 'a static member came back with another topology or address'
   // Its former self has not lived to tell that it had.
   if (told['givesUp'] === true) return 'a static member came back that was to give something up'
+  // Nobody may have looked while it was away.
+  const known = new Set(numbersOf(told['topics']).keys())
+  if (isOpen && known.symmetricDifference(matched).size > 0)
+    return 'a static member came back and found other topics'
   return undefined
 }
 
@@ -239,7 +264,7 @@ interface PartitionedTask extends AssignableTask {
 
 /** Trap 48: a task for each partition of a subtopology's largest source, which has that partition of each source that goes so far. */
 function tasksOf(
-  subtopologies: TaskAssignorOptions['subtopologies'],
+  subtopologies: AssignedPlan['subtopologies'],
   partitionCounts: ReadonlyMap<string, number>,
 ): readonly PartitionedTask[] {
   return subtopologies.flatMap(({ id, sourceTopics, changelogs }) => {
@@ -279,8 +304,8 @@ function memberOf(
     running: textsOf(told['running']).filter((id) => active.includes(id)),
     awaiting: textsOf(told['awaiting']),
     standby: textsOf(told['standby']),
-    positions: offsetsOf(told['positions']),
-    ends: offsetsOf(told['ends']),
+    positions: numbersOf(told['positions']),
+    ends: numbersOf(told['ends']),
   }
 }
 
@@ -288,7 +313,7 @@ function textsOf(told: unknown): readonly string[] {
   return Array.isArray(told) ? told.filter((each): each is string => typeof each === 'string') : []
 }
 
-function offsetsOf(told: unknown): ReadonlyMap<string, number> {
+function numbersOf(told: unknown): ReadonlyMap<string, number> {
   if (typeof told !== 'object' || told === null) return new Map()
   return new Map(
     Object.entries(told as Record<string, unknown>).filter(

@@ -116,6 +116,18 @@ export class RunningTask {
     }
   }
 
+  /** Reads these beside what it has. */
+  extend(positions: readonly StartPosition[]): void {
+    this.#read([...this.#queues, ...positions.map(queueAt)])
+    for (const { topic, committed } of positions) this.task.resumeAt(topic, committed.partitionTime)
+  }
+
+  /** Goes on with these of its partitions alone; what was queued of the others is forgotten. */
+  narrow(kept: readonly TopicPartition[]): void {
+    const topics = new Set(kept.map(({ topic }) => topic))
+    this.#read(this.#queues.filter(({ topic }) => topics.has(topic)))
+  }
+
   /** After its last commit: gives up the input and the operators, and keeps the stores. */
   suspend(): void {
     this.state = 'SUSPENDED'
@@ -129,9 +141,11 @@ export class RunningTask {
 
   /** Begins to read at these offsets; what was queued before is forgotten. */
   begin(positions: readonly { topic: string; partition: number; offset: bigint }[]): void {
-    this.#queues = positions
-      .map(({ topic, partition, offset }) => new RecordQueue(topic, partition, offset))
-      .toSorted((a, b) => (a.topic < b.topic ? -1 : 1))
+    this.#read(positions.map(queueAt))
+  }
+
+  #read(queues: readonly RecordQueue[]): void {
+    this.#queues = queues.toSorted((a, b) => (a.topic < b.topic ? -1 : 1))
     this.#order = new InputOrder(
       this.#queues,
       this.#maxTaskIdleMs,
@@ -241,4 +255,16 @@ export class RunningTask {
     const head = queue.peek()
     return head && this.task.timestampOf(head)
   }
+}
+
+function queueAt({
+  topic,
+  partition,
+  offset,
+}: {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: bigint
+}): RecordQueue {
+  return new RecordQueue(topic, partition, offset)
 }

@@ -1,6 +1,7 @@
 /** Where the partitions of new tasks are read from, and the time they had. */
 import type { Consumer, TopicPartition } from '@millrace/kafka'
 import { StreamsError } from '../../errors.ts'
+import { sourceMatching } from '../../topology/matched-topics.ts'
 import type { OffsetReset, Topology } from '../../topology/topology.ts'
 import { decodeCommitMetadata, type CommitMetadata } from './commit-metadata.ts'
 
@@ -80,5 +81,6 @@ export function resetsOf(
           node.isInternal ? `${applicationId}-${topic}` : topic,
           node.offsetReset ?? fallback,
         )
-  return (topic) => resets.get(topic) ?? fallback
+  return (topic) =>
+    resets.get(topic) ?? sourceMatching(topology, applicationId, topic)?.offsetReset ?? fallback
 }

@@ -15,20 +15,22 @@ import type { ChangelogRestorer } from '../state/changelog-restorer.ts'
 import { partitionName } from '../partition-name.ts'
 import type { RunningTask } from './running-task.ts'
 import type { RuntimeSettings, ThreadIdentity } from '../runtime-options.ts'
-import { resetsOf, startPositions } from './start-positions.ts'
+import { resetsOf, startPositions, type StartPosition } from './start-positions.ts'
 import { storedTasks } from '../state/state-directory.ts'
 import { tasksOfShare, type MemberState, type MemberTasks } from '../assignment/task-assignor.ts'
 import { readTaskPosition } from '../state/task-directory.ts'
 import type { TaskFactory } from './task-factory.ts'
-import type { TopicPlan } from '../topic-plan.ts'
+import type { CurrentPlan } from '../current-plan.ts'
+import type { InternalTopicPlan } from '../topic-plan.ts'
 
 export interface TaskMovesOptions {
   readonly settings: RuntimeSettings
   readonly identity: ThreadIdentity
   readonly clock: Clock
   readonly topology: Topology
-  readonly plan: TopicPlan
+  readonly plan: CurrentPlan
   readonly consumer: Consumer
+  readonly makeTopics: (topics: readonly InternalTopicPlan[]) => Promise<void>
   readonly factory: TaskFactory
   readonly restorer: ChangelogRestorer
   readonly counts: ThreadCounts
@@ -98,11 +100,17 @@ export class TaskMoves {
   /** After a commit: these go to others. */
   revoked(partitions: readonly TopicPartition[]): void {
     const gone = new Set(partitions.map(partitionName))
-    for (const id of tasksOfShare(this.#options.plan.subtopologies, partitions).keys()) {
-      const isWhole = this.#owned.get(id)?.every((row) => gone.has(partitionName(row))) ?? true
-      if (!isWhole) throw torn(id)
-      this.#owned.delete(id)
+    for (const [id, owned] of this.#owned) {
+      const kept = owned.filter((row) => !gone.has(partitionName(row)))
+      if (kept.length === owned.length) continue
       const task = this.#tasks.get(id)
+      if (kept.length > 0) {
+        if (!this.#readsPatterns(id)) throw torn(id)
+        this.#owned.set(id, kept)
+        task?.narrow(kept)
+        continue
+      }
+      this.#owned.delete(id)
       if (!task?.isActive) continue
       // A copy has nothing of read-only stores: it begins anew, with what is on disk of the others.
       if (this.#target.standby.includes(id) && task.readOnlyStores.length === 0) task.suspend()
@@ -119,16 +127,46 @@ export class TaskMoves {
   /** These come in addition. @throws StreamsError `MR_STREAMS_TASK_MIGRATED` where the group has gone on meanwhile */
   async assigned(partitions: readonly TopicPartition[]): Promise<void> {
     this.group()
+    const added: [RunningTask, TopicPartition][] = []
     for (const row of partitions)
       for (const id of tasksOfShare(this.#options.plan.subtopologies, [row]).keys()) {
-        if (this.#tasks.get(id)?.isActive) throw torn(id)
+        const task = this.#tasks.get(id)
+        if (task?.isActive && !this.#readsPatterns(id)) throw torn(id)
+        if (task?.isActive) added.push([task, row])
         this.#owned.set(id, [...(this.#owned.get(id) ?? []), row])
       }
     for (const task of this.#tasks.values())
       if (!task.isActive && !this.#isWanted(task.id)) this.#close(task)
     this.#options.onTasks('ASSIGNED', [...this.#owned.keys()])
+    await this.#makeTopics()
+    await this.#extend(added)
     await this.open()
     this.#tellIfRunning()
+  }
+
+  /** Topics of the application's own that nobody needed before the first topic matched a pattern. */
+  async #makeTopics(): Promise<void> {
+    const { plan, makeTopics } = this.#options
+    const { unmade } = plan
+    if (unmade.length === 0) return
+    await makeTopics(unmade)
+    plan.noteMade(unmade)
+    if (unmade.some(({ name }) => plan.repartitionTopics.has(name)))
+      this.#dealAgain('a repartition topic was made')
+  }
+
+  /** Topics that have come to match are read beside what the tasks have. */
+  async #extend(added: readonly (readonly [RunningTask, TopicPartition])[]): Promise<void> {
+    const positions = await this.#startPositions(added.map(([, row]) => row))
+    for (const [task, row] of added)
+      task.extend(positions.filter((each) => partitionName(each) === partitionName(row)))
+  }
+
+  #readsPatterns(id: string): boolean {
+    const [subtopologyId] = id.split('_').map(Number)
+    const { subtopologies } = this.#options.plan
+    const found = subtopologies.find((each) => each.id === subtopologyId)
+    return found !== undefined && found.patterns.length > 0
   }
 
   /** Whether `open` may find more to do than the last time. */
@@ -202,12 +240,9 @@ export class TaskMoves {
 
   /** Input begins at what the group has committed. */
   async #activate(tasks: readonly RunningTask[]): Promise<void> {
-    if (tasks.length === 0) return
-    const { topology, settings, consumer, clock } = this.#options
-    const resets = resetsOf(topology, settings.applicationId, settings.offsetReset)
-    const partitions = tasks.flatMap(({ id }) => this.#owned.get(id) ?? [])
-    const positions = await startPositions(consumer, partitions, resets, clock.now())
-    for (const position of positions) consumer.seek(position)
+    const positions = await this.#startPositions(
+      tasks.flatMap(({ id }) => this.#owned.get(id) ?? []),
+    )
     for (const task of tasks) {
       const own = this.#owned.get(task.id) ?? []
       task.activate(
@@ -216,6 +251,16 @@ export class TaskMoves {
         ),
       )
     }
+  }
+
+  /** The consumer goes on there too. */
+  async #startPositions(partitions: readonly TopicPartition[]): Promise<readonly StartPosition[]> {
+    if (partitions.length === 0) return []
+    const { topology, settings, consumer, clock } = this.#options
+    const resets = resetsOf(topology, settings.applicationId, settings.offsetReset)
+    const positions = await startPositions(consumer, partitions, resets, clock.now())
+    for (const position of positions) consumer.seek(position)
+    return positions
   }
 
   /** A copy of a task that is to come is what the task will begin with. */

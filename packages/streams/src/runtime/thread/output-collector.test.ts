@@ -15,7 +15,7 @@ function collecting() {
       const offsets = Float64Array.from({ length }, () => offset++)
       return { partitions: new Int32Array(length).fill(3), offsets }
     },
-    partitionCounts: new Map(),
+    partitionCounts: () => new Map(),
     tracked: new Set(['changes']),
     nowMs: () => 77,
   })

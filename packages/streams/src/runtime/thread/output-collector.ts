@@ -14,8 +14,8 @@ import { encodedHeaders } from './encoded-headers.ts'
 
 export interface OutputCollectorOptions {
   readonly send: (columns: ProducerColumns) => Promise<SentColumns>
-  /** Partition counts of the topics known at the start. */
-  readonly partitionCounts: ReadonlyMap<string, number>
+  /** Partition counts of the topics known by now. */
+  readonly partitionCounts: () => ReadonlyMap<string, number>
   /** Topics of whose partitions the end is remembered: changelogs. */
   readonly tracked: ReadonlySet<string>
   /** ms since the epoch; for records whose timestamp says that any will do. */
@@ -112,7 +112,7 @@ export class OutputCollector implements RecordCollector {
   }
 
   partitionCount(topic: string): number {
-    const count = this.#options.partitionCounts.get(topic)
+    const count = this.#options.partitionCounts().get(topic)
     if (count !== undefined) return count
     throw new StreamsError(
       'MR_STREAMS_MISSING_TOPIC',

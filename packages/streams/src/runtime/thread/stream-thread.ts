@@ -12,6 +12,8 @@ import { silent } from '../../queries/page-questions.ts'
 import type { StoreLag } from '../../queries/store-lag.ts'
 import type { Page, PageRequest } from '../../queries/store-read.ts'
 import type { RestoreProgress } from '../state/changelog-restorer.ts'
+import { CurrentPlan } from '../current-plan.ts'
+import type { TopicPlan } from '../topic-plan.ts'
 import { GlobalTables } from '../state/global-tables.ts'
 import type { RunningTask } from '../tasks/running-task.ts'
 import type { ThreadControls } from './thread-controls.ts'
@@ -46,6 +48,8 @@ export interface ThreadEvents {
   readonly onShutdown: () => void
   /** Of a worker, which has a meter of its own. */
   readonly onMetrics: (changes: readonly MetricChange[]) => void
+  /** The group has told which topics match the patterns of sources, with their partition counts. */
+  readonly onTopics: (matched: ReadonlyMap<string, number>) => void
   readonly onInstances: (instances: readonly InstanceMetadata[], generationId: number) => void
 }
 
@@ -72,13 +76,19 @@ export type StreamThreadOptions = Omit<
   | 'controls'
   | 'onProgress'
   | 'onInstances'
+  | 'onTopics'
   | 'onShutdown'
   | 'onTasks'
   | 'onCommitted'
   | 'countDropped'
   | 'globalStores'
   | 'counts'
-> & { readonly controls: ThreadControls; readonly events: ThreadEvents }
+  | 'plan'
+> & {
+  readonly controls: ThreadControls
+  readonly plan: TopicPlan
+  readonly events: ThreadEvents
+}
 
 const pauses = { baseMs: 100, maxMs: 5_000 }
 
@@ -90,6 +100,7 @@ const taskStates = {
 
 export class StreamThread implements ThreadHandle {
   readonly #options: StreamThreadOptions
+  readonly #plan: CurrentPlan
   readonly #ended = Promise.withResolvers<void>()
   readonly #closing = new AbortController()
   readonly #counts = new ThreadCounts()
@@ -105,6 +116,8 @@ export class StreamThread implements ThreadHandle {
 
   constructor(options: StreamThreadOptions) {
     this.#options = options
+    const { topology, settings, plan } = options
+    this.#plan = new CurrentPlan(topology, settings.applicationId, plan)
     this.#ended.promise.catch(() => {}) // Told to those who ask.
   }
 
@@ -180,6 +193,7 @@ export class StreamThread implements ThreadHandle {
     const globals = await this.#globalTables()
     const session = await ThreadSession.open({
       ...this.#options,
+      plan: this.#plan,
       counts: this.#counts,
       globalStores: globals?.stores ?? new Map(),
       onProgress: events.onProgress,
@@ -192,6 +206,7 @@ export class StreamThread implements ThreadHandle {
         this.#failingSinceMs = this.#unwritten = undefined
       },
       countDropped: events.countDropped,
+      onTopics: events.onTopics,
       onInstances: events.onInstances,
       onShutdown: events.onShutdown,
     })

@@ -29,6 +29,7 @@ import { RecordCache } from '../../state/record-cache.ts'
 import type { StateStore } from '../../state/store.ts'
 import type { Topology } from '../../topology/topology.ts'
 import { ChangelogRestorer, type RestoreProgress } from '../state/changelog-restorer.ts'
+import { makeInternalTopics } from '../app-topics.ts'
 import { Exclusive } from './exclusive.ts'
 import { InputBounds } from './input-bounds.ts'
 import { OutputCollector } from './output-collector.ts'
@@ -44,14 +45,14 @@ import { plainOutput, transactionalOutput, type TaskOutput } from './task-output
 import type { ThreadControls } from './thread-controls.ts'
 import { ThreadMetrics } from './thread-metrics.ts'
 import { inputEnds, taskMetadata, type TaskMetadata } from './thread-metadata.ts'
-import type { TopicPlan } from '../topic-plan.ts'
+import type { CurrentPlan } from '../current-plan.ts'
 
 export interface ThreadSessionOptions extends ThreadSurroundings {
   readonly settings: RuntimeSettings
   readonly controls: Readonly<ThreadControls>
   readonly identity: ThreadIdentity
   readonly topology: Topology
-  readonly plan: TopicPlan
+  readonly plan: CurrentPlan
   /** Of the thread, through all of its sessions. */
   readonly counts: ThreadCounts
   /** Stores that every task may read. */
@@ -64,6 +65,7 @@ export interface ThreadSessionOptions extends ThreadSurroundings {
   readonly countDropped: (count: number) => void
   /** Another instance ended the application everywhere. */
   readonly onShutdown: () => void
+  readonly onTopics: (matched: ReadonlyMap<string, number>) => void
   readonly onInstances: (instances: readonly InstanceMetadata[], generationId: number) => void
 }
 
@@ -122,22 +124,24 @@ export class ThreadSession {
       ...(identity.instanceId !== undefined && {
         instanceId: memberInstanceId(identity.instanceId, identity.index),
       }),
-      topics: [...new Set(plan.subtopologies.flatMap(({ sourceTopics }) => sourceTopics))],
+      topics: plan.subscription,
       isolationLevel,
       autoOffsetReset: settings.offsetReset,
       sessionTimeoutMs: settings.sessionTimeoutMs,
       heartbeatIntervalMs: settings.heartbeatIntervalMs,
+      metadataMaxAgeMs: settings.metadataMaxAgeMs,
       maxBatchRecords: 1_000,
       maxWaitMs: 100,
       assignors: [
         taskAssignor({
           processId: identity.processId,
-          subtopologies: plan.subtopologies,
+          plan,
           rules: settings,
           probingIntervalMs: settings.probingRebalanceIntervalMs,
           state: () => session.#moves.state(),
           onTasks: (tasks) => session.#moves.told(tasks),
           applicationServer: identity.applicationServer,
+          onTopics: options.onTopics,
           onInstances: options.onInstances,
           onShutdown: options.onShutdown,
         }),
@@ -178,7 +182,7 @@ export class ThreadSession {
     this.#room = new Wakeup(clock)
     this.#collector = new OutputCollector({
       send: (columns) => this.#output.send(columns),
-      partitionCounts: plan.partitionCounts,
+      partitionCounts: () => plan.partitionCounts,
       nowMs: () => clock.now(),
       tracked: new Set(plan.subtopologies.flatMap(({ changelogs }) => [...changelogs.values()])),
     })
@@ -216,6 +220,7 @@ export class ThreadSession {
       {
         ...options,
         consumer: clients.consumer,
+        makeTopics: (topics) => makeInternalTopics(clients.admin, topics),
         factory,
         restorer: this.#restorer,
         onFailure: (error) => this.#fail(error),

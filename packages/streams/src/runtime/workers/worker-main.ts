@@ -82,6 +82,7 @@ async function run(): Promise<void> {
       onShutdown: () => tell({ kind: 'shutdown' }),
       // They go past the thread, by the worker's meter.
       onMetrics: () => {},
+      onTopics: (matched) => tell({ kind: 'topics', matched }),
       onInstances: (instances, generationId) =>
         tell({ kind: 'instances', instances, generationId }),
     },

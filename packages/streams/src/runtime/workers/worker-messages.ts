@@ -57,6 +57,7 @@ export type FromWorker =
   | { readonly kind: 'uncaught'; readonly error: SentError }
   | { readonly kind: 'tasks'; readonly id: number; readonly tasks: readonly TaskMetadata[] }
   | { readonly kind: 'shutdown' }
+  | { readonly kind: 'topics'; readonly matched: ReadonlyMap<string, number> }
   | { readonly kind: 'metrics'; readonly changes: readonly MetricChange[] }
   | { readonly kind: 'dropped'; readonly count: number }
   | {

@@ -122,6 +122,8 @@ export class WorkerThread implements ThreadHandle {
         return this.#events.onMetrics(message.changes)
       case 'shutdown':
         return this.#events.onShutdown()
+      case 'topics':
+        return this.#events.onTopics(message.matched)
       case 'instances':
         return this.#events.onInstances(message.instances, message.generationId)
       case 'lags':
