@@ -3,6 +3,7 @@ import type { RunningTask, RunningTaskState } from '../runtime/tasks/running-tas
 import type { StoreKind } from '../state/store.ts'
 import type { Topology } from '../topology/topology.ts'
 import type { StoreOperation } from './store-operations.ts'
+import type { TopicCount } from './task-counts.ts'
 import type { ThreadCounts } from './thread-counts.ts'
 
 export interface StoreFigures {
@@ -12,6 +13,14 @@ export interface StoreFigures {
   readonly operations: Readonly<Record<StoreOperation, number>>
   readonly cacheReads: number
   readonly cacheHits: number
+}
+
+export interface LatencyFigures {
+  readonly count: number
+  readonly sumMs: number
+  /** Of the last 30 to 60 s. */
+  readonly leastMs: number
+  readonly mostMs: number
 }
 
 /** Totals since the task was opened in this process, but for `maxLatenessMs` and the two that tell what is left to do. Times are ms. */
@@ -34,6 +43,9 @@ export interface TaskFigures {
   readonly inputLagRecords: number
   /** Records that each node was given. */
   readonly nodes: Readonly<Record<string, number>>
+  /** Of sources, and of nodes with none behind them. */
+  readonly latencies: Readonly<Record<string, LatencyFigures>>
+  readonly topics: readonly Readonly<TopicCount>[]
   readonly stores: readonly StoreFigures[]
 }
 
@@ -76,7 +88,7 @@ export function taskFigures(
   inputLagRecords: number,
 ): TaskFigures {
   const { id, state, task } = running
-  const { processed, nodes, maxLatenessMs, ...totals } = task.counts
+  const { processed, nodes, latencies, topics, maxLatenessMs, ...totals } = task.counts
   const isBehind = state === 'RESTORING' || state === 'STANDBY'
   return {
     ...totals,
@@ -87,6 +99,13 @@ export function taskFigures(
     inputLagRecords,
     remainingRecords: isBehind ? lackingRecords(running) : 0,
     nodes: Object.fromEntries([...nodes].map(([name, { processed }]) => [name, processed])),
+    latencies: Object.fromEntries(
+      [...latencies].map(([name, { count, sumMs, leastMs, mostMs }]) => [
+        name,
+        { count, sumMs, leastMs, mostMs },
+      ]),
+    ),
+    topics: topics.map((topic) => ({ ...topic })),
     stores: [...task.stores.values()].flatMap(({ name, isPersistent, operations }) => {
       const kind = stores.get(name)?.kind
       if (!operations || !kind) return []

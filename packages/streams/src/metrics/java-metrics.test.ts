@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { TaskFigures, ThreadFigures } from './figures.ts'
 import { javaMetrics, type StreamsMetric } from './java-metrics.ts'
+import { LatencyCount } from './latency-count.ts'
 import { OperationCounts } from './store-operations.ts'
 
 const noThread = {
@@ -32,6 +33,8 @@ const noTask = {
   remainingRecords: 0,
   inputLagRecords: 0,
   nodes: {},
+  latencies: {},
+  topics: [],
   stores: [],
 } as const
 
@@ -152,6 +155,52 @@ test('metrics of tasks: a task that was not there before began at 0, and ratios 
     ),
     [20, 0, 3],
   )
+})
+
+test('metrics of nodes and topics: how old records are where they come in and where they end, and how many there were', () => {
+  const latency = (count: number, sumMs: number) => ({ count, sumMs, leastMs: 3, mostMs: 40 })
+  const topic = { node: 'in', topic: 'orders', isConsumed: true }
+  const metrics = metricsOf(
+    {
+      tasks: [
+        task('0_0', {
+          latencies: { in: latency(30, 500), out: latency(2, 14) },
+          topics: [
+            { ...topic, records: 30 },
+            { node: 'out', topic: 'bills', isConsumed: false, records: 2 },
+          ],
+        }),
+      ],
+    },
+    { tasks: [task('0_0', { latencies: { in: latency(10, 100) } })] },
+  )
+  const of = (name: string, node: string): number =>
+    valueOf(metrics, name, { 'task-id': '0_0', 'processor-node-id': node })
+  assert.deepEqual(
+    ['avg', 'min', 'max'].map((name) => of(`record-e2e-latency-${name}`, 'in')),
+    [20, 3, 40],
+  )
+  assert.equal(of('record-e2e-latency-avg', 'out'), 7)
+  assert.deepEqual(
+    [of('records-consumed-total', 'in'), of('records-produced-total', 'out')],
+    [30, 2],
+  )
+  assert.deepEqual(
+    metrics.find(({ name }) => name === 'records-consumed-total')?.tags['topic-name'],
+    'orders',
+  )
+})
+
+test('latencies: extremes are of the last two windows, sums of all time', () => {
+  const latency = new LatencyCount()
+  assert.deepEqual([latency.leastMs, latency.mostMs], [0, 0])
+  for (const ms of [7, -2, 5]) latency.note(ms)
+  latency.rotate()
+  latency.note(6)
+  assert.deepEqual([latency.leastMs, latency.mostMs], [-2, 7])
+  latency.rotate()
+  assert.deepEqual([latency.leastMs, latency.mostMs], [6, 6])
+  assert.deepEqual([latency.count, latency.sumMs], [4, 16])
 })
 
 test('metrics of nodes, stores and caches have Java’s tags; of a store what was asked of it', () => {

@@ -75,6 +75,25 @@ function taskMetrics(
     // In Java of sources alone.
     return metricsOf('stream-processor-node-metrics', nodeTags, own.counted('process', 'processed'))
   })
+  const latencies = Object.entries(now.latencies).flatMap(([node, latency]) => {
+    const own = new Since(latency, before?.latencies[node], since.elapsedMs)
+    return metricsOf(
+      'stream-processor-node-metrics',
+      { ...tags, 'processor-node-id': node },
+      {
+        'record-e2e-latency-avg': own.average('sumMs', 'count'),
+        'record-e2e-latency-min': latency.leastMs,
+        'record-e2e-latency-max': latency.mostMs,
+      },
+    )
+  })
+  const topics = now.topics.flatMap(({ node, topic, isConsumed, records }) =>
+    metricsOf(
+      'stream-topic-metrics',
+      { ...tags, 'processor-node-id': node, 'topic-name': topic },
+      { [`records-${isConsumed ? 'consumed' : 'produced'}-total`]: records },
+    ),
+  )
   const stores = now.stores.flatMap((store) => {
     const earlier = before?.stores.find(({ name }) => name === store.name)
     return storeMetrics(tags, store, earlier, since.elapsedMs)
@@ -99,6 +118,8 @@ function taskMetrics(
       'active-process-ratio': ratio(since.gained('processMs'), processMsOfAll),
     }),
     ...nodes,
+    ...latencies,
+    ...topics,
     ...stores,
   ]
 }

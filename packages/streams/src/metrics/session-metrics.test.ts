@@ -203,3 +203,33 @@ test('session metrics: rates are of the last 30 to 60 seconds, and so are the la
   await clock.advance(30_000)
   assert.deepEqual(shown(), [61, 1 / 60, 10, 10])
 })
+
+test('session metrics: how old a record is where it comes in, and where what came of it ends, by the clock of the last look', async () => {
+  const { clock, tasks, open, metrics } = subject()
+  const process = open()
+  const nowMs = clock.now()
+  const shown = (node: string) => {
+    const found = javaMetrics('t', metrics.figures())
+    const of = (name: string) =>
+      found.find((each) => each.name === name && each.tags['processor-node-id'] === node)?.value
+    return ['avg', 'min', 'max'].map((name) => of(`record-e2e-latency-${name}`))
+  }
+  process('a', nowMs - 30)
+  await clock.advance(100)
+  tasks.get('0_0')?.task.lookAtClock()
+  process('a', nowMs)
+  process('b', nowMs + 80)
+  for (const node of ['KSTREAM-SOURCE-0000000000', 'ticking'])
+    assert.deepEqual(shown(node), [50, 20, 100])
+  // Others are behind it.
+  assert.deepEqual(shown('KTABLE-TOSTREAM-0000000003'), [undefined, undefined, undefined])
+  // The cache sends on what is left, at the commit.
+  tasks.get('0_0')?.task.flush()
+  const counted = javaMetrics('t', metrics.figures()).filter(
+    ({ group }) => group === 'stream-topic-metrics',
+  )
+  assert.deepEqual(
+    new Set(counted.map(({ name, tags, value }) => `${name} ${tags['topic-name']} ${value}`)),
+    new Set(['records-consumed-total in 3', 'records-produced-total out 2']),
+  )
+})

@@ -64,7 +64,7 @@ export class SessionMetrics {
     this.#older = this.#newer
     this.#newer = this.#look()
     this.#options.counts.maxCommitMs.rotate()
-    for (const { task } of this.#options.tasks.values()) task.counts.maxLatenessMs.rotate()
+    for (const { task } of this.#options.tasks.values()) task.counts.rotate()
   }
 
   /** Tells the meter what came since the last time: once a second, and before tasks go. */

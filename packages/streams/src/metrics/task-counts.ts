@@ -1,8 +1,17 @@
+import { LatencyCount } from './latency-count.ts'
 import { RecentMax } from './recent-max.ts'
 
 /** Records that a node was given. */
 export interface NodeCount {
   processed: number
+}
+
+/** Records that a node has taken of a topic, or written to it. */
+export interface TopicCount {
+  readonly node: string
+  readonly topic: string
+  readonly isConsumed: boolean
+  records: number
 }
 
 /**
@@ -25,6 +34,9 @@ export class TaskCounts {
   updated = 0
   /** By name of the node. */
   readonly nodes = new Map<string, NodeCount>()
+  /** Wall clock less timestamp, of the records that come to sources and to nodes with none behind them; by name of the node. */
+  readonly latencies = new Map<string, LatencyCount>()
+  readonly topics: TopicCount[] = []
   readonly #sources = new Set<NodeCount>()
 
   /** Records taken from the input. */
@@ -44,6 +56,26 @@ export class TaskCounts {
     const count = this.node(name)
     this.#sources.add(count)
     return count
+  }
+
+  latency(node: string): LatencyCount {
+    let latency = this.latencies.get(node)
+    if (!latency) this.latencies.set(node, (latency = new LatencyCount()))
+    return latency
+  }
+
+  topic(node: string, topic: string, isConsumed: boolean): TopicCount {
+    const known = this.topics.find((each) => each.node === node && each.topic === topic)
+    if (known) return known
+    const count = { node, topic, isConsumed, records: 0 }
+    this.topics.push(count)
+    return count
+  }
+
+  /** Extremes are of a window of time, which begins. */
+  rotate(): void {
+    this.maxLatenessMs.rotate()
+    for (const latency of this.latencies.values()) latency.rotate()
   }
 
   /** A record came that is older than one before it. */

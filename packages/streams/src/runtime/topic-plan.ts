@@ -77,7 +77,9 @@ export function planTopics(
   return {
     subtopologies,
     partitionCounts: counts,
-    repartitionTopics: new Set([...topology.internalTopics.keys()].map(names.internal)),
+    repartitionTopics: new Set(
+      [...topology.internalTopics.keys()].map((topic) => names.internal(topic)),
+    ),
     // What is behind a pattern that no topic matches yet is made with the first that does.
     internalTopics: internalTopics.filter(({ partitions }) => partitions > 0),
   }

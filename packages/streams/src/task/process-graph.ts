@@ -1,4 +1,5 @@
 import { StreamsError } from '../errors.ts'
+import type { LatencyCount } from '../metrics/latency-count.ts'
 import type { NodeCount } from '../metrics/task-counts.ts'
 import type {
   AsyncStep,
@@ -25,6 +26,10 @@ export interface GraphHost {
   keepNumber(name: string, read: () => number): number | undefined
   /** Counts what a node is given. */
   countOf(node: string): NodeCount
+  /** Of a node with none behind it. */
+  latencyOf(node: string): LatencyCount
+  /** The wall clock as the task last looked at it, ms. */
+  nowMs(): number
   writerOf(sink: SinkNode): SinkWriter
   /** What to do about an error of a node: returns to leave the record out there, throws to stop (trap 43). */
   onProcessingError(node: string, error: unknown, timestamp: number, headers: Headers): void
@@ -116,8 +121,10 @@ export class ProcessGraph {
     }
     this.#operators.push({ name: node.name, operator, context })
     const count = host.countOf(node.name)
+    const latency = children.length === 0 ? host.latencyOf(node.name) : undefined
     return (key, value, timestamp, headers) => {
       count.processed++
+      latency?.note(host.nowMs() - timestamp)
       try {
         operator.process(key, value, timestamp, headers)
       } catch (error) {
@@ -132,8 +139,10 @@ export class ProcessGraph {
 function sinkInlet(sink: SinkNode, host: GraphHost): Forward {
   const writer = host.writerOf(sink)
   const count = host.countOf(sink.name)
+  const latency = host.latencyOf(sink.name)
   return (key, value, timestamp, headers) => {
     count.processed++
+    latency.note(host.nowMs() - timestamp)
     writer.write(key, value, timestamp, headers)
   }
 }

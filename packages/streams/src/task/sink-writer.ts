@@ -17,6 +17,8 @@ export interface SinkHost {
   /** The record under way, with the timestamp and headers that it has come to have. */
   recordWith(timestamp: number, headers: Headers): RecordContext
   countDropped(count: number): void
+  /** Counts what is written to a topic. */
+  countOf(topic: string): { records: number }
 }
 
 /** Writes what comes to one sink: chooses topic and partitions, and makes bytes of keys and values. */
@@ -25,11 +27,15 @@ export class SinkWriter {
   readonly #host: SinkHost
   /** Undefined where each record's topic is asked for. */
   readonly #topic: string | undefined
+  /** Of the topic, where that is always the same; else by topic. */
+  readonly #count: { records: number } | undefined
+  readonly #counts = new Map<string, { records: number }>()
 
   constructor(sink: SinkNode, host: SinkHost) {
     this.#sink = sink
     this.#host = host
     this.#topic = typeof sink.topic === 'string' ? this.#nameOf(sink.topic) : undefined
+    this.#count = this.#topic === undefined ? undefined : host.countOf(this.#topic)
   }
 
   write(key: unknown, value: unknown, timestamp: number, headers: Headers): void {
@@ -42,11 +48,19 @@ export class SinkWriter {
     if (keyBytes === undefined) return
     const valueBytes = this.#encode(topic, 'value', sink.value, value, timestamp, headers)
     if (valueBytes === undefined) return
+    const count = this.#count ?? this.#countOf(topic)
+    count.records += typeof chosen === 'object' ? chosen.length : 1
     const origin = this.#host.asksAboutWrites ? this.#originOf(timestamp, headers) : undefined
     if (typeof chosen !== 'object')
       return collector.send(topic, chosen, keyBytes, valueBytes, timestamp, headers, origin)
     for (const partition of chosen)
       collector.send(topic, partition, keyBytes, valueBytes, timestamp, headers, origin)
+  }
+
+  #countOf(topic: string): { records: number } {
+    let count = this.#counts.get(topic)
+    if (!count) this.#counts.set(topic, (count = this.#host.countOf(topic)))
+    return count
   }
 
   #originOf(timestamp: number, headers: Headers): WriteOrigin {

@@ -1,7 +1,8 @@
 import type { Clock } from '@millrace/core'
 import type { ErrorHandling } from '../error-handlers.ts'
 import { StreamsError } from '../errors.ts'
-import { TaskCounts, type NodeCount } from '../metrics/task-counts.ts'
+import type { LatencyCount } from '../metrics/latency-count.ts'
+import { TaskCounts, type NodeCount, type TopicCount } from '../metrics/task-counts.ts'
 import type { AsyncStep, Forward, TaskContext } from '../operator.ts'
 import type { Headers, RawRecord, RecordContext } from '../record.ts'
 import { readOnlyStore } from '../state/read-only-store.ts'
@@ -90,6 +91,8 @@ export class StreamTask {
   readonly #underWay = new RecordUnderWay()
   readonly #context: MutableTaskContext
   #wantsCommit = false
+  /** As of the last look; one for each record would cost more than it tells. */
+  #nowMs: number
   /** Steps that give on records later than they take them, those nearer to the sources first. */
   readonly #asyncSteps: AsyncStep[] = []
   /** Numbers of the operators that are asked for at each commit. */
@@ -101,6 +104,7 @@ export class StreamTask {
     const { topology, clock } = options
     this.id = options.taskId
     this.#options = options
+    this.#nowMs = clock.now()
     this.errors = new TaskErrors({
       taskId: options.taskId,
       handling: options,
@@ -152,6 +156,8 @@ export class StreamTask {
         return this.#context.committedMetadata.get(name)
       },
       countOf: (node) => this.counts.node(node),
+      latencyOf: (node) => this.counts.latency(node),
+      nowMs: () => this.#nowMs,
       writerOf: (sink) =>
         new SinkWriter(sink, {
           taskId: options.taskId,
@@ -163,6 +169,7 @@ export class StreamTask {
             options.onProductionError !== undefined || options.deadLetterTopic !== undefined,
           recordWith: (timestamp, headers) => this.#recordWith(timestamp, headers),
           countDropped: (count) => this.#countDropped(count),
+          countOf: (topic) => this.counts.topic(sink.name, topic, false),
         }),
       onProcessingError: (node, error, timestamp, headers) =>
         this.errors.processing(node, error, this.#recordWith(timestamp, headers)),
@@ -177,6 +184,8 @@ export class StreamTask {
       reader: new SourceReader(node, this.errors, (count) => this.#countDropped(count)),
       entry: this.#graph.entry(node),
       count: this.counts.source(node.name),
+      latency: this.counts.latency(node.name),
+      taken: this.counts.topic(node.name, topic, true),
     }
     this.#sources.set(topic, source)
     return source
@@ -275,11 +284,12 @@ export class StreamTask {
         `Task ${this.id} does not read the topic "${record.topic}".`,
         { topic: record.topic },
       )
-    const { reader, entry, count } = found
+    const { reader, entry, count, latency, taken } = found
     const { counts } = this
     const underWay = this.#underWay
     const { headers } = record
     count.processed++
+    taken.records++
     try {
       underWay.begin(record, headers)
       if (!reader.read(record, underWay)) return
@@ -287,6 +297,7 @@ export class StreamTask {
       const { streamTime } = this.#context
       if (timestamp > streamTime) this.#context.streamTime = timestamp
       else if (timestamp < streamTime) counts.late(streamTime - timestamp)
+      latency.note(this.#nowMs - timestamp)
       underWay.setTimestamp(timestamp)
       entry(key, value, timestamp, headers)
     } catch (error) {
@@ -326,6 +337,11 @@ export class StreamTask {
   /** Calls punctuators that stream time has come to. */
   punctuateStreamTime(): boolean {
     return this.#punctuate('STREAM_TIME', this.#context.streamTime)
+  }
+
+  /** Records that are processed from now on are as late as this moment says. */
+  lookAtClock(): void {
+    this.#nowMs = this.#options.clock.now()
   }
 
   /** Calls punctuators that the clock has come to. */
@@ -476,6 +492,8 @@ interface Source {
   readonly reader: SourceReader
   readonly entry: Forward
   readonly count: NodeCount
+  readonly latency: LatencyCount
+  readonly taken: TopicCount
 }
 
 /** An error that stops the task comes out as itself. */

@@ -205,3 +205,26 @@ test('a copy of a task forgets what the task has left of its read-only stores', 
   await it.restorer.follow([task])
   assert.deepEqual([task.state, wiped], ['STANDBY', ['prices']])
 })
+
+test('a copy that ends says why: it is to run here, or somebody else has the task', async () => {
+  await using it = subject()
+  const { task, restorer, consumer, answers, progress } = it
+  void restorer.follow([task])
+  await answers[0]?.(3)
+  consumer.read(3)
+  await settled()
+  void restorer.restore([task])
+  await answers[1]?.(3)
+  assert.equal(task.state, 'RUNNING')
+  task.suspend()
+  void restorer.follow([task])
+  await answers[2]?.(3)
+  restorer.drop(task)
+  assert.deepEqual(
+    progress.flatMap(({ phase, role, reason }) => (phase === 'end' ? [[role, reason]] : [])),
+    [
+      ['standby', 'promoted'],
+      ['standby', 'migrated'],
+    ],
+  )
+})

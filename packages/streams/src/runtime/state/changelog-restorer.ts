@@ -24,6 +24,8 @@ export interface RestoreProgress extends TopicPartition {
   /** `standby` begins when a copy begins to follow, and ends when it is promoted or given up. */
   readonly role: 'active' | 'standby'
   readonly phase: 'start' | 'batch' | 'end'
+  /** Why a standby ends: it is to run here, or is given up. Java's `SuspendReason`. */
+  readonly reason?: 'promoted' | 'migrated'
   /** Records taken since the start. */
   readonly restoredCount: number
   /** Offset of the next record. */
@@ -109,7 +111,7 @@ export class ChangelogRestorer {
     if (own.length === 0) return
     this.#persist(task)
     for (const each of own) {
-      if (each.role === 'standby') this.#tell(each, 'end')
+      if (each.role === 'standby') this.#tell(each, 'end', 'migrated')
       this.#following.delete(partitionName(each.changelog))
     }
     this.#assign()
@@ -166,7 +168,8 @@ export class ChangelogRestorer {
     if (!store) return
     const key = partitionName(changelog)
     const present = this.#following.get(key)
-    if (present?.role === 'standby') this.#tell(present, 'end')
+    if (present?.role === 'standby')
+      this.#tell(present, 'end', role === 'active' ? 'promoted' : 'migrated')
     const offset = present?.offset ?? this.#startOffset(task, changelog, log.begin, log.end)
     task.positions.set(changelog.store, offset)
     task.ends.set(changelog.store, log.end)
@@ -331,7 +334,11 @@ export class ChangelogRestorer {
     if (task.state === 'RESTORING' && isDone) this.#options.onRestored(task)
   }
 
-  #tell(each: Following, phase: RestoreProgress['phase']): void {
+  #tell(
+    each: Following,
+    phase: RestoreProgress['phase'],
+    reason?: RestoreProgress['reason'],
+  ): void {
     const { task, changelog, role, restoredCount, offset, endOffset } = each
     const { topic, partition, store } = changelog
     this.#options.onProgress({
@@ -341,6 +348,7 @@ export class ChangelogRestorer {
       partition,
       role,
       phase,
+      ...(reason && { reason }),
       restoredCount,
       offset,
       endOffset,

@@ -160,6 +160,7 @@ export class RunningTask {
 
   /** Processes up to `maxRecords`, and gives on those whose calls have ended; returns how many. @throws StreamsError where the topology stops at an error */
   process(maxRecords: number, nowMs: number): number {
+    this.task.lookAtClock()
     let count = this.task.continueAsync()
     if (count > 0) this.needsCommit = true
     while (count < maxRecords && !this.task.isFull) {
