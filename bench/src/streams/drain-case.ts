@@ -12,24 +12,30 @@ import {
 } from './place.ts'
 import { RunningApp, type System } from './running-app.ts'
 
-/** @param name of the case; begins with the topology's */
+/** One way to run a topology. */
+export interface DrainCase {
+  readonly name: string
+  readonly settings: Partial<JobSettings>
+}
+
+/** @param runs one after the other, on topics that are filled once */
 export async function runDrain(
   place: Place,
-  name: string,
   topology: TopologyName,
-  settings: Partial<JobSettings>,
+  runs: readonly DrainCase[],
 ): Promise<void> {
   const topics = await filledInput(place, topology)
-  await inTurns(place, name, async (system, round) => {
-    const applicationId = `${topics[0]?.name}-${system.name}-${round}`
-    const input = topics[0]?.name as string
-    const job = await newJob(place, topology, input, applicationId, settings)
-    try {
-      await drain(place, name, system, job, topics)
-    } finally {
-      await cleanUp(place, job)
-    }
-  })
+  const input = topics[0]?.name as string
+  for (const [index, { name, settings }] of runs.entries())
+    await inTurns(place, name, async (system, round) => {
+      const applicationId = `${input}-${index}-${system.name}-${round}`
+      const job = await newJob(place, topology, input, applicationId, settings)
+      try {
+        await drain(place, name, system, job, topics)
+      } finally {
+        await cleanUp(place, job)
+      }
+    })
   await place.admin.deleteTopics(topics.map((topic) => topic.name))
 }
 

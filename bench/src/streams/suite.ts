@@ -11,7 +11,7 @@ import { startApache, startOurs, type BenchBroker } from '../kafka/brokers.ts'
 import type { Program } from '../kafka/measured-process.ts'
 import type { Peer } from '../kafka/peers.ts'
 import { Results, type ResultRow, type SuiteRun } from '../result.ts'
-import { runDrain } from './drain-case.ts'
+import { runDrain, type DrainCase } from './drain-case.ts'
 import { topologyNames, type JobSettings, type TopologyName } from './job.ts'
 import { runLatency } from './latency-case.ts'
 import type { Place, Sizes } from './place.ts'
@@ -47,29 +47,27 @@ interface Case {
   run(place: Place): Promise<void>
 }
 
-/** Settings beside that of the goals; asked for by `--case matrix`. */
+/** That of the goals, and what differs from it in one thing; asked for by `--case matrix`. */
 const matrixSettings: readonly (readonly [name: string, settings: Partial<JobSettings>])[] = [
+  ['exactly-once, 1 s', {}],
   ['exactly-once, 100 ms', { commitIntervalMs: 100 }],
   ['at-least-once, 1 s', { guarantee: 'at_least_once' }],
   ['at-least-once, 100 ms', { guarantee: 'at_least_once', commitIntervalMs: 100 }],
   ['no cache', { cacheBytes: 0 }],
   ['1 thread', { threads: 1 }],
 ]
+/** So many that the runs of all settings come to an end: 72 a round. */
+const matrixRecords = 500_000
 const latencyTopologies = ['pass-through', 'count'] as const
 const latencyLoads = [0.3, 0.7] as const
 
 const cases: readonly Case[] = [
-  ...topologyNames.map((topology) => drainCase(topology, topology, {})),
+  ...topologyNames.map(drainCase),
   ...latencyTopologies.flatMap((topology) =>
     latencyLoads.map((load) => latencyCase(topology, load)),
   ),
   { name: 'recovery', run: (place) => runRecovery(place, 'recovery') },
 ]
-const matrix: readonly Case[] = topologyNames.flatMap((topology) =>
-  matrixSettings.map(([name, settings]) =>
-    drainCase(`matrix ${topology}, ${name}`, topology, settings),
-  ),
-)
 
 export async function runStreamsSuite(asked: SuiteRun): Promise<readonly ResultRow[]> {
   const folder = mkdtempSync(join(tmpdir(), 'millrace-bench-'))
@@ -81,16 +79,32 @@ export async function runStreamsSuite(asked: SuiteRun): Promise<readonly ResultR
     await using broker = await startBroker(asked, folder)
     await using admin = await createAdmin({ brokers: [broker.address], clientId: 'bench' })
     const place: Place = { asked, admin, broker, folder, systems, sizes, results }
-    for (const each of isMatrix ? matrix : cases)
-      if (each.name.includes(asked.caseWord)) await each.run(place)
+    if (isMatrix) await runMatrix(place)
+    else for (const each of cases) if (each.name.includes(asked.caseWord)) await each.run(place)
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
   return results.rows()
 }
 
-function drainCase(name: string, topology: TopologyName, settings: Partial<JobSettings>): Case {
-  return { name, run: (place) => runDrain(place, name, topology, settings) }
+function drainCase(topology: TopologyName): Case {
+  return { name: topology, run: (place) => runDrain(place, topology, [goalRun(topology)]) }
+}
+
+function goalRun(topology: TopologyName): DrainCase {
+  return { name: topology, settings: {} }
+}
+
+/** Every topology under every setting, as far as it is asked for. */
+async function runMatrix(place: Place): Promise<void> {
+  const { asked, sizes } = place
+  const records = Math.min(sizes.records, matrixRecords)
+  for (const topology of topologyNames) {
+    const runs = matrixSettings
+      .map(([name, settings]) => ({ name: `matrix ${topology}, ${name}`, settings }))
+      .filter(({ name }) => name.includes(asked.caseWord))
+    if (runs.length > 0) await runDrain({ ...place, sizes: { ...sizes, records } }, topology, runs)
+  }
 }
 
 /** At a share of what the slowest system does when it has a backlog; that is measured first where it was not yet. */
@@ -106,7 +120,7 @@ function latencyCase(topology: TopologyName, load: number): Case {
             .filter((row) => row.case === topology && row.metric === metric)
             .map(({ value }) => value),
         )
-      if (rates().length === 0) await runDrain(place, topology, topology, {})
+      if (rates().length === 0) await runDrain(place, topology, [goalRun(topology)])
       await runLatency(place, name, topology, load * Math.min(...rates()))
     },
   }
