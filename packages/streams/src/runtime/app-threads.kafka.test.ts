@@ -19,6 +19,9 @@ import { StreamsBuilder } from '../dsl/streams-builder.ts'
 import type { StreamsState } from './app-state.ts'
 import { StreamsApp, type StreamsAppOptions } from './streams-app.ts'
 
+/** For waits in which threads begin: workers take their time on a busy machine. */
+const patience = { timeoutMs: 120_000 }
+
 for (const backend of await kafkaBackends())
   describe(`threads of an app on ${backend.name}`, () => {
     let kafka: RunningKafka
@@ -64,15 +67,19 @@ for (const backend of await kafkaBackends())
         await using app = new StreamsApp({ ...settings, onState: (state) => states.push(state) })
         assert.equal(await app.addThread(), undefined, 'not before the start')
         await app.start()
-        await eventually('running', () => app.state === 'RUNNING')
+        await eventually('running', () => app.state === 'RUNNING', patience)
         await write(options, input, ['a b'])
         await counted(output, 1)
 
         assert.equal(await app.addThread(), 'words-StreamThread-2')
-        await eventually('shared', () => {
-          assert.deepEqual(tasksOf(app), [4, 4])
-          return app.state === 'RUNNING'
-        })
+        await eventually(
+          'shared',
+          () => {
+            assert.deepEqual(tasksOf(app), [4, 4])
+            return app.state === 'RUNNING'
+          },
+          patience,
+        )
         assert.ok(states.includes('REBALANCING') && states.lastIndexOf('REBALANCING') > 1)
         await write(options, input, ['a b'])
         await counted(output, 2)
@@ -85,10 +92,14 @@ for (const backend of await kafkaBackends())
         await write(options, input, ['a b'])
         await counted(output, 3)
         assert.equal(await app.addThread(), 'words-StreamThread-2', 'the name is free again')
-        await eventually('shared again', () => {
-          assert.deepEqual(tasksOf(app), [4, 4])
-          return app.state === 'RUNNING'
-        })
+        await eventually(
+          'shared again',
+          () => {
+            assert.deepEqual(tasksOf(app), [4, 4])
+            return app.state === 'RUNNING'
+          },
+          patience,
+        )
         await write(options, input, ['a b'])
         await counted(output, 4)
         await app.close()
@@ -121,14 +132,14 @@ for (const backend of await kafkaBackends())
         await using app = new StreamsApp({ ...settings, threads: 2 })
         app.pause()
         await app.start()
-        // The first thread has all tasks until the second has come. Workers take their time on a busy machine.
+        // The first thread has all tasks until the second has come.
         await eventually(
           'shared',
           () => {
             assert.deepEqual(tasksOf(app), [4, 4])
             return app.state === 'RUNNING'
           },
-          { timeoutMs: 120_000 },
+          patience,
         )
         assert.ok(app.isPaused)
         await write(options, input, ['a b', 'a b', 'a b', 'a b'])
