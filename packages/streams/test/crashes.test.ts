@@ -20,9 +20,11 @@ const nowMs = 1_000_000
 type Run = (driver: PartitionedTestDriver, record: InputRecord, at: number) => void
 
 function written(scenario: Scenario, standbys: boolean, run: Run): Record<string, unknown> {
+  // Of topics that a pattern matches those exist that are named.
+  const named = scenario.input.flatMap((input) => ('advanceMs' in input ? [] : [[input.topic, 1]]))
   const driver = new PartitionedTestDriver(buildTopology(scenario, {}), {
     applicationId: 'oracle',
-    partitions: 1,
+    partitions: { ...Object.fromEntries(named), default: 1 },
     nowMs,
     standbys,
     onProcessingError: () => 'CONTINUE',
