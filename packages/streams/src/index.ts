@@ -99,6 +99,8 @@ export type { InstanceMetadata } from './queries/group-instances.ts'
 export type { QueryableKeyValueStore } from './queries/key-value-query.ts'
 export {
   startQueryServer,
+  type OtherAnswer,
+  type OtherRequest,
   type QueryServer,
   type QueryServerOptions,
 } from './queries/query-server.ts'

@@ -2,7 +2,13 @@
  * Stores of an application over HTTP. Any instance answers for all of them: it asks the owner of a partition. For people and other programs
  * there are URLs with JSON, `GET /stores/<store>/<read>`; instances among themselves say `POST /pages`.
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { StreamsError } from '../errors.ts'
 import type { StreamsApp } from '../runtime/streams-app.ts'
@@ -22,6 +28,27 @@ export interface QueryServerOptions {
    * a proxy in front.
    */
   readonly host?: string
+  /**
+   * Answers what the query server has nothing for, such as what instances of a service ask each other: they know this address of each other from the
+   * group. Who may ask is for it to find out. Undefined: 404.
+   */
+  readonly otherwise?: (request: OtherRequest) => Promise<OtherAnswer | undefined>
+}
+
+/** A request for something else than stores. */
+export interface OtherRequest {
+  readonly method: string
+  /** With its query. */
+  readonly path: string
+  readonly headers: IncomingHttpHeaders
+  /** At most 4 MiB, as text. */
+  readonly body: string
+}
+
+export interface OtherAnswer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
 }
 
 export interface QueryServer extends AsyncDisposable {
@@ -40,9 +67,10 @@ const maxConnections = 1_000
  * @throws StreamsError `MR_STREAMS_BAD_OPTION` where it cannot listen there
  */
 export async function startQueryServer(options: QueryServerOptions): Promise<QueryServer> {
-  const { app, port = 0, host = '127.0.0.1' } = options
+  const { app, port = 0, host = '127.0.0.1', otherwise } = options
   const { queries } = app
-  const server = createServer((request, response) => void serve(queries, request, response))
+  const served: Served = { queries, otherwise }
+  const server = createServer((request, response) => void serve(served, request, response))
   server.maxConnections = maxConnections
   await listen(server, port, host)
   const { port: taken } = server.address() as AddressInfo
@@ -75,15 +103,20 @@ async function listen(server: Server, port: number, host: string): Promise<void>
   }
 }
 
+interface Served {
+  readonly queries: AppQueries
+  readonly otherwise: QueryServerOptions['otherwise']
+}
+
 async function serve(
-  queries: AppQueries,
+  served: Served,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
   const path = request.url ?? '/'
   let answer: ProblemAnswer
   try {
-    answer = await answerTo(queries, request, path)
+    answer = await answerTo(served, request, path)
   } catch (error) {
     answer = problemAnswer(error, path)
   }
@@ -93,8 +126,11 @@ async function serve(
   response.end(answer.body)
 }
 
+/** First parts of the paths that are the query server's own. */
+const ownPaths: ReadonlySet<string | undefined> = new Set(['', 'pages', 'stores'])
+
 async function answerTo(
-  queries: AppQueries,
+  { queries, otherwise }: Served,
   request: IncomingMessage,
   path: string,
 ): Promise<ProblemAnswer> {
@@ -106,6 +142,13 @@ async function answerTo(
   const parts = url.pathname.split('/').slice(1).map(decodedPart)
   if (parts.includes(undefined)) return plainProblem(400, 'The URL cannot be read.')
   const [first, store, read] = parts
+  if (otherwise && !ownPaths.has(first)) {
+    const body = await limitedBody(request)
+    if (body === undefined) return bodyTooLarge
+    const { method = 'GET', headers } = request
+    const answer = await otherwise({ method, path, headers, body })
+    if (answer) return answer
+  }
   if (request.method === 'POST' && url.pathname === '/pages') return pages(queries, request)
   if (request.method !== 'GET') return plainProblem(405, 'Only GET is answered here.')
   if (url.pathname === '/') return json(overview(queries))
@@ -127,17 +170,25 @@ function decodedPart(part: string): string | undefined {
   }
 }
 
-/** A page of this instance alone, for another one. */
-async function pages(queries: AppQueries, request: IncomingMessage): Promise<ProblemAnswer> {
+const bodyTooLarge = plainProblem(413, `The request has more than ${maxBodyBytes} bytes.`)
+
+/** Undefined where it is too large. */
+async function limitedBody(request: IncomingMessage): Promise<string | undefined> {
   const parts: Buffer[] = []
   let sizeBytes = 0
   for await (const part of request as AsyncIterable<Buffer>) {
     sizeBytes += part.length
-    if (sizeBytes > maxBodyBytes)
-      return plainProblem(413, `The request has more than ${maxBodyBytes} bytes.`)
+    if (sizeBytes > maxBodyBytes) return undefined
     parts.push(part)
   }
-  const asked = readRequestJson(queries.applicationId, Buffer.concat(parts).toString('utf8'))
+  return Buffer.concat(parts).toString('utf8')
+}
+
+/** A page of this instance alone, for another one. */
+async function pages(queries: AppQueries, request: IncomingMessage): Promise<ProblemAnswer> {
+  const body = await limitedBody(request)
+  if (body === undefined) return bodyTooLarge
+  const asked = readRequestJson(queries.applicationId, body)
   queries.places.builder(asked.store)
   const page = await queries.local.page(asked)
   return { status: 200, headers: jsonHeaders, body: pageJson(page) }

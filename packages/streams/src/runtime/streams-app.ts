@@ -248,6 +248,11 @@ export class StreamsApp implements AsyncDisposable {
     return this.queries.metadataForStore(store)
   }
 
+  /** Of this instance among all of them; undefined before the start. */
+  get processId(): string | undefined {
+    return this.queries.processId
+  }
+
   /** All instances, as the group last told; empty before. */
   get allMetadata(): readonly InstanceMetadata[] {
     return this.queries.instances
