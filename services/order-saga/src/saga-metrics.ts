@@ -17,6 +17,13 @@ export interface SagaTotals {
   readonly retries: number
 }
 
+/** What a task tells of its open orders, whenever somebody wants to know, as long as it is here. */
+export interface OpenOfTask {
+  readonly count: () => number
+  /** For how long the time of the one that is due first has been over, ms; 0 where that is to come. */
+  readonly overdueMs: () => number
+}
+
 const seconds = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120]
 
 /** The saga's figures. Work that a failed commit undoes is counted again when it is done again. */
@@ -29,7 +36,7 @@ export class SagaMetrics {
   readonly #retriesTotal: Counter
   readonly #joinWait: Histogram
   readonly #decisionTime: Histogram
-  readonly #open = new Map<string, () => number>()
+  readonly #open = new Map<string, OpenOfTask>()
   readonly #decided: Record<string, number> = {}
   readonly #decidedBy: Record<string, number> = {}
   readonly #rollbackSources: Record<string, number> = {}
@@ -78,20 +85,28 @@ export class SagaMetrics {
       help: 'Orders that are not decided, of the tasks of this process.',
       collect: (gauge) => gauge.set(this.openOrders),
     })
+    meter.gauge({
+      name: 'mr_order_saga_overdue_seconds',
+      help: 'For how long an order has been open past its final time-out, of the tasks of this process: the one that waits longest, by the clock of the broker.',
+      collect: (gauge) => gauge.set(this.overdueMs / 1_000),
+    })
   }
 
-  /** @param count asked whenever somebody wants to know, as long as the task is here */
-  taskOpened(taskId: string, count: () => number): void {
-    this.#open.set(taskId, count)
+  taskOpened(taskId: string, open: OpenOfTask): void {
+    this.#open.set(taskId, open)
   }
 
   /** A task that has come back in the meantime stays. */
-  taskClosed(taskId: string, count: () => number): void {
-    if (this.#open.get(taskId) === count) this.#open.delete(taskId)
+  taskClosed(taskId: string, open: OpenOfTask): void {
+    if (this.#open.get(taskId) === open) this.#open.delete(taskId)
   }
 
   get openOrders(): number {
-    return [...this.#open.values()].reduce((sum, count) => sum + count(), 0)
+    return [...this.#open.values()].reduce((sum, { count }) => sum + count(), 0)
+  }
+
+  get overdueMs(): number {
+    return Math.max(0, ...[...this.#open.values()].map(({ overdueMs }) => overdueMs()))
   }
 
   get totals(): SagaTotals {

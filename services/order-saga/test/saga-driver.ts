@@ -109,9 +109,14 @@ export class SagaDriver implements Disposable {
 
   /** Both clocks go on while the tasks do nothing, and are resumed then as the service resumes them. */
   pause(ms: number): void {
+    this.stall(ms)
+    this.#clock.forget()
+  }
+
+  /** Both clocks go on while the tasks do nothing. */
+  stall(ms: number): void {
     this.brokerMs += ms
     this.#pausedMs += ms
-    this.#clock.forget()
   }
 
   /** The partition of an open order. */

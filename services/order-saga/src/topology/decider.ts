@@ -19,7 +19,7 @@ import {
   type SagaTimes,
   type StepOutcome,
 } from '../domain/open-order.ts'
-import type { SagaMetrics } from '../saga-metrics.ts'
+import type { OpenOfTask, SagaMetrics } from '../saga-metrics.ts'
 import type { BrokerClock } from './broker-clock.ts'
 import { dueKeySerde, type DueKey } from './due-key.ts'
 import { decidedEvent, headersOf, traceparentOf } from './saga-records.ts'
@@ -76,7 +76,10 @@ export class Decider implements Processor<bigint, SagaStep, bigint, EventEnvelop
   #firstDueMs = 0
   /** When this task last took a record, or began, by our monotonic clock. */
   #takenMs = -Infinity
-  readonly #countOpen = (): number => this.#open.approximateEntryCount
+  readonly #figures: OpenOfTask = {
+    count: () => this.#open.approximateEntryCount,
+    overdueMs: () => this.#overdueMs(),
+  }
 
   constructor(options: DeciderOptions) {
     this.#options = options
@@ -89,7 +92,7 @@ export class Decider implements Processor<bigint, SagaStep, bigint, EventEnvelop
     this.#ended = context.store(endedOrdersStore)
     this.#takenMs = this.#options.clock.monotonicMs()
     context.schedule({ intervalMs: dueCheckMs, type: 'WALL_CLOCK_TIME' }, () => this.#endDue())
-    this.#options.metrics.taskOpened(context.taskId, this.#countOpen)
+    this.#options.metrics.taskOpened(context.taskId, this.#figures)
   }
 
   process({ key, value: step, timestamp, headers }: StreamRecord<bigint, SagaStep>): void {
@@ -109,7 +112,7 @@ export class Decider implements Processor<bigint, SagaStep, bigint, EventEnvelop
   }
 
   close(): void {
-    this.#options.metrics.taskClosed(this.#context.taskId, this.#countOpen)
+    this.#options.metrics.taskClosed(this.#context.taskId, this.#figures)
   }
 
   #take(
@@ -191,6 +194,14 @@ export class Decider implements Processor<bigint, SagaStep, bigint, EventEnvelop
         })
       }
     }
+  }
+
+  /** For how long the first of all timers has been over, ms; 0 where none is, or the broker's time is not known yet. */
+  #overdueMs(): number {
+    const nowMs = this.#options.clock.now()
+    if (nowMs === null) return 0
+    for (const [{ dueMs }] of this.#due.range()) return Math.max(0, nowMs - dueMs)
+    return 0
   }
 
   /**

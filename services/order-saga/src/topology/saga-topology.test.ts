@@ -385,6 +385,22 @@ for (const point of ['beforeCommit', 'afterCommit'] as const)
     assert.deepEqual(saga.outcomes(1), ['CONFIRMED join'])
   })
 
+test('saga: the time that an order is open past its final one is told, of the longest, and only then', async () => {
+  using saga = new SagaDriver()
+  assert.equal(saga.metrics.overdueMs, 0)
+  saga.placed(1)
+  await saga.wait(1_000)
+  saga.placed(2)
+  assert.equal(saga.metrics.openOrders, 2)
+  saga.stall(timeoutMs - 1_000)
+  assert.equal(saga.metrics.overdueMs, 0)
+  saga.stall(5_000)
+  assert.equal(saga.metrics.overdueMs, 5_000)
+  await saga.wait(100)
+  assert.deepEqual([saga.metrics.openOrders, saga.metrics.overdueMs], [0, 0])
+  assert.deepEqual([saga.outcomes(1).length, saga.outcomes(2).length], [1, 1])
+})
+
 test('saga: verdicts are forgotten after their retention, and not before', async () => {
   using saga = new SagaDriver({ retentionMs: 3_600_000 })
   const placed = saga.placed(1)
