@@ -3,7 +3,8 @@ import { renderDocsPage, type OpenApiDocument } from './docs-page.ts'
 import type { ServiceApp } from './http-app.ts'
 import type { ApiInfo } from './openapi.ts'
 import type { PrometheusMeter } from './prometheus-meter.ts'
-import type { Readiness } from './readiness.ts'
+import { withoutReasons, type Readiness } from './readiness.ts'
+import type { ReasonsCheck } from './service.ts'
 
 const PartSchema = Type.Object({
   name: Type.String(),
@@ -22,9 +23,13 @@ const ReadySchema = Type.Object({
 export function registerOperationalRoutes(
   app: ServiceApp,
   info: ApiInfo,
-  parts: { readonly readiness: Readiness; readonly meter: PrometheusMeter },
+  parts: {
+    readonly readiness: Readiness
+    readonly meter: PrometheusMeter
+    readonly mayReadReasons: () => ReasonsCheck | undefined
+  },
 ): void {
-  const { readiness, meter } = parts
+  const { readiness, meter, mayReadReasons } = parts
   const config = { availableWhileStarting: true, isPublic: true }
   const tags = ['operations']
 
@@ -52,8 +57,10 @@ export function registerOperationalRoutes(
         response: { 200: ReadySchema, 503: ReadySchema },
       },
     },
-    async (_request, reply) => {
-      const report = await readiness.report()
+    async (request, reply) => {
+      const check = mayReadReasons()
+      const [found, isTold] = await Promise.all([readiness.report(), check?.(request) ?? true])
+      const report = isTold ? found : withoutReasons(found)
       void reply.code(report.status === 'ready' ? 200 : 503).header('cache-control', 'no-store')
       return {
         service: info.name,

@@ -36,6 +36,11 @@ export interface ReadinessReport {
 /** Longest wait for one check, ms. */
 const checkTimeoutMs = 2000
 
+/** The same without the texts of faults: they name addresses, databases and people's doings. */
+export function withoutReasons({ status, parts }: ReadinessReport): ReadinessReport {
+  return { status, parts: parts.map((part) => ({ ...part, reason: null })) }
+}
+
 /** Owner of a service's phase and of its readiness checks. */
 export class Readiness {
   readonly #checks = new Map<string, ReadinessCheck>()

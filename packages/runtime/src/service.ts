@@ -1,8 +1,12 @@
 import type { Clock, Logger, Meter, Tracer } from '@millrace/core'
+import type { FastifyRequest } from 'fastify'
 import { standardConfig, type ConfigTable, type ServiceConfig } from './config-table.ts'
 import { RuntimeError } from './errors.ts'
 import type { ServiceApp } from './http-app.ts'
 import type { ReadinessCheck, ReadinessParts } from './readiness.ts'
+
+/** Whether who sent a request may read why parts are not up. Never rejects: health is answered to anybody. */
+export type ReasonsCheck = (request: FastifyRequest) => Promise<boolean>
 
 /** What `setup` is given. */
 export interface ServiceContext<Table extends ConfigTable = ConfigTable> {
@@ -18,6 +22,11 @@ export interface ServiceContext<Table extends ConfigTable = ConfigTable> {
   readonly addReadiness: (name: string, check: ReadinessCheck) => void
   /** Adds parts whose number is known only when asked; the source keeps its own time limit and never rejects. */
   readonly addReadinessParts: (source: ReadinessParts) => void
+  /**
+   * Who is told in /health/ready why a part is not up; by default everybody who reaches it. The others get names and states. For a service that
+   * strangers reach: reasons have addresses in them.
+   */
+  readonly tellReasonsTo: (check: ReasonsCheck) => void
   /**
    * Work to be done after the server listens and before routes answer: migrations, topics, consumers. Functions run in the order
    * they were added. One that throws a retryable error is run again with backoff until it works or the service closes, so it must

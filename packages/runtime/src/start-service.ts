@@ -17,7 +17,12 @@ import { registerOperationalRoutes } from './operational-routes.ts'
 import { PrometheusMeter } from './prometheus-meter.ts'
 import { maskConfig, readConfig, type Environment } from './read-config.ts'
 import { Readiness, ServicePhase, type ReadinessReport } from './readiness.ts'
-import { fullTable, type ServiceContext, type ServiceDefinition } from './service.ts'
+import {
+  fullTable,
+  type ReasonsCheck,
+  type ServiceContext,
+  type ServiceDefinition,
+} from './service.ts'
 import { Shutdown } from './shutdown.ts'
 import { StartHooks } from './start-hooks.ts'
 import { startTracing, type Tracing } from './tracing.ts'
@@ -91,6 +96,7 @@ export async function startService<Table extends ConfigTable>(
   const shutdown = new Shutdown({ http, readiness, startHooks, logger })
   // Added first, so run last: what closes before it may still record.
   if (tracing) shutdown.add(() => tracing.close())
+  let mayReadReasons: ReasonsCheck | undefined
   const context: ServiceContext<Table> = {
     config,
     app: http.app,
@@ -100,12 +106,17 @@ export async function startService<Table extends ConfigTable>(
     clock,
     addReadiness: (name, check) => readiness.add(name, check),
     addReadinessParts: (source) => readiness.addParts(source),
+    tellReasonsTo: (check) => (mayReadReasons = check),
     onStart: (fn, name) => startHooks.add(fn, name),
     onClose: (fn) => shutdown.add(fn),
   }
   try {
     await registerOpenApi(http.app, definition)
-    registerOperationalRoutes(http.app, definition, { readiness, meter })
+    registerOperationalRoutes(http.app, definition, {
+      readiness,
+      meter,
+      mayReadReasons: () => mayReadReasons,
+    })
     await definition.setup(context)
     await listen(http, definition.name, config)
   } catch (error) {

@@ -53,6 +53,11 @@ export interface IdentityParts {
   readonly logger: Logger
 }
 
+/** Who looks after the shop, and may know how it is with its parts. */
+export function isStaffOrAdmin({ roles }: Pick<Caller, 'roles'>): boolean {
+  return roles.includes('staff') || roles.includes('admin')
+}
+
 const PersonSchema = Type.Object({
   userId: Type.String(),
   name: Type.String(),

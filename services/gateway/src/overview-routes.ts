@@ -6,6 +6,7 @@ import {
   type ServiceApp,
 } from '@millrace/runtime'
 import { overviewForCustomers, type CustomerOverview } from './customer-overview.ts'
+import { isStaffOrAdmin } from './identity.ts'
 import type { OverviewPoller } from './overview-poller.ts'
 import type { Overview } from './overview.ts'
 
@@ -66,8 +67,8 @@ async function viewOf(
   request: FastifyRequest,
   { admit, isForStaff }: OverviewRouteOptions,
 ): Promise<View> {
-  const { roles } = await admit(request)
-  const seesAll = !isForStaff || roles.includes('staff') || roles.includes('admin')
+  const caller = await admit(request)
+  const seesAll = !isForStaff || isStaffOrAdmin(caller)
   return seesAll ? (overview) => overview : overviewForCustomers
 }
 

@@ -1,8 +1,13 @@
 import { gatewayRoutes, servicePorts } from '@millrace/contracts'
 import type { Clock } from '@millrace/core'
-import { defineService, identityHeader, type ServiceApp } from '@millrace/runtime'
+import {
+  defineService,
+  identityHeader,
+  type FastifyRequest,
+  type ServiceApp,
+} from '@millrace/runtime'
 import { gatewayConfig, type GatewayConfig } from './config.ts'
-import { registerIdentity } from './identity.ts'
+import { isStaffOrAdmin, registerIdentity, type Identity } from './identity.ts'
 import { OverviewPoller } from './overview-poller.ts'
 import { registerOverview } from './overview-routes.ts'
 import { platformParts, readinessOf } from './platform-parts.ts'
@@ -22,7 +27,7 @@ export const gatewayService = defineService({
   port: servicePorts.gateway,
   config: gatewayConfig,
   identity: 'own',
-  async setup({ app, config, logger, meter, clock, addReadinessParts }) {
+  async setup({ app, config, logger, meter, clock, addReadinessParts, tellReasonsTo }) {
     setSecurityHeaders(app)
     const instances = new Map(
       Object.entries(serviceUrls(config)).map(([name, urls]) => [
@@ -56,6 +61,7 @@ export const gatewayService = defineService({
       const hasBeenReady = (part: string): boolean => startStatus.hasBeenReady(part)
       return readinessOf(platformParts(looks, start?.parts ?? [], { hasBeenReady }))
     })
+    if (config.mode === 'production') tellReasonsTo((request) => isStaff(identity, request))
     registerOverview(app, {
       poller,
       admit: (request) => identity.admit(request),
@@ -78,6 +84,12 @@ export const gatewayService = defineService({
     await registerWebApp(app, config.webDir)
   },
 })
+
+/** Whoever cannot be named, for whatever reason, is not. */
+async function isStaff(identity: Identity, request: FastifyRequest): Promise<boolean> {
+  const caller = await identity.identify(request).catch(() => null)
+  return caller !== null && isStaffOrAdmin(caller)
+}
 
 /** The lab kills processes for whoever asks: it is there in development alone. */
 function labRoute({ mode, labUrl }: GatewayConfig, clock: Clock): readonly ProxyRoute[] {
