@@ -157,6 +157,17 @@ const ordersRoute = createRoute({
   component: lazyRouteComponent(() => import('./features/orders/orders-page.tsx'), 'OrdersPage'),
 })
 
+const cancellationsRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: '/orders/cancellations',
+  // customer: only of this person.
+  validateSearch: searchOf('customer'),
+  component: lazyRouteComponent(
+    () => import('./features/orders/cancellations-page.tsx'),
+    'CancellationsPage',
+  ),
+})
+
 const orderRoute = createRoute({
   getParentRoute: () => rootRoute,
   path: '/orders/$orderId',
@@ -209,6 +220,7 @@ export const router = createRouter({
     streamsRoute,
     labRoute,
     ordersRoute,
+    cancellationsRoute,
     orderRoute,
     discussionsRoute,
     threadRoute,

@@ -27,6 +27,8 @@ function withOperations({ tracking }: MockApi): void {
 function withOrders({ shop }: MockApi): void {
   shop.add([{ sku: 'MR-MUG', quantity: 2 }], Date.now() - 4_000)
   shop.decide(shop.add([{ sku: 'MR-MUG', quantity: 1 }]), 'ROLLBACK', 'PAYMENT')
+  shop.cancel('2', 2_500)
+  shop.cancel(null, 9_000)
 }
 
 /** The list of people, and what may be done with one, is for an admin. */
@@ -61,6 +63,7 @@ const pages = [
   { name: 'Streams', path: '/streams?store=orders&find=keys', ready: '.store-table' },
   { name: 'Lab', path: '/lab', ready: '.lab-fault' },
   { name: 'Orders', path: '/orders', ready: '.data-table' },
+  { name: 'Cancellations', path: '/orders/cancellations', ready: '.data-table' },
   { name: 'an open order', path: '/orders/1', ready: '.order-countdown' },
   { name: 'an order rolled back', path: '/orders/2', ready: '.order-side p' },
   { name: 'People', path: '/people', ready: '.people-table' },

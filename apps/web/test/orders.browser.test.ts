@@ -46,6 +46,36 @@ test('orders: an open one is cancelled, the list filters by status', { skip }, a
 })
 
 test(
+  'orders: what invoices took back is listed beside its orders, and the order shows what is left',
+  { skip },
+  async () => {
+    await using house = await openHouse('/orders', {}, ({ shop }) => {
+      const order = shop.add([{ sku: 'MR-MUG', quantity: 4 }])
+      shop.decide(order, 'CONFIRMED', null)
+      shop.cancel(order.orderId, 7_500)
+      shop.cancel(order.orderId, 2_500)
+      shop.cancel(null, 9_000)
+    })
+    const { page, api } = house
+    await page.getByText('net £20.00').waitFor()
+    await page.getByRole('link', { name: 'Cancellations', exact: true }).click()
+    const row = page.getByRole('row').filter({ hasText: 'C2' })
+    await row.waitFor()
+    const cells = await row.getByRole('cell').allTextContents()
+    assert.deepEqual(cells.slice(2, 6), ['£2.50', '£30.00', '£10.00', '£20.00'])
+    await page.getByText('invoice 536365, which is not here').waitFor()
+    await row.getByRole('link', { name: 'order 1' }).click()
+    await page.getByRole('heading', { name: 'Cancellations' }).waitFor()
+    const net = page.getByRole('row').filter({ hasText: 'Net' })
+    assert.equal(await net.getByRole('cell').textContent(), '£20.00')
+    api.shop.cancellations.length = 0
+    await page.goto(`${house.base}/orders/cancellations`)
+    await page.getByRole('heading', { name: 'No cancellations' }).waitFor()
+    assert.deepEqual(house.errors, [])
+  },
+)
+
+test(
   'orders: a service that is away, and an order that is not there, say so',
   { skip },
   async () => {

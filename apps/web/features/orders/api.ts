@@ -1,6 +1,6 @@
 import { type Answer, request } from '../../lib/http.ts'
-import { toOrderDetail, toOrderPage, toProducts } from './mappers.ts'
-import type { OrderDetail, OrderPage, Product } from './model.ts'
+import { toCancellationPage, toOrderDetail, toOrderPage, toProducts } from './mappers.ts'
+import type { CancellationPage, OrderDetail, OrderPage, Product } from './model.ts'
 
 const base = '/api/orders'
 const at = (orderId: string): string => `${base}/${encodeURIComponent(orderId)}`
@@ -15,13 +15,27 @@ export interface OrderSearch {
 }
 
 export async function listOrders(search: OrderSearch, signal?: AbortSignal): Promise<OrderPage> {
-  const { limit = pageSize, customer } = search
+  const query = pageQuery(search)
+  if (search.status) query.set('status', search.status)
+  return toOrderPage((await request(`${base}?${query}`, { signal })).body)
+}
+
+/** Imported invoices that take others back, newest first. */
+export async function listCancellations(
+  search: Omit<OrderSearch, 'status'>,
+  signal?: AbortSignal,
+): Promise<CancellationPage> {
+  const path = `${base}/cancellations?${pageQuery(search)}`
+  return toCancellationPage((await request(path, { signal })).body)
+}
+
+function pageQuery(search: Omit<OrderSearch, 'status'>): URLSearchParams {
+  const { limit = pageSize, customer, cursor } = search
   const query = new URLSearchParams({ limit: String(limit) })
   if (customer) query.set('customerId', customer)
   else query.set('all', 'true')
-  if (search.status) query.set('status', search.status)
-  if (search.cursor !== null) query.set('cursor', search.cursor)
-  return toOrderPage((await request(`${base}?${query}`, { signal })).body)
+  if (cursor !== null) query.set('cursor', cursor)
+  return query
 }
 
 export async function getOrder(orderId: string, signal?: AbortSignal): Promise<OrderDetail> {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { money, toOrderDetail, toOrderPage, waitOf } from './mappers.ts'
+import { money, toCancellationPage, toOrderDetail, toOrderPage, waitOf } from './mappers.ts'
 
 const summary = {
   orderId: '17',
@@ -48,6 +48,45 @@ test('orders: answers that did not come yet are null, and a refusal keeps its re
     { isAccepted: false, reason: 'MR-MUG: 0 on hand' },
   )
   assert.equal(detail.isFromReadModel, true)
+})
+
+test('orders: cancellations are read with their sums; unknown is not none', () => {
+  const detail = (more: object) =>
+    toOrderDetail({ ...summary, items: [], answers: null, readFrom: 'read-model', ...more })
+  assert.equal(detail({ cancellations: null }).cancellations, null)
+  assert.deepEqual(
+    detail({ cancelledMills: 0, netMills: 7_500, cancellations: [] }).cancellations,
+    [],
+  )
+  const first = {
+    cancellationId: '9',
+    externalId: 'C536379',
+    totalMills: 2_500,
+    createdAt: '2011-01-01T00:00:00.000Z',
+  }
+  const { cancelledMills, netMills, cancellations } = detail({
+    cancelledMills: 2_500,
+    netMills: 5_000,
+    cancellations: [first],
+  })
+  assert.deepEqual(
+    [cancelledMills, netMills, cancellations?.[0]?.externalId],
+    [2_500, 5_000, 'C536379'],
+  )
+  const listed = { ...first, customerId: 'ada', lineCount: 1 }
+  const order = { totalMills: 2_000, cancelledMills: 2_500, netMills: -500 }
+  const { items } = toCancellationPage({
+    items: [{ ...listed, cancelsOrderId: '17', order }, listed],
+    nextCursor: null,
+  })
+  assert.deepEqual(
+    items.map((each) => [each.cancelsOrderId, each.order]),
+    [
+      ['17', order],
+      [null, null],
+    ],
+  )
+  assert.equal(money(-500), '-£0.50')
 })
 
 test('orders: a status that is none names itself', () => {

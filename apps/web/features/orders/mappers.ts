@@ -2,6 +2,8 @@ import type { Tone } from '../../ui/tone.ts'
 import { WireReader } from '../../lib/wire.ts'
 import {
   orderStatuses,
+  type CancellationOfOrder,
+  type CancellationPage,
   type Freshness,
   type OrderDetail,
   type OrderPage,
@@ -33,7 +35,35 @@ export function toOrderDetail(body: unknown): OrderDetail {
     })),
     payment: readAnswer(answers?.objectOrNull('payment') ?? null),
     stock: readAnswer(answers?.objectOrNull('stock') ?? null),
+    cancellations:
+      wire.numberOrNull('cancelledMills') === null
+        ? null
+        : wire.list('cancellations', readCancellation),
     isFromReadModel: wire.text('readFrom') === 'read-model',
+  }
+}
+
+export function toCancellationPage(body: unknown): CancellationPage {
+  const wire = new WireReader(body, 'cancellations')
+  return {
+    items: wire.list('items', (item) => {
+      const order = item.objectOrNull('order')
+      return {
+        ...readCancellation(item),
+        customerId: item.text('customerId'),
+        customerName: item.textOrNull('customerName'),
+        lineCount: item.number('lineCount'),
+        cancelsExternalId: item.textOrNull('cancelsExternalId'),
+        cancelsOrderId: item.textOrNull('cancelsOrderId'),
+        order: order && {
+          totalMills: order.number('totalMills'),
+          cancelledMills: order.number('cancelledMills'),
+          netMills: order.number('netMills'),
+        },
+      }
+    }),
+    nextCursor: wire.textOrNull('nextCursor'),
+    ...readFreshness(wire),
   }
 }
 
@@ -95,9 +125,21 @@ function readSummary(wire: WireReader): OrderSummary {
     inWords: wire.text('inWords'),
     waitsFor: wire.textOrNull('waitsFor'),
     totalMills: wire.number('totalMills'),
+    cancelledMills: wire.numberOrNull('cancelledMills'),
+    netMills: wire.numberOrNull('netMills'),
+    externalId: wire.textOrNull('externalId'),
     lineCount: wire.number('lineCount'),
     createdAtMs: wire.time('createdAt'),
     decidedAtMs: wire.timeOrNull('decidedAt'),
+  }
+}
+
+function readCancellation(wire: WireReader): CancellationOfOrder {
+  return {
+    cancellationId: wire.text('cancellationId'),
+    externalId: wire.text('externalId'),
+    totalMills: wire.number('totalMills'),
+    createdAtMs: wire.time('createdAt'),
   }
 }
 

@@ -59,6 +59,7 @@ export function OrderPage() {
               <OrderChip order={order} /> <span>{order.inWords}</span>
               <span>
                 {order.customerName ?? order.customerId}, <Time atMs={order.createdAtMs} />
+                {order.externalId !== null && `, invoice ${order.externalId}`}
               </span>
             </p>
           )}
@@ -77,6 +78,7 @@ export function OrderPage() {
         <>
           <Saga order={order} />
           <Lines order={order} />
+          <Cancellations order={order} />
           <Follow orderId={orderId} />
         </>
       )}
@@ -245,6 +247,57 @@ function Lines(props: { readonly order: OrderDetail }) {
             </th>
             <td className="number figure">{money(totalMills)}</td>
           </tr>
+        </tfoot>
+      </table>
+    </section>
+  )
+}
+
+/** What imported invoices took back of it, and what is left. */
+function Cancellations(props: { readonly order: OrderDetail }) {
+  const { cancellations, totalMills, cancelledMills, netMills } = props.order
+  if (cancellations === null || cancellations.length === 0) return null
+  return (
+    <section aria-labelledby="cancellations-title" className="scrolling" tabIndex={0}>
+      <h2 id="cancellations-title">Cancellations</h2>
+      <table className="data-table">
+        <thead>
+          <tr>
+            <th scope="col">Invoice</th>
+            <th scope="col">Of</th>
+            <th scope="col" className="number">
+              Sum
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {cancellations.map((each) => (
+            <tr key={each.cancellationId}>
+              <th scope="row" className="figure">
+                {each.externalId}
+              </th>
+              <td>
+                <Time atMs={each.createdAtMs} />
+              </td>
+              <td className="number figure">{money(each.totalMills)}</td>
+            </tr>
+          ))}
+        </tbody>
+        <tfoot>
+          {(
+            [
+              ['Total of the order', totalMills],
+              ['Taken back', cancelledMills],
+              ['Net', netMills],
+            ] as const
+          ).map(([label, mills]) => (
+            <tr key={label}>
+              <th scope="row" colSpan={2}>
+                {label}
+              </th>
+              <td className="number figure">{mills === null ? '–' : money(mills)}</td>
+            </tr>
+          ))}
         </tfoot>
       </table>
     </section>

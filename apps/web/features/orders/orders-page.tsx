@@ -16,8 +16,9 @@ import { EmptyState, ProblemNotice, Skeleton } from '../../ui/states.tsx'
 import { Time } from '../../ui/time.tsx'
 import { listOrders, listProducts, placeOrder } from './api.ts'
 import { money } from './mappers.ts'
-import { orderStatuses, type OrderSummary } from './model.ts'
+import type { OrderSummary } from './model.ts'
 import { OrderChip } from './order-chip.tsx'
+import { OrderViews } from './order-views.tsx'
 import { PlaceOrderDialog } from './place-order-dialog.tsx'
 import './orders.css'
 
@@ -83,18 +84,7 @@ export function OrdersPage() {
           </Button>
         </div>
       </header>
-      <nav className="views" aria-label="Orders by status">
-        {['', ...orderStatuses].map((status) => (
-          <Link
-            key={status}
-            to="/orders"
-            search={{ ...search, status }}
-            aria-current={(search.status ?? '') === status ? 'page' : undefined}
-          >
-            {status === '' ? 'All' : statusWords[status as keyof typeof statusWords]}
-          </Link>
-        ))}
-      </nav>
+      <OrderViews status={search.status ?? ''} customer={search.customer} />
       {list.isError && (
         <ProblemNotice
           problem={asProblem(list.error)}
@@ -140,13 +130,6 @@ export function OrdersPage() {
     </div>
   )
 }
-
-const statusWords = {
-  NEW: 'Open',
-  CONFIRMED: 'Confirmed',
-  REJECTED: 'Rejected',
-  ROLLBACK: 'Rolled back',
-} as const
 
 /** Many orders at once, of whatever there is, to see the saga at work. */
 function Burst() {
@@ -207,14 +190,23 @@ function OrderTable(props: { readonly orders: readonly OrderSummary[] }) {
               >
                 {order.orderId}
               </Link>
-              <small> {count(order.lineCount, 'line')}</small>
+              <small>
+                {' '}
+                {count(order.lineCount, 'line')}
+                {order.externalId !== null && `, invoice ${order.externalId}`}
+              </small>
             </th>
             <td>{order.customerName ?? order.customerId}</td>
             <td>
               <OrderChip order={order} />
               {order.waitsFor !== null && <small> {order.waitsFor}</small>}
             </td>
-            <td className="number figure">{money(order.totalMills)}</td>
+            <td className="number figure">
+              {money(order.totalMills)}
+              {order.netMills !== null && order.netMills !== order.totalMills && (
+                <small className="order-net">net {money(order.netMills)}</small>
+              )}
+            </td>
             <td>
               <Time atMs={order.createdAtMs} />
             </td>

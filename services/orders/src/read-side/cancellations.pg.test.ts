@@ -120,6 +120,18 @@ test('cancellations of an import are told by events under numbers of their own, 
     createdAt: back.createdAt,
   }
   assert.deepEqual(detail['cancellations'], [first])
+  // 6 at £2.55, of which 2 came back.
+  const net = { totalMills: 15_300, cancelledMills: 5_100, netMills: 10_200 }
+  const netIn = ({ totalMills, cancelledMills, netMills }: Readonly<Record<string, unknown>>) => ({
+    totalMills,
+    cancelledMills,
+    netMills,
+  })
+  assert.deepEqual(netIn(detail), net)
+  const inList = (await service.call('GET', '?all=true')).body['items'] as readonly Readonly<
+    Record<string, unknown>
+  >[]
+  assert.deepEqual(inList.map(netIn), [net])
 
   const all = await listed('?all=true')
   assert.equal(all.nextCursor, null)
@@ -135,6 +147,7 @@ test('cancellations of an import are told by events under numbers of their own, 
       lineCount: 1,
       cancelsExternalId: 'nowhere',
       cancelsOrderId: null,
+      order: null,
     },
     {
       ...first,
@@ -144,6 +157,7 @@ test('cancellations of an import are told by events under numbers of their own, 
       lineCount: 1,
       cancelsExternalId: '536365',
       cancelsOrderId: orderId,
+      order: net,
     },
   ])
   const newest = await listed('?all=true&limit=1')
@@ -155,4 +169,43 @@ test('cancellations of an import are told by events under numbers of their own, 
   assert.deepEqual((await listed('', 'ben')).items, [])
   const bad = await service.call('GET', '/cancellations?cursor=abc')
   assert.deepEqual([bad.status, bad.body.errors?.[0]?.field], [400, 'cursor'])
+})
+
+test('an order of which more was taken back than it was has a net below zero; one without cancellations keeps its sum', async () => {
+  const createdAt = '2011-03-01T08:00:00.000Z'
+  const line = (externalId: string, kind: string, quantity: number, more = {}) => ({
+    ...sold,
+    orderId: externalId,
+    kind,
+    createdAt,
+    customerId: 'cleo',
+    items: items.map((item) => ({ ...item, quantity })),
+    ...more,
+  })
+  const { body } = await service.call('POST', '/import', {
+    user: null,
+    headers: { authorization: `Bearer ${importToken}` },
+    body: {
+      as: 'history',
+      lines: [
+        line('600001', 'order', 1),
+        line('600002', 'order', 4),
+        line('C600003', 'cancellation', -1, { likelyCancels: '600001' }),
+        line('C600004', 'cancellation', -2, { likelyCancels: '600001' }),
+      ],
+    },
+  })
+  const [back0, kept] = body['results'] as readonly { readonly orderId: string }[]
+  await feed(await received())
+  const sums = async (orderId = '') => {
+    const { body: order } = await service.call('GET', `/${orderId}`, { user: 'cleo' })
+    return [order['totalMills'], order['cancelledMills'], order['netMills']]
+  }
+  assert.deepEqual(await sums(back0?.orderId), [2_550, 7_650, -5_100])
+  assert.deepEqual(await sums(kept?.orderId), [10_200, 0, 10_200])
+  const { items: listedBack } = await listed('?customerId=cleo')
+  assert.deepEqual(
+    listedBack.map(({ order }) => order),
+    [1, 2].map(() => ({ totalMills: 2_550, cancelledMills: 7_650, netMills: -5_100 })),
+  )
 })

@@ -50,6 +50,9 @@ export const PlacedOrder = Type.Object({
   createdAt: Time,
 })
 
+/** Below 0 where an import took back more than was sold. */
+const NetMills = Type.Integer({ description: 'Mills: totalMills less cancelledMills' })
+
 const listed = {
   orderId: OrderIdSchema,
   customerId: Type.String(),
@@ -61,6 +64,14 @@ const listed = {
   inWords: Type.String({ description: 'The status, for people' }),
   waitsFor: nullable(Type.String({ description: 'For people, while NEW' })),
   totalMills: MillsSchema,
+  cancelledMills: nullable(
+    Type.Integer({
+      minimum: 0,
+      description:
+        'What imported invoices took back of it, whatever its status; null where the read model was not asked',
+    }),
+  ),
+  netMills: nullable(NetMills),
   lineCount: Type.Integer({ minimum: 0 }),
   createdAt: Time,
   decidedAt: nullable(Time),
@@ -113,6 +124,19 @@ export const CancellationPage = Type.Object({
         Type.String({ description: 'The invoice it takes back, where the file names one' }),
       ),
       cancelsOrderId: nullable(OrderIdSchema),
+      order: nullable(
+        Type.Object(
+          {
+            totalMills: MillsSchema,
+            cancelledMills: Type.Integer({ minimum: 0, description: 'By this one and others' }),
+            netMills: NetMills,
+          },
+          {
+            description:
+              'The order it takes back, as a whole; null where the file names none that is here',
+          },
+        ),
+      ),
     }),
   ),
   nextCursor: nullable(Type.String()),

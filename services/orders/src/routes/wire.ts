@@ -24,10 +24,19 @@ export function viewToWire(row: ViewRow): Static<typeof OrderPage>['items'][numb
       payment: row.paymentAnswer !== null,
       stock: row.stockAnswer !== null,
     }),
-    totalMills: Number(row.totalMills),
+    ...netOf(row.totalMills, row.cancelledMills),
     lineCount,
     createdAt: row.createdAt.toISOString(),
     decidedAt: row.decidedAt?.toISOString() ?? null,
+  }
+}
+
+/** What is left of an order; below 0 where more was taken back than it was. */
+function netOf(totalMills: bigint, cancelledMills: bigint) {
+  return {
+    totalMills: Number(totalMills),
+    cancelledMills: Number(cancelledMills),
+    netMills: Number(totalMills - cancelledMills),
   }
 }
 
@@ -64,6 +73,8 @@ export function rowToWire(row: OrderRow, freshness: Freshness): WireDetail {
     inWords: inWords(row),
     waitsFor: waitsFor(status, { payment: false, stock: false }),
     totalMills,
+    cancelledMills: null,
+    netMills: null,
     lineCount: items.length,
     createdAt: row.createdAt.toISOString(),
     decidedAt: row.decidedAt?.toISOString() ?? null,
@@ -79,12 +90,17 @@ export function rowToWire(row: OrderRow, freshness: Freshness): WireDetail {
 export function cancellationToWire(
   row: CancellationRow,
 ): Static<typeof CancellationPage>['items'][number] {
-  const { cancellationId, totalMills, cancelsOrderId, createdAt, ...rest } = row
+  const { cancellationId, totalMills, cancelsOrderId, createdAt, ...more } = row
+  const { orderTotalMills, orderCancelledMills, ...rest } = more
   return {
     ...rest,
     cancellationId: String(cancellationId),
     totalMills: Number(totalMills),
     cancelsOrderId: cancelsOrderId === null ? null : String(cancelsOrderId),
+    order:
+      orderTotalMills === null || orderCancelledMills === null
+        ? null
+        : netOf(orderTotalMills, orderCancelledMills),
     createdAt: createdAt.toISOString(),
   }
 }

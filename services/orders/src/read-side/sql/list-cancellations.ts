@@ -1,5 +1,6 @@
 import type { Queryable } from '@millrace/postgres'
 import type { Cursor } from '../cursor.ts'
+import { cancelledOf } from './list-orders.ts'
 
 export interface CancellationListing {
   /** Null: of all customers. */
@@ -20,6 +21,9 @@ export interface CancellationRow {
   readonly lineCount: number
   readonly cancelsExternalId: string | null
   readonly cancelsOrderId: bigint | null
+  /** Of the order it takes back, and all that was taken back of that; null where the read model has no such order (yet). */
+  readonly orderTotalMills: bigint | null
+  readonly orderCancelledMills: bigint | null
   readonly createdAt: Date
 }
 
@@ -29,9 +33,11 @@ const listStatement = (name: string, filter: string) => ({
   text: `
     select v.cancellation_id as "cancellationId", v.external_id as "externalId", v.customer_id as "customerId",
       c.name as "customerName", v.country, v.total_mills as "totalMills", jsonb_array_length(v.items) as "lineCount",
-      v.cancels_external_id as "cancelsExternalId", v.cancels_order_id as "cancelsOrderId", v.created_at as "createdAt"
+      v.cancels_external_id as "cancelsExternalId", v.cancels_order_id as "cancelsOrderId", v.created_at as "createdAt",
+      o.total_mills as "orderTotalMills", case when o.order_id is not null then ${cancelledOf('o.order_id')} end as "orderCancelledMills"
     from cancellation_view v
     left join customer c on c.customer_id = v.customer_id
+    left join order_view o on o.order_id = v.cancels_order_id
     where (v.created_at, v.cancellation_id) < (coalesce($2::timestamptz, 'infinity'), coalesce($3::bigint, 9223372036854775807))
       and ${filter}
     order by v.created_at desc, v.cancellation_id desc

@@ -24,6 +24,8 @@ export interface ViewRow {
   readonly status: OrderStatus
   readonly source: OrderSource | null
   readonly totalMills: bigint
+  /** What imported invoices took back of it, of all of them. */
+  readonly cancelledMills: bigint
   readonly userCheck: 'checked' | 'projected' | null
   readonly lineCount: number
   readonly createdAt: Date
@@ -50,10 +52,15 @@ export interface CancellationOfOrder {
   readonly createdAt: string
 }
 
+/** By the index of cancellations by their orders, which few orders have. */
+export function cancelledOf(orderId: string): string {
+  return `(select coalesce(sum(t.total_mills), 0)::bigint from cancellation_view t where t.cancels_order_id = ${orderId})`
+}
+
 const columns = `
   v.order_id as "orderId", v.customer_id as "customerId", c.name as "customerName", coalesce(v.country, c.country) as country, v.external_id as "externalId", v.status, v.source,
   v.total_mills as "totalMills", v.user_check as "userCheck", jsonb_array_length(v.items) as "lineCount",
-  v.created_at as "createdAt", v.decided_at as "decidedAt",
+  v.created_at as "createdAt", v.decided_at as "decidedAt", ${cancelledOf('v.order_id')} as "cancelledMills",
   p.answer as "paymentAnswer", p.reason as "paymentReason", p.answered_at as "paymentAt",
   s.answer as "stockAnswer", s.reason as "stockReason", s.answered_at as "stockAt"`
 
