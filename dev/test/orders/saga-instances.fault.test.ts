@@ -55,7 +55,7 @@ for (const backend of await kafkaBackends()) {
 
 async function untilItHasTasks(url: string): Promise<void> {
   const hasTasks = async (): Promise<boolean> => {
-    const response = await fetch(`${url}/api/streams/order-saga`)
+    const response = await fetch(`${url}/api/streams/order-saga?scope=instance`)
     const { threads } = (await response.json()) as {
       readonly threads: readonly { readonly tasks: readonly unknown[] }[]
     }

@@ -60,8 +60,12 @@ test('shop: what one service does not tell is unknown, and so is every sum with 
   assert.equal(readShop({ orders: null, payments, stock, saga }).totals.placed, null)
 })
 
-test('shop: of several instances of the saga one knows a part, so figures and topics of the whole are unknown', () => {
+test('shop: where one of several instances of the saga did not answer, figures and topics of the whole are unknown', () => {
   const several = { ...saga, instances: [...saga.instances, { processId: 'b', isThis: false }] }
+  const whole = { ...several, isWhole: true }
+  assert.equal(readShop({ orders, payments, stock, saga: whole }).totals.decided, 39)
+  const part = { ...several, isWhole: false }
+  assert.equal(readShop({ orders, payments, stock, saga: part }).totals.decided, null)
   const { totals, lagRecords, openOrders } = readShop({ orders, payments, stock, saga: several })
   assert.deepEqual(totals, { placed: 41, paymentAnswers: 40, stockAnswers: 39, decided: null })
   assert.deepEqual([lagRecords['order-saga'], lagRecords.payments, openOrders], [null, 0, 2])

@@ -49,9 +49,9 @@ export function shopTopics({ orders, saga }: Pick<ShopStats, 'orders' | 'saga'>)
   return topicsFrom([...joined, ...listOf(orders?.['partitions'])])
 }
 
-/** An instance of the saga counts and measures its own tasks. Beside others that is a part, and the whole is not known. */
+/** An instance of the saga tells of all of them. Where one of several did not answer, what it tells is a part, and the whole is not known. */
 function wholeSaga(saga: StatsAnswer): StatsAnswer {
-  return listOf(saga?.['instances']).length > 1 ? null : saga
+  return listOf(saga?.['instances']).length > 1 && saga?.['isWhole'] !== true ? null : saga
 }
 
 /** Null as soon as one is not known. */

@@ -135,7 +135,7 @@ export const orderSagaConfig = {
     minMs: 0,
     maxMs: 60_000,
     default: 2_000,
-    doc: 'How long a read of the table waits for a partition that is being moved before it is answered 503.',
+    doc: 'How long a read of the table waits for a partition that is being moved before it is answered 503, and a pause for another instance; their figures are waited for 1 s at most.',
   },
 } as const satisfies ConfigTable
 

@@ -12,6 +12,8 @@ export const sagaErrors = {
   MR_ORDER_SAGA_OWNER_AWAY: { retryable: true },
   /** 400: a key, time or place that a store cannot be asked for. */
   MR_ORDER_SAGA_BAD_QUERY: { retryable: false },
+  /** 404: no order of this id has been on the topic `orders`, as far as it was read. */
+  MR_ORDER_SAGA_UNKNOWN_ORDER: { retryable: false },
   /** 404: the topology has no such store, or it is of another kind. */
   MR_ORDER_SAGA_UNKNOWN_STORE: { retryable: false },
 } as const

@@ -6,7 +6,12 @@ export interface PauseAct {
   readonly by: string
   readonly reason: string
   readonly atMs: number
+  /** Of the request: what several instances did for one wish has the same. */
+  readonly correlationId: string
 }
+
+/** What somebody wants of this instance, and who. */
+export type PauseWish = Omit<PauseAct, 'atMs'>
 
 export interface PausingOptions {
   readonly clock: Pick<Clock, 'now'>
@@ -43,11 +48,13 @@ export class Pausing {
   }
 
   /** Writes a line to the log, where it changes something. */
-  want(act: PauseAct['act'], by: string, reason: string): void {
+  want(wish: PauseWish): void {
+    const { act, by, reason, correlationId } = wish
     if (this.isPaused === (act === 'pause')) return
     const { clock, logger, apply } = this.#options
-    this.#acts = [{ act, by, reason, atMs: clock.now() }, ...this.#acts].slice(0, maxActs)
-    logger.warn(act === 'pause' ? 'The saga was paused' : 'The saga was resumed', { by, reason })
+    this.#acts = [{ ...wish, atMs: clock.now() }, ...this.#acts].slice(0, maxActs)
+    const words = act === 'pause' ? 'The saga was paused' : 'The saga was resumed'
+    logger.warn(words, { by, reason, correlationId })
     apply(this.isPaused)
   }
 }

@@ -10,6 +10,8 @@ import {
   startQueryServer,
   StreamsApp,
   StreamsError,
+  type OtherAnswer,
+  type OtherRequest,
   type QueryServer,
   type RestoreProgress,
   type StreamsState,
@@ -29,6 +31,8 @@ export interface SagaAppOptions {
   readonly logger: Logger
   readonly meter: TallyingMeter
   readonly clock: Clock
+  /** Answers what other instances ask of this service, at the address of its stores. */
+  readonly answerPeer: (request: OtherRequest) => Promise<OtherAnswer | undefined>
 }
 
 /** One stream app with what goes with it. */
@@ -154,7 +158,7 @@ export class SagaApp {
   }
 
   async #open(): Promise<Run> {
-    const { config, logger, meter, clock } = this.#options
+    const { config, logger, meter, clock, answerPeer } = this.#options
     const ended = Promise.withResolvers<void>()
     const { threads, commitIntervalMs, cacheMaxBytes, standbyReplicas } = config
     const { sessionTimeoutMs, transactionTimeoutMs } = config
@@ -182,7 +186,7 @@ export class SagaApp {
       onUncaughtError: (error) => this.#decideAbout(error),
     })
     const { queryHost: host, queryPort: port } = config
-    const queryServer = await startQueryServer({ app, host, port })
+    const queryServer = await startQueryServer({ app, host, port, otherwise: answerPeer })
     return { app, queryServer, ended: ended.promise }
   }
 

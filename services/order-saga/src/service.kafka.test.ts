@@ -6,6 +6,7 @@ import { armFaults, eventually } from '@millrace/core/testing'
 import { startService, type RunningService } from '@millrace/runtime'
 import { int64Serde } from '@millrace/streams'
 import { freePorts, kafkaBackends, type RunningKafka } from '@millrace/testkit'
+import { deployed, namesIn } from '../test/deployed-queries.ts'
 import {
   getJson,
   postJson,
@@ -25,7 +26,14 @@ interface Table {
 interface PausingBody {
   readonly isPaused: boolean
   readonly acts: readonly { readonly act: string; readonly by: string; readonly reason: string }[]
+  readonly instances?: readonly InstancePause[]
   readonly code?: string
+}
+
+interface InstancePause {
+  readonly isThis: boolean
+  readonly isPaused: boolean | null
+  readonly problem: string | null
 }
 
 interface StoreBody {
@@ -44,6 +52,7 @@ interface StoreBody {
 
 interface StreamAppBody {
   readonly state: string
+  readonly isWhole: boolean
   readonly pausing: PausingBody
   readonly topics: readonly {
     readonly topic: string
@@ -55,7 +64,7 @@ interface StreamAppBody {
     readonly nodes: readonly { readonly name: string; readonly processedRecords: number | null }[]
   }
   readonly threads: readonly { readonly tasks: readonly { readonly taskId: string }[] }[]
-  readonly instances: readonly { readonly activeTasks: readonly string[] }[]
+  readonly instances: readonly (InstancePause & { readonly activeTasks: readonly string[] })[]
   readonly stores: readonly {
     readonly name: string
     readonly approximateEntryCount: number | null
@@ -79,6 +88,21 @@ function rangeOf(from: number, count: number): readonly number[] {
 
 const streamApp = async (service: RunningService): Promise<StreamAppBody> =>
   (await getJson<StreamAppBody>(service, '/api/streams/order-saga')).body
+
+/** Once all instances have answered the one that is asked: each has 1 s for that. */
+const wholeApp = (service: RunningService): Promise<StreamAppBody> =>
+  eventually(
+    'all instances answer',
+    async () => {
+      const app = await streamApp(service)
+      return app.isWhole && app
+    },
+    longWait,
+  )
+
+/** What it has itself. */
+const ownPart = async (service: RunningService): Promise<StreamAppBody> =>
+  (await getJson<StreamAppBody>(service, '/api/streams/order-saga?scope=instance')).body
 
 const storePath = (rest: string): string => `/api/streams/order-saga/stores/${rest}`
 
@@ -198,6 +222,16 @@ for (const backend of await kafkaBackends())
         rangeOf(31, 10),
         'ids from page × size + 1 to page × size + size, as the requirement has it',
       )
+      const one = await getJson<Table['items'][number]>(saga, '/api/orders/table/17')
+      assert.deepEqual([one.status, one.body], [200, rows[16]])
+      for (const { id, status, code } of [
+        { id: '9999', status: 404, code: 'MR_ORDER_SAGA_UNKNOWN_ORDER' },
+        { id: '9999999999999999999', status: 404, code: 'MR_ORDER_SAGA_UNKNOWN_ORDER' },
+        { id: 'mug', status: 400, code: 'MR_HTTP_VALIDATION' },
+      ]) {
+        const none = await getJson<Table>(saga, `/api/orders/table/${id}`)
+        assert.deepEqual([none.status, none.body.code], [status, code], id)
+      }
       const body = await eventually('nothing is left to read', async () => {
         const answer = await streamApp(saga)
         const isAllHere = answer.state === 'RUNNING' && tasksOf(answer) === taskCount
@@ -211,6 +245,14 @@ for (const backend of await kafkaBackends())
         return (decide?.processedRecords ?? 0) >= ids.length
       })
       await lookIntoStores(saga, ids)
+      const scraped = await (await fetch(`${saga.url}/metrics`)).text()
+      for (const { title, expr } of await deployed())
+        for (const name of namesIn(expr))
+          assert.match(
+            scraped,
+            new RegExp(`^# TYPE ${name.replace(/_(bucket|sum|count)$/, '')} `, 'm'),
+            `${title}: ${name}`,
+          )
       const sent = body.topics.find(({ topic }) => topic === 'orders')
       assert.ok(sent && sent.sentRecords >= ids.length, 'a verdict of each')
       assert.ok(body.topics.every(({ consumedRecords }) => consumedRecords > 0))
@@ -356,6 +398,117 @@ for (const backend of await kafkaBackends())
       assert.ok(figures.deadLetters >= 2)
     })
 
+    test('a pause and what is told of the app are those of all instances; one that is away is told so', async () => {
+      await using firstDirectory = await stateDirectory()
+      await using secondDirectory = await stateDirectory()
+      // A pause waits so long for the other one.
+      const env = { STREAM_QUERY_TIMEOUT: '60s' }
+      const start = (stateDir: string) => startSaga({ brokers: kafka.brokers, stateDir, env })
+      await using first = await start(firstDirectory.path)
+      await first.ready
+      await using second = await start(secondDirectory.path)
+      await second.ready
+      const both = [first, second]
+      await eventually(
+        'they share the tasks, and each knows of both',
+        async () => {
+          const parts = await Promise.all(both.map(ownPart))
+          const wholes = await Promise.all(both.map(streamApp))
+          const isShared = parts.every((part) => tasksOf(part) === taskCount / 2)
+          return isShared && wholes.every((app) => app.isWhole && tasksOf(app) === taskCount)
+        },
+        longWait,
+      )
+      assert.equal((await ownPart(first)).isWhole, false)
+      const ids = rangeOf(501, 24)
+      const placed = await shop.place(...ids)
+      for (const service of both)
+        await eventually(
+          'either tells of all open orders',
+          async () => {
+            const { saga, lagRecords } = await wholeApp(service)
+            return lagRecords === 0 && saga.openOrders === ids.length
+          },
+          longWait,
+        )
+      const parts = await Promise.all(both.map(ownPart))
+      for (const { saga } of parts) assert.ok(saga.openOrders > 0 && saga.openOrders < ids.length)
+      for (const service of both)
+        assert.equal(
+          (await getJson<Order>(service, '/api/orders/table/501')).body.orderId,
+          '501',
+          'whoever has it',
+        )
+
+      const wish = { reason: 'a test' }
+      const paused = await postJson<PausingBody>(first, '/api/streams/order-saga/pause', wish)
+      const states = ({ instances = [] }: PausingBody) =>
+        instances.map(({ isPaused, problem }) => [isPaused, problem])
+      assert.equal(paused.body.isPaused, true)
+      assert.deepEqual(states(paused.body), [
+        [true, null],
+        [true, null],
+      ])
+      for (const service of both) {
+        const { pausing, instances } = await wholeApp(service)
+        assert.equal(pausing.isPaused, true)
+        assert.deepEqual(
+          pausing.acts.map(({ act, by, reason }) => [act, by, reason]),
+          [['pause', 'ada', 'a test']],
+          'one wish is one act, however many did it',
+        )
+        assert.deepEqual(
+          instances.map(({ isPaused }) => isPaused),
+          [true, true],
+        )
+        assert.deepEqual((await ownPart(service)).pausing.isPaused, true)
+      }
+      for (const event of placed) {
+        await shop.answer(event, 'PAYMENT', 'ACCEPT')
+        await shop.answer(event, 'INVENTORY', 'ACCEPT')
+      }
+      for (const service of both)
+        await eventually(
+          'both know of all that waits',
+          async () => ((await streamApp(service)).lagRecords ?? 0) >= 2 * ids.length,
+          longWait,
+        )
+      for (const id of ids) assert.deepEqual(shop.outcomes(id), [])
+      // The one that was not asked first has the others go on as well.
+      const alone = '/api/streams/order-saga/resume?scope=instance'
+      const resumedAlone = await postJson<PausingBody>(second, alone, { reason: 'alone' }, 'bob')
+      assert.deepEqual(states(resumedAlone.body), [[false, null]])
+      const mixed = await wholeApp(first)
+      assert.equal(mixed.pausing.isPaused, false)
+      assert.deepEqual(
+        mixed.instances.map(({ isThis, isPaused }) => isThis === isPaused),
+        [true, true],
+        'this one is paused, the other one is not',
+      )
+      const resume = { reason: 'enough' }
+      const resumed = await postJson<PausingBody>(
+        second,
+        '/api/streams/order-saga/resume',
+        resume,
+        'bob',
+      )
+      assert.deepEqual(states(resumed.body), [
+        [false, null],
+        [false, null],
+      ])
+      await shop.decided(...ids)
+      for (const id of ids) assert.deepEqual(shop.outcomes(id), ['CONFIRMED'])
+      const ended = await eventually(
+        'all verdicts are counted, wherever they were made',
+        async () => {
+          const app = await wholeApp(first)
+          return app.saga.openOrders === 0 && app
+        },
+        longWait,
+      )
+      assert.ok((ended.saga.decided['CONFIRMED'] ?? 0) >= ids.length)
+    })
+
     test('two instances share the orders; each answers for all of them, before, during and after one of them goes', async () => {
       await using firstDirectory = await stateDirectory()
       await using secondDirectory = await stateDirectory()
@@ -382,7 +535,7 @@ for (const backend of await kafkaBackends())
         await eventually(
           'they share the tasks',
           async () => {
-            const counts = [await streamApp(first), await streamApp(second)].map(tasksOf)
+            const counts = [await ownPart(first), await ownPart(second)].map(tasksOf)
             return counts[0] === 3 && counts[1] === 3
           },
           longWait,

@@ -1,12 +1,16 @@
 import { servicePorts } from '@millrace/contracts'
 import { defineService, RuntimeError, type PartReadiness } from '@millrace/runtime'
 import { orderSagaConfig } from './config.ts'
+import { answerPeer } from './peers.ts'
 import { registerOrdersTable } from './routes/orders-table.ts'
 import { registerPausing } from './routes/pausing.ts'
 import { registerStores } from './routes/stores.ts'
 import { registerStreamApp } from './routes/stream-app.ts'
 import { SagaApp } from './saga-app.ts'
 import { TallyingMeter } from './tallying-meter.ts'
+
+/** Longest wait for the figures of another instance: the gateway itself waits 1.5 s for ours, ms. */
+const figuresTimeoutMs = 1_000
 
 /** The order saga: joins the answers of payments and stock and decides each order; the table of orders. */
 export const orderSagaService = defineService({
@@ -31,7 +35,13 @@ export const orderSagaService = defineService({
         { commitIntervalMs, transactionTimeoutMs: config.transactionTimeoutMs },
       )
     const tallying = new TallyingMeter(meter)
-    const saga = new SagaApp({ config, logger, meter: tallying, clock })
+    const saga = new SagaApp({
+      config,
+      logger,
+      meter: tallying,
+      clock,
+      answerPeer: (request) => answerPeer(app, request),
+    })
     const isForStaff = config.mode === 'production'
     const nowMs = (): number => clock.now()
     registerOrdersTable(app, { saga, timeoutMs: config.queryTimeoutMs, isForStaff })
@@ -40,10 +50,11 @@ export const orderSagaService = defineService({
       meter: tallying,
       settings: { joinWindowMs, timeoutMs, commitIntervalMs },
       nowMs,
+      peerTimeoutMs: Math.min(config.queryTimeoutMs, figuresTimeoutMs),
       isForStaff,
     })
     registerStores(app, { saga, timeoutMs: config.queryTimeoutMs, nowMs, isForStaff })
-    registerPausing(app, { pausing: saga.pausing, isForAdmins: isForStaff })
+    registerPausing(app, { saga, timeoutMs: config.queryTimeoutMs, isForAdmins: isForStaff })
     if (!config.kafkaEnabled) {
       addReadinessParts(() => Promise.resolve([switchedOff]))
       return

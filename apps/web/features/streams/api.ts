@@ -1,6 +1,6 @@
 import { request } from '../../lib/http.ts'
-import { toStreamApp } from './mappers.ts'
-import type { StreamApp } from './model.ts'
+import { toInstanceProblems, toStreamApp } from './mappers.ts'
+import type { InstanceProblem, StreamApp } from './model.ts'
 import { toStorePage, type StorePage, type StoreRead } from './store-read.ts'
 
 /** Stream apps that the page knows, by their ids. */
@@ -12,12 +12,17 @@ export async function getStreamApp(id: string, signal?: AbortSignal): Promise<St
   return toStreamApp((await request(pathOf(id), { signal })).body)
 }
 
-/** Has the instance that is asked stop, or go on. */
-export async function setPaused(id: string, isPaused: boolean, reason: string): Promise<void> {
-  await request(`${pathOf(id)}/${isPaused ? 'pause' : 'resume'}`, {
+/** Has all instances stop, or go on. @returns why some could not be reached, by their names */
+export async function setPaused(
+  id: string,
+  isPaused: boolean,
+  reason: string,
+): Promise<readonly InstanceProblem[]> {
+  const { body } = await request(`${pathOf(id)}/${isPaused ? 'pause' : 'resume'}`, {
     method: 'POST',
     body: { reason },
   })
+  return toInstanceProblems(body)
 }
 
 /** Where the service answers a read. @param after of the page before; null: the first one */

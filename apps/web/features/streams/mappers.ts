@@ -1,5 +1,6 @@
 import { WireReader } from '../../lib/wire.ts'
 import type {
+  InstanceProblem,
   OwnedTask,
   PauseAct,
   Restore,
@@ -23,6 +24,7 @@ export function toStreamApp(body: unknown): StreamApp {
   return {
     applicationId: wire.text('applicationId'),
     state: wire.text('state'),
+    isWhole: wire.flag('isWhole'),
     isPaused: pausing.flag('isPaused'),
     pauseActs: pausing.list('acts', readPauseAct),
     topologyText: topology.text('text'),
@@ -58,6 +60,17 @@ export function toStreamApp(body: unknown): StreamApp {
   }
 }
 
+/** Instances that an act did not reach. */
+export function toInstanceProblems(body: unknown): readonly InstanceProblem[] {
+  const wire = new WireReader(body, 'pause')
+  return wire
+    .list('instances', (each) => ({
+      name: each.textOrNull('applicationServer') ?? each.text('processId'),
+      problem: each.textOrNull('problem'),
+    }))
+    .flatMap(({ name, problem }) => (problem === null ? [] : [{ name, problem }]))
+}
+
 const noRates: StreamRates = {
   recordsPerSecond: null,
   commitMs: null,
@@ -66,10 +79,11 @@ const noRates: StreamRates = {
   restores: new Map(),
 }
 
-/** Sums that went down belong to another process: then nothing is known. */
+/** Sums that went down, or that are of other instances, say nothing of the time between. */
 export function ratesBetween(before: StreamApp | undefined, now: StreamApp): StreamRates {
   const seconds = before === undefined ? 0 : (now.answeredAtMs - before.answeredAtMs) / 1_000
   if (before === undefined || seconds <= 0) return noRates
+  if (answeredBy(before) !== answeredBy(now)) return noRates
   const records = now.totals.processedRecords - before.totals.processedRecords
   const commits = now.totals.commits - before.totals.commits
   const commitSeconds = now.totals.commitSeconds - before.totals.commitSeconds
@@ -106,8 +120,22 @@ export function ratesBetween(before: StreamApp | undefined, now: StreamApp): Str
   }
 }
 
-export function restoreKey({ store, partition, role }: Restore): string {
-  return `${store} ${partition} ${role}`
+/** Whose figures these are. */
+function answeredBy({ instances }: StreamApp): string {
+  return instances
+    .filter(({ problem }) => problem === null)
+    .map(({ processId }) => processId)
+    .join(' ')
+}
+
+/** Who is paused: all, none, or some of the instances that answered. */
+export function pausedOf({ instances, isPaused }: StreamApp): 'all' | 'some' | 'none' {
+  if (isPaused) return 'all'
+  return instances.some((each) => each.isPaused === true) ? 'some' : 'none'
+}
+
+export function restoreKey({ processId, store, partition, role }: Restore): string {
+  return `${processId} ${store} ${partition} ${role}`
 }
 
 /** When a restoration will be done at its present pace, ms; null where that cannot be told. */
@@ -130,7 +158,7 @@ export function ownedTasks({ instances, tasks }: StreamApp): readonly OwnedTask[
   }))
 }
 
-/** Lag of each topic over all tasks of the instance; null where that of one is not known. */
+/** Lag of each topic over these tasks; null where that of one is not known. */
 export function lagByTopic(tasks: readonly StreamTask[]): ReadonlyMap<string, number | null> {
   const lags = new Map<string, number | null>()
   for (const { partitions } of tasks)
@@ -161,10 +189,12 @@ function readNode(wire: WireReader): TopologyNode {
 
 function readTasks(thread: WireReader): readonly StreamTask[] {
   const name = thread.text('name')
+  const processId = thread.text('processId')
   return thread.list('tasks', (task) => ({
     taskId: task.text('taskId'),
     state: task.text('state'),
     thread: name,
+    processId,
     partitions: task.list('partitions', (each) => ({
       topic: each.text('topic'),
       partition: each.number('partition'),
@@ -188,6 +218,8 @@ function readInstance(wire: WireReader): StreamInstance {
     activeTasks: wire.texts('activeTasks'),
     standbyTasks: wire.texts('standbyTasks'),
     isThis: wire.flag('isThis'),
+    isPaused: wire.textOrNull('problem') === null ? wire.flag('isPaused') : null,
+    problem: wire.textOrNull('problem'),
   }
 }
 
@@ -202,6 +234,7 @@ function readStore(wire: WireReader): StoreFacts {
 
 function readRestore(wire: WireReader): Restore {
   return {
+    processId: wire.text('processId'),
     taskId: wire.text('taskId'),
     store: wire.text('store'),
     partition: wire.number('partition'),
@@ -213,6 +246,7 @@ function readRestore(wire: WireReader): Restore {
 
 function readCopy(wire: WireReader): StoreCopy {
   return {
+    processId: wire.text('processId'),
     store: wire.text('store'),
     partition: wire.number('partition'),
     lagRecords: wire.number('lagRecords'),

@@ -17,8 +17,9 @@ export interface TaskPartition {
 export interface StreamTask {
   readonly taskId: string
   readonly state: string
-  /** The thread that runs it. */
+  /** The thread that runs it, and the instance that this is of. */
   readonly thread: string
+  readonly processId: string
   readonly partitions: readonly TaskPartition[]
 }
 
@@ -28,6 +29,15 @@ export interface StreamInstance {
   readonly activeTasks: readonly string[]
   readonly standbyTasks: readonly string[]
   readonly isThis: boolean
+  /** Null where it did not answer, as `problem` says. */
+  readonly isPaused: boolean | null
+  readonly problem: string | null
+}
+
+/** An instance that did not answer. */
+export interface InstanceProblem {
+  readonly name: string
+  readonly problem: string
 }
 
 export interface StoreFacts {
@@ -40,6 +50,7 @@ export interface StoreFacts {
 }
 
 export interface Restore {
+  readonly processId: string
   readonly taskId: string
   readonly store: string
   readonly partition: number
@@ -48,8 +59,9 @@ export interface Restore {
   readonly remaining: number
 }
 
-/** A store of which the instance keeps a copy. */
+/** A store of which an instance keeps a copy. */
 export interface StoreCopy {
+  readonly processId: string
   readonly store: string
   readonly partition: number
   readonly lagRecords: number
@@ -81,6 +93,9 @@ export interface StreamTotals {
 export interface StreamApp {
   readonly applicationId: string
   readonly state: string
+  /** Whether the figures are of all instances; else of those that answered. */
+  readonly isWhole: boolean
+  /** All instances that answered are. */
   readonly isPaused: boolean
   /** The newest first. */
   readonly pauseActs: readonly PauseAct[]
@@ -114,7 +129,7 @@ export interface TopicRate {
   readonly sent: number
 }
 
-/** What two answers of one process say of the time between them; null, or missing, where they say nothing. */
+/** What two answers of the same instances say of the time between them; null, or missing, where they say nothing. */
 export interface StreamRates {
   readonly recordsPerSecond: number | null
   /** Average of the commits in between, ms. */
@@ -133,6 +148,6 @@ export interface OwnedTask {
   readonly owner: StreamInstance | null
   /** Instances that keep a copy of its state. */
   readonly copies: readonly StreamInstance[]
-  /** As it runs in the instance that was asked; null where another one has it. */
+  /** As it runs; null where its instance did not answer, or nobody runs it. */
   readonly here: StreamTask | null
 }

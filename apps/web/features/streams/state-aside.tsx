@@ -75,10 +75,10 @@ function Copies(props: { readonly app: StreamApp }) {
   if (copies.length === 0) return null
   return (
     <section aria-label="Copies">
-      <h3>Copies here</h3>
+      <h3>Copies</h3>
       <ul className="stream-list">
-        {copies.map(({ store, partition, lagRecords }) => (
-          <li key={`${store} ${partition}`}>
+        {copies.map(({ processId, store, partition, lagRecords }) => (
+          <li key={`${processId} ${store} ${partition}`}>
             <span className="mono">
               {store} {partition}
             </span>
@@ -100,6 +100,12 @@ function Instances(props: { readonly app: StreamApp }) {
           <li key={each.processId}>
             <span className="mono">{instanceName(each)}</span>
             {each.isThis && <Chip tone="quiet">asked</Chip>}
+            {each.isPaused === true && <Chip tone="attention">paused</Chip>}
+            {each.problem !== null && (
+              <Chip tone="bad" title={each.problem}>
+                no answer
+              </Chip>
+            )}
             <small>
               {count(each.activeTasks.length, 'task')},{' '}
               {count(each.standbyTasks.length, 'copy', 'copies')}

@@ -1,18 +1,17 @@
 import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
-import { duration, integer, rate } from '../../lib/format.ts'
+import { count, duration, integer, rate } from '../../lib/format.ts'
 import { useProblem } from '../../lib/use-problem.ts'
 import { useTitle } from '../../lib/use-title.ts'
-import { Chip } from '../../ui/chip.tsx'
 import { ProblemNotice, Skeleton } from '../../ui/states.tsx'
 import { getStreamApp, streamApps } from './api.ts'
 import { ratesBetween } from './mappers.ts'
 import type { StreamApp, StreamRates } from './model.ts'
-import { PauseControl, PausedNotice } from './pause-control.tsx'
+import { PauseControl, PausedChip, PausedNotice } from './pause-control.tsx'
 import { StateAside } from './state-aside.tsx'
 import { StateChip } from './state-chip.tsx'
 import { StoreBrowser } from './store-browser.tsx'
-import { TaskTable } from './task-table.tsx'
+import { instanceName, TaskTable } from './task-table.tsx'
 import { TopologyGraph } from './topology-graph.tsx'
 import './streams.css'
 
@@ -50,7 +49,7 @@ function StreamAppPanel(props: { readonly id: string }) {
       <div className="stream-head">
         <h2 id={`app-${props.id}`}>
           {props.id} {app !== undefined && <StateChip state={app.state} />}{' '}
-          {app?.isPaused === true && <Chip tone="attention">paused</Chip>}
+          {app !== undefined && <PausedChip app={app} />}
         </h2>
         {app !== undefined && <PauseControl app={app} />}
       </div>
@@ -73,6 +72,7 @@ function StreamAppDetail(props: { readonly app: StreamApp }) {
   return (
     <>
       <PausedNotice app={app} />
+      <AwayNotice app={app} />
       <Figures app={app} rates={rates} />
       <TopologyGraph nodes={app.nodes} tasks={app.tasks} rates={rates} />
       <details>
@@ -92,12 +92,32 @@ function StreamAppDetail(props: { readonly app: StreamApp }) {
   )
 }
 
+/** Whose figures are missing. */
+function AwayNotice(props: { readonly app: StreamApp }) {
+  const away = props.app.instances.filter(({ problem }) => problem !== null)
+  if (away.length === 0) return null
+  return (
+    <div className="notice" data-tone="attention" role="status">
+      <h3>{count(away.length, 'instance')} cannot be asked: figures are those of the others</h3>
+      <ul>
+        {away.map((each) => (
+          <li key={each.processId}>
+            <span className="mono">{instanceName(each)}</span> {each.problem}
+          </li>
+        ))}
+      </ul>
+    </div>
+  )
+}
+
 function Figures(props: { readonly app: StreamApp; readonly rates: StreamRates }) {
   const { saga, totals, lagRecords } = props.app
   const { rates } = props
+  const { isWhole, instances } = props.app
+  const whose = isWhole || instances.length < 2 ? 'all tasks' : 'those that answer'
   const figures: readonly (readonly [label: string, value: string, hint: string])[] = [
-    ['records', rate(rates.recordsPerSecond), 'processed by this instance'],
-    ['lag', integer(lagRecords), 'records behind, all tasks of this instance'],
+    ['records', rate(rates.recordsPerSecond), `processed by ${whose}`],
+    ['lag', integer(lagRecords), 'records behind, all tasks'],
     ['commit', duration(rates.commitMs), `each ${duration(saga.commitIntervalMs)}, average now`],
     ['open orders', integer(saga.openOrders), `at most ${duration(saga.timeoutMs)}`],
     ['late answers', integer(saga.lateAnswers), 'came after the window, still decide'],

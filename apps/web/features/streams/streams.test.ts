@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { lagByTopic, ownedTasks, ratesBetween, restoreLeftMs, toStreamApp } from './mappers.ts'
+import {
+  lagByTopic,
+  ownedTasks,
+  pausedOf,
+  ratesBetween,
+  restoreLeftMs,
+  toInstanceProblems,
+  toStreamApp,
+} from './mappers.ts'
 import type { TopologyNode } from './model.ts'
 import { layoutOf } from './topology-layout.ts'
 
@@ -42,6 +50,7 @@ const answer = (
   commitSeconds: number,
   at: string,
   restoredCount = 5,
+  problem: string | null = 'It did not answer',
 ) =>
   toStreamApp({
     applicationId: 'app',
@@ -56,6 +65,7 @@ const answer = (
     },
     threads: [
       {
+        processId: 'p1',
         name: 't1',
         state: 'RUNNING',
         tasks: [
@@ -75,6 +85,8 @@ const answer = (
         activeTasks: ['0_10', '0_2'],
         standbyTasks: [],
         isThis: true,
+        isPaused: true,
+        problem: null,
       },
       {
         processId: 'p2',
@@ -82,6 +94,8 @@ const answer = (
         activeTasks: ['0_3'],
         standbyTasks: ['0_2', '0_4'],
         isThis: false,
+        isPaused: null,
+        problem,
       },
     ],
     lagRecords: null,
@@ -92,6 +106,7 @@ const answer = (
     stores: [{ name: 's', kind: 'keyValue', keyForm: 'text', approximateEntryCount: 7 }],
     restores: [
       {
+        processId: 'p1',
         taskId: '0_0',
         store: 's',
         partition: 0,
@@ -100,6 +115,7 @@ const answer = (
         remainingRecords: 0,
       },
       {
+        processId: 'p1',
         taskId: '0_1',
         store: 's',
         partition: 1,
@@ -108,7 +124,7 @@ const answer = (
         remainingRecords: 3,
       },
     ],
-    copies: [{ store: 's', partition: 4, lagRecords: 2 }],
+    copies: [{ processId: 'p1', store: 's', partition: 4, lagRecords: 2 }],
     totals: {
       processedRecords: processed,
       commits,
@@ -166,7 +182,8 @@ test('streams: a topic’s lag is the sum of its partitions, and unknown where o
   const { tasks } = answer(0, 0, 0, '2026-01-01T00:00:00.000Z')
   const known = { topic: 'known', partition: 0, lagRecords: 4 }
   const partitions = [known, { ...known, partition: 1, lagRecords: 3 }]
-  const lags = lagByTopic([...tasks, { taskId: '0_9', state: 'RUNNING', thread: 't', partitions }])
+  const task = { taskId: '0_9', state: 'RUNNING', thread: 't', processId: 'p', partitions }
+  const lags = lagByTopic([...tasks, task])
   assert.deepEqual(
     [...lags],
     [
@@ -174,6 +191,26 @@ test('streams: a topic’s lag is the sum of its partitions, and unknown where o
       ['known', 7],
     ],
   )
+})
+
+test('streams: an app is paused as a whole, in part or not at all, and instances that an act missed are named', () => {
+  const app = answer(0, 0, 0, '2026-01-01T00:00:00.000Z')
+  assert.equal(pausedOf(app), 'all')
+  assert.equal(pausedOf({ ...app, isPaused: false }), 'some')
+  const goesOn = app.instances.map((each) => ({ ...each, isPaused: false }))
+  assert.equal(pausedOf({ ...app, isPaused: false, instances: goesOn }), 'none')
+  assert.deepEqual(
+    app.instances.map(({ isPaused, problem }) => [isPaused, problem]),
+    [
+      [true, null],
+      [null, 'It did not answer'],
+    ],
+  )
+  const instance = { processId: 'p1', applicationServer: null, isThis: true, isPaused: true }
+  const missed = { ...instance, applicationServer: 'b:1', isPaused: null, problem: 'gone' }
+  assert.deepEqual(toInstanceProblems({ instances: [{ ...instance, problem: null }, missed] }), [
+    { name: 'b:1', problem: 'gone' },
+  ])
 })
 
 test('streams: rates are differences of two answers of one process', () => {
@@ -188,7 +225,7 @@ test('streams: rates are differences of two answers of one process', () => {
     'one that went down is not known',
   )
   assert.deepEqual([...nodes], [['n', 500]])
-  assert.deepEqual([...restores], [['s 1 active', 3]])
+  assert.deepEqual([...restores], [['p1 s 1 active', 3]])
   const [restore] = now.restores
   assert.ok(restore)
   assert.equal(restoreLeftMs(restore, 3), 1_000)
@@ -205,4 +242,6 @@ test('streams: rates are differences of two answers of one process', () => {
   assert.deepEqual(ratesBetween(now, before), unknown, 'time went back')
   const restarted = answer(5, 1, 0.1, '2026-01-01T00:00:04.000Z')
   assert.deepEqual(ratesBetween(now, restarted), unknown, 'another process')
+  const joined = answer(900, 18, 1.4, '2026-01-01T00:00:04.000Z', 11, null)
+  assert.deepEqual(ratesBetween(now, joined), unknown, 'one more instance answers')
 })

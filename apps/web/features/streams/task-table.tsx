@@ -3,7 +3,7 @@ import { ownedTasks } from './mappers.ts'
 import type { OwnedTask, StreamApp, StreamInstance } from './model.ts'
 import { StateChip } from './state-chip.tsx'
 
-/** Every task with who runs it and who keeps a copy of its state; how it goes is known of those that run here. */
+/** Every task with who runs it and who keeps a copy of its state; how it goes is known of instances that answer. */
 export function TaskTable(props: { readonly app: StreamApp }) {
   const tasks = ownedTasks(props.app)
   return (
@@ -29,7 +29,7 @@ export function TaskTable(props: { readonly app: StreamApp }) {
                   {task.taskId}
                 </th>
                 <td>{task.here === null ? '–' : <StateChip state={task.here.state} />}</td>
-                <td className="mono">{ownerText(task)}</td>
+                <td className="mono">{ownerText(task, props.app.instances.length)}</td>
                 <td className="mono">
                   {task.copies.length === 0 ? '–' : task.copies.map(instanceName).join(', ')}
                 </td>
@@ -43,9 +43,11 @@ export function TaskTable(props: { readonly app: StreamApp }) {
   )
 }
 
-function ownerText({ owner, here }: OwnedTask): string {
-  if (here !== null) return here.thread
-  return owner === null ? 'nobody, just now' : instanceName(owner)
+/** The thread; of several instances that one before it. */
+function ownerText({ owner, here }: OwnedTask, instanceCount: number): string {
+  if (owner === null) return here?.thread ?? 'nobody, just now'
+  if (here === null) return instanceName(owner)
+  return instanceCount > 1 ? `${instanceName(owner)} ${here.thread}` : here.thread
 }
 
 function lagText({ here }: OwnedTask): string {

@@ -1,4 +1,4 @@
-import { OrderSchema, type Order } from '@millrace/contracts'
+import { OrderIdSchema, OrderSchema, type Order } from '@millrace/contracts'
 import { callerWithRole, ProblemError, ProblemSchema, type ServiceApp } from '@millrace/runtime'
 import {
   int64Serde,
@@ -108,6 +108,34 @@ export function registerOrdersTable(
       return answered(() => readPage(table(), boundsOf(page, size, after)))
     },
   )
+  app.get(
+    '/api/orders/table/:orderId',
+    {
+      schema: {
+        summary: 'One order, from the table of the stream app',
+        description: 'The latest of it on the topic `orders`, from whichever instance has it.',
+        params: Type.Object({ orderId: OrderIdSchema }),
+        response: {
+          200: TableRowSchema,
+          400: ProblemSchema,
+          401: ProblemSchema,
+          403: ProblemSchema,
+          404: ProblemSchema,
+          503: ProblemSchema,
+        },
+      },
+    },
+    async (request) => {
+      if (isForStaff) callerWithRole(request, 'staff', 'admin')
+      const { orderId } = request.params
+      const id = BigInt(orderId)
+      // What the pattern lets pass and no key of the store can be.
+      if (id > maxId) throw unknownOrder(orderId)
+      const found = await answered(() => table().get(id))
+      if (!found) throw unknownOrder(orderId)
+      return rowOf(found)
+    },
+  )
 }
 
 function boundsOf(page: number | undefined, size: number, after: string | undefined): PageBounds {
@@ -123,13 +151,17 @@ async function readPage(
   const items: TableRow[] = []
   let last = from - 1n
   const walk = table.range(from, maxId, { isSorted: true, pageRows: size + 1 })
-  for await (const [id, { value, timestamp }] of walk) {
+  for await (const [id, found] of walk) {
     if (items.length === size || (to !== undefined && id > to))
       return { items, nextAfter: String(to ?? last) }
-    items.push({ ...value, items: [...value.items], updatedAt: new Date(timestamp).toISOString() })
+    items.push(rowOf(found))
     last = id
   }
   return { items, nextAfter: null }
+}
+
+function rowOf({ value, timestamp }: ValueAndTimestamp<Order>): TableRow {
+  return { ...value, items: [...value.items], updatedAt: new Date(timestamp).toISOString() }
 }
 
 /** Gives what the stream app says of its stores in the words of HTTP. */
@@ -149,6 +181,14 @@ export function notReady(why: string, cause?: Error): ProblemError {
     'MR_ORDER_SAGA_NOT_READY',
     `The table of orders cannot be read just now: ${why} Orders are taken all the same; ask again in a moment.`,
     { headers: { 'retry-after': '1' }, cause },
+  )
+}
+
+function unknownOrder(orderId: string): ProblemError {
+  return new ProblemError(
+    404,
+    'MR_ORDER_SAGA_UNKNOWN_ORDER',
+    `The table has no order ${orderId}. One that was just placed is here with the next commit; orders of an import as history never are.`,
   )
 }
 

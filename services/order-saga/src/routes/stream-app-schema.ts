@@ -3,6 +3,8 @@ import { Type, type Static } from 'typebox'
 
 export const NumberOrNull = Type.Union([Type.Number(), Type.Null()])
 const Offset = Type.Union([Type.String(), Type.Null()], { description: '64-bit, so it is text' })
+/** Of the instance that has it; empty before its start. */
+const processId = Type.String()
 const Counts = Type.Record(Type.String(), Type.Number())
 
 const NodeSchema = Type.Object({
@@ -12,7 +14,8 @@ const NodeSchema = Type.Object({
   topics: Type.Array(Type.String()),
   stores: Type.Array(Type.String()),
   processedRecords: Type.Union([Type.Number(), Type.Null()], {
-    description: 'Records that the node was given in this process; null where that is not counted',
+    description:
+      'Records that the node was given since the start of the process; null where that is not counted',
   }),
 })
 
@@ -37,22 +40,64 @@ export const InstanceSchema = Type.Object({
   isThis: Type.Boolean(),
 })
 
+/** Which instances an answer is about. */
+export const ScopeQuery = Type.Object(
+  {
+    scope: Type.Union([Type.Literal('application'), Type.Literal('instance')], {
+      default: 'application',
+      description: 'All instances of the application, or the one that is asked alone',
+    }),
+  },
+  { additionalProperties: false },
+)
+
 export const PauseActSchema = Type.Object({
   act: Type.Union([Type.Literal('pause'), Type.Literal('resume')]),
   by: Type.String(),
   reason: Type.String(),
   at: Type.String(),
+  correlationId: Type.String({ description: 'The same where one wish reached several instances' }),
 })
 
-/** Whether this instance is paused, and the acts that led there, the newest first. */
+const isPausedDescription = 'Whether all instances that answered are paused'
+const acts = Type.Array(PauseActSchema, {
+  description: 'The newest 20 of an instance, the newest first',
+})
+
+/** Whether it is paused, and the acts that led there, the newest first. */
 export const PausingSchema = Type.Object({
-  isPaused: Type.Boolean(),
-  acts: Type.Array(PauseActSchema, { description: 'The newest 20, the newest first' }),
+  isPaused: Type.Boolean({ description: isPausedDescription }),
+  acts,
+})
+
+const ProblemOfInstance = Type.Union([Type.String(), Type.Null()], {
+  description: 'Why it is not known how it is with this one; null where it answered',
+})
+
+/** What a pause or resume came to. */
+export const PausedSchema = Type.Object({
+  isPaused: Type.Boolean({ description: isPausedDescription }),
+  acts,
+  instances: Type.Array(
+    Type.Object({
+      ...InstanceSchema.properties,
+      isPaused: Type.Union([Type.Boolean(), Type.Null()]),
+      problem: ProblemOfInstance,
+    }),
+    {
+      description:
+        'Each instance that the group last told of; one with a problem was not reached, and is as it was',
+    },
+  ),
 })
 
 export const StreamAppSchema = Type.Object({
   applicationId: Type.String(),
   state: Type.String(),
+  isWhole: Type.Boolean({
+    description:
+      'Whether the figures are of all instances: false where one did not answer, and for `scope=instance`',
+  }),
   pausing: PausingSchema,
   topology: Type.Object({
     text: Type.String({ description: 'As Kafka Streams describes topologies' }),
@@ -60,6 +105,7 @@ export const StreamAppSchema = Type.Object({
   }),
   threads: Type.Array(
     Type.Object({
+      processId,
       name: Type.String(),
       state: Type.String(),
       tasks: Type.Array(TaskSchema),
@@ -71,6 +117,9 @@ export const StreamAppSchema = Type.Object({
       ...InstanceSchema.properties,
       activeTasks: Type.Array(Type.String()),
       standbyTasks: Type.Array(Type.String()),
+      state: Type.Union([Type.String(), Type.Null()]),
+      isPaused: Type.Union([Type.Boolean(), Type.Null()]),
+      problem: ProblemOfInstance,
     }),
     { description: 'All instances of the application, as the group last told' },
   ),
@@ -78,12 +127,12 @@ export const StreamAppSchema = Type.Object({
   topics: Type.Array(
     Type.Object({
       topic: Type.String(),
-      consumedRecords: Type.Number({ description: 'Read by the tasks of this process' }),
+      consumedRecords: Type.Number({ description: 'Read by the tasks' }),
       sentRecords: Type.Number({ description: 'Written by them, and acknowledged' }),
     }),
     {
       description:
-        'Topics that sources read and sinks write; since the start of this process: rates are differences of two answers',
+        'Topics that sources read and sinks write; since the start of each process: rates are differences of two answers',
     },
   ),
   stores: Type.Array(
@@ -96,10 +145,11 @@ export const StreamAppSchema = Type.Object({
       }),
       approximateEntryCount: NumberOrNull,
     }),
-    { description: 'Counts are of this instance' },
+    { description: 'A count is null where an instance does not know it just now' },
   ),
   restores: Type.Array(
     Type.Object({
+      processId,
       taskId: Type.String(),
       store: Type.String(),
       partition: Type.Integer(),
@@ -111,11 +161,12 @@ export const StreamAppSchema = Type.Object({
   ),
   copies: Type.Array(
     Type.Object({
+      processId,
       store: Type.String(),
       partition: Type.Integer(),
       lagRecords: Type.Integer({ description: 'Behind its changelog' }),
     }),
-    { description: 'Stores of which this instance keeps a copy' },
+    { description: 'Stores of which an instance keeps a copy' },
   ),
   totals: Type.Object(
     {
@@ -126,7 +177,7 @@ export const StreamAppSchema = Type.Object({
       droppedRecords: Type.Number(),
       restoredRecords: Type.Number(),
     },
-    { description: 'Of this process since its start: rates are differences of two answers' },
+    { description: 'Since the start of each process: rates are differences of two answers' },
   ),
   saga: Type.Object({
     openOrders: Type.Number(),

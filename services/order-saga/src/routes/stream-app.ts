@@ -1,16 +1,24 @@
-import { callerWithRole, ProblemSchema, type ServiceApp } from '@millrace/runtime'
+import {
+  callerHeadersOf,
+  callerWithRole,
+  ProblemSchema,
+  type FastifyRequest,
+  type ServiceApp,
+} from '@millrace/runtime'
 import {
   describeStores,
   type StreamsApp,
   type ThreadMetadata,
   type Topology,
 } from '@millrace/streams'
+import { askPeers } from '../peers.ts'
 import type { SagaApp } from '../saga-app.ts'
 import type { TallyingMeter } from '../tallying-meter.ts'
 import { applicationId } from '../topology/saga-topology.ts'
 import { answered } from './orders-table.ts'
 import { pausingAnswer } from './pausing.ts'
-import { StreamAppSchema, type StreamAppAnswer } from './stream-app-schema.ts'
+import { ScopeQuery, StreamAppSchema, type StreamAppAnswer } from './stream-app-schema.ts'
+import { lagOfTasks, wholeApp } from './whole-app.ts'
 
 export interface StreamAppRouteOptions {
   readonly saga: SagaApp
@@ -20,6 +28,8 @@ export interface StreamAppRouteOptions {
     'joinWindowMs' | 'timeoutMs' | 'commitIntervalMs'
   >
   readonly nowMs: () => number
+  /** Longest wait for another instance, ms. */
+  readonly peerTimeoutMs: number
   /** In production mode. */
   readonly isForStaff: boolean
 }
@@ -34,6 +44,9 @@ export function registerStreamApp(app: ServiceApp, options: StreamAppRouteOption
     {
       schema: {
         summary: 'The stream app of the saga: topology, tasks and owners, lag, restores, figures',
+        description:
+          'Of all instances: the one that is asked asks the others. Where one does not answer, sums are of those that do, what needs all of them is null, and `isWhole` is false.',
+        querystring: ScopeQuery,
         response: {
           200: StreamAppSchema,
           400: ProblemSchema,
@@ -45,9 +58,26 @@ export function registerStreamApp(app: ServiceApp, options: StreamAppRouteOption
     },
     (request) => {
       if (options.isForStaff) callerWithRole(request, 'staff', 'admin')
-      return answered(() => describe(options, shape))
+      const isAskedAlone = request.query.scope === 'instance'
+      return answered(() =>
+        isAskedAlone ? describe(options, shape) : describeAll(request, options, shape),
+      )
     },
   )
+}
+
+async function describeAll(
+  request: FastifyRequest,
+  options: StreamAppRouteOptions,
+  shape: Shape,
+): Promise<StreamAppAnswer> {
+  const headers = callerHeadersOf(request)
+  const { saga, peerTimeoutMs: timeoutMs } = options
+  const [own, others] = await Promise.all([
+    describe(options, shape),
+    askPeers(saga.app, { method: 'GET', path: '', headers, timeoutMs }),
+  ])
+  return wholeApp(own, others)
 }
 
 /** What of the topology does not change. */
@@ -67,11 +97,14 @@ async function describe(
     app?.metadataForLocalThreads() ?? [],
     app?.storeLags() ?? [],
   ])
-  const own = new Set(metadata.flatMap(({ activeTasks }) => activeTasks.map((task) => task.taskId)))
+  const pausing = pausingAnswer(saga.pausing)
+  const processId = app?.processId ?? ''
+  const threads = metadata.map((thread) => threadAnswer(thread, processId))
   return {
     applicationId,
     state: saga.state,
-    pausing: pausingAnswer(saga.pausing),
+    isWhole: false,
+    pausing,
     topology: {
       text: topology.text,
       nodes: topology.nodes.map((node) => ({
@@ -79,19 +112,22 @@ async function describe(
         processedRecords: processedBy(node, meter),
       })),
     },
-    threads: metadata.map(threadAnswer),
+    threads,
     instances: (app?.allMetadata ?? []).map((each) => ({
       processId: each.processId,
       applicationServer: each.applicationServer ?? null,
       activeTasks: [...each.activeTasks],
       standbyTasks: [...each.standbyTasks],
-      isThis: each.activeTasks.some((taskId) => own.has(taskId)),
+      ...(each.processId === processId
+        ? { isThis: true, state: saga.state, isPaused: pausing.isPaused, problem: null }
+        : { isThis: false, state: null, isPaused: null, problem: 'It was not asked.' }),
     })),
-    lagRecords: lagOf(metadata),
+    lagRecords: lagOfTasks(threads),
     topics: topicsOf(topology, meter),
     stores: await storesOf(saga.topology, app),
     restores: [...saga.restores.values()].map(
       ({ taskId, store, partition, role, phase, restoredCount, offset, endOffset }) => ({
+        processId,
         taskId,
         store,
         partition,
@@ -102,7 +138,7 @@ async function describe(
       }),
     ),
     copies: lags.flatMap(({ role, store, partition, lagRecords }) =>
-      role === 'standby' ? [{ store, partition, lagRecords }] : [],
+      role === 'standby' ? [{ processId, store, partition, lagRecords }] : [],
     ),
     totals: {
       processedRecords: meter.sumOf('mr_streams_processed_records_total'),
@@ -153,8 +189,12 @@ function topicsOf({ nodes }: Shape, meter: TallyingMeter): StreamAppAnswer['topi
   }))
 }
 
-function threadAnswer(thread: ThreadMetadata): StreamAppAnswer['threads'][number] {
+function threadAnswer(
+  thread: ThreadMetadata,
+  processId: string,
+): StreamAppAnswer['threads'][number] {
   return {
+    processId,
     name: thread.name,
     state: thread.state,
     tasks: thread.activeTasks.map(({ taskId, state, partitions }) => ({
@@ -170,15 +210,6 @@ function threadAnswer(thread: ThreadMetadata): StreamAppAnswer['threads'][number
     })),
     standbys: thread.standbyTasks.map(({ taskId }) => taskId),
   }
-}
-
-/** Of this instance; null as long as that of a partition is not known. */
-function lagOf(threads: readonly ThreadMetadata[]): number | null {
-  const lags = threads.flatMap(({ activeTasks }) =>
-    activeTasks.flatMap(({ partitions }) => partitions.map(({ lagRecords }) => lagRecords)),
-  )
-  if (lags.length === 0 || lags.includes(null)) return null
-  return lags.reduce<number>((sum, lag) => sum + (lag ?? 0), 0)
 }
 
 /** A count that a rebalance holds up is unknown, and nobody waits for it. */
