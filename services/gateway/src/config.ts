@@ -73,6 +73,14 @@ export const gatewayConfig = {
     default: 30_000,
     doc: 'Longest wait for the head of an answer from a service.',
   },
+  probeTimeoutMs: {
+    type: 'duration',
+    env: 'GATEWAY_PROBE_TIMEOUT',
+    minMs: 100,
+    maxMs: 300_000,
+    default: 1_500,
+    doc: 'Longest wait for what the gateway itself asks services: whether they are ready, their figures, and users for its public keys.',
+  },
 } as const satisfies ConfigTable
 
 export type GatewayConfig = ServiceConfig<typeof gatewayConfig>

@@ -218,15 +218,16 @@ suite('overview stream', () => {
     await using discussions = await startUpstream(stats)
     await using gateway = await startGateway({ discussions: [discussions.url] })
     const [one, two] = [await listen(gateway), await listen(gateway)]
-    await fetch(`${gateway.url}/api/me`)
-    const moving = await eventually('rates are known', () =>
-      one.overviews.find(
+    const moving = await eventually('rates are known', async () => {
+      await fetch(`${gateway.url}/api/me`)
+      return one.overviews.find(
         (overview) =>
           (overview.rates.eventsCreatedPerSecond ?? 0) > 0 &&
           (overview.rates.requestsPerSecond ?? 0) > 0,
-      ),
-    )
-    assert.ok((moving.rates.eventsCreatedPerSecond ?? 0) <= 30)
+      )
+    })
+    // 10 for each question, and at least 50 ms from one to the next.
+    assert.ok((moving.rates.eventsCreatedPerSecond ?? 0) <= 210)
     await eventually('both listen', () => two.overviews.length >= 2)
     const asked = discussions.requests.length
     assert.ok(
@@ -254,10 +255,8 @@ suite('overview stream', () => {
     const gateway = await startGateway()
     const listener = await listen(gateway)
     await eventually('it runs', () => listener.overviews.length > 0)
-    const startedMs = performance.now()
     await gateway.close()
-    await listener.ended
-    assert.ok(performance.now() - startedMs < 4_900, 'before requests are cut off, at 5 s')
+    assert.ok(await listener.ended, 'to its end, where requests are cut off at 5 s')
   })
 })
 
@@ -279,7 +278,10 @@ async function listen(gateway: RunningService, headers: Readonly<Record<string, 
       if (match?.[1]) overviews.push(JSON.parse(match[1]) as Overview)
     }
   })
-  const ended = new Promise<void>((resolve) => response.once('close', () => resolve()))
+  /** Whether all of it came. */
+  const ended = new Promise<boolean>((resolve) =>
+    response.once('close', () => resolve(response.complete)),
+  )
   return { overviews, ended, close: () => request.destroy() }
 }
 
@@ -430,11 +432,11 @@ suite('readiness of the whole', () => {
       assert.doesNotMatch(text, /127\.0\.0\.1|localhost/)
     }
     for (const roles of [['customer', 'staff'], ['admin']]) {
-      // Keys of users that a slow machine has not fetched in time name nobody, and are asked for again.
-      await eventually(`${roles.join()} reads why`, async () => {
-        const { reasons } = await reasonsFor(token(...roles))
-        return reasons.some((reason) => /does not answer/.test(reason))
-      })
+      const { reasons } = await reasonsFor(token(...roles))
+      assert.ok(
+        reasons.some((reason) => /does not answer/.test(reason)),
+        roles.join(),
+      )
     }
   })
 })

@@ -3,8 +3,6 @@ import type { PartReadiness } from '@millrace/runtime'
 import type { PartState } from './overview.ts'
 import type { ServiceInstances } from './service-instances.ts'
 
-/** Longest wait for a service's readiness or statistics, ms; below the runtime's limit for a readiness check. */
-const probeTimeoutMs = 1500
 /** A probe not older than this is given again, ms: readiness, overview and several callers ask for the same thing. */
 const freshMs = 200
 /** Largest answer that is read, bytes. */
@@ -23,28 +21,26 @@ export interface ProbeResult {
   readonly parts: readonly PartReadiness[]
 }
 
+export interface ServiceProbeOptions {
+  readonly clock: Clock
+  /** Longest wait for one answer, ms. */
+  readonly timeoutMs: number
+  /** What tells services, in production mode too, that the gateway itself asks. */
+  readonly headersOf: () => Readonly<Record<string, string>>
+}
+
 /** Looks at one service through its own readiness and statistics. */
 export class ServiceProbe {
   readonly #instances: ServiceInstances
   readonly #statsPath: string | null
-  readonly #clock: Clock
-  readonly #headersOf: () => Readonly<Record<string, string>>
+  readonly #options: ServiceProbeOptions
   #last: { readonly atMs: number; readonly result: Promise<ProbeResult> } | undefined
 
-  /**
-   * @param statsPath null for a service whose readiness is all that is wanted
-   * @param headersOf what tells services, in production mode too, that the gateway itself asks
-   */
-  constructor(
-    instances: ServiceInstances,
-    statsPath: string | null,
-    clock: Clock,
-    headersOf: () => Readonly<Record<string, string>> = () => ({}),
-  ) {
-    this.#headersOf = headersOf
+  /** @param statsPath null for a service whose readiness is all that is wanted */
+  constructor(instances: ServiceInstances, statsPath: string | null, options: ServiceProbeOptions) {
     this.#instances = instances
     this.#statsPath = statsPath
-    this.#clock = clock
+    this.#options = options
   }
 
   get name(): string {
@@ -53,7 +49,7 @@ export class ServiceProbe {
 
   /** Never rejects: a service that does not answer is down, and that is the answer. */
   look(): Promise<ProbeResult> {
-    const nowMs = this.#clock.monotonicMs()
+    const nowMs = this.#options.clock.monotonicMs()
     if (!this.#last || nowMs - this.#last.atMs > freshMs)
       this.#last = { atMs: nowMs, result: this.#lookAtAll() }
     return this.#last.result
@@ -64,13 +60,14 @@ export class ServiceProbe {
     if (this.#statsPath === null) return null
     const { answers, url } = await this.look()
     if (!answers) return null
-    const answer = await getJson(`${url}${this.#statsPath}`, this.#headersOf())
+    const { timeoutMs, headersOf } = this.#options
+    const answer = await getJson(`${url}${this.#statsPath}`, timeoutMs, headersOf())
     return answer?.status === 200 ? answer.body : null
   }
 
   async #lookAtAll(): Promise<ProbeResult> {
     const { name, urls } = this.#instances
-    const results = await Promise.all(urls.map((url) => lookAt(name, url)))
+    const results = await Promise.all(urls.map((url) => lookAt(name, url, this.#options.timeoutMs)))
     const best =
       results.find((result) => result.state === 'up') ??
       results.find((result) => result.state === 'starting') ??
@@ -83,8 +80,8 @@ export class ServiceProbe {
   }
 }
 
-async function lookAt(name: string, url: string): Promise<ProbeResult> {
-  const answer = await getJson(`${url}/health/ready`)
+async function lookAt(name: string, url: string, timeoutMs: number): Promise<ProbeResult> {
+  const answer = await getJson(`${url}/health/ready`, timeoutMs)
   if (!answer) return unreached(name, url)
   const parts = partsOf(answer.body['parts'])
   // What is up may still have something to say, such as that it is switched off.
@@ -125,13 +122,14 @@ function partsOf(value: unknown): PartReadiness[] {
 /** Undefined when nothing, or nothing readable, came within the limit. */
 async function getJson(
   url: string,
+  timeoutMs: number,
   headers: Readonly<Record<string, string>> = {},
 ): Promise<
   { readonly status: number; readonly body: Readonly<Record<string, unknown>> } | undefined
 > {
   try {
     const response = await fetch(url, {
-      signal: AbortSignal.timeout(probeTimeoutMs),
+      signal: AbortSignal.timeout(timeoutMs),
       redirect: 'error',
       headers,
     })

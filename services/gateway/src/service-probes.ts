@@ -1,7 +1,6 @@
 import type { ServiceName } from '@millrace/contracts'
-import type { Clock } from '@millrace/core'
 import type { ServiceInstances } from './service-instances.ts'
-import { ServiceProbe, type ProbeResult } from './service-probe.ts'
+import { ServiceProbe, type ProbeResult, type ServiceProbeOptions } from './service-probe.ts'
 import type { StatsAnswer } from './service-stats.ts'
 import type { ShopStats } from './shop-stats.ts'
 
@@ -27,15 +26,13 @@ const statsPaths: Readonly<Record<BackendName, string | null>> = {
   'order-saga': '/api/streams/order-saga',
 }
 
-/** @param headersOf what tells services that the gateway itself asks */
 export function createProbes(
   instancesOf: (name: BackendName) => ServiceInstances,
-  clock: Clock,
-  headersOf: () => Readonly<Record<string, string>>,
+  options: ServiceProbeOptions,
 ): ServiceProbes {
   const entries = Object.entries(statsPaths).map(([name, statsPath]) => [
     name,
-    new ServiceProbe(instancesOf(name as BackendName), statsPath, clock, headersOf),
+    new ServiceProbe(instancesOf(name as BackendName), statsPath, options),
   ])
   return Object.fromEntries(entries) as ServiceProbes
 }

@@ -43,10 +43,13 @@ export const gatewayService = defineService({
     }
     const users = instancesOf('users')
     const identity = registerIdentity(app, { config, users, clock, logger })
-    const asGateway = () => ({
-      [identityHeader]: identity.signer.sign({ userId: 'gateway', roles: ['staff'] }),
+    const probes = createProbes(instancesOf, {
+      clock,
+      timeoutMs: config.probeTimeoutMs,
+      headersOf: () => ({
+        [identityHeader]: identity.signer.sign({ userId: 'gateway', roles: ['staff'] }),
+      }),
     })
-    const probes = createProbes(instancesOf, clock, asGateway)
     const startStatus = new StartStatus(config.startStatusFile)
     const poller = new OverviewPoller({
       probes,

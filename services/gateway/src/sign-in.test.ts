@@ -74,6 +74,7 @@ suite('access tokens', () => {
       const keys = new RemoteKeys({
         owner: 'gateway',
         urls,
+        timeoutMs: 60_000,
         clock: systemClock,
         logger: silentLogger,
       })

@@ -7,7 +7,7 @@ import { publicKeyOf } from './jwt.ts'
 const refreshAfterMs = 5 * 60_000
 /** Least time between two readings, ms: whoever sends made-up key names must not make us ask for each. */
 const minIntervalMs = 1_000
-const timeoutMs = 2_000
+const defaultTimeoutMs = 2_000
 const maxBodyBytes = 64 * 1024
 const maxKeys = 64
 
@@ -18,6 +18,8 @@ export interface RemoteKeysOptions {
   readonly urls: readonly string[]
   /** True: all of them have the same keys, and one that answers is enough. Default false. */
   readonly areShared?: boolean
+  /** Longest wait for one document, ms. Default 2 s. */
+  readonly timeoutMs?: number
   readonly clock: Clock
   readonly logger: Logger
 }
@@ -78,9 +80,10 @@ export class RemoteKeys {
 
   /** Never rejects. */
   async #readAll(): Promise<void> {
-    const { urls, areShared = false, clock, logger, owner } = this.#options
+    const { urls, areShared = false, timeoutMs = defaultTimeoutMs } = this.#options
+    const { clock, logger, owner } = this.#options
     this.#readMs = clock.monotonicMs()
-    const read = await Promise.allSettled(urls.map(readDocument))
+    const read = await Promise.allSettled(urls.map((url) => readDocument(url, timeoutMs)))
     const failed = read.filter((result) => result.status === 'rejected')
     const fresh = read.flatMap((result) => (result.status === 'fulfilled' ? result.value : []))
     this.#isWhole = areShared ? failed.length < read.length : failed.length === 0
@@ -93,7 +96,10 @@ export class RemoteKeys {
   }
 }
 
-async function readDocument(url: string): Promise<readonly (readonly [string, KeyObject])[]> {
+async function readDocument(
+  url: string,
+  timeoutMs: number,
+): Promise<readonly (readonly [string, KeyObject])[]> {
   const response = await fetch(url, { signal: AbortSignal.timeout(timeoutMs), redirect: 'error' })
   const text = await response.text()
   if (!response.ok) throw new Error(`${url} answered ${response.status}`)
