@@ -132,6 +132,7 @@ export class ProductionShop implements AsyncDisposable {
         env: {
           MILLRACE_MODE: 'production',
           PORT: '0',
+          IDENTITY_KEYS_TIMEOUT: '60s',
           ...this.#addresses(),
           IDENTITY_SIGNING_KEY: this.key.privateKey
             .export({ type: 'pkcs8', format: 'der' })
@@ -151,6 +152,8 @@ export class ProductionShop implements AsyncDisposable {
       DATABASE_URL: await this.#newDatabase(name),
       KAFKA_ENABLED: 'false',
       IDENTITY_JWKS_URLS: keysUrl,
+      // A slow machine is no outage.
+      IDENTITY_KEYS_TIMEOUT: '60s',
       IMPORT_TOKEN: 'a-token-of-tests-only',
       ...(await this.#ownEnvironmentOf(name)),
     })

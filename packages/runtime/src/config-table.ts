@@ -110,6 +110,14 @@ export const standardConfig = {
     default: [],
     doc: 'Where the gateway publishes the keys by which it signs who a request comes from; one address per key, parted by commas. Required in production mode.',
   },
+  identityKeysTimeoutMs: {
+    type: 'duration',
+    env: 'IDENTITY_KEYS_TIMEOUT',
+    minMs: 100,
+    maxMs: 300_000,
+    default: 2_000,
+    doc: 'Longest wait for the public keys by which it is checked who a request comes from.',
+  },
   logLevel: {
     type: 'string',
     env: 'LOG_LEVEL',

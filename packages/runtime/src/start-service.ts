@@ -145,7 +145,7 @@ export async function startService<Table extends ConfigTable>(
 /** @throws RuntimeError `MR_RUNTIME_BAD_CONFIG`: in production mode nobody could ever be known */
 function callersOf(
   { name, identity = 'signed' }: ServiceDefinition,
-  { mode, identityJwksUrls: jwksUrls }: ServiceConfig<ConfigTable>,
+  { mode, identityJwksUrls: jwksUrls, identityKeysTimeoutMs }: ServiceConfig<ConfigTable>,
   parts: Pick<CallerReaderOptions, 'clock' | 'logger' | 'meter'>,
 ): CallerReader | undefined {
   if (identity === 'own') return undefined
@@ -156,7 +156,7 @@ function callersOf(
       { name, env: standardConfig.identityJwksUrls.env },
     )
   }
-  return new CallerReader({ mode, jwksUrls, ...parts })
+  return new CallerReader({ mode, jwksUrls, keysTimeoutMs: identityKeysTimeoutMs, ...parts })
 }
 
 function tracingOf(

@@ -79,7 +79,7 @@ export const gatewayConfig = {
     minMs: 100,
     maxMs: 300_000,
     default: 1_500,
-    doc: 'Longest wait for what the gateway itself asks services: whether they are ready, their figures, and users for its public keys.',
+    doc: 'Longest wait for what the gateway itself asks services: whether they are ready, and their figures.',
   },
 } as const satisfies ConfigTable
 

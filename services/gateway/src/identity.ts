@@ -78,7 +78,7 @@ export function registerIdentity(app: ServiceApp, parts: IdentityParts): Identit
     owner: 'users',
     urls: users.urls.map((url) => `${url}/api/sessions/jwks`),
     areShared: true,
-    timeoutMs: config.probeTimeoutMs,
+    timeoutMs: config.identityKeysTimeoutMs,
     clock,
     logger,
   })

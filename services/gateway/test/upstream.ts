@@ -134,6 +134,7 @@ export function startGateway(settings: GatewaySettings = {}): Promise<RunningSer
       PORT: '0',
       // What is up must be seen as up by a machine that is slow: what is down refuses at once.
       GATEWAY_PROBE_TIMEOUT: '60s',
+      IDENTITY_KEYS_TIMEOUT: '60s',
       DISCUSSIONS_URL: (settings.discussions ?? [nowhere]).join(','),
       DISCUSSION_ANALYTICS_URL: (settings.analytics ?? [nowhere]).join(','),
       TRACKING_URL: (settings.tracking ?? [nowhere]).join(','),

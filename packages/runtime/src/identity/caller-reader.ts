@@ -15,6 +15,8 @@ export interface CallerReaderOptions {
   readonly mode: 'development' | 'production'
   /** JWKS of the gateway; without any, signed identities are not read. */
   readonly jwksUrls: readonly string[]
+  /** Longest wait for one of them, ms. */
+  readonly keysTimeoutMs: number
   readonly clock: Clock
   readonly logger: Logger
   readonly meter: Meter
@@ -29,7 +31,7 @@ export class CallerReader {
   readonly #verifier: TokenVerifier | undefined
   readonly #refused: Counter
 
-  constructor({ mode, jwksUrls, clock, logger, meter }: CallerReaderOptions) {
+  constructor({ mode, jwksUrls, keysTimeoutMs, clock, logger, meter }: CallerReaderOptions) {
     this.#isProduction = mode === 'production'
     this.#refused = meter.counter({
       name: 'mr_http_identities_refused_total',
@@ -37,7 +39,13 @@ export class CallerReader {
       labelNames: ['reason'],
     })
     if (jwksUrls.length === 0) return
-    const keys = new RemoteKeys({ owner: 'the gateway', urls: jwksUrls, clock, logger })
+    const keys = new RemoteKeys({
+      owner: 'the gateway',
+      urls: jwksUrls,
+      timeoutMs: keysTimeoutMs,
+      clock,
+      logger,
+    })
     this.#verifier = new TokenVerifier(signedIdentity, keys, clock)
   }
 
