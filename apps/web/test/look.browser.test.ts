@@ -4,13 +4,14 @@ import { assertAccessible, assertNoSidewaysScroll } from './fixture/accessibilit
 import { browserMissing } from './fixture/browser.ts'
 import { openHouse } from './fixture/house.ts'
 import type { MockApi } from './fixture/mock-api.ts'
-import { addFailures } from './fixture/mock-tracking.ts'
+import { addFailures, addRefusals } from './fixture/mock-tracking.ts'
 
 const skip = browserMissing()
 
 /** Failures, one operation that is planned, and one under way. */
 function withOperations({ tracking }: MockApi): void {
   addFailures(tracking, 'c0ffee12-0000-7000-8000-000000000000')
+  addRefusals(tracking, '0dde5000-0000-7000-8000-000000000000')
   const { operations } = tracking
   const filter = { fingerprint: 'c0ffee12c0ffee12' }
   const wish = {
@@ -47,6 +48,11 @@ const pages = [
   {
     name: 'a failure',
     path: '/failures/c0ffee12c0ffee12?event=c0ffee12-0000-7000-8000-000000000000+discussion-analytics',
+    ready: '.event-panel .payload pre',
+  },
+  {
+    name: 'a refusal',
+    path: '/failures/0dde50000dde5000?event=0dde5000-0000-7000-8000-000000000000',
     ready: '.event-panel .payload pre',
   },
   { name: 'Operations', path: '/operations', ready: '.operation-table' },

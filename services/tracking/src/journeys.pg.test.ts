@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { test } from 'node:test'
-import { consume, makeService, receipt, startTracking, write } from '../test/tracked-services.ts'
+import {
+  consume,
+  makeService,
+  receipt,
+  refusal,
+  startTracking,
+  write,
+} from '../test/tracked-services.ts'
 
 interface Waits {
   readonly outboxMs: number | null
@@ -167,4 +174,88 @@ test('failures: grouped by fingerprint over services, with trend; one group with
   assert.deepEqual([one.events.length, one.failures.items.length], [3, 1])
   const none = await tracking.get('/failures/f9')
   assert.deepEqual([none.httpStatus, none.code], [404, 'MR_TRACKING_FAILURE_NOT_FOUND'])
+})
+
+test('failures: what the broker refused is grouped beside what handlers failed at, and one kind of it is published again', async () => {
+  await using shop = await makeService('shop')
+  await using bank = await makeService('bank')
+  await using tracking = await startTracking([shop, bank])
+  const error = { class: 'RangeError', message: 'no such account', fingerprint: 'f1' }
+  await consume(bank, await write(bank), { status: 'FAILED', error })
+  const refuse = async (given: Parameters<typeof write>[1]) => {
+    const event = await write(shop, given)
+    await refusal(shop, event)
+    return event
+  }
+  const placed = [await refuse({ aggregateId: 'a' }), await refuse({ aggregateId: 'b' })]
+  await refuse({ aggregateId: 'c', eventType: 'order_paid' })
+  const behind = await write(shop, { aggregateId: 'a' })
+  await shop.database.query(
+    `insert into event_production_issue (event_id, slot, status, retry_count, blocked_by) values ($1, 0, 'PARKED', 0, $2)`,
+    [behind.eventId, placed[0]?.eventId],
+  )
+  interface Group {
+    readonly side: string
+    readonly database: string
+    readonly fingerprint: string
+    readonly errorClass: string
+    readonly failed: number
+    readonly retrying: number
+    readonly parked: number | null
+    readonly topics: readonly string[]
+    readonly eventTypes: readonly string[]
+    readonly consumerGroups: readonly string[]
+    readonly trend: readonly unknown[]
+  }
+  const groupsOf = async (query: string) =>
+    (await tracking.get<{ items: readonly Group[] }>(`/failures${query}`)).items
+  const all = await groupsOf('')
+  assert.deepEqual(
+    all
+      .map(
+        ({ side, database, eventTypes, failed, parked }) =>
+          `${side} ${database} ${eventTypes.join()} ${failed} ${parked}`,
+      )
+      .toSorted(),
+    [
+      'consumption bank order_placed 1 null',
+      'production shop order_paid 1 0',
+      'production shop order_placed 2 1',
+    ],
+  )
+  assert.deepEqual(
+    (await groupsOf('?side=production')).map(({ side }) => side),
+    ['production', 'production'],
+  )
+  for (const query of ['?side=consumption', '?group=bank'])
+    assert.deepEqual(
+      (await groupsOf(query)).map(({ fingerprint }) => fingerprint),
+      ['f1'],
+    )
+  const kind = all.find((each) => each.eventTypes.includes('order_placed') && each.parked === 1)
+  assert.ok(kind)
+  assert.deepEqual(
+    [kind.errorClass, kind.topics, kind.consumerGroups, kind.trend.length],
+    ['MR_KAFKA_RECORD_REFUSED', ['order-events'], [], 1],
+  )
+  const one = await tracking.get<{
+    events: { eventId: string; production: { fingerprint: string } }[]
+    failures: { items: unknown[] }
+  }>(`/failures/${kind.fingerprint}`)
+  assert.equal(one.failures.items.length, 1)
+  assert.deepEqual(
+    one.events.map(({ eventId, production }) => [eventId, production.fingerprint]),
+    placed.toReversed().map(({ eventId }) => [eventId, kind.fingerprint]),
+  )
+  const planned = await tracking.post<{ plan: { count: number; sample: { eventId: string }[] } }>(
+    '/operations',
+    { kind: 'republish', service: 'shop', filter: { fingerprint: kind.fingerprint } },
+  )
+  assert.deepEqual(
+    planned.plan.sample.map(({ eventId }) => eventId),
+    placed.map(({ eventId }) => eventId),
+  )
+  await shop.database.query('delete from event_production_issue')
+  const mended = await tracking.get(`/failures/${kind.fingerprint}`)
+  assert.deepEqual([mended.httpStatus, mended.code], [404, 'MR_TRACKING_FAILURE_NOT_FOUND'])
 })

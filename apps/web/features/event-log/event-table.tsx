@@ -3,7 +3,7 @@ import { clockTime, exactTime } from '../../lib/format.ts'
 import { CopyId } from '../../ui/copy-id.tsx'
 import { Time } from '../../ui/time.tsx'
 import { ConsumptionState, ProductionState, totalOf } from './event-states.tsx'
-import { MendLinks } from './mend-links.tsx'
+import { MendLinks, RefusedLink } from './mend-links.tsx'
 import type { TrackedEvent } from './model.ts'
 import { RetryEvent } from './retry-event.tsx'
 
@@ -71,6 +71,7 @@ function EventRow(props: { readonly event: TrackedEvent }) {
       <td>
         <ProductionState production={production} />
         {production?.status === 'FAILED' && <RetryEvent eventId={event.eventId} />}
+        <RefusedLink event={event} />
       </td>
       <td>
         <div className="chips">

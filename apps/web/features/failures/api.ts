@@ -1,7 +1,5 @@
 import { request } from '../../lib/http.ts'
-import { toEventPage } from '../event-log/mappers.ts'
-import type { EventPage } from '../event-log/model.ts'
-import { toFailedPayload, toFailureDetail, toFailures } from './mappers.ts'
+import { toFailedPayload, toFailureDetail, toFailures, toRefusedPayload } from './mappers.ts'
 import type { FailedPayload, FailureDetail, Failures } from './model.ts'
 
 const base = '/api/tracking'
@@ -10,7 +8,7 @@ function from(rangeMs: number): string {
   return new Date(Date.now() - rangeMs + 1_000).toISOString()
 }
 
-/** Failures of handlers that are not mended, by fingerprint. */
+/** Failures of handlers and refusals of the broker that are not mended, by fingerprint. */
 export async function getFailures(rangeMs: number, signal?: AbortSignal): Promise<Failures> {
   const query = new URLSearchParams({ from: from(rangeMs) })
   return toFailures((await request(`${base}/failures?${query}`, { signal })).body)
@@ -29,12 +27,6 @@ export async function getFailure(
   return toFailureDetail((await request(path, { signal })).body, fingerprint)
 }
 
-/** Events the broker refused: they never reached their topic. */
-export async function getUnpublished(signal?: AbortSignal): Promise<EventPage> {
-  const query = new URLSearchParams({ side: 'production', status: 'FAILED,RETRY', limit: '50' })
-  return toEventPage((await request(`${base}/events?${query}`, { signal })).body, null)
-}
-
 export async function getFailedPayload(
   eventId: string,
   group: string,
@@ -42,4 +34,12 @@ export async function getFailedPayload(
 ): Promise<FailedPayload | null> {
   const { body } = await request(`${base}/events/${encodeURIComponent(eventId)}`, { signal })
   return toFailedPayload(body, group)
+}
+
+export async function getRefusedPayload(
+  eventId: string,
+  signal?: AbortSignal,
+): Promise<FailedPayload | null> {
+  const { body } = await request(`${base}/events/${encodeURIComponent(eventId)}`, { signal })
+  return toRefusedPayload(body)
 }

@@ -1,5 +1,4 @@
 import { useQuery } from '@tanstack/react-query'
-import { Link } from '@tanstack/react-router'
 import { useEffect, useRef, useState } from 'react'
 import { duration, integer } from '../../lib/format.ts'
 import { asProblem } from '../../lib/problem.ts'
@@ -7,13 +6,14 @@ import { useNow } from '../../lib/use-now.ts'
 import { Button } from '../../ui/button.tsx'
 import { CopyId } from '../../ui/copy-id.tsx'
 import { ProblemNotice, Skeleton } from '../../ui/states.tsx'
-import { pretty } from '../journey/mappers.ts'
 import { usePlan } from '../operations/use-plan.ts'
 import { getFailedPayload } from './api.ts'
 import { EditForm } from './edit-form.tsx'
 import { canRedrive } from './failed-event-table.tsx'
-import { dumpLimit, hexDump, ownFrame, toMarkdown } from './mappers.ts'
-import type { FailedEvent, FailedPayload } from './model.ts'
+import { ownFrame, toMarkdown } from './mappers.ts'
+import type { FailedEvent } from './model.ts'
+import { Origin } from './origin.tsx'
+import { PayloadView } from './payload-view.tsx'
 
 /** One failed event: what went wrong, where it came from, what it holds, and how to mend it. */
 export function FailedEventPanel(props: {
@@ -82,7 +82,11 @@ export function FailedEventPanel(props: {
       {isEditing && payload.data != null && (
         <EditForm failed={failed} payload={payload.data} onCancel={() => setIsEditing(false)} />
       )}
-      <Origin failed={failed} notes={payload.data?.notes ?? []} />
+      <Origin
+        event={event}
+        record={`${event.topic}/${consumption.partition}@${consumption.offset}`}
+        notes={payload.data?.notes ?? []}
+      />
       {payload.isPending && <Skeleton lines={5} label="the payload" />}
       {payload.isError && (
         <ProblemNotice problem={asProblem(payload.error)} onRetry={() => void payload.refetch()} />
@@ -121,77 +125,6 @@ function ErrorFacts(props: { readonly failed: FailedEvent }) {
           <pre className="stack" tabIndex={0}>
             {stack ?? errorMessage}
           </pre>
-        </details>
-      )}
-    </div>
-  )
-}
-
-function Origin(props: { readonly failed: FailedEvent; readonly notes: FailedPayload['notes'] }) {
-  const { event, consumption } = props.failed
-  const ids = [
-    ['event', event.eventId],
-    ['request', event.correlationId],
-    ['caused by', event.causationId],
-    [event.aggregateType ?? 'tells of', event.aggregateId],
-  ] as const
-  return (
-    <dl className="facts">
-      {ids.map(([label, id]) =>
-        id === null ? null : (
-          <div key={label}>
-            <dt>{label}</dt>
-            <dd>
-              <Link to="/journeys/$id" params={{ id }} className="mono" title={id}>
-                {id}
-              </Link>{' '}
-              <CopyId id={id} label="copy" />
-            </dd>
-          </div>
-        ),
-      )}
-      <div>
-        <dt>record</dt>
-        <dd className="mono">
-          {event.topic}/{consumption.partition}@{consumption.offset}
-          {event.key !== null && ` key ${event.key}`}
-        </dd>
-      </div>
-      {props.notes.map(([name, value]) => (
-        <div key={name}>
-          <dt>{inWords(name)}</dt>
-          <dd className="mono">{value}</dd>
-        </div>
-      ))}
-    </dl>
-  )
-}
-
-/** `idDerivedFrom` as people write it. */
-function inWords(name: string): string {
-  return name.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
-}
-
-function PayloadView(props: { readonly payload: FailedPayload }) {
-  const { payload, bytes } = props.payload
-  return (
-    <div className="payload">
-      <h3>Payload</h3>
-      <p className="eyebrow">
-        {integer(payload.sizeBytes)} bytes
-        {bytes !== null && '. It could not be read as an event'}
-        {payload.isMasked && '. Fields that the contract calls secret are hidden'}
-      </p>
-      <pre tabIndex={0}>{pretty(payload.text)}</pre>
-      {bytes !== null && (
-        <details>
-          <summary>As bytes</summary>
-          <pre className="hex" tabIndex={0}>
-            {hexDump(bytes)}
-          </pre>
-          {bytes.length > dumpLimit && (
-            <p className="eyebrow">The first {integer(dumpLimit)} bytes.</p>
-          )}
         </details>
       )}
     </div>

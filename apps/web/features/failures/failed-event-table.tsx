@@ -1,17 +1,16 @@
 import { Link } from '@tanstack/react-router'
-import { useRef } from 'react'
 import { clockTime, exactTime } from '../../lib/format.ts'
-import { useKeys } from '../../lib/keys.ts'
 import { Time } from '../../ui/time.tsx'
 import { ConsumptionState } from '../event-log/event-states.tsx'
 import type { FailedEvent } from './model.ts'
+import { useTicks } from './use-ticks.ts'
 
 /** Whether a redrive can take it. */
 export function canRedrive({ consumption }: FailedEvent): boolean {
   return consumption.status === 'FAILED' || consumption.status === 'PARKED'
 }
 
-/** Events of one kind of failure, to tick and to open. `x` ticks the row in focus, `Shift x` all up to it. */
+/** Events of one kind of failure, to tick and to open. */
 export function FailedEventTable(props: {
   readonly events: readonly FailedEvent[]
   readonly ticked: ReadonlySet<string>
@@ -19,31 +18,10 @@ export function FailedEventTable(props: {
   readonly onTick: (ticked: ReadonlySet<string>) => void
   readonly onOpen: (key: string) => void
 }) {
-  const { events, ticked, onTick } = props
-  const lastTicked = useRef<string | null>(null)
-  const open = events.filter(canRedrive)
+  const { events, ticked } = props
+  const open = events.filter(canRedrive).map((each) => each.key)
   const isOneGroup = new Set(events.map(({ consumption }) => consumption.group)).size === 1
-  const isAll = open.length > 0 && open.every((each) => ticked.has(each.key))
-  const toggle = (key: string): void => {
-    const next = new Set(ticked)
-    if (!next.delete(key)) next.add(key)
-    lastTicked.current = key
-    onTick(next)
-  }
-  const tickUpTo = (key: string): void => {
-    const keys = open.map((each) => each.key)
-    const [a, b] = [keys.indexOf(lastTicked.current ?? key), keys.indexOf(key)].toSorted(
-      (x, y) => x - y,
-    )
-    onTick(new Set([...ticked, ...keys.slice(Math.max(0, a ?? 0), (b ?? 0) + 1)]))
-  }
-  const focused = (): string | undefined =>
-    document.activeElement?.closest<HTMLElement>('[data-key]')?.dataset['key']
-  const onFocused = (act: (key: string) => void) => (): void => {
-    const key = focused()
-    if (key !== undefined && open.some((each) => each.key === key)) act(key)
-  }
-  useKeys({ x: onFocused(toggle), X: onFocused(tickUpTo) })
+  const { isAll, toggle, toggleAll } = useTicks(open, ticked, props.onTick)
   return (
     <table className="event-table failed-events">
       <caption className="visually-hidden">Events that failed so, newest first</caption>
@@ -55,7 +33,7 @@ export function FailedEventTable(props: {
               aria-label="Tick all"
               checked={isAll}
               disabled={open.length === 0}
-              onChange={() => onTick(new Set(isAll ? [] : open.map((each) => each.key)))}
+              onChange={toggleAll}
             />
           </th>
           <th scope="col">Event</th>

@@ -14,7 +14,9 @@ import { usePlan } from '../operations/use-plan.ts'
 import { failedEventLimit, getFailure } from './api.ts'
 import { FailedEventPanel } from './failed-event-panel.tsx'
 import { FailedEventTable } from './failed-event-table.tsx'
-import type { FailedEvent, FailureGroup, Failures } from './model.ts'
+import type { FailedEvent, FailureGroup, Failures, RefusedEvent } from './model.ts'
+import { RefusedEventPanel } from './refused-event-panel.tsx'
+import { RefusedEventTable } from './refused-event-table.tsx'
 import { Trend } from './trend.tsx'
 import '../event-log/event-log.css'
 import '../journey/journey.css'
@@ -35,9 +37,18 @@ export function FailurePage() {
     refetchInterval: liveMs,
     retry: false,
   })
-  const events = found.data?.events ?? []
-  const groups = found.data?.failures.items ?? []
-  const title = groups[0]?.errorClass ?? events[0]?.consumption.errorClass ?? 'Failure'
+  const problem = found.isError ? asProblem(found.error) : null
+  // What was refused leaves the log's issues once it is published, and nothing bears the fingerprint any more.
+  const isGone = problem?.isMissing === true && found.data !== undefined
+  const events = isGone ? [] : (found.data?.events ?? [])
+  const refused = isGone ? [] : (found.data?.refused ?? [])
+  const groups = isGone ? [] : (found.data?.failures.items ?? [])
+  const [first] = [
+    ...(found.data?.failures.items ?? []),
+    ...(found.data?.events ?? []).map(firstFacts),
+    ...(found.data?.refused ?? []).map(firstFacts),
+  ]
+  const title = first?.errorClass ?? 'Failure'
   useTitle(title)
   const open = (key: string | undefined): void =>
     void navigate({
@@ -48,8 +59,9 @@ export function FailurePage() {
       resetScroll: false,
     })
   const opened = events.find((each) => each.key === search.event)
+  const openedRefused = refused.find((each) => each.key === search.event)
+  const hasPanel = opened !== undefined || openedRefused !== undefined
   useKeys({ j: () => moveRow(1), k: () => moveRow(-1), Escape: () => open(undefined) })
-  const problem = found.isError ? asProblem(found.error) : null
   if (problem?.isMissing === true && found.data === undefined)
     return (
       <MissingPage
@@ -71,15 +83,13 @@ export function FailurePage() {
             Failures
           </Link>
           <h1>{title}</h1>
-          <p className="failure-line">
-            {groups[0]?.firstLine ?? events[0]?.consumption.errorMessage?.split('\n')[0] ?? ''}
-          </p>
+          <p className="failure-line">{first?.firstLine ?? ''}</p>
           <p className="eyebrow">
             fingerprint <CopyId id={fingerprint} />
           </p>
         </div>
       </header>
-      {problem !== null && (
+      {problem !== null && !isGone && (
         <ProblemNotice
           problem={problem}
           onRetry={() => void found.refetch()}
@@ -95,25 +105,48 @@ export function FailurePage() {
           ))}
           {groups.length === 0 && (
             <p className="notice" data-tone="good" role="status">
-              All of these are mended.
+              {isGone ? 'All of these were published.' : 'All of these are mended.'}
             </p>
           )}
-          <TickedActs events={events} ticked={ticked} onClear={() => setTicked(new Set())} />
-          <div className={`journey ${opened === undefined ? '' : 'journey-with-panel'}`}>
+          <TickedActs
+            events={events}
+            refused={refused}
+            ticked={ticked}
+            onClear={() => setTicked(new Set())}
+          />
+          <div className={`journey ${hasPanel ? 'journey-with-panel' : ''}`}>
             <section className="journey-view" aria-label="Events that failed so">
-              <FailedEventTable
-                events={events}
-                ticked={ticked}
-                opened={search.event}
-                onTick={setTicked}
-                onOpen={open}
-              />
-              {events.length >= failedEventLimit && (
+              {events.length > 0 && (
+                <FailedEventTable
+                  events={events}
+                  ticked={ticked}
+                  opened={search.event}
+                  onTick={setTicked}
+                  onOpen={open}
+                />
+              )}
+              {refused.length > 0 && (
+                <RefusedEventTable
+                  events={refused}
+                  ticked={ticked}
+                  opened={search.event}
+                  onTick={setTicked}
+                  onOpen={open}
+                />
+              )}
+              {events.length + refused.length >= failedEventLimit && (
                 <p className="eyebrow">The newest {integer(failedEventLimit)} are listed.</p>
               )}
             </section>
             {opened !== undefined && (
               <FailedEventPanel key={opened.key} failed={opened} onClose={() => open(undefined)} />
+            )}
+            {openedRefused !== undefined && (
+              <RefusedEventPanel
+                key={openedRefused.key}
+                refused={openedRefused}
+                onClose={() => open(undefined)}
+              />
             )}
           </div>
         </>
@@ -122,21 +155,51 @@ export function FailurePage() {
   )
 }
 
+/** What the page is called by, where no open group says it. */
+function firstFacts(each: FailedEvent | RefusedEvent): {
+  readonly errorClass: string | null
+  readonly firstLine: string
+} {
+  const { errorClass, errorMessage } = 'consumption' in each ? each.consumption : each.production
+  return { errorClass, firstLine: errorMessage?.split('\n')[0] ?? '' }
+}
+
 function GroupSummary(props: { readonly group: FailureGroup; readonly range: Failures }) {
   const { group, range } = props
   const plan = usePlan()
   return (
     <section className="plate failure-summary" aria-label={`In ${group.database}`}>
       <p>
-        <strong className="figure">{count(group.failed, 'event')} given up</strong>
-        {group.retrying > 0 && `, ${integer(group.retrying)} tried again by itself`}, first{' '}
-        <Time atMs={group.firstSeenAtMs} />, last <Time atMs={group.lastSeenAtMs} />.
+        <strong className="figure">
+          {count(group.failed, 'event')} {group.side === 'production' ? 'refused' : 'given up'}
+        </strong>
+        {group.retrying > 0 &&
+          `, ${integer(group.retrying)} tried again${group.side === 'production' ? '' : ' by itself'}`}
+        {(group.parked ?? 0) > 0 && `, ${integer(group.parked ?? 0)} of the same keys behind them`},
+        first <Time atMs={group.firstSeenAtMs} />, last <Time atMs={group.lastSeenAtMs} />.
       </p>
       <Trend trend={group.trend} range={range} />
       <p className="eyebrow">
+        {group.side === 'production' && `${group.database} to `}
         {group.topics.join(', ')}: {group.eventTypes.join(', ')}
       </p>
       <div className="actions">
+        {group.side === 'production' && group.failed > 0 && (
+          <Button
+            look="primary"
+            icon="turn"
+            disabled={plan.isPending}
+            onClick={() =>
+              plan.mutate({
+                service: group.database,
+                kind: 'republish',
+                filter: { fingerprint: group.fingerprint },
+              })
+            }
+          >
+            Publish all of these again …
+          </Button>
+        )}
         {group.consumerGroups.map((name) => (
           <Button
             key={name}
@@ -161,21 +224,24 @@ function GroupSummary(props: { readonly group: FailureGroup; readonly range: Fai
   )
 }
 
-/** Acts on what is ticked, one for each group that failed. */
+/** Acts on what is ticked, one for each group that failed, or each service whose events were refused. */
 function TickedActs(props: {
   readonly events: readonly FailedEvent[]
+  readonly refused: readonly RefusedEvent[]
   readonly ticked: ReadonlySet<string>
   readonly onClear: () => void
 }) {
   const plan = usePlan()
   const chosen = props.events.filter((each) => props.ticked.has(each.key))
-  if (chosen.length === 0) return null
+  // One that was published since is no longer there, ticked or not.
+  const refused = props.refused.filter((each) => props.ticked.has(each.key))
+  if (chosen.length + refused.length === 0) return null
   const byGroup = [
     ...Map.groupBy(chosen, ({ consumption }) => `${consumption.database} ${consumption.group}`),
   ]
   return (
     <div className="actions failure-ticked" role="group" aria-label="Ticked events">
-      <span>{count(chosen.length, 'event')} ticked</span>
+      <span>{count(chosen.length + refused.length, 'event')} ticked</span>
       {byGroup.map(([name, each]) => (
         <Button
           key={name}
@@ -191,6 +257,22 @@ function TickedActs(props: {
           }
         >
           Redrive {integer(each.length)} to {each[0]?.consumption.group} …
+        </Button>
+      ))}
+      {[...Map.groupBy(refused, ({ production }) => production.database)].map(([service, each]) => (
+        <Button
+          key={service}
+          look="primary"
+          disabled={plan.isPending}
+          onClick={() =>
+            plan.mutate({
+              service,
+              kind: 'republish',
+              eventIds: each.map(({ key }) => key),
+            })
+          }
+        >
+          Publish {integer(each.length)} of {service} again …
         </Button>
       ))}
       <Button onClick={props.onClear}>Untick</Button>

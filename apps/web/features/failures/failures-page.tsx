@@ -1,20 +1,18 @@
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { Link, useNavigate, useSearch } from '@tanstack/react-router'
 import { useRef, useState } from 'react'
-import { integer } from '../../lib/format.ts'
 import { moveRow, useKeys } from '../../lib/keys.ts'
 import { asProblem } from '../../lib/problem.ts'
 import { useHeldValue, useHold } from '../../lib/use-held.ts'
 import { useTitle } from '../../lib/use-title.ts'
 import { Button } from '../../ui/button.tsx'
 import { EmptyState, ProblemNotice, Skeleton } from '../../ui/states.tsx'
-import { Time } from '../../ui/time.tsx'
 import { UnreachableNotice } from '../event-log/unreachable-notice.tsx'
 import { getFailures } from './api.ts'
-import { failureRangeOf, matching } from './mappers.ts'
-import { failureRanges, type FailureGroup, type Failures, type FailureSearch } from './model.ts'
-import { Trend } from './trend.tsx'
-import { Unpublished } from './unpublished.tsx'
+import { FailureTable } from './failure-table.tsx'
+import { failureRangeOf, matching, ofSide } from './mappers.ts'
+import { failureRanges, type Failures, type FailureSearch } from './model.ts'
+import { RefusedSection } from './refused-section.tsx'
 import '../event-log/event-log.css'
 import './failures.css'
 
@@ -47,14 +45,18 @@ export function FailuresPage() {
     k: () => moveRow(-1),
     l: release,
   })
-  const items = matching(shown?.items ?? [], search.q)
+  const all = matching(shown?.items ?? [], search.q)
+  const items = ofSide(all, 'consumption')
+  const refused = ofSide(all, 'production')
   const problem = failures.isError ? asProblem(failures.error) : null
   return (
     <div className="page">
       <header className="page-head">
         <div>
           <h1>Failures</h1>
-          <p>What could not be handled, by what went wrong where. Open one to mend it.</p>
+          <p>
+            What could not be handled or published, by what went wrong where. Open one to mend it.
+          </p>
         </div>
         {isPaused && (
           <button type="button" className="chip" data-tone="attention" onClick={release}>
@@ -114,27 +116,43 @@ export function FailuresPage() {
       )}
       <UnreachableNotice unreachable={shown?.unreachable ?? []} />
       {failures.isPending && <Skeleton lines={6} label="failures" />}
-      <section aria-label="Failures of consumers" ref={hold.ref}>
-        {shown !== undefined && items.length > 0 && (
-          <FailureTable items={items} failures={shown} isStale={failures.isPlaceholderData} />
+      <div ref={hold.ref}>
+        <section aria-label="Failures of consumers">
+          {shown !== undefined && items.length > 0 && (
+            <FailureTable
+              caption="Failures of consumers"
+              items={items}
+              failures={shown}
+              isStale={failures.isPlaceholderData}
+            />
+          )}
+          {shown !== undefined && items.length === 0 && refused.length > 0 && (
+            <p className="eyebrow">
+              {ofSide(shown.items, 'consumption').length > 0
+                ? 'No failure of a consumer matches.'
+                : `No consumer gave anything up, ${range.label.toLowerCase()}.`}
+            </p>
+          )}
+          {shown !== undefined && all.length === 0 && (
+            <NoFailures
+              text={search.q ?? ''}
+              hasOthers={shown.items.length > 0}
+              rangeLabel={range.label.toLowerCase()}
+              isWidest={range.value === '31d'}
+              onClear={() => change({ q: '' })}
+              onWidest={() => change({ range: '31d' })}
+            />
+          )}
+          {shown?.isComplete === false && (
+            <p className="eyebrow">
+              There are more open failures than could be looked at; the newest are shown.
+            </p>
+          )}
+        </section>
+        {shown !== undefined && refused.length > 0 && (
+          <RefusedSection items={refused} failures={shown} isStale={failures.isPlaceholderData} />
         )}
-        {shown !== undefined && items.length === 0 && (
-          <NoFailures
-            text={search.q ?? ''}
-            hasOthers={shown.items.length > 0}
-            rangeLabel={range.label.toLowerCase()}
-            isWidest={range.value === '31d'}
-            onClear={() => change({ q: '' })}
-            onWidest={() => change({ range: '31d' })}
-          />
-        )}
-        {shown?.isComplete === false && (
-          <p className="eyebrow">
-            There are more open failures than could be looked at; the newest are shown.
-          </p>
-        )}
-      </section>
-      <Unpublished told={problem} />
+      </div>
     </div>
   )
 }
@@ -145,65 +163,6 @@ function useChanged(failures: Failures | undefined): Failures | undefined {
   const [kept, setKept] = useState({ text, failures })
   if (kept.text !== text) setKept({ text, failures })
   return kept.text === text ? kept.failures : failures
-}
-
-function FailureTable(props: {
-  readonly items: readonly FailureGroup[]
-  readonly failures: Failures
-  readonly isStale: boolean
-}) {
-  return (
-    <table className="event-table failure-table" aria-busy={props.isStale}>
-      <caption className="visually-hidden">Failures, the largest first</caption>
-      <thead>
-        <tr>
-          <th scope="col">What went wrong</th>
-          <th scope="col">Where</th>
-          <th scope="col">Trend</th>
-          <th scope="col">Last</th>
-          <th scope="col" className="number">
-            Events
-          </th>
-        </tr>
-      </thead>
-      <tbody>
-        {props.items.map((group) => (
-          <tr key={`${group.database} ${group.fingerprint}`}>
-            <td>
-              <Link
-                to="/failures/$fingerprint"
-                params={{ fingerprint: group.fingerprint }}
-                data-row=""
-                className="event-type"
-              >
-                {group.errorClass}
-              </Link>
-              <small className="failure-line">{group.firstLine}</small>
-            </td>
-            <td>
-              {group.consumerGroups.join(', ')}
-              <small>
-                {group.topics.join(', ')}: {group.eventTypes.join(', ')}
-              </small>
-            </td>
-            <td>
-              <Trend trend={group.trend} range={props.failures} />
-            </td>
-            <td className="event-time">
-              <Time atMs={group.lastSeenAtMs} />
-              <small>
-                first <Time atMs={group.firstSeenAtMs} />
-              </small>
-            </td>
-            <td className="number figure">
-              <strong>{integer(group.failed)}</strong>
-              {group.retrying > 0 && <small>+ {integer(group.retrying)} tried again</small>}
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
-  )
 }
 
 function NoFailures(props: {

@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { hexDump, matching, ownFrame, toFailedPayload, trendColumns } from './mappers.ts'
+import {
+  hexDump,
+  matching,
+  ofSide,
+  ownFrame,
+  toFailedPayload,
+  toFailureDetail,
+  toRefusedPayload,
+  trendColumns,
+} from './mappers.ts'
 import type { FailureGroup } from './model.ts'
 
 test('own frame: the first that is no library and nothing of Node; else the first; else none', () => {
@@ -61,4 +70,99 @@ test('search: any of what a failure is named by, whatever its case', () => {
   assert.deepEqual(matching(items, ' RANGE '), [items[0]])
   assert.deepEqual(matching(items, 'letters'), [items[1]])
   assert.equal(matching(items, undefined), items)
+})
+
+test('sides: what was refused is told apart from what handlers failed at, with its own events and payload', () => {
+  const at = '2026-11-22T10:00:00.000Z'
+  const group = (side: string, fingerprint: string, parked: number | null) => ({
+    side,
+    database: 'orders',
+    fingerprint,
+    errorClass: 'MR_KAFKA_RECORD_REFUSED',
+    firstLine: 'too large',
+    failed: 2,
+    retrying: 1,
+    parked,
+    firstSeenAt: at,
+    lastSeenAt: at,
+    topics: ['order-events'],
+    eventTypes: ['order_placed'],
+    consumerGroups: [],
+    trend: [{ at, count: 3 }],
+  })
+  const production = {
+    database: 'orders',
+    serviceName: 'orders',
+    status: 'FAILED',
+    retryCount: 1,
+    maxRetries: 5,
+    errorClass: 'MR_KAFKA_RECORD_REFUSED',
+    errorMessage: 'too large',
+    fingerprint: 'f1',
+    partitionNumber: null,
+    offset: null,
+    createdAt: at,
+    publishedAt: null,
+    updatedAt: at,
+    nextRetryAt: null,
+    blockedBy: null,
+    metadata: { tenant: 'a' },
+  }
+  const event = (eventId: string, row: object | null) => ({
+    eventId,
+    eventType: 'order_placed',
+    topic: 'order-events',
+    eventKey: 'o-1',
+    correlationId: null,
+    causationId: null,
+    aggregateType: 'order',
+    aggregateId: 'o-1',
+    aggregateVersion: null,
+    occurredAt: at,
+    at,
+    production: row,
+    consumptions: [],
+    waits: null,
+  })
+  const detail = toFailureDetail(
+    {
+      failures: {
+        from: at,
+        to: at,
+        bucketMs: 60_000,
+        items: [group('production', 'f1', 4), group('consumption', 'f1', null)],
+        isComplete: true,
+        unreachable: [],
+      },
+      events: [
+        event('e1', production),
+        event('e2', { ...production, fingerprint: 'f2' }),
+        event('e3', null),
+      ],
+    },
+    'f1',
+  )
+  assert.deepEqual(
+    detail.refused.map(({ key }) => key),
+    ['e1'],
+  )
+  assert.deepEqual(detail.events, [])
+  const { items } = detail.failures
+  assert.deepEqual(
+    ofSide(items, 'production').map(({ parked }) => parked),
+    [4],
+  )
+  assert.deepEqual(
+    ofSide(items, 'consumption').map(({ parked }) => parked),
+    [null],
+  )
+  const payload = { text: '{}', isMasked: false, sizeBytes: 2 }
+  assert.deepEqual(
+    toRefusedPayload({ production, payloads: { production: payload, consumptions: [] } }),
+    { payload, bytes: null, notes: [['tenant', 'a']] },
+  )
+  assert.equal(
+    toRefusedPayload({ production, payloads: { production: null, consumptions: [] } }),
+    null,
+  )
 })

@@ -9,6 +9,8 @@ import {
   type FailureDetail,
   type FailureGroup,
   type Failures,
+  type FailureSide,
+  type RefusedEvent,
   type TrendPoint,
 } from './model.ts'
 
@@ -23,8 +25,15 @@ export function toFailureDetail(body: unknown, fingerprint: string): FailureDeta
   const events = wire.list('events', readEvent)
   return {
     failures: readFailures(failures),
+    refused: events.flatMap((event) => refusedOf(event, fingerprint)),
     events: events.flatMap((event) => failedOf(event, fingerprint)),
   }
+}
+
+function refusedOf(event: TrackedEvent, fingerprint: string): readonly RefusedEvent[] {
+  const { production } = event
+  if (production === null || production.fingerprint !== fingerprint) return []
+  return [{ key: event.eventId, event, production }]
 }
 
 /** What the groups that failed so made of the event. */
@@ -47,12 +56,14 @@ function readFailures(wire: WireReader): Failures {
 
 function readGroup(wire: WireReader): FailureGroup {
   return {
+    side: wire.text('side') === 'production' ? 'production' : 'consumption',
     database: wire.text('database'),
     fingerprint: wire.text('fingerprint'),
     errorClass: wire.text('errorClass'),
     firstLine: wire.text('firstLine'),
     failed: wire.number('failed'),
     retrying: wire.number('retrying'),
+    parked: wire.numberOrNull('parked'),
     firstSeenAtMs: wire.time('firstSeenAt'),
     lastSeenAtMs: wire.time('lastSeenAt'),
     topics: wire.texts('topics'),
@@ -79,6 +90,14 @@ export function toFailedPayload(body: unknown, group: string): FailedPayload | n
   const bytes = Uint8Array.from(atob(shown.text), (char) => char.charCodeAt(0))
   const text = new TextDecoder().decode(bytes)
   return { payload: { ...shown, text, sizeBytes: bytes.length }, bytes, notes }
+}
+
+/** The value of an event as it was written, with what was noted of it. */
+export function toRefusedPayload(body: unknown): FailedPayload | null {
+  const shown = toPayloads(body).production
+  if (shown === null) return null
+  const row = new WireReader(body, 'event').objectOrNull('production')
+  return { payload: shown, bytes: null, notes: notesOf(row?.objectOrNull('metadata') ?? null) }
 }
 
 function notesOf(wire: WireReader | null): readonly (readonly [string, string])[] {
@@ -127,6 +146,10 @@ export function trendColumns(
     counts[inside] = (counts[inside] ?? 0) + count
   }
   return counts
+}
+
+export function ofSide(items: readonly FailureGroup[], side: FailureSide): readonly FailureGroup[] {
+  return items.filter((each) => each.side === side)
 }
 
 /** Failures in which the text stands, in whatever they are named by. */

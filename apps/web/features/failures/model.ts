@@ -1,8 +1,12 @@
-import type { Consumption, TrackedEvent, Unreachable } from '../event-log/model.ts'
+import type { Consumption, Production, TrackedEvent, Unreachable } from '../event-log/model.ts'
 import type { ShownPayload } from '../journey/model.ts'
 
-/** Failures of one class from one place in the code. */
+/** `consumption`: a handler failed. `production`: the broker refused what was written. */
+export type FailureSide = 'consumption' | 'production'
+
+/** Failures of one class from one place in the code; or refusals of one class, topic and type. */
 export interface FailureGroup {
+  readonly side: FailureSide
   /** The service whose database holds the rows. */
   readonly database: string
   readonly fingerprint: string
@@ -12,6 +16,8 @@ export interface FailureGroup {
   readonly failed: number
   /** Failed, and wait for a further attempt. */
   readonly retrying: number
+  /** Behind refused ones of their keys; null where that is not counted. */
+  readonly parked: number | null
   readonly firstSeenAtMs: number
   readonly lastSeenAtMs: number
   readonly topics: readonly string[]
@@ -42,13 +48,22 @@ export interface FailedEvent {
   readonly consumption: Consumption
 }
 
-/** One kind of failure with its newest events, mended ones too. */
+/** An event that the broker refused. */
+export interface RefusedEvent {
+  /** The event's id. */
+  readonly key: string
+  readonly event: TrackedEvent
+  readonly production: Production
+}
+
+/** One kind of failure with its newest events; of handlers' failures mended ones too. */
 export interface FailureDetail {
   readonly failures: Failures
+  readonly refused: readonly RefusedEvent[]
   readonly events: readonly FailedEvent[]
 }
 
-/** A record's value as one group has it. */
+/** A record's value as one group, or the service that wrote it, has it. */
 export interface FailedPayload {
   readonly payload: ShownPayload
   /** The value as it was when it is no readable event; null for text. */

@@ -42,8 +42,8 @@ export const consumptionStatuses: readonly string[] = [
 export function productionFilter(
   filter: TrackingFilter,
 ): Omit<ProductionFilter, 'limit'> | undefined {
-  const { side, group, fingerprint, status, ...rest } = filter
-  if (side === 'consumption' || group !== undefined || fingerprint !== undefined) return undefined
+  const { side, group, status, ...rest } = filter
+  if (side === 'consumption' || group !== undefined) return undefined
   return withStatus(rest, status, productionStatuses)
 }
 
