@@ -77,6 +77,9 @@ export function isInstanceFenced(error: unknown): error is KafkaError {
 
 /** How often wall-clock punctuators are looked at while nothing comes. */
 const idleMs = 50
+/** Enough for some tens of ms of work; what lies in memory, and in how many threads, is several times that. */
+const fetchMaxBytes = 2_097_152
+const maxPartitionFetchBytes = 131_072
 
 export class ThreadSession {
   readonly #options: ThreadSessionOptions
@@ -129,6 +132,8 @@ export class ThreadSession {
       heartbeatIntervalMs: settings.heartbeatIntervalMs,
       maxBatchRecords: 1_000,
       maxWaitMs: 100,
+      fetchMaxBytes,
+      maxPartitionFetchBytes,
       assignors: [
         taskAssignor({
           processId: identity.processId,
@@ -150,6 +155,8 @@ export class ThreadSession {
       ...kafka,
       isolationLevel,
       maxBatchRecords: 5_000,
+      fetchMaxBytes,
+      maxPartitionFetchBytes,
     })
     const session: ThreadSession = new ThreadSession(options, {
       output,
@@ -186,6 +193,7 @@ export class ThreadSession {
       consumer: clients.consumer,
       tasks: () => this.#tasks.values(),
       bufferedRecords: settings.bufferedRecords,
+      bufferedBytes: settings.bufferedBytes,
     })
     this.#purge = new RepartitionPurge({
       admin: clients.admin,
