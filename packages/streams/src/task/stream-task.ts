@@ -172,7 +172,12 @@ export class StreamTask {
       if (node.kind === 'source')
         for (const topic of node.topics)
           this.#sources.set(this.#topicName(node, topic), {
-            reader: new SourceReader(node, this.errors, (count) => this.#countDropped(count)),
+            reader: new SourceReader(
+              node,
+              this.errors,
+              (count) => this.#countDropped(count),
+              this.#graph.readsValues(node),
+            ),
             entry: this.#graph.entry(node),
             count: this.counts.source(node.name),
           })
