@@ -17,7 +17,8 @@ const tiers = {
   kafka: {
     takes: (file: string) => file.endsWith('.kafka.test.ts'),
     env: { MILLRACE_TEST_KAFKA: 'apache-only' },
-    concurrency: 1,
+    // Of each file some seconds are its broker's start.
+    concurrency: 2,
   },
   /** Clients nobody here wrote, on our broker and on Apache Kafka; one that is absent is skipped by name, on CI it fails. At most 12 minutes. */
   clients: {
