@@ -142,8 +142,12 @@ for (const backend of await kafkaBackends())
         consumer.assign([{ topic, partition: 0 }])
         assert.equal(consumer.lagRecords({ topic, partition: 0 }), null)
         await eventually('known', () => consumer.lagRecords({ topic, partition: 0 }) === lagRecords)
-        await records.next()
-        assert.equal(consumer.lagRecords({ topic, partition: 0 }), 0)
+        // Apache Kafka may answer with fewer records than there are up to the end that it tells.
+        for (let position = 0; position < lagRecords;) {
+          await records.next()
+          position = Number(consumer.position({ topic, partition: 0 }))
+          assert.equal(consumer.lagRecords({ topic, partition: 0 }), lagRecords - position)
+        }
       }
     })
 
