@@ -36,7 +36,7 @@ export interface LaneStats {
 
 /**
  * The figures of all lanes, from the database, so any process may ask. What lies in front of a lane's cursor is passed over by the index
- * alone (some 50 ms per million), and the count stops after 10,000 of a lane. Of a lane that owns none of the next 200,000 rows no more
+ * alone (by what the relay's own walk takes, 40 ns a row; not measured here), and the count stops after 10,000 of a lane. Of a lane that owns none of the next 200,000 rows no more
  * are looked at: a few ms, at most about 0.1 s a lane in the middle of a huge backlog.
  */
 export function readStats(names: SqlNames, mostLookedAt = 200_000) {
