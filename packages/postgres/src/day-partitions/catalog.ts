@@ -12,6 +12,8 @@ export interface DayTable {
    * them in a restored row. They are not archived.
    */
   readonly restoredAs?: Readonly<Record<string, string>>
+  /** Of an earlier version: no days are made for it any more. Those that it has are archived, and restored, with the others'. */
+  readonly isFormer?: boolean
 }
 
 /** Where a day's table is: `PENDING` is between the two halves of `detach partition concurrently`. */

@@ -337,6 +337,39 @@ test('day log: options and days that cannot be meant are refused', async () => {
   await assert.rejects(log.restore('2020-01-01'), { code: 'MR_POSTGRES_ARCHIVE_MISSING' })
 })
 
+test('day log: a former table gets no more days; those it has go to files and come back with the others', async () => {
+  await using fixture = await dayLogFixture()
+  const { database, directory } = fixture
+  await fixture.add(cold, 3)
+  const before = await fixture.rows()
+  const log = createDayLog({
+    database,
+    schema: 'log',
+    tables: [
+      { name: 'entry', idColumn: 'id', restoredAs: { xid: `'1'::xid8` } },
+      { name: 'mark', idColumn: 'id', isFormer: true },
+    ],
+    holds: async () => null,
+  })
+  const colder = daysAgo(6)
+  assert.equal(await log.ensureDay(colder), 'made')
+  assert.equal(await log.ensureDay(colder), 'exists')
+  await database.query('insert into log.entry (id, n) values ($1, 1)', [idOf(colder)])
+  const { archived, held } = await log.archive({ directory, hotDays })
+  assert.deepEqual([archived, held], [[colder, cold], []])
+  assert.deepEqual(
+    (await log.archivedDays()).map(({ day, table }) => `${day} ${table}`),
+    [`${colder} entry`, `${cold} entry`, `${cold} mark`],
+  )
+  for (const day of [colder, cold]) assert.equal(await log.restore(day), true)
+  assert.deepEqual(await log.days(), [colder, cold])
+  assert.deepEqual((await fixture.rows()).slice(1), before)
+  const marks = await database.query('select from pg_inherits where inhparent = $1::regclass', [
+    'log.mark',
+  ])
+  assert.equal(marks.rowCount, 1)
+})
+
 test('day log: two logs in one schema do not mix', async () => {
   await using fixture = await dayLogFixture()
   const { log, database, directory } = fixture

@@ -26,7 +26,8 @@ export interface DayLogOptions {
   readonly tables: readonly [DayTable, ...DayTable[]]
   /**
    * Why a day must stay, in words for people, or null when it may go. Asked before anything happens, and again when no row can come to the
-   * first table any more. Then it is no partition, and the others may be none either: name each by `tableOf`, never by its parent.
+   * first table any more. Then it is no partition, and the others may be none either: name each by `tableOf`, never by its parent. A former
+   * table may have no such day.
    */
   readonly holds: (on: Queryable, range: DayRange, tableOf: TableOfDay) => Promise<string | null>
   /** How long detaching a day waits for transactions that began before, ms; nobody waits for it meanwhile. Default 10,000. */
@@ -130,8 +131,9 @@ class PartitionedDayLog implements DayLog {
 
   async ensureDay(day: string): Promise<'exists' | 'made' | 'archived'> {
     const range = rangeOfDay(day)
+    const tables = this.#tables.filter((table) => !table.isFormer)
     const states = await Promise.all(
-      this.#tables.map((table) => this.#catalog.stateOf(this.#database, table, day)),
+      tables.map((table) => this.#catalog.stateOf(this.#database, table, day)),
     )
     if (states.every((state) => state === 'ATTACHED')) return 'exists'
     return this.#database.transaction(async (tx) => {
@@ -143,7 +145,7 @@ class PartitionedDayLog implements DayLog {
       const parts = await this.#manifest.list(tx, day)
       if (parts.some(({ state }) => state === 'ARCHIVED' || state === 'STARTED')) return 'archived'
       let made = 0
-      for (const table of this.#tables) {
+      for (const table of tables) {
         if ((await this.#catalog.stateOf(tx, table, day)) !== 'MISSING') continue
         await this.#catalog.createStandalone(tx, table, range)
         await this.#catalog.attach(tx, table, range)
@@ -200,14 +202,11 @@ class PartitionedDayLog implements DayLog {
     for (const part of archived) await checkArchive(pathOf(part), contentOf(part))
     await session.query('begin')
     await this.#clearWay(session, day)
-    for (const table of this.#tables.toReversed())
-      await this.#restoreTable(
-        session,
-        table,
-        range,
-        archived.filter((part) => part.table === table.name),
-        pathOf,
-      )
+    for (const table of this.#tables.toReversed()) {
+      const own = archived.filter((part) => part.table === table.name)
+      if (!table.isFormer || own.length > 0)
+        await this.#restoreTable(session, table, range, own, pathOf)
+    }
     await this.#manifest.markRestored(session, day)
     await faults.at('day-archive.beforeRestoreCommit')
     // Any error above ends the session, and with it the transaction.
@@ -250,17 +249,19 @@ class PartitionedDayLog implements DayLog {
     const { day } = range
     const tableOf: TableOfDay = (name) => this.#catalog.nameOf({ name, idColumn: '' }, day)
     const [first] = this.#tables
+    const tables: DayTable[] = []
     for (const table of this.#tables)
-      if ((await this.#catalog.stateOf(session, table, day)) === 'MISSING')
+      if ((await this.#catalog.stateOf(session, table, day)) !== 'MISSING') tables.push(table)
+      else if (!table.isFormer)
         return `it has no table ${this.#catalog.nameOf(table, day)}; ensureDay("${day}") makes one`
     if ((await this.#catalog.stateOf(session, first, day)) === 'ATTACHED') {
       const reason = await this.#holds(session, range, tableOf)
       if (reason !== null) return this.#keep(session, range, reason)
     }
-    const parts = await this.#startParts(session, day, directory)
+    const parts = await this.#startParts(session, day, tables, directory)
     await faults.at('day-archive.started')
     try {
-      for (const table of this.#tables) {
+      for (const table of tables) {
         await this.#catalog.detach(session, table, day)
         await faults.at('day-archive.detached')
         if (table !== first) continue
@@ -297,12 +298,13 @@ class PartitionedDayLog implements DayLog {
   async #startParts(
     session: Connection,
     day: string,
+    tables: readonly DayTable[],
     directory: string,
   ): Promise<ReadonlyMap<DayTable, StartedPart>> {
     const known = await this.#manifest.list(session, day)
     const parts = new Map<DayTable, StartedPart>()
     const database = await session.query<{ name: string }>('select current_database() as name')
-    for (const table of this.#tables) {
+    for (const table of tables) {
       const own = known.filter((part) => part.table === table.name)
       const started = own.find((part) => part.state === 'STARTED')
       const part = started?.part ?? Math.max(0, ...own.map((each) => each.part)) + 1
