@@ -68,7 +68,7 @@ async function drain(): Promise<{ readonly sent: number; readonly seconds: numbe
   while ((await outbox.stats()).pending > 0) await systemClock.sleep(5)
   const seconds = (performance.now() - startedAtMs) / 1000
   const receipts = await database.query<{ count: number }>(
-    'select count(*)::int as count from event_delivery',
+    'select coalesce(sum(cardinality(offsets)), 0)::int as count from event_delivery_chunk',
   )
   return { sent: receipts.rows[0]?.count ?? 0, seconds }
 }

@@ -48,8 +48,8 @@ async function produceOld(database: Database, outbox: Outbox, prefix: string): P
     )
   })
   await database.query(
-    `insert into ${prefix}.event_delivery (event_id, published_at, batch_no, "offset", partition_number)
-     values ($1, now(), 1, 0, 0)`,
+    `insert into ${prefix}.event_delivery_chunk (day_id, last_id, first_id, batch_no, published_at, relative_ids, offsets, partition_numbers)
+     select ${prefix}.event_day(event_id), id, id, 1, now(), '{0}', '{0}', '{0}' from ${prefix}.event_production_data where event_id = $1`,
     [eventId],
   )
   return eventId

@@ -1,4 +1,5 @@
 import { MillraceError } from '@millrace/core'
+import { PostgresError } from '@millrace/postgres'
 
 /** Codes of this package. */
 export const outboxErrors = {
@@ -35,6 +36,15 @@ export class OutboxError extends MillraceError<keyof typeof outboxErrors> {
   ) {
     super(code, outboxErrors[code].retryable, message, details, options)
   }
+}
+
+/** A check violation without a constraint: no partition takes the row. */
+export function isWithoutPartition(error: unknown): boolean {
+  return (
+    error instanceof PostgresError &&
+    error.sqlState === '23514' &&
+    error.details['constraint'] === undefined
+  )
 }
 
 /** What an event is refused with when relays never came to the end of sending it. */

@@ -177,10 +177,12 @@ async function storedVersion(database: Database, key: string): Promise<string> {
 
 async function check(database: Database, brokers: readonly string[]): Promise<void> {
   const stored = await database.query<{ id: string; place: string | null }>(
-    `select d.event_id as id, r.partition_number || '/' || r."offset" as place
-     from outbox.event_production_data d
-     left join outbox.event_delivery r on r.event_id = d.event_id`,
+    `select event_id as id, partition_number || '/' || "offset" as place from outbox.event_production_log`,
   )
+  const receipts = await database.query<{ count: number }>(
+    'select sum(cardinality(offsets))::int as count from outbox.event_delivery_chunk',
+  )
+  assert.equal(receipts.rows[0]?.count, stored.rows.length, 'one receipt each')
   const records = await readCommitted(brokers, topic)
   const places = new Map(records.map((r) => [r.eventId, `${r.partition}/${r.offset}`]))
   assert.equal(places.size, records.length, 'no record comes twice')

@@ -86,7 +86,7 @@ test('outbox: partitions that are missing are made before the next transaction o
   const { outbox } = fixture.second({ clock })
   await publishAll(outbox, [testEvent('a', 1)])
   const today = new Date().toISOString().slice(0, 10).replaceAll('-', '')
-  await database.query(`drop table outbox.event_delivery_${today}`)
+  await database.query(`drop table outbox.event_delivery_chunk_${today}`)
   await database.query(`drop table outbox.event_production_data_${today}`)
   aheadMs = 6 * dayMs
   const event = testEvent('a', 2)
@@ -103,12 +103,16 @@ test('outbox: partitions keep neither the bounds check nor another shape than th
     partitions: bigint
     checks: bigint
     indexes: bigint
+    receipts: bigint
+    former: bigint
   }>(
     `select
        (select count(*) from pg_inherits where inhparent = 'outbox.event_production_data'::regclass) as partitions,
        (select count(*) from pg_constraint where conname like '%\\_bounds') as checks,
        (select count(*) from pg_index where indrelid = (select min(inhrelid) from pg_inherits
-         where inhparent = 'outbox.event_production_data'::regclass)) as indexes`,
+         where inhparent = 'outbox.event_production_data'::regclass)) as indexes,
+       (select count(*) from pg_inherits where inhparent = 'outbox.event_delivery_chunk'::regclass) as receipts,
+       (select count(*) from pg_inherits where inhparent = 'outbox.event_delivery'::regclass) as former`,
   )
-  assert.deepEqual(rows[0], { partitions: 9n, checks: 0n, indexes: 6n })
+  assert.deepEqual(rows[0], { partitions: 9n, checks: 0n, indexes: 6n, receipts: 9n, former: 0n })
 })

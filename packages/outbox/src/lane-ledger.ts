@@ -98,7 +98,7 @@ export class LaneLedger {
       cursor,
       isFlushed,
       keepsResends,
-      receipts: settled ? receiptsOf(outcome, settled.batchNo) : noReceipts,
+      receipts: settled ? receiptsOf(outcome, settled.batchNo, isDue) : noReceipts,
       failedCount: outcome.refused.filter(isFinal).length,
     })
     // The common case is one statement and its own transaction.

@@ -1,5 +1,5 @@
 import { backoffMs, isAbortError, toError, Wakeup } from '@millrace/core'
-import { OutboxError } from './errors.ts'
+import { isWithoutPartition, OutboxError } from './errors.ts'
 import { LaneLeader, type LeaderContext } from './lane-leader.ts'
 import { LaneLease } from './lane-lease.ts'
 import type { LanePublisher } from './lane-publisher.ts'
@@ -15,6 +15,8 @@ export interface RunnerContext extends LeaderContext {
   readonly share: LaneShare
   /** The name towards Kafka that a lane gets if it has none yet. */
   transactionalIdOf(lane: number): string
+  /** Makes partitions that are missing. @throws PostgresError */
+  ensurePartitions(): Promise<void>
   /** One for each time that a lane is led. */
   openPublisher(transactionalId: string): LanePublisher
 }
@@ -83,10 +85,20 @@ export class LaneRunner {
         // One that led for long and then failed did not fail in a row.
         failures = clock.monotonicMs() - startedMs > 30_000 ? 1 : failures + 1
         this.#report(toError(error), failures)
+        if (isWithoutPartition(error)) await this.#ensurePartitions()
         await clock
           .sleep(backoffMs(failures, { ...backoff, random }), this.#closing.signal)
           .catch(() => {})
       }
+    }
+  }
+
+  /** A process of an earlier version makes a day of the log without one for these receipts. */
+  async #ensurePartitions(): Promise<void> {
+    try {
+      await this.#context.ensurePartitions()
+    } catch (error) {
+      this.#context.logger.warn('Partitions could not be made; tried again', { error })
     }
   }
 

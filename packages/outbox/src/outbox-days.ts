@@ -1,14 +1,13 @@
 import { uuidTimeMs, type Clock, type Logger, type Timer } from '@millrace/core'
 import {
   createDayLog,
-  PostgresError,
   type ArchivedDay,
   type ArchiveOptions,
   type ArchiveReport,
   type Database,
   type DayLog,
 } from '@millrace/postgres'
-import { OutboxError } from './errors.ts'
+import { isWithoutPartition, OutboxError } from './errors.ts'
 import type { SqlNames } from './sql-names.ts'
 
 /** Old days of the log, and days that are older than those made ahead. */
@@ -50,9 +49,16 @@ export class OutboxDays {
           idColumn: 'event_id',
           restoredAs: { xid: `'1'::xid8` },
         },
-        { name: 'event_delivery', idColumn: 'event_id' },
+        // Receipts by row, as the first version wrote them.
+        { name: 'event_delivery', idColumn: 'event_id', isFormer: true },
+        { name: 'event_delivery_chunk', idColumn: 'day_id' },
       ],
       holds: async (on, range, tableOf) => {
+        const former = tableOf('event_delivery')
+        const { rowCount: formerCount } = await on.query(
+          'select 1 where to_regclass($1) is not null',
+          [former],
+        )
         const found = await on.query<{ reason: string | null }>(
           `select case
              when exists (
@@ -61,7 +67,10 @@ export class OutboxDays {
              ) then 'it holds events that failed, wait behind a failed one, or are to be tried again'
              when exists (
                select from ${tableOf('event_production_data')} d
-               where not exists (select from ${tableOf('event_delivery')} r where r.event_id = d.event_id)
+               where not exists (
+                   select from ${tableOf('event_delivery_chunk')} c, unnest(c.relative_ids) as u (relative_id)
+                   where c.first_id + u.relative_id = d.id)
+                 ${formerCount > 0 ? `and not exists (select from ${former} r where r.event_id = d.event_id)` : ''}
              ) then 'it holds events that are not published yet'
            end as reason`,
           [range.idFloor, range.idCeiling],
@@ -107,12 +116,7 @@ export class OutboxDays {
 
   /** What an insert's fault means when a day was archived since we had seen it; the fault itself otherwise. */
   async explain(error: unknown, rows: readonly { readonly eventId: string }[]): Promise<unknown> {
-    // Check violation without a constraint: no partition takes the row.
-    const isHomeless =
-      error instanceof PostgresError &&
-      error.sqlState === '23514' &&
-      error.details['constraint'] === undefined
-    if (!isHomeless) return error
+    if (!isWithoutPartition(error)) return error
     this.#known.clear()
     try {
       await this.ensureFor(rows)

@@ -1,4 +1,5 @@
 import { backoffMs, type Random } from '@millrace/core'
+import { packReceipts } from './pack-receipts.ts'
 import type { ChunkOutcome, RefusedEvent } from './send-chunk.ts'
 import { slotOf } from './slot.ts'
 import { noReceipts, type Receipts } from './sql/advance-lane.ts'
@@ -14,10 +15,13 @@ export interface RetryTiming {
   readonly backoff: { readonly baseMs: number; readonly maxMs: number }
 }
 
-/** The receipts of what was published. */
-export function receiptsOf(outcome: ChunkOutcome, batchNo: bigint): Receipts {
+/**
+ * The receipts of what was published.
+ * @param isRepeat some of them may be written already: a row each, so that none is left out together with those
+ */
+export function receiptsOf(outcome: ChunkOutcome, batchNo: bigint, isRepeat: boolean): Receipts {
   if (outcome.published.length === 0) return noReceipts
-  return { batchNo, eventIds: outcome.published.map((event) => event.eventId), ...outcome.places }
+  return packReceipts(batchNo, outcome.published, outcome.places, isRepeat ? 1 : undefined)
 }
 
 /** No attempt is left: the event is FAILED, for somebody to look at. */

@@ -3,6 +3,7 @@ import { before, after, describe, test } from 'node:test'
 import { uuidv7 } from '@millrace/core'
 import type { Database } from '@millrace/postgres'
 import { Explainer, isDataPartition, type PlanNode } from '../test/explainer.ts'
+import { packedReceipts } from '../test/packed-receipts.ts'
 import { outboxFixture, publishAll, testEvent, topic, type OutboxFixture } from '../test/fixture.ts'
 import { openTransaction } from '../test/open-transaction.ts'
 import { sqlNames } from './sql-names.ts'
@@ -23,9 +24,7 @@ for (const state of ['empty', '1,000 rows', '1,000 rows, analyzed'] as const) {
           fixture.outbox,
           Array.from({ length: 100 }, (_, index) => testEvent(`k-${index}`, batch + 1)),
         )
-      await fixture.database.query(
-        `insert into outbox.event_delivery select event_id, now(), 1, id, 0 from outbox.event_production_data`,
-      )
+      await fixture.database.query(packedReceipts('outbox.event_production_data', 1))
       if (state === '1,000 rows, analyzed') await fixture.database.query('analyze')
     })
     after(() => fixture[Symbol.asyncDispose]())
@@ -62,7 +61,7 @@ for (const state of ['empty', '1,000 rows', '1,000 rows, analyzed'] as const) {
       await sql.findEvents(explainer, { eventId: event?.eventId ?? uuidv7(), limit: 1 })
       const day = new Date().toISOString().slice(0, 10).replaceAll('-', '')
       const tables = new Set(explainer.scans.map(({ table }) => table).filter(isDataPartition))
-      const expected = [`event_delivery_${day}`, `event_production_data_${day}`]
+      const expected = [`event_delivery_chunk_${day}`, `event_production_data_${day}`]
       assert.deepEqual([...tables].toSorted(), event ? expected : expected.slice(1))
       if (state === '1,000 rows, analyzed') assertIndexed(explainer)
     })

@@ -33,7 +33,7 @@ test('relay: while the broker is away nothing is written per event, and all arri
   assert.equal(stats.failed, 0)
   assert.ok((stats.oldestPendingAgeMs ?? 0) > 0)
   const rows = await database.query<{ count: bigint }>(
-    'select (select count(*) from outbox.event_production_issue) + (select count(*) from outbox.event_delivery) as count',
+    'select (select count(*) from outbox.event_production_issue) + (select count(*) from outbox.event_delivery_chunk) as count',
   )
   assert.equal(rows.rows[0]?.count, 0n)
   assert.equal((await outbox.findEvent(ids[0] as string))?.status, 'PUBLISHING')

@@ -124,6 +124,7 @@ export class LaneRelay implements Relay {
       logger: context.logger,
       metrics: context.metrics,
       ...this.#connect(options),
+      ensurePartitions: () => context.partitions.ensure(),
       share: this.#share,
       onFailure: options.onFailure ?? 'park-key',
       retryBackoff: options.retryBackoff ?? { baseMs: 1_000, maxMs: 60_000 },

@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { after, before, describe, test } from 'node:test'
 import { createDayLog, type Database } from '@millrace/postgres'
 import { briefPlan, Explainer, isDataPartition } from '../test/explainer.ts'
+import { packedReceipts } from '../test/packed-receipts.ts'
 import { outboxFixture, type OutboxFixture } from '../test/fixture.ts'
 import { checkFilter, type ProductionFilter } from './log-filter.ts'
 import { countWindow } from './sql/count-log.ts'
@@ -25,7 +26,7 @@ async function fill(database: Database, rows: number): Promise<void> {
     schema: 'outbox',
     tables: [
       { name: 'event_production_data', idColumn: 'event_id' },
-      { name: 'event_delivery', idColumn: 'event_id' },
+      { name: 'event_delivery_chunk', idColumn: 'day_id' },
     ],
     holds: async () => null,
   })
@@ -52,8 +53,7 @@ async function fill(database: Database, rows: number): Promise<void> {
      where id % 20 = 0`,
   )
   await database.query(
-    `insert into outbox.event_delivery
-     select event_id, now(), 1, id, 0 from outbox.event_production_data where id % 20 <> 0`,
+    packedReceipts('(select * from outbox.event_production_data where id % 20 <> 0)', 128),
   )
   await database.query('update outbox.relay_lane set prev = pg_current_snapshot()')
   await insert(published + 1, rows)

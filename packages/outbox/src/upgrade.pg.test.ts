@@ -4,10 +4,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { pathToFileURL } from 'node:url'
-import { uuidv7 } from '@millrace/core'
+import { derivedUuid, uuidv7 } from '@millrace/core'
 import { eventually } from '@millrace/core/testing'
 import { testDatabase } from '@millrace/embedded/testing'
-import { migrate, openDatabase, quoteIdentifier, type Database } from '@millrace/postgres'
+import {
+  createDayLog,
+  migrate,
+  openDatabase,
+  quoteIdentifier,
+  type Database,
+} from '@millrace/postgres'
 import { createOutbox, createProductionLog } from '@millrace/outbox'
 import { outboxFixture, publishAll, testEvent, topic } from '../test/fixture.ts'
 import { RecordingProducer } from '../test/recording-producer.ts'
@@ -94,6 +100,85 @@ test('outbox: the tables of the first version are upgraded with what is in them;
   )
   assert.equal(producer.records.length, 4, 'what was published before is not published again')
   assert.ok(producer.eventIds.indexOf(failed) < producer.eventIds.indexOf(parked))
+})
+
+test('outbox: days with receipts by row, archived before the upgrade or after it, come back as they were', async () => {
+  await using fresh = await testDatabase()
+  await using database = openDatabase({ url: fresh.url, applicationName: 'upgrade' })
+  await installFirst(database)
+  const directory = mkdtempSync(join(tmpdir(), 'millrace-outbox-first-days-'))
+  try {
+    // As the first version archived: it knew no other table.
+    const days = createDayLog({
+      database,
+      schema,
+      tables: [
+        { name: 'event_production_data', idColumn: 'event_id', restoredAs: { xid: `'1'::xid8` } },
+        { name: 'event_delivery', idColumn: 'event_id' },
+      ],
+      holds: async () => null,
+    })
+    await days.migrate()
+    const dayMs = 86_400_000
+    const old = [6, 5].map((age) => {
+      const day = new Date(Date.now() - age * dayMs).toISOString().slice(0, 10)
+      return { day, eventId: derivedUuid(Date.parse(`${day}T06:00:00Z`), day), age }
+    })
+    for (const { day, eventId, age } of old) {
+      await days.ensureDay(day)
+      await database.query(
+        `insert into ${q}.event_production_data (event_id, xid, slot, schema_version, max_retries, occurred_at, correlation_id, service_name,
+           topic, event_key, event_type, aggregate_type, aggregate_id, payload)
+         values ($1, '1', 0, 1, 5, now(), $1, 'tests', $2, 'k', 'thing_happened', 'thing', 'k', '{}')`,
+        [eventId, topic],
+      )
+      await database.query(
+        `insert into ${q}.event_delivery (event_id, published_at, batch_no, "offset", partition_number) values ($1, now(), 1, $2, 3)`,
+        [eventId, age],
+      )
+    }
+    const dayOf = (age: number) => old.find((each) => each.age === age)?.day ?? ''
+    assert.deepEqual((await days.archive({ directory, hotDays: 5 })).archived, [dayOf(6)])
+
+    const outbox = createOutbox({ database, serviceName: 'tests', schema })
+    await outbox.migrate()
+    const offsets = async () => {
+      const found = await Promise.all(old.map(({ eventId }) => outbox.findEvent(eventId)))
+      return found.map((event) => event && [event.status, event.offset, event.partitionNumber])
+    }
+    assert.deepEqual(await offsets(), [undefined, ['PUBLISHED', 5n, 3]])
+    assert.deepEqual((await outbox.archive({ directory, hotDays: 3 })).archived, [dayOf(5)])
+    assert.deepEqual(await offsets(), [undefined, undefined])
+    const whole = [
+      ['PUBLISHED', 6n, 3],
+      ['PUBLISHED', 5n, 3],
+    ]
+    for (const { day } of old) assert.equal(await outbox.restore(day), true)
+    assert.deepEqual(await offsets(), whole)
+    const again = await outbox.archive({ directory, hotDays: 3, restoredDays: 0 })
+    assert.deepEqual(again, { archived: old.map(({ day }) => day), held: [], isElsewhere: false })
+    for (const { day } of old) assert.equal(await outbox.restore(day), true)
+    assert.deepEqual(await offsets(), whole)
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+})
+
+test('outbox: a day that a process of the first version made since the upgrade gets its place for receipts', async () => {
+  await using fixture = await outboxFixture()
+  const { outbox, database } = fixture
+  const day = new Date(Date.now() - 9 * 86_400_000)
+  const name = day.toISOString().slice(0, 10).replaceAll('-', '')
+  const eventId = derivedUuid(day.getTime(), 'old')
+  await publishAll(outbox, [testEvent('a', 1, { eventId })])
+  await database.query(`drop table outbox.event_delivery_chunk_${name}`)
+  const producer = new RecordingProducer()
+  await using relay = outbox.createRelay({ producer })
+  relay.start()
+  await eventually(
+    'its receipt',
+    async () => (await outbox.findEvent(eventId))?.status === 'PUBLISHED',
+  )
 })
 
 /** The requirement's fields under its names, in its order. */

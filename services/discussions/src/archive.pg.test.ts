@@ -39,7 +39,8 @@ test('discussions: with a directory given, old days of the event log go to files
     )
   })
   await database.query(
-    `insert into event_delivery (event_id, published_at, batch_no, "offset", partition_number) values ($1, now(), 1, 0, 0)`,
+    `insert into event_delivery_chunk (day_id, last_id, first_id, batch_no, published_at, relative_ids, offsets, partition_numbers)
+     select event_day(event_id), id, id, 1, now(), '{0}', '{0}', '{0}' from event_production_data where event_id = $1`,
     [eventId],
   )
   try {

@@ -37,8 +37,13 @@ async function fill({ database }: TrackedService): Promise<void> {
      from generate_series(1, ${rowCount}) n`,
   )
   await database.query(
-    `insert into event_delivery (event_id, published_at, batch_no, "offset", partition_number)
-     select ${id}, now(), 1, n, 0 from generate_series(1, ${rowCount}) n`,
+    `insert into event_delivery_chunk (day_id, last_id, first_id, batch_no, published_at, relative_ids, offsets, partition_numbers)
+     select event_day(event_id), max(id), min(id), 1, now(), array_agg((id % 128 - first)::smallint order by id),
+       array_agg(id order by id), array_agg(0 order by id)
+     from (
+       select event_id, id, min(id % 128) over (partition by event_day(event_id), id / 128) as first from event_production_data
+     ) d
+     group by event_day(event_id), id / 128`,
   )
   await database.query(
     `insert into inbox.event_consumption_data (event_id, consumer_group, service_name, topic, partition_number, "offset", event_type,

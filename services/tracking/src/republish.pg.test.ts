@@ -378,8 +378,8 @@ test('republish: at a high rate the relay has thousands at once, and each is tol
   assert.equal((await progress())?.waiting, 500)
   await shop.database.query(
     `with mended as (delete from event_production_issue where status = 'RETRY' returning event_id)
-     insert into event_delivery (event_id, published_at, batch_no, "offset", partition_number)
-     select event_id, now(), 1, 7, 2 from mended`,
+     insert into event_delivery_chunk (day_id, last_id, first_id, batch_no, published_at, relative_ids, offsets, partition_numbers)
+     select event_day(event_id), id, id, 1, now(), '{0}', '{7}', '{2}' from mended join event_production_data using (event_id)`,
   )
   await shop.database.query('update relay_lane set prev = pg_current_snapshot()')
   await eventually('the others follow', async () => {

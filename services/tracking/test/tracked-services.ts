@@ -95,8 +95,8 @@ export async function receipt(
   publishedAt = new Date(),
 ): Promise<void> {
   await database.query(
-    `insert into event_delivery (event_id, published_at, batch_no, "offset", partition_number)
-     values ($1, $2, 1, 7, 2)`,
+    `insert into event_delivery_chunk (day_id, last_id, first_id, batch_no, published_at, relative_ids, offsets, partition_numbers)
+     select event_day(event_id), id, id, 1, $2, '{0}', '{7}', '{2}' from event_production_data where event_id = $1`,
     [eventId, publishedAt],
   )
   await database.query('update relay_lane set prev = pg_current_snapshot()')

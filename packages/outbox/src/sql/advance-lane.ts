@@ -15,16 +15,32 @@ export interface LaneCursor {
   readonly haltedBy: string | null
 }
 
-/** Where the broker put events, column by column. */
+/** Where the broker put events: columns of rows of `event_delivery_chunk`, see `packReceipts`. */
 export interface Receipts {
   readonly batchNo: bigint
-  readonly eventIds: readonly string[]
-  readonly partitions: ArrayLike<number>
+  /** The smallest id of each row's day. */
+  readonly dayIds: readonly string[]
+  readonly firstIds: readonly bigint[]
+  readonly lastIds: readonly bigint[]
+  /** How many events the rows hold up to this one; the columns below hold the events of all rows, one row after the other. */
+  readonly ends: readonly number[]
+  /** Less the row's `firstId`. */
+  readonly relativeIds: readonly number[]
+  readonly partitions: readonly number[]
   /** -1 where it is not known. */
-  readonly offsets: ArrayLike<number>
+  readonly offsets: readonly number[]
 }
 
-export const noReceipts: Receipts = { batchNo: 0n, eventIds: [], partitions: [], offsets: [] }
+export const noReceipts: Receipts = {
+  batchNo: 0n,
+  dayIds: [],
+  firstIds: [],
+  lastIds: [],
+  ends: [],
+  relativeIds: [],
+  partitions: [],
+  offsets: [],
+}
 
 export interface AdvanceLane {
   readonly lane: number
@@ -52,7 +68,7 @@ export function advanceLane(names: SqlNames) {
        update ${names.prefix}relay_lane
        set prev = $4::pg_snapshot, target = $5::pg_snapshot, last_id = $6, upto_id = $7, batch_no = $8,
          state = case when $5::pg_snapshot is null then 'IDLE' else 'PUBLISHING' end,
-         published_total = published_total + cardinality($10::uuid[]), failed_total = failed_total + $13,
+         published_total = published_total + cardinality($11::bigint[]), failed_total = failed_total + $13,
          mid_id = $15, halted_by = $16, resends = case when $17::boolean then resends else 0 end,
          attempts = 0, last_error = null, lease_until = clock_timestamp() + $3 * interval '1 ms', updated_at = clock_timestamp()
        where lane = $1::smallint and epoch = $2
@@ -61,14 +77,22 @@ export function advanceLane(names: SqlNames) {
          when current_setting('synchronous_commit') = 'off' then set_config('synchronous_commit', 'on', true)
        end
      ), receipt as (
-       insert into ${names.prefix}event_delivery (event_id, published_at, batch_no, "offset", partition_number)
-       select r.event_id, clock_timestamp(), $9, r."offset", r.partition_number
-       from lane, unnest($10::uuid[], $11::bigint[], $12::integer[]) as r (event_id, "offset", partition_number)
+       insert into ${names.prefix}event_delivery_chunk (
+         day_id, last_id, first_id, batch_no, published_at, relative_ids, offsets, partition_numbers)
+       select r.day_id, r.last_id, r.first_id, $9, clock_timestamp(),
+         ($10::smallint[])[r.begin_at:r.end_at], ($11::bigint[])[r.begin_at:r.end_at], ($12::integer[])[r.begin_at:r.end_at]
+       from lane, (
+         select day_id, last_id, first_id, end_at, coalesce(lag(end_at) over (order by end_at), 0) + 1 as begin_at
+         from unnest($18::uuid[], $19::bigint[], $20::bigint[], $21::integer[]) as u (day_id, last_id, first_id, end_at)
+       ) r
        ${onConflict}
      )
      select 1 / count(*) from lane`
   const plain = names.statement('advance_lane', text(''))
-  const tolerant = names.statement('advance_lane_again', text('on conflict (event_id) do nothing'))
+  const tolerant = names.statement(
+    'advance_lane_again',
+    text('on conflict (day_id, last_id) do nothing'),
+  )
   const call = (advance: AdvanceLane, isRepeat: boolean): [Statement, readonly unknown[]] => [
     isRepeat ? tolerant : plain,
     [
@@ -81,7 +105,7 @@ export function advanceLane(names: SqlNames) {
       advance.cursor.uptoId,
       advance.cursor.batchNo,
       advance.receipts.batchNo,
-      plainArray(advance.receipts.eventIds),
+      plainArray(advance.receipts.relativeIds),
       plainArray(advance.receipts.offsets),
       plainArray(advance.receipts.partitions),
       advance.failedCount,
@@ -89,6 +113,10 @@ export function advanceLane(names: SqlNames) {
       advance.cursor.midId,
       advance.cursor.haltedBy,
       advance.keepsResends ?? false,
+      plainArray(advance.receipts.dayIds),
+      plainArray(advance.receipts.lastIds),
+      plainArray(advance.receipts.firstIds),
+      plainArray(advance.receipts.ends),
     ],
   ]
   return {
