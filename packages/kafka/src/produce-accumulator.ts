@@ -115,7 +115,8 @@ export class ProduceAccumulator {
     const roomBytes = this.#batchSizeBytes - batch.sizeBytes
     // A text has at most three bytes per unit of its length; counting them exactly is for the end of a batch only.
     const cheapBound = 64 + 3 * (lengthOf(key) + lengthOf(value)) + headers.length
-    const isCheap = headers.length === 0 || headers instanceof Uint8Array
+    const isCheap =
+      headers.length === 0 || typeof headers === 'string' || headers instanceof Uint8Array
     if (isCheap && cheapBound <= roomBytes) return true
     return RecordBatchBuilder.boundBytes(key, value, headers) <= roomBytes
   }

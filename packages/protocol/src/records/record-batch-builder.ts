@@ -164,7 +164,7 @@ function lengthOf(bytes: RecordBytes): number {
 }
 
 function headersBytes(headers: RecordHeadersInput): number {
-  if (headers instanceof Uint8Array) return headers.length
+  if (typeof headers === 'string' || headers instanceof Uint8Array) return headers.length
   let total = varintBytes(headers.length)
   for (const [name, value] of headers) {
     const nameLength = lengthOf(name)
@@ -176,6 +176,7 @@ function headersBytes(headers: RecordHeadersInput): number {
 }
 
 function putHeaders(target: Buffer, from: number, headers: RecordHeadersInput): number {
+  if (typeof headers === 'string') return from + target.write(headers, from, 'latin1')
   if (headers instanceof Uint8Array) {
     target.set(headers, from)
     return from + headers.length
