@@ -3,11 +3,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { systemClock } from '@millrace/core'
 import { startPostgres } from '@millrace/embedded'
-import { createAdmin } from '@millrace/kafka'
+import { createAdmin, type ClusterAdmin } from '@millrace/kafka'
 import { ensureDatabase, openDatabase, withDatabaseName, type Database } from '@millrace/postgres'
 import { startChild, type BenchChild, type Usage } from '../child.ts'
 import { startApache, startOurs, type BenchBroker } from '../kafka/brokers.ts'
 import type { ProcessUsage } from '../kafka/measured-process.ts'
+import { cpuOfTree } from '../orders/service-process.ts'
 import { percentile, Results, type ResultRow, type SuiteRun } from '../result.ts'
 import { findDebezium } from './debezium-jars.ts'
 import { partitions, topic, type CommitTimes, type Pace } from './workload.ts'
@@ -57,12 +58,15 @@ const steadyPerTransaction = 50
 const latencyPerSecond = 200
 const warmUpSeconds = 5
 const drainTimeoutMs = 180_000
+const endLookMs = 10
+/** A topic that holds enough offsets and has not grown for so long is counted. */
+const endStillMs = 1_000
 const writers = 8
 
 /**
  * Outbox relays side by side: one Postgres (fsync on; full_page_writes off, so that WAL can be compared), one Apache Kafka where Java is
- * present, the systems in turn within each round, each with a database and a topic of its own. A reader of committed records
- * looks at the topic from outside, the same for all.
+ * present, the systems in turn within each round, each with a database and a topic of its own. The topic is looked at from outside, the
+ * same way for all: in a drain at its end, which costs next to nothing, and its records are counted when it is over; else by a reader.
  */
 export async function runOutboxSuite(asked: SuiteRun): Promise<readonly ResultRow[]> {
   const sizes = asked.isQuick ? quick : full
@@ -83,6 +87,7 @@ export async function runOutboxSuite(asked: SuiteRun): Promise<readonly ResultRo
         const name = `${system.name}_${round}`.replaceAll('-', '_')
         const run = new OutboxRun(system, sizes, results, {
           postgresUrl: postgres.url,
+          postgresPid: postgres.pid,
           broker,
           name,
         })
@@ -158,6 +163,7 @@ async function startBroker(asked: SuiteRun, folder: string): Promise<BenchBroker
 
 interface Place {
   readonly postgresUrl: string
+  readonly postgresPid: number
   readonly broker: BenchBroker
   /** Of the databases. */
   readonly name: string
@@ -169,6 +175,13 @@ interface Stage {
   readonly relay: BenchChild
   readonly reader: BenchChild
   readonly database: Database
+  readonly admin: ClusterAdmin
+}
+
+/** CPU of the servers that all systems use, s since they began; undefined where there is no /proc. */
+interface ServerUsage {
+  readonly postgres: number | undefined
+  readonly broker: number | undefined
 }
 
 class OutboxRun {
@@ -229,10 +242,10 @@ class OutboxRun {
       relay: startChild(this.#system.program, env),
       reader: startChild(program('topic-reader'), env),
       database,
+      admin,
     }
     try {
       await stage.writer.call('install', this.#system.way)
-      await stage.reader.call('start')
       await work(stage)
     } finally {
       for (const child of [stage.writer, stage.relay, stage.reader]) await child.stop()
@@ -241,19 +254,21 @@ class OutboxRun {
     }
   }
 
-  /** From the first pending row offered to a relay that is up to the last record on the topic. */
+  /** From the first pending row offered to a relay that is up to the last committed record on the topic. */
   async #drain(stage: Stage): Promise<void> {
     const count = Math.max(100, Math.round(this.#sizes.backlog * this.#system.backlogShare))
     const wal = await walBytes(stage.database)
     await stage.writer.call('backlog', count)
     this.#add('drain', 'wal', 'B/event written', ((await walBytes(stage.database)) - wal) / count)
-    const before = await this.#relayUsage(stage)
     const written = await walBytes(stage.database)
+    const [before, servers] = [await this.#relayUsage(stage), this.#serverUsage()]
     await stage.relay.call('startRelay', this.#system.way)
-    const startedAtMs = performance.timeOrigin + performance.now()
-    const seconds = await this.#until(stage, count, startedAtMs)
-    this.#add('drain', 'throughput', 'events/s', count / seconds)
+    const startedAtMs = performance.now()
+    const end = await this.#untilStill(stage, count)
+    this.#add('drain', 'throughput', 'events/s', count / ((end.reachedAtMs - startedAtMs) / 1_000))
     await this.#addUsage('drain', stage, before, count)
+    this.#addServerUsage('drain', servers, count)
+    await this.#countRecords(stage, count, end.offset)
     await stage.relay.call('stopRelay')
     this.#add(
       'drain',
@@ -264,11 +279,12 @@ class OutboxRun {
   }
 
   async #pace(stage: Stage, caseName: string, pace: Pace): Promise<void> {
+    await stage.reader.call('start')
     await stage.relay.call('startRelay', this.#system.way)
     const warmUp = { ...pace, seconds: warmUpSeconds }
     await stage.writer.call('pace', warmUp)
     const warmUpCount = eventsOf(warmUp)
-    await this.#until(stage, warmUpCount, 0)
+    await this.#until(stage, warmUpCount)
     await stage.reader.call('time', true)
     const before = await this.#relayUsage(stage)
     const startedAtMs = performance.now()
@@ -276,7 +292,7 @@ class OutboxRun {
     const seconds = (performance.now() - startedAtMs) / 1_000
     // Below the pace: writers, relay and broker together are too slow for it here.
     this.#add(caseName, 'throughput', 'events/s', eventsOf(pace) / seconds)
-    await this.#until(stage, warmUpCount + eventsOf(pace), 0)
+    await this.#until(stage, warmUpCount + eventsOf(pace))
     await this.#addLatencies(stage, caseName, times)
     await this.#addUsage(caseName, stage, before, eventsOf(pace))
     await stage.relay.call('stopRelay')
@@ -307,14 +323,42 @@ class OutboxRun {
     }
   }
 
-  /** Seconds from `sinceMs` until the reader has seen `count` records. */
-  async #until(stage: Stage, count: number, sinceMs: number): Promise<number> {
+  /** Looks at the end of the topic for readers of committed records, until it has `count` offsets and stays where it is. */
+  async #untilStill(
+    stage: Stage,
+    count: number,
+  ): Promise<{ readonly offset: number; readonly reachedAtMs: number }> {
+    let offset = 0
+    let reachedAtMs = performance.now()
+    const deadlineMs = reachedAtMs + drainTimeoutMs
+    for (;;) {
+      const seen = await committedEnd(stage.admin)
+      const nowMs = performance.now()
+      if (seen > offset) [offset, reachedAtMs] = [seen, nowMs]
+      else if (offset >= count && nowMs - reachedAtMs > endStillMs) return { offset, reachedAtMs }
+      if (nowMs > deadlineMs)
+        throw new Error(
+          `${this.#system.name}: the topic's end is at ${seen}, ${count} were to come`,
+        )
+      await systemClock.sleep(endLookMs)
+    }
+  }
+
+  /** Offsets are no records: a transaction's end has one as well. */
+  async #countRecords(stage: Stage, count: number, end: number): Promise<void> {
+    await stage.reader.call('start')
+    await this.#until(stage, count)
+    const now = await committedEnd(stage.admin)
+    if (now !== end)
+      throw new Error(`${this.#system.name}: the topic grew from ${end} to ${now} when it was over`)
+  }
+
+  /** Until the reader has seen `count` records. */
+  async #until(stage: Stage, count: number): Promise<void> {
     const deadlineMs = performance.now() + drainTimeoutMs
     for (;;) {
-      const seen = await stage.reader.call<{ readonly count: number; readonly lastAtMs: number }>(
-        'progress',
-      )
-      if (seen.count >= count) return (seen.lastAtMs - sinceMs) / 1_000
+      const seen = await stage.reader.call<{ readonly count: number }>('progress')
+      if (seen.count >= count) return
       if (performance.now() > deadlineMs)
         throw new Error(`${this.#system.name}: ${seen.count} of ${count} records came`)
       await systemClock.sleep(10)
@@ -347,6 +391,20 @@ class OutboxRun {
     this.#add(caseName, 'rss', 'MB', after.maxRssMb)
   }
 
+  #serverUsage(): ServerUsage {
+    const { postgresPid, broker } = this.#place
+    return { postgres: cpuOfTree(postgresPid), broker: broker.usage()?.cpuSeconds }
+  }
+
+  #addServerUsage(caseName: string, before: ServerUsage, events: number): void {
+    const after = this.#serverUsage()
+    for (const part of ['postgres', 'broker'] as const) {
+      const [from, to] = [before[part], after[part]]
+      if (from === undefined || to === undefined) continue
+      this.#add(`${caseName}, ${part}`, 'cpu', 'µs/event', ((to - from) / events) * 1e6)
+    }
+  }
+
   #add(caseName: string, metric: ResultRow['metric'], unit: string, value: number): void {
     this.#results.add(caseName, this.#system.name, metric, unit, value)
   }
@@ -359,6 +417,12 @@ function single(seconds: number): Pace {
 function eventsOf(pace: Pace): number {
   const transactions = Math.round((pace.eventsPerSecond * pace.seconds) / pace.eventsPerTransaction)
   return transactions * pace.eventsPerTransaction
+}
+
+async function committedEnd(admin: ClusterAdmin): Promise<number> {
+  const all = Array.from({ length: partitions }, (_, partition) => ({ topic, partition }))
+  const ends = await admin.listOffsets(all, 'latest', 'read_committed')
+  return ends.reduce((sum, { offset }) => sum + Number(offset), 0)
 }
 
 async function walBytes(database: Database): Promise<number> {
