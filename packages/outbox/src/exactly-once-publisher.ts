@@ -9,7 +9,7 @@ import { findPlaces } from './find-places.ts'
 import type { LanePublisher } from './lane-publisher.ts'
 import type { OutboxMetrics } from './metrics.ts'
 import { isRefusal, type KeyFormatOf, type Places } from './send-chunk.ts'
-import { sendColumns } from './send-columns.ts'
+import { columnsOf, sendColumns } from './send-columns.ts'
 import type { PendingEvent } from './sql/read-set.ts'
 
 /** A relay that stops in the middle of a transaction holds readers up until another takes over, or for this long. */
@@ -85,13 +85,15 @@ export class ExactlyOncePublisher implements LanePublisher {
     const producer = this.#producer
     if (!producer) throw new TypeError('takeOver comes before publish')
     try {
+      // Encoded while the brokers finish the transaction before: this one cannot begin earlier.
+      const columns = columnsOf(events, this.#keyFormatOf)
       await producer.begin()
       // Before the events, and awaited: Apache Kafka refuses the one of two requests that begin a transaction at the same moment, and lets
       // events wait 20 ms while it finishes the batch before, where this may be asked again at once.
       await producer.sendOffsets([{ topic: first.topic, partition: 0, offset: batchNo }], {
         groupId: this.#transactionalId,
       })
-      const sending = sendColumns(producer, events, this.#keyFormatOf)
+      const sending = sendColumns(producer, columns)
       sending.catch(() => {}) // Awaited below; a fault point lies between.
       await faults.at('outbox.relay.duringPublish')
       const places = await sending

@@ -303,7 +303,7 @@ export class LaneLeader {
       let current = claimed.shift() ?? (await this.#claimNext(waiting, reader))
       while (current && !this.#ended.aborted) {
         const outcome = new ChunkOutcome()
-        const sending = this.#sender.send(current, blocked, outcome, reader)
+        const sending = this.#sender.send(current, blocked, outcome)
         const ahead: ClaimedChunk | undefined = await this.#sender.beside(sending, async () => {
           const next = claimed.shift()
           const chunk = next ?? (await this.#next(waiting, reader))
@@ -332,7 +332,7 @@ export class LaneLeader {
     } finally {
       // What came in while so much went out may be as much.
       this.#isPrevOld ||= reader.isLarge
-      await reader.suspend()
+      await reader.settle()
     }
   }
 

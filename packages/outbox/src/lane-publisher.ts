@@ -1,6 +1,6 @@
 import type { ColumnarProducer, Producer } from '@millrace/kafka'
 import { toRecord, type KeyFormatOf, type Places } from './send-chunk.ts'
-import { sendColumns } from './send-columns.ts'
+import { columnsOf, sendColumns } from './send-columns.ts'
 import type { PendingEvent } from './sql/read-set.ts'
 
 /** What a lane's leader sends through, one batch at a time. It belongs to one leadership. */
@@ -36,7 +36,7 @@ export class AtLeastOncePublisher implements LanePublisher {
 
   async publish(events: readonly PendingEvent[]): Promise<Places> {
     const producer = await this.#producerOf()
-    if (hasColumns(producer)) return sendColumns(producer, events, this.#keyFormatOf)
+    if (hasColumns(producer)) return sendColumns(producer, columnsOf(events, this.#keyFormatOf))
     const rows = await producer.send(
       events.map((event, index) => toRecord(event, index, this.#keyFormatOf)),
     )

@@ -20,7 +20,7 @@ import {
   type ChunkOutcome,
   type Places,
 } from './send-chunk.ts'
-import { withPayloads, type SetReader } from './set-reader.ts'
+import { withPayloads } from './set-reader.ts'
 import type { ClaimedChunk } from './lane-ledger.ts'
 import type { PendingEvent } from './sql/read-set.ts'
 import type { Statements } from './statements.ts'
@@ -103,10 +103,9 @@ export class LaneSender {
     chunk: ClaimedChunk,
     blocked: BlockedKeys,
     outcome: ChunkOutcome,
-    reader?: SetReader,
   ): Promise<Refusal | undefined> {
     const planned = planChunk(chunk.events, blocked, outcome)
-    const sent = await this.sendBatch(planned, chunk.batchNo, outcome, () => reader?.suspend())
+    const sent = await this.sendBatch(planned, chunk.batchNo, outcome)
     if (!sent || sent.event) return sent
     return { ...sent, cutAt: chunk.events.indexOf(planned[sent.cutAt] as PendingEvent) }
   }
@@ -115,14 +114,13 @@ export class LaneSender {
     planned: readonly PendingEvent[],
     batchNo: bigint,
     outcome: ChunkOutcome,
-    onOutage?: () => Promise<void> | undefined,
   ): Promise<Refusal | undefined> {
     const [first] = planned
     if (!first) return undefined
     const { database, sql } = this.#context
     const events = await withPayloads(database, sql, planned)
     try {
-      outcome.places = await this.#throughOutages(() => this.#publish(events, batchNo), onOutage)
+      outcome.places = await this.#throughOutages(() => this.#publish(events, batchNo))
       outcome.published = planned
       return undefined
     } catch (error) {
@@ -157,10 +155,7 @@ export class LaneSender {
     return this.#publisher.takeOver(() => this.#lease.renew())
   }
 
-  async #throughOutages<T>(
-    work: () => Promise<T>,
-    onOutage?: () => Promise<void> | undefined,
-  ): Promise<T> {
+  async #throughOutages<T>(work: () => Promise<T>): Promise<T> {
     this.#isSending = true
     try {
       for (let attempt = 1; ; attempt++) {
@@ -169,7 +164,6 @@ export class LaneSender {
           return await work()
         } catch (error) {
           if (this.#ended.aborted || isOurs(error)) throw error
-          await onOutage?.()
           await this.#backOff(attempt, toError(error))
         }
       }

@@ -95,7 +95,8 @@ test('of a huge set a window is read, not the rest, though a transaction that be
   const prev = await snapshotOf(database)
   const early = await openTransaction(outbox)
   await early.tx.query('create table other (id int)')
-  const [batches, batchSize, windowRecords] = [40, 100, 100]
+  const [batches, batchSize, windowRecords, pageRecords] = [40, 100, 100, 10]
+  const sql = createStatements(sqlNames('outbox'))
   for (let batch = 0; batch < batches; batch++)
     await publishAll(
       outbox,
@@ -111,19 +112,31 @@ test('of a huge set a window is read, not the rest, though a transaction that be
   for (const done of [0, 1, 2_000]) {
     const afterId = rows[done - 1]?.id ?? 0n
     const explainer = new Explainer(database, 'set local enable_seqscan = off; set local jit = off')
-    await createStatements(sqlNames('outbox')).openSetCursor(
-      explainer,
-      { ...bounds, afterId },
-      windowRecords,
-    )
-    const read = explainer.scans.filter(({ table }) => isDataPartition(table))
-    const rowCount = read.reduce((sum, scan) => sum + scan.rows, 0)
+    const from = { ...bounds, afterId }
+    await sql.listSetPages(asDatabase(explainer), from, windowRecords, pageRecords)
     // One and a quarter to find the bound, and the window itself.
-    assert.equal(rowCount, 2.25 * windowRecords, `after ${done}`)
+    assert.equal(rowsRead(explainer), 2.25 * windowRecords, `pages after ${done}`)
+    const [page] = await sql.listSetPages(database, from, windowRecords, pageRecords)
+    assert.ok(page)
+    const reading = new Explainer(database, 'set local enable_seqscan = off; set local jit = off')
+    await sql.readSetPage(asDatabase(reading), from, page)
+    assert.equal(rowsRead(reading), pageRecords, `first page after ${done}`)
   }
 })
 
 const allSlots = Array.from({ length: 16 }, (_, slot) => slot)
+
+/** Takes what is asked in a transaction for statements to explain. */
+function asDatabase(explainer: Explainer): Database {
+  const transaction = (work: (tx: Explainer) => unknown): unknown => work(explainer)
+  return { transaction } as unknown as Database
+}
+
+function rowsRead(explainer: Explainer): number {
+  return explainer.scans
+    .filter(({ table }) => isDataPartition(table))
+    .reduce((sum, scan) => sum + scan.rows, 0)
+}
 
 async function snapshotOf(database: Database): Promise<string> {
   const { rows } = await database.query<{ text: string }>(

@@ -19,7 +19,7 @@ const untraced = new HeaderTemplate(cloudEventHeaderNames)
 const traced = new HeaderTemplate([...cloudEventHeaderNames, 'traceparent'])
 
 /** The columns of one topic, and where each of its records stands among the events. */
-interface TopicColumns {
+export interface TopicColumns {
   readonly topic: string
   readonly values: (string | null)[]
   readonly keys: (string | Uint8Array | null)[]
@@ -34,10 +34,8 @@ interface TopicColumns {
  */
 export async function sendColumns(
   sink: ColumnSink,
-  events: readonly PendingEvent[],
-  keyFormatOf: KeyFormatOf,
+  topics: readonly TopicColumns[],
 ): Promise<Places> {
-  const topics = columnsOf(events, keyFormatOf)
   const sent = await Promise.all(
     topics.map(({ positions, ...columns }) =>
       sink.sendColumns(columns).catch((error: unknown) => {
@@ -47,10 +45,8 @@ export async function sendColumns(
   )
   const [only] = sent
   if (sent.length === 1 && only) return only
-  const places = {
-    partitions: new Int32Array(events.length),
-    offsets: new Float64Array(events.length),
-  }
+  const count = topics.reduce((sum, { positions }) => sum + positions.length, 0)
+  const places = { partitions: new Int32Array(count), offsets: new Float64Array(count) }
   for (const [index, { positions }] of topics.entries())
     for (const [at, position] of positions.entries()) {
       places.partitions[position] = sent[index]?.partitions[at] ?? -1
@@ -59,7 +55,8 @@ export async function sendColumns(
   return places
 }
 
-function columnsOf(
+/** What `sendColumns` sends. @throws KafkaError `MR_KAFKA_RECORD_REFUSED`, see `keyOf` */
+export function columnsOf(
   events: readonly PendingEvent[],
   keyFormatOf: KeyFormatOf,
 ): readonly TopicColumns[] {

@@ -11,7 +11,7 @@ import { createStatements } from './statements.ts'
 
 const sql = createStatements(sqlNames('outbox'))
 
-test('a set is handed out whole and in id order, window by window, wherever it is begun and however often it is given up', async (t) => {
+test('a set is handed out whole and in id order, window by window, wherever it is begun and however fast it is asked for', async (t) => {
   const seed = Math.floor(Math.random() * 1e9)
   t.diagnostic(`seed ${seed}`)
   const random = seededRandom(seed)
@@ -68,11 +68,11 @@ async function readAll(
     for (let chunk = await reader.next(); chunk; chunk = await reader.next()) {
       assert.equal(chunk.uptoId, chunk.events.at(-1)?.id)
       ids.push(...chunk.events.map((event) => event.id))
-      // As while the broker is away.
-      if (randomInt(random, 5) === 0) await reader.suspend()
+      // As where what is read ahead is there long before it is asked for.
+      if (randomInt(random, 5) === 0) await reader.settle()
     }
   } finally {
-    await reader.suspend()
+    await reader.settle()
   }
   return ids
 }

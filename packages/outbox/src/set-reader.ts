@@ -1,6 +1,5 @@
 import type { Database } from '@millrace/postgres'
-import type { PendingEvent, SetBounds } from './sql/read-set.ts'
-import { SetCursor } from './set-cursor.ts'
+import type { PendingEvent, SetBounds, SetPage } from './sql/read-set.ts'
 import type { Statements } from './statements.ts'
 
 /** Events claimed, sent and marked together. */
@@ -26,8 +25,8 @@ const maxWindowGrowth = 16
 
 /**
  * Hands out a set in chunks, in id order. Small sets come whole with the first read; larger ones, and those that a former leader began, are
- * read window by window through cursors, each sorted once. A cursor's transaction can be given up at any time (`suspend`), for instance
- * while the broker is away: the set is fixed by its two snapshots, so another one reads on.
+ * read page by page of windows that are each sorted once. A page is read ahead, and the pages of the next window are looked up, while the
+ * caller works on what it has; nothing stays open between two reads.
  */
 export class SetReader {
   readonly #database: Database
@@ -36,11 +35,14 @@ export class SetReader {
   readonly #limits: ChunkLimits
   #page: readonly PendingEvent[]
   #position = 0
+  /** Of the present window: pages that nobody has begun to read. */
+  #pages: SetPage[] = []
+  /** The end of the page that was begun to be read last. */
   #afterId: bigint
-  #isLastPage: boolean
+  #isLastWindow: boolean
   #windowRecords: number
-  #cursor: SetCursor | undefined
-  #reading: Promise<unknown> | undefined
+  #nextWindow: Promise<readonly SetPage[]> | undefined
+  #nextPage: Promise<readonly PendingEvent[] | undefined> | undefined
 
   /** `firstPage` is what `readSet` gave for `bounds` and `limits.records`; undefined: nothing was read yet. */
   constructor(
@@ -56,7 +58,7 @@ export class SetReader {
     this.#limits = limits
     this.#page = firstPage ?? []
     this.#afterId = this.#page.at(-1)?.id ?? bounds.afterId
-    this.#isLastPage = firstPage !== undefined && firstPage.length < limits.records
+    this.#isLastWindow = firstPage !== undefined && firstPage.length < limits.records
     this.#windowRecords = limits.windowRecords
   }
 
@@ -79,46 +81,51 @@ export class SetReader {
     return last && { events, uptoId: last.id }
   }
 
-  /** The next chunk; undefined at the end of the set. */
-  next(): Promise<Chunk | undefined> {
-    const next = this.#next()
-    this.#reading = next.catch(() => {})
-    return next
-  }
-
-  /** Ends the cursor's transaction, once a read that is under way is done; `next` opens another where it is needed. */
-  async suspend(): Promise<void> {
-    await this.#reading
-    await this.#closeCursor()
-  }
-
-  async #next(): Promise<Chunk | undefined> {
-    let chunk = this.take()
-    while (!chunk && !this.#isLastPage) {
-      await this.#readPage()
-      chunk = this.take()
-    }
-    return chunk
-  }
-
-  async #readPage(): Promise<void> {
-    const bounds = { ...this.#bounds, afterId: this.#afterId }
-    this.#cursor ??= await SetCursor.open(this.#database, this.#sql, bounds, this.#windowRecords)
-    const cursor = this.#cursor
-    this.#page = await cursor.fetch(this.#limits.records)
+  /** The next chunk; undefined at the end of the set. One call at a time. */
+  async next(): Promise<Chunk | undefined> {
+    const chunk = this.take()
+    if (chunk) return chunk
+    const page = await (this.#nextPage ?? this.#readPage())
+    this.#page = page ?? []
     this.#position = 0
-    this.#afterId = this.#page.at(-1)?.id ?? this.#afterId
-    if (!cursor.isAtEnd) return
-    this.#isLastPage = cursor.isLast
-    const largest = this.#limits.windowRecords * maxWindowGrowth
-    if (!cursor.isLast) this.#windowRecords = Math.min(2 * this.#windowRecords, largest)
-    await this.#closeCursor()
+    this.#nextPage = page && this.#readPage()
+    this.#nextPage?.catch(() => {}) // Told to whoever asks for it.
+    return this.take()
   }
 
-  async #closeCursor(): Promise<void> {
-    const cursor = this.#cursor
-    this.#cursor = undefined
-    await cursor?.close()
+  /** Waits for what is being read ahead, so that nothing of it is under way afterwards. */
+  async settle(): Promise<void> {
+    await Promise.allSettled([this.#nextPage, this.#nextWindow])
+  }
+
+  async #readPage(): Promise<readonly PendingEvent[] | undefined> {
+    if (this.#pages.length === 0) await this.#openWindow()
+    const page = this.#pages.shift()
+    if (!page) return undefined
+    const bounds = { ...this.#bounds, afterId: this.#afterId }
+    this.#afterId = page.uptoId
+    return this.#sql.readSetPage(this.#database, bounds, page)
+  }
+
+  async #openWindow(): Promise<void> {
+    if (this.#isLastWindow) return
+    const pages = await (this.#nextWindow ?? this.#listPages(this.#afterId))
+    this.#nextWindow = undefined
+    this.#pages = [...pages]
+    const count = pages.reduce((sum, page) => sum + page.count, 0)
+    const last = pages.at(-1)
+    this.#isLastWindow = !last || count < this.#windowRecords
+    if (!last || this.#isLastWindow) return
+    const largest = this.#limits.windowRecords * maxWindowGrowth
+    this.#windowRecords = Math.min(2 * this.#windowRecords, largest)
+    this.#nextWindow = this.#listPages(last.uptoId)
+    this.#nextWindow.catch(() => {}) // Told to whoever comes to it.
+  }
+
+  #listPages(afterId: bigint): Promise<readonly SetPage[]> {
+    const bounds = { ...this.#bounds, afterId }
+    const { records } = this.#limits
+    return this.#sql.listSetPages(this.#database, bounds, this.#windowRecords, records)
   }
 }
 

@@ -21,7 +21,7 @@ import {
   releaseLane,
   renewLane,
 } from './sql/lane-lease.ts'
-import { openSetCursor, readPayloads, readSet } from './sql/read-set.ts'
+import { listSetPages, readPayloads, readSet, readSetPage } from './sql/read-set.ts'
 import { readStats } from './sql/read-stats.ts'
 import { readTick } from './sql/read-tick.ts'
 import { announceRelay, recutLanes, retireRelay } from './sql/relay-presence.ts'
@@ -42,12 +42,13 @@ export function createStatements(names: SqlNames) {
     createLanes: createLanes(names),
     findEvents: findEvents(names),
     insertEvents: insertEvents(names),
-    openSetCursor: openSetCursor(names),
+    listSetPages: listSetPages(names),
     readClaimedDue: readClaimedDue(names),
     readDue: readDue(names),
     readLaneNumbers: readLaneNumbers(names),
     readPayloads: readPayloads(names),
     readSet: readSet(names),
+    readSetPage: readSetPage(names),
     readStats: readStats(names),
     readTick: readTick(names),
     rebuildCursor: rebuildCursor(names),

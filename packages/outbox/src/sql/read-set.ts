@@ -1,4 +1,4 @@
-import type { Queryable } from '@millrace/postgres'
+import type { Database, Queryable } from '@millrace/postgres'
 import { plainArray, type SqlNames } from '../sql-names.ts'
 
 /** A pending event as the relay reads it. */
@@ -88,64 +88,107 @@ export function readSet(names: SqlNames) {
   }
 }
 
-const snapshotPattern = /^\d+:\d+:[\d,]*$/
+/** Some events of a set that lie together by id: all of it above the page before, up to `uptoId`. */
+export interface SetPage {
+  readonly uptoId: bigint
+  /** Transactions that wrote them, as texts: the index (xid, id) is read from here… */
+  readonly minXid: string
+  /** …up to here, however large the set is. */
+  readonly maxXid: string
+  readonly count: number
+}
+
+/** Statistics of tables that were just empty, or just flooded, make the planner read whole partitions; a bitmap is of the whole set. */
+const indexOnly = `select set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true), set_config('jit', 'off', true),
+       set_config('work_mem', '64MB', true), set_config('statement_timeout', '0', true)`
 
 /**
- * Opens a cursor over a window of a set: its first `windowRecords` events above `afterId`, in id order; `fetchFromCursor` reads on. Fewer
- * come only where the set ends. For the transaction it is called in.
+ * The pages of a window of a set, in id order: at least its first `windowRecords` events above `afterId`, in pages of `pageRecords`. Fewer
+ * come only where the set ends. `readSetPage` reads one.
  *
  * No index has the ids of a set in order, and sorting what is left of a backlog of a million takes seconds, which each take-over would pay
  * anew. But ids nearly ascend along the index (xid, id). So an upper bound comes first: of the next one and a quarter windows in the order
  * of the index, the id that a window's worth of them do not exceed. At least a window lies up to it, and hardly more unless a fifth of them
  * are strays (of a transaction that began early and wrote late). With both bounds on `id` in its condition the index alone passes over
- * everything else, at 40 ns per row of the set; only rows of the window are fetched and sorted. A bound that is too high costs time,
- * never order.
+ * everything else, at 40 ns per row of the set; only ids of the window are sorted. A bound that is too high costs time, never order.
  */
-export function openSetCursor(names: SqlNames) {
-  return async (
-    on: Queryable,
-    bounds: Omit<SetBounds, 'uptoId'>,
+export function listSetPages(names: SqlNames) {
+  const target = '$2::pg_snapshot'
+  const from = (columns: string): string =>
+    `from (${setQuery(names, '$1::pg_snapshot', target, columns)}) d
+     where pg_visible_in_snapshot(d.xid, ${target}) and d.id > $3 and d.slot = any($4::smallint[])`
+  const statement = names.statement(
+    'list_set_pages',
+    `select max(id) as "uptoId", min(xid)::text as "minXid", max(xid)::text as "maxXid", count(*)::int as count
+     from (
+       select d.id, d.xid, row_number() over (order by d.id) as number
+       ${from('xid, id, slot')} and d.id <= (
+         select max(id)
+         from (
+           select id
+           from (select d.id ${from('xid, id, slot')} limit $5) as ahead
+           order by id
+           limit $6
+         ) as nearest
+       )
+     ) as numbered
+     group by (number - 1) / $7
+     order by 1`,
+  )
+  return (
+    database: Database,
+    { prev, target, slots, afterId }: Omit<SetBounds, 'uptoId'>,
     windowRecords: number,
-  ): Promise<void> => {
-    // DECLARE takes no parameters here; these are texts of Postgres' own making, and checked.
-    for (const snapshot of [bounds.prev, bounds.target])
-      if (!snapshotPattern.test(snapshot)) throw new TypeError(`Not a pg_snapshot: ${snapshot}`)
-    const ahead = windowRecords + (windowRecords >> 2)
-    const [prev, target] = [`'${bounds.prev}'::pg_snapshot`, `'${bounds.target}'::pg_snapshot`]
-    const from = (columns: string): string =>
-      `from (${setQuery(names, prev, target, columns)}) d
-       where pg_visible_in_snapshot(d.xid, ${target}) and d.id > ${bounds.afterId}
-         and d.slot = any('${plainArray(bounds.slots)}'::smallint[])`
-    await Promise.all([
-      // A bitmap of the whole set would be made for the bound, which needs the first few of it (600 of 1,000 ms).
-      on.query(
-        `select set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true), set_config('work_mem', '64MB', true),
-           set_config('statement_timeout', '0', true), set_config('jit', 'off', true)`,
-      ),
-      on.query(
-        `declare pending_set no scroll cursor for
-         select ${pendingEventColumns}
-         ${from('*')} and d.id <= (
-           select max(id)
-           from (
-             select id
-             from (select d.id ${from('xid, id, slot')} limit ${ahead}) as ahead
-             order by id
-             limit ${windowRecords}
-           ) as nearest
-         )
-         order by d.id
-         limit ${windowRecords}`,
-      ),
-    ])
-  }
+    pageRecords: number,
+  ): Promise<readonly SetPage[]> =>
+    database.transaction(
+      async (tx) => {
+        const ahead = windowRecords + (windowRecords >> 2)
+        const [, found] = await Promise.all([
+          tx.query(indexOnly),
+          tx.query<SetPage>(statement, [
+            prev,
+            target,
+            afterId,
+            plainArray(slots),
+            ahead,
+            windowRecords,
+            pageRecords,
+          ]),
+        ])
+        return found.rows
+      },
+      { isReadOnly: true },
+    )
 }
 
-export async function fetchFromCursor(
-  on: Queryable,
-  limit: number,
-): Promise<readonly PendingEvent[]> {
-  return (await on.query<PendingEvent>(`fetch ${limit} from pending_set`)).rows
+/** The events of a page. It holds nothing open: the set is fixed by its two snapshots, whoever reads it and when. */
+export function readSetPage(names: SqlNames) {
+  const statement = names.statement(
+    'read_set_page',
+    `select ${pendingEventColumns}
+     from (${setQuery(names, '$1::pg_snapshot', '$2::pg_snapshot', '*')}) d
+     where pg_visible_in_snapshot(d.xid, $2::pg_snapshot) and d.id > $3 and d.id <= $4 and d.slot = any($5::smallint[])
+       and d.xid >= $6::xid8 and d.xid <= $7::xid8
+     order by d.id`,
+  )
+  return async (
+    database: Database,
+    { prev, target, slots, afterId }: Omit<SetBounds, 'uptoId'>,
+    { uptoId, minXid, maxXid }: SetPage,
+  ): Promise<readonly PendingEvent[]> => {
+    const values = [prev, target, afterId, uptoId, plainArray(slots), minXid, maxXid]
+    return database.transaction(
+      async (tx) => {
+        const [, found] = await Promise.all([
+          tx.query(indexOnly),
+          tx.query<PendingEvent>(statement, values),
+        ])
+        return found.rows
+      },
+      { isReadOnly: true },
+    )
+  }
 }
 
 /** Payloads that were too large to come with their rows. */
