@@ -4,6 +4,7 @@ export { systemClock, type Clock, type Timer } from './clock.ts'
 export { SimulatedClock } from './simulated-clock.ts'
 export { isAbortError, MillraceError, toError, type ErrorTable } from './errors.ts'
 export { faults } from './faults.ts'
+export { Gathering, type GatheringOptions } from './gathering.ts'
 export { silentLogger, type Logger, type LogFields } from './logger.ts'
 export {
   noopMeter,

@@ -42,8 +42,10 @@ export {
   callerHeadersOf,
   callerOf,
   callerWithRole,
+  identityOf,
   userOf,
   type Caller,
+  type IdentityHeaders,
 } from './identity/caller.ts'
 export {
   createSigningKey,

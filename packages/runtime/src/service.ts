@@ -3,6 +3,7 @@ import type { FastifyRequest } from 'fastify'
 import { standardConfig, type ConfigTable, type ServiceConfig } from './config-table.ts'
 import { RuntimeError } from './errors.ts'
 import type { ServiceApp } from './http-app.ts'
+import type { Caller, IdentityHeaders } from './identity/caller.ts'
 import type { ReadinessCheck, ReadinessParts } from './readiness.ts'
 
 /** Whether who sent a request may read why parts are not up. Never rejects: health is answered to anybody. */
@@ -18,6 +19,12 @@ export interface ServiceContext<Table extends ConfigTable = ConfigTable> {
   /** Records spans where OTEL_EXPORTER_OTLP_ENDPOINT is set. */
   readonly tracer: Tracer
   readonly clock: Clock
+  /**
+   * Who is named by what another service hands on of a request that it got, as the runtime finds out who a request of ours comes from. Null for
+   * nobody, and in a service with an identity of its own.
+   * @throws RuntimeError `MR_RUNTIME_KEYS_UNAVAILABLE`, in production mode alone
+   */
+  readonly identify: (identity: IdentityHeaders) => Promise<Caller | null>
   /** Adds a part to /health/ready. */
   readonly addReadiness: (name: string, check: ReadinessCheck) => void
   /** Adds parts whose number is known only when asked; the source keeps its own time limit and never rejects. */

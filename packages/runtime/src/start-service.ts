@@ -104,6 +104,7 @@ export async function startService<Table extends ConfigTable>(
     meter,
     tracer,
     clock,
+    identify: async (identity) => (await callers?.callerOf(identity, false)) ?? null,
     addReadiness: (name, check) => readiness.add(name, check),
     addReadinessParts: (source) => readiness.addParts(source),
     tellReasonsTo: (check) => (mayReadReasons = check),

@@ -93,6 +93,22 @@ test('twenty at once with one key are one order', async () => {
   assert.equal((await storedRows(service.database))['orders'], (before['orders'] ?? 0) + 1)
 })
 
+test('many at once: each is checked and priced by itself', async () => {
+  const answers = await Promise.all(
+    Array.from({ length: 60 }, (_, n) => {
+      const sku = n % 3 === 0 ? 'NOPE' : 'TEA'
+      const user = n % 5 === 0 ? 'nobody' : 'ben'
+      const body = { items: [{ sku, quantity: n + 1 }] }
+      return service.call('POST', '', { user, body })
+    }),
+  )
+  for (const [n, { status, body }] of answers.entries()) {
+    if (n % 5 === 0) assert.equal(body.code, 'MR_ORDERS_UNKNOWN_USER')
+    else if (n % 3 === 0) assert.equal(body.code, 'MR_ORDERS_UNKNOWN_SKU')
+    else assert.deepEqual([status, body['totalMills']], [201, (n + 1) * 2_150])
+  }
+})
+
 test('cancel: a wish is noted once while the order is NEW; other people’s orders are not there', async () => {
   const { body } = await service.call('POST', '', { body: { items } })
   const orderId = String(body['orderId'])

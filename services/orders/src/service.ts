@@ -3,6 +3,8 @@ import { archiveOldDays, defineService, type PartReadiness } from '@millrace/run
 import { ordersConfig } from './config.ts'
 import { serviceName } from './orders.ts'
 import { Peer } from './peers/peer.ts'
+import { PriceChecks } from './peers/price-checks.ts'
+import { UserChecks } from './peers/user-checks.ts'
 import { registerCancel } from './routes/cancel.ts'
 import { registerCancellations } from './routes/cancellations.ts'
 import { registerEvents } from './routes/events.ts'
@@ -76,6 +78,8 @@ export const ordersService = defineService({
 
     const { checkTimeoutMs: timeoutMs, checkPauseMs: openMs } = config
     const asking = { timeoutMs, openMs, clock, logger, meter }
+    const users = new Peer({ ...asking, name: 'users', baseUrl: config.usersUrl })
+    const catalog = new Peer({ ...asking, name: 'catalog', baseUrl: config.catalogUrl })
     const routes = {
       app,
       database,
@@ -83,8 +87,10 @@ export const ordersService = defineService({
       tables,
       outbox,
       keys,
-      users: new Peer({ ...asking, name: 'users', baseUrl: config.usersUrl }),
-      catalog: new Peer({ ...asking, name: 'catalog', baseUrl: config.catalogUrl }),
+      users,
+      catalog,
+      userChecks: new UserChecks(users, database, clock),
+      priceChecks: new PriceChecks(catalog, database, clock),
       commands: running?.commands.consumer,
       reader: running?.reader.consumer,
       mode: config.mode,

@@ -22,14 +22,18 @@ export async function startFakePeers(): Promise<FakePeers> {
     peers.asked++
     if (peers.mood === 'silent') return
     if (peers.mood === 'faulty') return send(response, 500, {})
-    const user = /^\/api\/users\/([^/?]+)$/.exec(request.url ?? '')?.[1]
-    if (user !== undefined) {
-      const isThere = peers.users.has(decodeURIComponent(user))
-      return send(response, isThere ? 200 : 404, {})
-    }
     let text = ''
     request.on('data', (piece: Buffer) => (text += piece.toString()))
     request.on('end', () => {
+      if (request.url === '/api/users/known') {
+        const { callers } = JSON.parse(text) as {
+          readonly callers: readonly Readonly<Record<string, string>>[]
+        }
+        const knownOf = (id: string): string => (peers.users.has(id) ? 'known' : 'unknown')
+        return send(response, 200, {
+          callers: callers.map((each) => knownOf(each['x-user-id'] ?? '')),
+        })
+      }
       const { skus } = JSON.parse(text) as { readonly skus: readonly string[] }
       const items = skus.flatMap((sku) => {
         const unitPriceMills = peers.prices.get(sku)

@@ -75,6 +75,16 @@ suite('people', () => {
     assert.equal((await users.events(String(first.body['id']))).length, 1)
   })
 
+  test('known: many callers at once, each by the headers of their own request', async () => {
+    const [there, gone] = [await somebody(), await somebody()]
+    await users.call('DELETE', `/api/users/${gone}`, { user: gone })
+    const named = (id: string) => ({ 'x-user-id': id, 'x-user-roles': 'customer' })
+    const callers = [named(there), named('nobody'), named(gone), {}, named(there)]
+    const { status, body } = await users.call('POST', '/api/users/known', { body: { callers } })
+    assert.equal(status, 200)
+    assert.deepEqual(body['callers'], ['known', 'unknown', 'unknown', 'refused', 'known'])
+  })
+
   test('changes are events with the whole profile; what is the same is none', async () => {
     const id = await somebody()
     const path = `/api/users/${id}`
@@ -219,6 +229,10 @@ suite('people who are there without registering', () => {
     )
     assert.equal((await users.call('GET', '/api/users/demo-18', { user: 'ada' })).status, 404)
     assert.deepEqual(await users.events('demo-18'), [])
+    const callers = ['demo-17', 'demo-19', 'demo-20'].map((id) => ({ 'x-user-id': id }))
+    const known = await users.call('POST', '/api/users/known', { body: { callers } })
+    assert.deepEqual(known.body['callers'], ['known', 'known', 'known'])
+    assert.equal((await users.events('demo-20')).length, 1)
   })
 
   test('a second start adds nobody again, in production mode nobody at all but the configured admin', async () => {
@@ -242,6 +256,9 @@ suite('people who are there without registering', () => {
     const { rows } = await production.database.query('select id, roles from person')
     assert.deepEqual(rows, [{ id: 'admin', roles: ['customer', 'staff', 'admin'] }])
     assert.equal((await production.signIn('admin@example.org')).status, 201)
+    const unsigned = { callers: [{ 'x-user-id': 'demo-1' }] }
+    const known = await production.call('POST', '/api/users/known', { body: unsigned })
+    assert.deepEqual([known.status, known.body['callers']], [200, ['refused']])
     const asked = await production.call('GET', '/api/users/demo-1', { user: 'demo-1' })
     assert.deepEqual([asked.status, asked.body.code], [401, 'MR_HTTP_UNAUTHENTICATED'])
   })

@@ -4,7 +4,7 @@ import type { OutboxTransaction } from '@millrace/outbox'
 import { usersProblem } from './errors.ts'
 import { insertPeople, type NewPerson } from './sql/insert-people.ts'
 import type { PersonRow } from './sql/person-row.ts'
-import { lockPerson } from './sql/read-person.ts'
+import { lockPerson } from './sql/read-people.ts'
 import { endSessionsOf } from './sql/sessions.ts'
 import { erasePerson, updatePerson } from './sql/update-person.ts'
 

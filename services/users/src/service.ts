@@ -10,6 +10,7 @@ import { emailKeyOf } from './domain/email.ts'
 import { addDemoPeople, addFirstAdmin } from './first-people.ts'
 import { PasswordHashes } from './password-hash.ts'
 import { serviceName } from './people.ts'
+import { registerKnown } from './routes/known.ts'
 import { registerPeople } from './routes/people.ts'
 import { registerImport, registerRegistration } from './routes/registration.ts'
 import { registerSessions } from './routes/sessions.ts'
@@ -33,7 +34,7 @@ export const usersService = defineService({
     'People: registration, sign-in, profiles and roles. Every change of a person is one event on user-events, stored with it in one transaction.',
   port: servicePorts.users,
   config: usersConfig,
-  setup({ app, config, logger, meter, tracer, clock, addReadiness, onStart, onClose }) {
+  setup({ app, config, logger, meter, tracer, clock, identify, addReadiness, onStart, onClose }) {
     const database = openDatabase({
       url: config.databaseUrl,
       applicationName: serviceName,
@@ -124,9 +125,11 @@ export const usersService = defineService({
       keys,
       tries,
       clock,
+      identify,
       hasScriptedPeople: config.mode === 'development',
     }
     registerPeople(routes)
+    registerKnown(routes)
     registerRegistration(routes)
     registerSessions(routes)
     registerImport(routes, config.importToken)

@@ -85,6 +85,38 @@ test('doubles at the same time: one is done, the others hear that it is in progr
   assert.equal(await effects(database), 1)
 })
 
+test('several in one transaction: each hears of its own key, and of two with one key the second is told that it is in progress', async () => {
+  await using fixture = await openKeys()
+  const { database, keys } = fixture
+  await order(database, keys)
+  const asked = ['k1', 'k2', 'k2', 'k3', 'k1'].map((key, index) => ({
+    ...request,
+    key,
+    fingerprint: index === 4 ? 'f2' : 'f1',
+  }))
+  const busy = { ...request, key: 'k3' }
+  await database.transaction(async (other) => {
+    assert.equal((await keys.claim(other, busy)).kind, 'new')
+    await database.transaction(async (tx) => {
+      const claims = await keys.claimAll(tx, asked)
+      assert.deepEqual(
+        claims.map(({ kind }) => kind),
+        ['answered', 'new', 'in-progress', 'in-progress', 'in-progress'],
+      )
+      assert.deepEqual(claims[0], { kind: 'answered', response })
+      assert.deepEqual(await keys.claimAll(tx, []), [])
+      keys.keep(tx, { ...request, key: 'k2' }, response)
+    })
+  })
+  const [mismatch, kept] = await database.transaction((tx) =>
+    keys.claimAll(tx, [
+      { ...request, fingerprint: 'f2' },
+      { ...request, key: 'k2' },
+    ]),
+  )
+  assert.deepEqual([mismatch?.kind, kept?.kind], ['mismatch', 'answered'])
+})
+
 test('a connection that dies in progress leaves neither effect nor lock: the next one does it', async () => {
   await using fixture = await openKeys()
   const { database, keys, url } = fixture

@@ -53,6 +53,14 @@ export interface HttpIdempotency {
   migrate(): Promise<void>
   /** To be the first statement of the transaction. What follows belongs to the request only if it answers `new`. @throws PostgresError */
   claim(tx: Transaction, request: IdempotentRequest): Promise<IdempotencyClaim>
+  /**
+   * As `claim`, for requests that are done in one transaction. Of several with one key the first is claimed, and the others are in progress.
+   * @returns for each in their order
+   */
+  claimAll(
+    tx: Transaction,
+    requests: readonly IdempotentRequest[],
+  ): Promise<readonly IdempotencyClaim[]>
   /** Writes the answer with the commit. @throws InboxError `MR_INBOX_RESPONSE_TOO_LARGE`: roll back then */
   keep(tx: Transaction, request: IdempotentRequest, response: KeptResponse): void
 }
@@ -60,6 +68,15 @@ export interface HttpIdempotency {
 /** @throws InboxError `MR_INBOX_BAD_OPTION` */
 export function createHttpIdempotency(options: HttpIdempotencyOptions): HttpIdempotency {
   return new PostgresIdempotency(options)
+}
+
+/** An answer of the table; `place` is that of its request among those asked for, from 1. */
+interface KeptRow {
+  readonly place: number
+  readonly fingerprint: string
+  readonly status: number
+  readonly headers: string
+  readonly body: string | null
 }
 
 const hourMs = 3_600_000
@@ -94,23 +111,42 @@ class PostgresIdempotency implements HttpIdempotency {
   }
 
   async claim(tx: Transaction, request: IdempotentRequest): Promise<IdempotencyClaim> {
+    const [claim] = await this.claimAll(tx, [request])
+    return claim ?? { kind: 'in-progress' }
+  }
+
+  async claimAll(
+    tx: Transaction,
+    requests: readonly IdempotentRequest[],
+  ): Promise<readonly IdempotencyClaim[]> {
+    if (requests.length === 0) return []
     this.#prune()
-    const { scope, key, fingerprint } = request
-    const lockName = `${quoteIdentifier(this.#schema)} ${scope} ${key}`
-    // Two statements: the look-up's snapshot must be younger than the lock, or it would miss what the one before us has committed.
-    const locked = await tx.query<{ readonly isLocked: boolean }>(this.#statements.lock, [lockName])
-    if (locked.rows[0]?.isLocked !== true) return { kind: 'in-progress' }
-    const found = await tx.query<{
-      readonly fingerprint: string
-      readonly status: number
-      readonly headers: string
-      readonly body: string | null
-    }>(this.#statements.find, [scope, key])
-    const [row] = found.rows
-    if (!row) return { kind: 'new' }
-    if (row.fingerprint !== fingerprint) return { kind: 'mismatch' }
-    const headers = JSON.parse(row.headers) as Readonly<Record<string, string>>
-    return { kind: 'answered', response: { status: row.status, headers, body: row.body } }
+    const names = requests.map((request) => this.#lockNameOf(request))
+    // Two statements: the look-up's snapshot must be younger than the locks, or it would miss what those before us have committed.
+    const [locked, found] = await Promise.all([
+      tx.query<{ readonly isLocked: boolean }>(this.#statements.lock, [names]),
+      tx.query<KeptRow>(this.#statements.find, [
+        requests.map(({ scope }) => scope),
+        requests.map(({ key }) => key),
+      ]),
+    ])
+    const rows = new Map(found.rows.map((row) => [row.place - 1, row]))
+    const seen = new Set<string>()
+    return names.map((name, index): IdempotencyClaim => {
+      // A transaction gets a lock that it has already.
+      const isLocked = !seen.has(name) && locked.rows[index]?.isLocked === true
+      seen.add(name)
+      if (!isLocked) return { kind: 'in-progress' }
+      const row = rows.get(index)
+      if (!row) return { kind: 'new' }
+      if (row.fingerprint !== requests[index]?.fingerprint) return { kind: 'mismatch' }
+      const headers = JSON.parse(row.headers) as Readonly<Record<string, string>>
+      return { kind: 'answered', response: { status: row.status, headers, body: row.body } }
+    })
+  }
+
+  #lockNameOf({ scope, key }: IdempotentRequest): string {
+    return `${quoteIdentifier(this.#schema)} ${scope} ${key}`
   }
 
   keep(tx: Transaction, request: IdempotentRequest, response: KeptResponse): void {

@@ -12,15 +12,19 @@ export function idempotencyStatements(prepare: Prepare): IdempotencyStatements {
   return {
     // Held until the end of the transaction, also one that ends because its process died.
     lock: prepare(
-      'lock-http-key',
-      () => 'select pg_try_advisory_xact_lock(hashtextextended($1, 0)) as "isLocked"',
+      'lock-http-keys',
+      () => `
+        select pg_try_advisory_xact_lock(hashtextextended(k.name, 0)) as "isLocked"
+        from unnest($1::text[]) with ordinality as k (name, place)
+        order by k.place`,
     ),
     find: prepare(
-      'find-http-answer',
+      'find-http-answers',
       (schema) => `
-        select fingerprint, status::integer as status, headers, body
-        from ${schema}.http_idempotency
-        where scope = $1 and key = $2 and expires_at > clock_timestamp()`,
+        select k.place::integer as place, h.fingerprint, h.status::integer as status, h.headers, h.body
+        from unnest($1::text[], $2::text[]) with ordinality as k (scope, key, place)
+        join ${schema}.http_idempotency h on h.scope = k.scope and h.key = k.key
+        where h.expires_at > clock_timestamp()`,
     ),
     // A row that is there is one whose time is over: the lock is ours.
     keep: prepare(

@@ -11,6 +11,9 @@ const maxRoles = 20
 /** What somebody is who is named without a signature and without roles, in development. */
 const defaultRoles = ['customer']
 
+/** Of a request; one that came twice is a list. */
+type Headers = Readonly<Record<string, string | string[] | undefined>>
+
 export interface CallerReaderOptions {
   readonly mode: 'development' | 'production'
   /** JWKS of the gateway; without any, signed identities are not read. */
@@ -55,15 +58,25 @@ export class CallerReader {
    */
   async read(request: FastifyRequest): Promise<void> {
     const { isPublic = false } = request.routeOptions.config
-    const caller =
-      (await this.#signedCaller(request, isPublic)) ??
-      (this.#isProduction ? null : plainCaller(request))
+    const caller = await this.callerOf(request.headers, isPublic)
     setCaller(request, caller)
     if (this.#isProduction && !caller && !isPublic && !request.is404) throw unauthenticated()
   }
 
-  async #signedCaller(request: FastifyRequest, isPublic: boolean): Promise<Caller | null> {
-    const token = request.headers[identityHeader]
+  /**
+   * Who is named by headers of identity, of a request or handed on by who got one.
+   * @param isOptional null also where in production mode nothing can be said of a signature
+   * @throws RuntimeError `MR_RUNTIME_KEYS_UNAVAILABLE`
+   */
+  async callerOf(headers: Headers, isOptional: boolean): Promise<Caller | null> {
+    const signed = await this.#signedCaller(headers[identityHeader], isOptional)
+    return signed ?? (this.#isProduction ? null : plainCaller(headers))
+  }
+
+  async #signedCaller(
+    token: string | string[] | undefined,
+    isOptional: boolean,
+  ): Promise<Caller | null> {
     if (!this.#verifier || typeof token !== 'string' || token === '') return null
     try {
       const verdict = await this.#verifier.verify(token)
@@ -71,7 +84,7 @@ export class CallerReader {
       this.#refused.add(1, { reason: verdict.refusal })
       return null
     } catch (error) {
-      if (this.#isProduction && !isPublic) throw error
+      if (this.#isProduction && !isOptional) throw error
       this.#refused.add(1, { reason: 'keys-unavailable' })
       return null
     }
@@ -83,8 +96,7 @@ function callerOfClaims({ sub, roles }: JwtClaims): Caller | null {
   return sub.length <= maxUserIdLength && isList ? { userId: sub, roles } : null
 }
 
-function plainCaller({ headers }: FastifyRequest): Caller | null {
-  const { 'x-user-id': userId, 'x-user-roles': listed } = headers
+function plainCaller({ 'x-user-id': userId, 'x-user-roles': listed }: Headers): Caller | null {
   if (typeof userId !== 'string' || userId === '' || userId.length > maxUserIdLength) return null
   if (typeof listed !== 'string') return { userId, roles: defaultRoles }
   const roles = listed.split(',').map((role) => role.trim())

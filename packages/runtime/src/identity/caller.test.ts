@@ -9,6 +9,7 @@ import {
   callerWithRole,
   createSigningKey,
   defineService,
+  identityOf,
   IdentitySigner,
   publicJwkOf,
   signedIdentity,
@@ -24,11 +25,14 @@ const definition = defineService({
   version: '1.0.0',
   description: 'Says who asks.',
   config: {},
-  setup({ app }) {
+  setup({ app, identify }) {
     app.get('/caller', async (request) => ({ caller: callerOf(request) }))
     app.get('/user', async (request) => ({ user: userOf(request) }))
     app.get('/staff', async (request) => callerWithRole(request, 'staff', 'admin'))
     app.get('/onward', async (request) => callerHeadersOf(request))
+    app.get('/handed-on', { config: { isPublic: true } }, async (request) => ({
+      caller: await identify(identityOf(request)),
+    }))
     app.get('/public', { config: { isPublic: true } }, async (request) => ({
       caller: callerOf(request),
     }))
@@ -131,6 +135,18 @@ suite('callers in production mode', () => {
       assert.equal((await ask(service, path)).status, 200, path)
     assert.equal((await fetch(`${service.url}/metrics`)).status, 200)
     assert.equal((await ask(service, '/nowhere')).status, 404)
+  })
+
+  test('what another service hands on of a request counts as the request does', async () => {
+    await using service = await start('production')
+    const signed = { 'x-identity': signer.sign(grace), 'x-user-id': 'root' }
+    assert.deepEqual((await ask(service, '/handed-on', signed)).body, { caller: grace })
+    const plain = { 'x-user-id': 'grace', 'x-user-roles': 'admin' }
+    assert.deepEqual((await ask(service, '/handed-on', plain)).body, { caller: null })
+    await using silent = await startKeyServer([])
+    silent.answer = { status: 500, body: '' }
+    await using keyless = await start('production', [silent.url])
+    assert.equal((await ask(keyless, '/handed-on', signed)).status, 503)
   })
 
   for (const { name, token } of forgeries)

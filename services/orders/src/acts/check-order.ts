@@ -1,17 +1,13 @@
-import type { Queryable } from '@millrace/postgres'
 import type { FieldError } from '@millrace/runtime'
 import { priceOrder, type AskedLine } from '../domain/price-order.ts'
 import { ordersProblem } from '../errors.ts'
-import { checkUser } from '../peers/check-user.ts'
-import { findPrices } from '../peers/find-prices.ts'
-import type { Peer } from '../peers/peer.ts'
-import type { NewOrder } from '../sql/insert-order.ts'
+import type { PriceChecks } from '../peers/price-checks.ts'
+import type { UserChecks, UserToCheck } from '../peers/user-checks.ts'
+import type { NewOrder } from '../sql/insert-orders.ts'
 
 export interface OrderChecks {
-  readonly users: Peer
-  readonly catalog: Peer
-  /** What the services' events have said. */
-  readonly database: Queryable
+  readonly userChecks: UserChecks
+  readonly priceChecks: PriceChecks
 }
 
 /**
@@ -19,15 +15,15 @@ export interface OrderChecks {
  * @throws ProblemError 422 for what is wrong with the order, 503 where nobody can tell
  */
 export async function checkOrder(
-  { users, catalog, database }: OrderChecks,
-  asked: { readonly customerId: string; readonly lines: readonly AskedLine[] },
-  headers: Readonly<Record<string, string>>,
+  { userChecks, priceChecks }: OrderChecks,
+  customer: UserToCheck,
+  lines: readonly AskedLine[],
 ): Promise<NewOrder> {
-  const { customerId, lines } = asked
+  const { userId: customerId, journey } = customer
   const skus = lines.map((line) => line.sku)
   const [userCheck, prices] = await Promise.all([
-    checkUser(users, database, customerId, headers),
-    findPrices(catalog, database, skus, headers),
+    userChecks.check(customer),
+    priceChecks.find(skus, journey),
   ])
   if (userCheck === 'unknown') throw ordersProblem('MR_ORDERS_UNKNOWN_USER')
   if (userCheck === 'cannot-tell') throw ordersProblem('MR_ORDERS_USER_UNCHECKED')

@@ -20,6 +20,8 @@ export interface PeerRequest {
   readonly headers: Readonly<Record<string, string>>
   /** Sent as JSON by POST; by GET without one. */
   readonly body?: unknown
+  /** Since when an answer is waited for, monotonic ms; now by default. */
+  readonly askedMs?: number | undefined
 }
 
 /** What a service answered; bodies are JSON. */
@@ -27,6 +29,9 @@ export interface PeerAnswer {
   readonly status: number
   readonly body: unknown
 }
+
+/** What whoever asks needs of a service. */
+export type Asking = Pick<Peer, 'ask'>
 
 const failuresToOpen = 5
 
@@ -63,14 +68,15 @@ export class Peer {
     return answer
   }
 
-  async #ask({ path, headers, body }: PeerRequest): Promise<PeerAnswer> {
-    const { name, baseUrl, timeoutMs, logger } = this.#options
+  async #ask({ path, headers, body, askedMs }: PeerRequest): Promise<PeerAnswer> {
+    const { name, baseUrl, timeoutMs, clock, logger } = this.#options
+    const waitedMs = askedMs === undefined ? 0 : clock.monotonicMs() - askedMs
     try {
       const { status, text } = await jsonRequest(`${baseUrl.replace(/\/$/, '')}${path}`, {
         method: body === undefined ? 'GET' : 'POST',
         headers,
         body: body === undefined ? undefined : JSON.stringify(body),
-        timeoutMs,
+        timeoutMs: Math.max(1, Math.ceil(timeoutMs - waitedMs)),
       })
       if (status >= 500 || status === 429) throw new Error(`${name} answered ${status}`)
       return { status, body: JSON.parse(text) as unknown }

@@ -4,6 +4,8 @@ import type { Outbox } from '@millrace/outbox'
 import type { Database } from '@millrace/postgres'
 import type { ServiceApp } from '@millrace/runtime'
 import type { Peer } from '../peers/peer.ts'
+import type { PriceChecks } from '../peers/price-checks.ts'
+import type { UserChecks } from '../peers/user-checks.ts'
 import { ordersProblem } from '../errors.ts'
 import type { ReadTables } from '../read-side/read-tables.ts'
 
@@ -19,6 +21,8 @@ export interface RouteContext {
   readonly keys: HttpIdempotency
   readonly users: Peer
   readonly catalog: Peer
+  readonly userChecks: UserChecks
+  readonly priceChecks: PriceChecks
   /** Ends orders, and notes people and products; undefined where Kafka is off. */
   readonly commands: InboxConsumer | undefined
   /** Builds the read model; undefined where Kafka is off. */

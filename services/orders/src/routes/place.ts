@@ -1,7 +1,8 @@
 import {
-  answerOnce,
-  callerHeadersOf,
   causationOf,
+  contextOf,
+  identityOf,
+  keepableAnswer,
   keyedRequestOf,
   sendKept,
   userOf,
@@ -9,7 +10,7 @@ import {
   type KeptAnswer,
 } from '@millrace/runtime'
 import { checkOrder } from '../acts/check-order.ts'
-import { placeOrder } from '../acts/place-order.ts'
+import { OrderDesk } from '../acts/order-desk.ts'
 import { waitsFor } from '../domain/order-state.ts'
 import { basePath, type RouteContext } from './context.ts'
 import { NewOrderBody, PlacedOrder } from './schemas.ts'
@@ -17,6 +18,7 @@ import { NewOrderBody, PlacedOrder } from './schemas.ts'
 /** Takes orders. */
 export function registerPlace(context: RouteContext): void {
   const { app, database, outbox, keys } = context
+  const desk = new OrderDesk(outbox, keys)
   app.post(
     basePath,
     {
@@ -34,14 +36,19 @@ export function registerPlace(context: RouteContext): void {
       // First of all: what was taken once is answered so, whatever has become of customer and products since.
       const kept = await keptAnswer(request)
       if (kept) return sendKept(reply, kept, true)
-      const { items: lines } = request.body
-      const wanted = await checkOrder(context, { customerId, lines }, callerHeadersOf(request))
-      await answerOnce(request, reply, {
-        outbox,
-        keys,
-        act: async (tx) => {
-          const { order, eventId } = await placeOrder(tx, wanted, causationOf(request))
-          return {
+      const { correlationId, traceparent } = contextOf(request)
+      const customer = {
+        userId: customerId,
+        identity: identityOf(request),
+        journey: { 'x-correlation-id': correlationId, traceparent },
+      }
+      const wanted = await checkOrder(context, customer, request.body.items)
+      const { answer, isReplayed } = await desk.take({
+        wanted,
+        context: causationOf(request),
+        key: keyedRequestOf(request),
+        answerOf: (order, eventId) =>
+          keepableAnswer(reply, {
             status: 201,
             headers: { location: `${basePath}/${order.orderId}`, 'x-event-id': eventId },
             body: {
@@ -49,9 +56,9 @@ export function registerPlace(context: RouteContext): void {
               priceCheck: wanted.priceCheck,
               waitsFor: waitsFor(order.status, { payment: false, stock: false }),
             },
-          }
-        },
+          }),
       })
+      return sendKept(reply, answer, isReplayed)
     },
   )
 

@@ -7,6 +7,10 @@ export const limits = {
   passwordMinLength: 10,
   passwordMaxLength: 200,
   pageSize: 100,
+  /** Callers of one look-up. */
+  knownCallers: 200,
+  /** Their headers: Node takes 16 KiB of a request. */
+  knownBodyBytes: 200 * 20 * 1024,
   importUsers: 500,
   importBodyBytes: 1024 * 1024,
 } as const

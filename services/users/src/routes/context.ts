@@ -2,7 +2,7 @@ import type { Clock } from '@millrace/core'
 import type { HttpIdempotency } from '@millrace/inbox'
 import type { Outbox } from '@millrace/outbox'
 import type { Database } from '@millrace/postgres'
-import type { FastifyRequest, ServiceApp } from '@millrace/runtime'
+import type { FastifyRequest, ServiceApp, ServiceContext } from '@millrace/runtime'
 import type { PasswordHashes } from '../password-hash.ts'
 import type { Sessions } from '../sessions.ts'
 import type { SigningKeys } from '../signing-keys.ts'
@@ -20,6 +20,8 @@ export interface RouteContext {
   readonly keys: SigningKeys
   readonly tries: Tries
   readonly clock: Clock
+  /** Who is named by headers that another service hands on. */
+  readonly identify: ServiceContext['identify']
   /** Scripts' people, `demo-<anything>`, come about when they are first asked for. */
   readonly hasScriptedPeople: boolean
 }

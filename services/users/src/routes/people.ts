@@ -1,4 +1,3 @@
-import { scriptedUserPattern } from '@millrace/contracts'
 import {
   callerOf,
   callerWithRole,
@@ -10,10 +9,10 @@ import {
 } from '@millrace/runtime'
 import { Type } from 'typebox'
 import { usersProblem } from '../errors.ts'
-import { addPeople, changePerson, removePerson } from '../people.ts'
+import { changePerson, removePerson } from '../people.ts'
+import { addScriptedPeople } from '../scripted-people.ts'
 import { listPeople } from '../sql/list-people.ts'
-import type { PersonRow } from '../sql/person-row.ts'
-import { readPerson } from '../sql/read-person.ts'
+import { readPerson } from '../sql/read-people.ts'
 import { usersPath, type RouteContext } from './context.ts'
 import { ChangeBody, ListQuery, PeoplePageSchema, PersonParams, PersonSchema } from './schemas.ts'
 import { decodeCursor, encodeCursor, personToWire } from './wire.ts'
@@ -67,7 +66,8 @@ function registerReading(context: RouteContext): void {
       const { id } = request.params
       if (!mayRead(request, id)) throw usersProblem('MR_USERS_NOT_FOUND')
       const person =
-        (await readPerson(database, id)) ?? (await scriptedPerson(context, id, request))
+        (await readPerson(database, id)) ??
+        (await addScriptedPeople(context, [id], causationOf(request)))[0]
       if (!person || person.isRemoved) throw usersProblem('MR_USERS_NOT_FOUND')
       return personToWire(person)
     },
@@ -122,30 +122,6 @@ function registerWriting({ app, outbox, clock }: RouteContext): void {
       return reply.code(204).send(null)
     },
   )
-}
-
-/** In development people of scripts are there when they are first asked for, so that a load test may name as many as it likes. */
-async function scriptedPerson(
-  { outbox, hasScriptedPeople, clock }: RouteContext,
-  id: string,
-  request: FastifyRequest,
-): Promise<PersonRow | undefined> {
-  if (!hasScriptedPeople || !scriptedUserPattern.test(id)) return undefined
-  const person = {
-    id,
-    name: id,
-    email: null,
-    emailKey: null,
-    roles: ['customer'] as const,
-    country: null,
-    passwordHash: null,
-    source: 'demo' as const,
-  }
-  return outbox.transaction(async (tx) => {
-    const [made] = await addPeople(tx, [person], new Date(clock.now()), causationOf(request))
-    // Somebody else asked at the same time.
-    return made ?? readPerson(tx, id)
-  })
 }
 
 /** Whether somebody else exists is told to nobody but staff. @throws ProblemError 401 */

@@ -34,6 +34,27 @@ export const PeoplePageSchema = Type.Object({
   nextCursor: Type.Union([Type.String(), Type.Null()]),
 })
 
+/** What came with a request of each. */
+const Identity = Type.Object(
+  {
+    'x-identity': Type.Optional(Type.String()),
+    'x-user-id': Type.Optional(Type.String()),
+    'x-user-roles': Type.Optional(Type.String()),
+  },
+  exact,
+)
+
+export const KnownBody = Type.Object(
+  { callers: Type.Array(Identity, { minItems: 1, maxItems: limits.knownCallers }) },
+  exact,
+)
+
+export const KnownAnswer = Type.Object({
+  callers: Type.Array(
+    Type.Union([Type.Literal('known'), Type.Literal('unknown'), Type.Literal('refused')]),
+  ),
+})
+
 export const RegisterBody = Type.Object(
   { name: Name, email: Email, password: Password, country: Type.Optional(Country) },
   exact,

@@ -2,7 +2,7 @@ import { callerOf, userOf, type FastifyRequest } from '@millrace/runtime'
 import { Type } from 'typebox'
 import { passwordFault } from '../domain/password-rules.ts'
 import { fieldProblem, usersProblem } from '../errors.ts'
-import { readPerson } from '../sql/read-person.ts'
+import { readPerson } from '../sql/read-people.ts'
 import { endSessionsOf, listSessions, type SessionRow } from '../sql/sessions.ts'
 import { addressOf, sessionsPath, usersPath, type RouteContext } from './context.ts'
 import {
