@@ -17,7 +17,9 @@ import type { HandlerCall } from './handler-call.ts'
 import type { Counts, Instruments } from './instruments.ts'
 import type { OneAtATime } from './one-at-a-time.ts'
 import type { OutageGate } from './outage-gate.ts'
+import type { LogPartitions } from './partitions.ts'
 import type { Patience } from './patience.ts'
+import { SharedBatches } from './shared-batches.ts'
 import {
   sortDeliveries,
   type NextMove,
@@ -41,6 +43,10 @@ export interface RunnerOptions {
   readonly groupId: string
   readonly call: HandlerCall
   readonly effects: HandlerEffects
+  /** Batches of several partitions share transactions. */
+  readonly sharesTransactions: boolean
+  readonly partitions: LogPartitions
+  readonly maxBatchRecords: number
   readonly maxAttempts: number
   /** Later events of a key wait for an earlier one that waits. */
   readonly isOrdered: boolean
@@ -88,14 +94,29 @@ interface Attempt {
  */
 export class BatchRunner {
   readonly #options: RunnerOptions
+  readonly #shared: SharedBatches | undefined
 
   constructor(options: RunnerOptions) {
     this.#options = options
+    // What has effects elsewhere is counted before, event by event.
+    if (!options.sharesTransactions || options.effects === 'external') return
+    this.#shared = new SharedBatches({
+      ...options,
+      onCommitted: (job, taken, repeatCount, handlerMs) =>
+        this.#afterCommit(job, async () => {
+          await faults.at('inbox.consumer.afterCommit')
+          this.#committed(job, taken, repeatCount, handlerMs)
+        }),
+    })
   }
 
   /** Never throws but for faults of this code; handles one job of a partition at a time. */
   async run(job: BatchJob): Promise<BatchEnd> {
     const { gate } = this.#options
+    if (this.#shared && !gate.outage && (await this.#shared.run(job))) {
+      job.onProgress(nextOffsetOf(job.deliveries))
+      return { kind: 'done' }
+    }
     // A stack, the earliest segment on top.
     const segments: (readonly Delivery[])[] = [job.deliveries]
     for (let segment = segments.pop(); segment !== undefined; segment = segments.pop()) {

@@ -80,6 +80,7 @@ export function buildConsumer(
       clock,
     }),
     effects: consume.effects ?? 'none',
+    sharesTransactions: consume.sharesTransactions ?? false,
     isOrdered: consume.order !== 'none',
     holdsKeys: consume.order !== 'none' && consume.afterFailure === 'hold',
     failures,

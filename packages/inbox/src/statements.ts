@@ -6,7 +6,8 @@ import { prepareFor, type Prepare } from './sql/names.ts'
 import { noteRepeatsStatement } from './sql/note-repeats.ts'
 import { positionStatements, type PositionStatements } from './sql/position.ts'
 import { failureStatements, type FailureStatements } from './sql/record-failure.ts'
-import { recordHandledStatement } from './sql/record-handled.ts'
+import { recordHandledStatement, recordSharedStatement } from './sql/record-handled.ts'
+import { sharedPositionStatements, type SharedPositionStatements } from './sql/shared-positions.ts'
 import { setAsideStatement } from './sql/set-aside.ts'
 
 /** The statements of one inbox's schema. */
@@ -15,6 +16,8 @@ export interface InboxStatements {
   readonly position: PositionStatements
   readonly findKnown: Statement
   readonly recordHandled: Statement
+  readonly recordShared: Statement
+  readonly sharedPositions: SharedPositionStatements
   readonly failure: FailureStatements
   readonly setAside: Statement
   readonly noteRepeats: Statement
@@ -30,6 +33,8 @@ export function statementsOf(schema: string): InboxStatements {
     position: positionStatements(prepare),
     findKnown: findKnownStatement(prepare),
     recordHandled: recordHandledStatement(prepare),
+    recordShared: recordSharedStatement(prepare),
+    sharedPositions: sharedPositionStatements(prepare),
     failure: failureStatements(prepare),
     setAside: setAsideStatement(prepare),
     noteRepeats: noteRepeatsStatement(prepare),

@@ -154,6 +154,13 @@ export interface ConsumeOptions {
   readonly maxBatchRecords?: number
   /** Most partitions handled at once, 1 to 100; each takes a connection of the pool meanwhile. Order within a partition is kept. Default 4. */
   readonly maxConcurrentPartitions?: number
+  /**
+   * True: batches of several partitions that are there at once share a transaction (`maxBatchRecords` in all), and those of one topic a call of the handler,
+   * each partition's events in their order. A handler that assumes one partition must not say so; one that assumes one topic may. Where such a transaction
+   * fails, or something in it must wait, each partition is handled by itself. Worth it where many partitions bring few records each. Not with
+   * `effects: 'external'`. Default false.
+   */
+  readonly sharesTransactions?: boolean
   /** How often a failing event is tried in all, 1 to 100. Default 3. */
   readonly maxAttempts?: number
   /** Wait between attempts at one event, kept in the database; the others go on meanwhile. Default 200 ms doubling to 30,000 ms, with jitter. */

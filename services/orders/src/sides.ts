@@ -39,6 +39,8 @@ export interface SideOptions {
   readonly clock: Clock
 }
 
+/** Most whose batches share a transaction: beyond what a topic has, so that those that bring much do not keep the others out. */
+const partitionsAtOnce = 8
 const migrations = new URL('../migrations/', import.meta.url)
 
 /** The command side: orders, their events, and the consumer that ends them. Its database is the one thing that orders cannot be taken without. */
@@ -144,5 +146,7 @@ function partsOf({ logger, meter, tracer, clock }: SideOptions) {
 
 function consumingOf({ config, logger, meter, clock }: SideOptions, clientId: string) {
   const { kafkaBrokers: brokers, instanceId } = config
-  return { kafka: { brokers, clientId, logger, meter }, instanceId, clock }
+  const kafka = { brokers, clientId, logger, meter }
+  const sharing = { maxConcurrentPartitions: partitionsAtOnce, sharesTransactions: true }
+  return { kafka, instanceId, ...sharing, clock }
 }

@@ -33,6 +33,8 @@ import { registerOperations } from './routes/operations.ts'
 import { normalSetting } from './sql/provider-setting.ts'
 
 const migrations = new URL('../migrations/', import.meta.url)
+/** All of `orders`, so that their batches may share a transaction. */
+const partitionsAtOnce = 6
 const developmentBalanceMills = 1_000_000
 const managers = ['staff', 'admin'] as const
 
@@ -132,6 +134,8 @@ export const paymentsService = defineService({
         topics: [ordersTopic],
         handler: answerOrders(carryOut),
         maxBatchRecords: config.maxBatchRecords,
+        maxConcurrentPartitions: partitionsAtOnce,
+        sharesTransactions: true,
         instanceId,
         onCommitted: () => {
           outbox.wake()

@@ -24,6 +24,8 @@ import { writeFaultMode } from './sql/fault-mode.ts'
 import { seedDemo } from './stock.ts'
 
 const migrations = new URL('../migrations/', import.meta.url)
+/** All of `orders`, so that their batches may share a transaction. */
+const partitionsAtOnce = 6
 
 /** Goods on hand: reserves the lines of an order, then takes or releases them. */
 export const stockService = defineService({
@@ -57,6 +59,8 @@ export const stockService = defineService({
           topics: [ordersTopic],
           handler: answerOrders({ outbox, logger, meter }),
           maxBatchRecords: config.maxBatchRecords,
+          maxConcurrentPartitions: partitionsAtOnce,
+          sharesTransactions: true,
           instanceId: config.instanceId,
           onCommitted: () => outbox.wake(),
           clock,

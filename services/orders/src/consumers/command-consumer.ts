@@ -25,7 +25,7 @@ export const commandContracts = new ContractRegistry([
   ...productEvents,
 ])
 
-/** Batches are of one partition, so of one topic. */
+/** Batches are of one topic. */
 export function handleCommandEvents(endOrders: EndOrders): BatchHandler {
   return async (events, context) => {
     if (events[0]?.topic === ordersTopic.name) await endOrders.handle(events, context)

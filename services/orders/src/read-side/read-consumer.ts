@@ -43,7 +43,7 @@ export const readContracts = new ContractRegistry([
 ])
 
 /**
- * Builds the read model. All of it is idempotent, so that it may be built again by a replay. Batches are of one partition, so of one topic.
+ * Builds the read model. All of it is idempotent, so that it may be built again by a replay. Batches are of one topic.
  */
 export const buildReadModel: BatchHandler = async (events, { tx }) => {
   switch (events[0]?.topic) {

@@ -9,7 +9,7 @@ const statement = {
     set as_of = greatest(p.as_of, excluded.as_of)`,
 }
 
-/** The newest event the model has. The last statement of its transaction, since all batches share the row. */
+/** The newest event the model has. The last statement of its handler, since all batches share the row. */
 export async function noteProgress(on: Queryable, asOf: Date): Promise<void> {
   await on.query(statement, [asOf])
 }
