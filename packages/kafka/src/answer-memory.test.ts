@@ -5,7 +5,7 @@ import { AnswerMemory } from './answer-memory.ts'
 const mib = 1_048_576
 
 test('answer memory: it is used again when everybody has let it go, and not before', () => {
-  const memory = new AnswerMemory()
+  const memory = new AnswerMemory(mib)
   const first = memory.take(mib)
   const hold = memory.holdOf(first.subarray(10, 20))
   hold?.hold()
@@ -19,14 +19,14 @@ test('answer memory: it is used again when everybody has let it go, and not befo
 })
 
 test('answer memory: what was not taken from it is nothing to hold, small answers among it', () => {
-  const memory = new AnswerMemory()
+  const memory = new AnswerMemory(mib)
   assert.equal(memory.holdOf(Buffer.alloc(mib)), undefined)
   assert.equal(memory.holdOf(memory.take(1_000)), undefined)
-  assert.equal(memory.holdOf(new AnswerMemory().take(mib)), undefined)
+  assert.equal(memory.holdOf(new AnswerMemory(mib).take(mib)), undefined)
 })
 
 test('answer memory: a piece is used for answers that it fits, not for much smaller ones', () => {
-  const memory = new AnswerMemory()
+  const memory = new AnswerMemory(4 * mib)
   const large = memory.take(4 * mib)
   memory.holdOf(large)?.letGo()
   assert.notEqual(memory.take(5 * mib).buffer, large.buffer)
@@ -35,7 +35,7 @@ test('answer memory: a piece is used for answers that it fits, not for much smal
 })
 
 test('answer memory: what lies unused is bounded; the oldest goes', () => {
-  const memory = new AnswerMemory()
+  const memory = new AnswerMemory(12 * mib)
   const taken = Array.from({ length: 40 }, () => memory.take(mib))
   for (const each of taken) memory.holdOf(each)?.letGo()
   const again = new Set(Array.from({ length: 40 }, () => memory.take(mib).buffer))

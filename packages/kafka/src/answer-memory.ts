@@ -12,15 +12,21 @@ const leastBytes = 65_536
 const roundingBytes = 262_144
 /** A piece is not taken for an answer of less than this share of it. */
 const leastShare = 1 / 4
-/** Most that lies here unused: what a Fetch of several partitions brings, twice. */
-const maxFreeBytes = 25_165_824
+/** Most that lies here unused, in answers of the largest usual size. */
+const maxFreeAnswers = 2
 
 export class AnswerMemory {
+  readonly #maxFreeBytes: number
   /** Unused; the one that came last is the warmest. */
   readonly #free: ArrayBuffer[] = []
   #freeBytes = 0
   /** What was lent out, for as long as anybody has it. */
   readonly #lent = new WeakSet<ArrayBufferLike>()
+
+  /** @param answerMaxBytes what answers are at most, but for single records that are larger */
+  constructor(answerMaxBytes: number) {
+    this.#maxFreeBytes = maxFreeAnswers * (answerMaxBytes + roundingBytes)
+  }
 
   /** Memory for an answer of so many bytes; what stands in it is left from before. */
   take(sizeBytes: number): Buffer {
@@ -45,7 +51,7 @@ export class AnswerMemory {
     if (!this.#lent.delete(memory)) return
     this.#free.push(memory)
     this.#freeBytes += memory.byteLength
-    while (this.#freeBytes > maxFreeBytes) this.#freeBytes -= this.#free.shift()!.byteLength
+    while (this.#freeBytes > this.#maxFreeBytes) this.#freeBytes -= this.#free.shift()!.byteLength
   }
 }
 

@@ -32,7 +32,7 @@ function open(
     requestTimeoutMs: patienceMs,
     clock: over.clock ?? systemClock,
     security: securityOf({ brokers: [], clientId: '', ...over }),
-    memory: new AnswerMemory(),
+    memory: new AnswerMemory(1_048_576),
   })
 }
 

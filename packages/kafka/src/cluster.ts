@@ -40,7 +40,7 @@ const maxConnectTimeoutMs = 5_000
 export class Cluster {
   readonly clock: Clock
   /** Of all its connections. */
-  readonly answerMemory = new AnswerMemory()
+  readonly answerMemory: AnswerMemory
   readonly logger: Logger
   readonly requestTimeoutMs: number
   readonly #clientId: string
@@ -55,7 +55,9 @@ export class Cluster {
   readonly #connectedBefore = new Set<string>()
   #isClosed = false
 
-  constructor(options: KafkaOptions) {
+  /** @param answerMaxBytes of the large answers that it asks for */
+  constructor(options: KafkaOptions, answerMaxBytes = 0) {
+    this.answerMemory = new AnswerMemory(answerMaxBytes)
     this.clock = options.clock ?? systemClock
     this.logger = (options.logger ?? silentLogger).child({ clientId: options.clientId })
     this.requestTimeoutMs = requestTimeoutMsOf(options)

@@ -7,6 +7,8 @@ import type { PartitionAssignor } from './partition-assignor.ts'
 
 /** How long a batch may still be finished and committed when its partition is to be given up. */
 const maxDrainMs = 3_000
+/** An answer of more is refused (`maxFrameBytes`). */
+const bytes = { min: 1_024, max: 67_108_864 }
 
 export interface ConsumerLimits {
   readonly isolationLevel: IsolationLevel
@@ -21,6 +23,8 @@ export interface ConsumerLimits {
   readonly maxPollIntervalMs: number | undefined
   readonly maxWaitMs: number
   readonly maxBatchRecords: number
+  readonly fetchMaxBytes: number
+  readonly maxPartitionFetchBytes: number
 }
 
 /** @throws KafkaError `MR_KAFKA_BAD_OPTION` */
@@ -70,6 +74,15 @@ export function consumerLimits(options: ConsumerOptions): ConsumerLimits {
       max: 1_000_000,
       default: 500,
     }),
+    fetchMaxBytes: integerOption('fetchMaxBytes', options.fetchMaxBytes, {
+      ...bytes,
+      default: 10_485_760,
+    }),
+    maxPartitionFetchBytes: integerOption(
+      'maxPartitionFetchBytes',
+      options.maxPartitionFetchBytes,
+      { ...bytes, default: 1_048_576 },
+    ),
   }
 }
 

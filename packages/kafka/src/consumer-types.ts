@@ -21,6 +21,8 @@ export interface ConsumerRecord {
 export interface ConsumerBatch extends TopicPartition, Iterable<ConsumerRecord> {
   /** Number of records. */
   readonly length: number
+  /** Memory that they take, about: their bytes, unpacked, and their columns. */
+  readonly sizeBytes: number
   /** @throws RangeError outside of the batch, as all that take an index */
   offset(index: number): number
   /** ms since the epoch; -1 when the producer gave none. */
@@ -129,6 +131,13 @@ export interface ConsumerOptions extends KafkaOptions {
   readonly maxWaitMs?: number
   /** Most records in one batch. Default 500. */
   readonly maxBatchRecords?: number
+  /**
+   * Most bytes of one answer; a first batch that is larger comes whole all the same, here and in `maxPartitionFetchBytes`. Default 10,485,760.
+   * An answer's memory stays until all that was read from it is dealt with.
+   */
+  readonly fetchMaxBytes?: number
+  /** Most bytes of one partition in one answer. Twice as many may wait to be handed out. Default 1,048,576. */
+  readonly maxPartitionFetchBytes?: number
   /**
    * Static membership (KIP-345): who joins under the name of a member takes its place over, with its partitions and without a rebalance, and
    * the consumer that had it ends with `MR_KAFKA_INSTANCE_FENCED`. At most 249 letters, digits, dots, dashes, underscores.

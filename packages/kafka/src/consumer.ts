@@ -65,7 +65,7 @@ class KafkaConsumer implements Consumer {
     const limits = consumerLimits(options)
     this.#options = options
     this.#limits = limits
-    this.#cluster = new Cluster(options)
+    this.#cluster = new Cluster(options, limits.fetchMaxBytes)
     this.#metadata = new LeaderMetadata(this.#cluster, () => this.#fetcher.pump())
     this.#owned = new OwnedPartitions({
       clock: this.#cluster.clock,
@@ -87,6 +87,8 @@ class KafkaConsumer implements Consumer {
     this.#fetcher = new Fetcher(this.#cluster, this.#metadata, {
       isolationLevel: limits.isolationLevel,
       maxWaitMs: limits.maxWaitMs,
+      fetchMaxBytes: limits.fetchMaxBytes,
+      maxPartitionFetchBytes: limits.maxPartitionFetchBytes,
       partitions: () => this.#owned.all,
       onRecords: () => this.#signal(),
       onOutOfRange: (partition) => this.#starting.outOfRange(partition),

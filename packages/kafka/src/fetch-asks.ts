@@ -2,9 +2,6 @@
 import type { AssignedPartition } from './assigned-partition.ts'
 import type { SessionRow } from './fetch-session.ts'
 
-/** Most bytes of one partition in one answer; a larger first batch comes whole all the same. */
-const partitionMaxBytes = 1_048_576
-
 export interface Asked extends SessionRow {
   readonly owner: AssignedPartition
   readonly ticket: number
@@ -21,7 +18,8 @@ export function isAskedIn(underWay: readonly Asked[], { owner, ticket }: Asked):
   return underWay.some((row) => row.owner === owner && row.ticket === ticket)
 }
 
-export function topicsOf(rows: readonly SessionRow[]) {
+/** @param partitionMaxBytes most bytes of one partition in one answer; a larger first batch comes whole all the same */
+export function topicsOf(rows: readonly SessionRow[], partitionMaxBytes: number) {
   return [...Map.groupBy(rows, ({ topic }) => topic)].map(([topic, ofTopic]) => ({
     topic,
     partitions: ofTopic.map(({ partition, fetchOffset }) => ({

@@ -39,6 +39,7 @@ function batchOf(fromOffset: number): FetchedBatch {
 for (const from of [10, 12, 13, 15])
   test(`batch from offset ${from}: columns, iteration and records tell the same, in any order of looking`, () => {
     const batch = batchOf(from)
+    assert.ok(batch.sizeBytes >= 40 * batch.length && batch.sizeBytes < 100 * batch.length)
     const expected = Array.from({ length: 18 - from }, (_, index) => {
       const offset = from + index
       return {

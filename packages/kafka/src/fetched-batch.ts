@@ -23,6 +23,7 @@ export class FetchedBatch implements ConsumerBatch {
   readonly generationId: number
   readonly signal: AbortSignal
   readonly length: number
+  readonly sizeBytes: number
   readonly nextOffset: bigint
   readonly #onRelease: () => void
   /** None once it is released. */
@@ -47,8 +48,13 @@ export class FetchedBatch implements ConsumerBatch {
     this.#run = runs[0] as RecordRun
     this.#shift = this.#run.from
     let length = 0
-    for (const { from, until } of runs) length += until - from
+    let sizeBytes = 0
+    for (const { from, until, recordBytes } of runs) {
+      length += until - from
+      sizeBytes += (until - from) * recordBytes
+    }
     this.length = length
+    this.sizeBytes = sizeBytes
   }
 
   release(): void {

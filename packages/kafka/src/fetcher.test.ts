@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { compressionCodecs, RecordBatchBuilder } from '@millrace/protocol'
 import { startScriptedBroker, type Asked, type ScriptedBroker } from '../test/scripted-broker.ts'
-import { createConsumer, type Consumer } from './index.ts'
+import { createConsumer, type Consumer, type ConsumerOptions } from './index.ts'
 
 const topic = 't'
 const perAnswer = 10
@@ -12,14 +12,21 @@ interface Scene extends AsyncDisposable {
   readonly consumer: Consumer
   /** Offsets that were fetched from, in order. */
   readonly asked: readonly number[]
+  /** Most bytes that were asked for, of the answer and of the partition; each kind once. */
+  readonly sizes: ReadonlySet<string>
 }
 
 /** A topic of one partition whose every ten records are one answer, made by `answerAt`. */
-async function scene(answerAt: (offset: number, attempt: number) => Buffer): Promise<Scene> {
+async function scene(
+  answerAt: (offset: number, attempt: number) => Buffer,
+  options: Partial<ConsumerOptions> = {},
+): Promise<Scene> {
   const asked: number[] = []
+  const sizes = new Set<string>()
   const broker: ScriptedBroker = await startScriptedBroker((request) => {
     if (request.api.name === 'Metadata') return request.answer(metadata(broker))
     const offset = fetchOffsetOf(request)
+    sizes.add(sizesOf(request))
     asked.push(offset)
     const attempt = asked.filter((each) => each === offset).length
     request.answer(fetched(answerAt(offset, attempt)))
@@ -27,11 +34,13 @@ async function scene(answerAt: (offset: number, attempt: number) => Buffer): Pro
   const consumer = await createConsumer({
     brokers: [`${broker.host}:${broker.port}`],
     clientId: 'fetcher-test',
+    ...options,
   })
   consumer.assign([{ topic, partition: 0, offset: 0n }])
   return {
     consumer,
     asked,
+    sizes,
     [Symbol.asyncDispose]: async () => {
       await consumer.close()
       await broker[Symbol.asyncDispose]()
@@ -104,6 +113,31 @@ test('fetcher: with two answers waiting, nothing more is fetched until a batch i
   await iterator.return?.()
 })
 
+test('fetcher: answers are as large as the options say, and two of a partition wait', async () => {
+  const options = { fetchMaxBytes: 300_000, maxPartitionFetchBytes: 100_000 }
+  await using each = await scene(
+    (offset) => batchAt(offset, compressionCodecs.none, 9_900),
+    options,
+  )
+  const iterator = each.consumer[Symbol.asyncIterator]()
+  await iterator.next()
+  const before = each.asked.length
+  assert.ok(before <= 4, `${before} fetches`)
+  for (let round = 0; round < 20; round++) await iterator.next()
+  assert.ok(each.asked.length <= before + 23, `${each.asked.length} fetches`)
+  assert.deepEqual([...each.sizes], ['300000 100000'])
+  await iterator.return?.()
+})
+
+test('consumer: sizes of answers that make no sense are refused', async () => {
+  const options = { brokers: ['127.0.0.1:1'], clientId: 'fetcher-test' }
+  for (const name of ['fetchMaxBytes', 'maxPartitionFetchBytes'] as const)
+    for (const value of [0, 1_023, 1.5, 67_108_865])
+      await assert.rejects(createConsumer({ ...options, [name]: value }), {
+        code: 'MR_KAFKA_BAD_OPTION',
+      })
+})
+
 test('fetcher: a batch that is damaged on the broker ends the loop after three attempts', async () => {
   await using each = await scene((offset) => {
     const bytes = batchAt(offset)
@@ -128,6 +162,14 @@ function fetchOffsetOf({ body }: Asked): number {
     topics: readonly { partitions: readonly { fetchOffset: bigint }[] }[]
   }
   return Number(topics[0]?.partitions[0]?.fetchOffset ?? -1)
+}
+
+function sizesOf({ body }: Asked): string {
+  const { maxBytes, topics } = body as {
+    maxBytes: number
+    topics: readonly { partitions: readonly { partitionMaxBytes: number }[] }[]
+  }
+  return `${maxBytes} ${topics[0]?.partitions[0]?.partitionMaxBytes}`
 }
 
 function fetched(records: Buffer): object {

@@ -19,12 +19,11 @@ import { partitionKey } from './partition-key.ts'
 import { isWorthTelling } from './retrying.ts'
 import { wire } from './wire.ts'
 
-const answerMaxBytes = 10_485_760
 /**
- * A partition with as much waiting to be handled is not fetched; it is asked for again as soon as it has less. Twice what an answer
- * brings, so that the next one is on its way while this one is read.
+ * A partition with so many answers' bytes waiting to be handled is not fetched; it is asked for again as soon as it has less. Two, so that
+ * the next one is on its way while this one is read.
  */
-const partitionBufferBytes = 2_097_152
+const bufferedAnswers = 2
 /** The same for all partitions together. */
 const totalBufferBytes = 67_108_864
 /** Longest wait of a Fetch that leaves out a partition for its full buffer: it must soon be able to ask for it again. */
@@ -37,6 +36,9 @@ const pauses = { baseMs: 20, maxMs: 1_000 }
 export interface FetcherOptions {
   readonly isolationLevel: IsolationLevel
   readonly maxWaitMs: number
+  /** Most bytes of an answer, and of one partition in it. */
+  readonly fetchMaxBytes: number
+  readonly maxPartitionFetchBytes: number
   /** What is assigned now. */
   readonly partitions: () => readonly AssignedPartition[]
   /** Records have arrived. */
@@ -108,6 +110,7 @@ export class Fetcher {
   /** What is to be asked of each leader; `isLeftOut` when a full buffer keeps a partition out. */
   #asks(): { readonly asks: ReadonlyMap<number, Asked[]>; readonly isLeftOut: boolean } {
     const all = this.#options.partitions()
+    const partitionBufferBytes = bufferedAnswers * this.#options.maxPartitionFetchBytes
     let roomBytes = totalBufferBytes
     for (const { bufferedBytes } of all) roomBytes -= bufferedBytes
     const asks = new Map<number, Asked[]>()
@@ -169,6 +172,7 @@ export class Fetcher {
   ): Promise<FetchAnswer | undefined> {
     const session = this.#sessionWith(leader)
     const { sessionId, sessionEpoch, rows, forgotten } = session.next(asks)
+    const { fetchMaxBytes, maxPartitionFetchBytes } = this.#options
     try {
       const answer = await this.#cluster.request(
         leader,
@@ -177,11 +181,11 @@ export class Fetcher {
         {
           maxWaitMs: waitMs,
           minBytes: 1,
-          maxBytes: answerMaxBytes,
+          maxBytes: fetchMaxBytes,
           isolationLevel: isolation[this.#options.isolationLevel],
           sessionId,
           sessionEpoch,
-          topics: topicsOf(rows),
+          topics: topicsOf(rows, maxPartitionFetchBytes),
           forgottenTopicsData: forgottenOf(forgotten),
         },
         waitMs + this.#cluster.requestTimeoutMs,

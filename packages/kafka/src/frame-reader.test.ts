@@ -15,7 +15,7 @@ function framed(body: Uint8Array): Buffer {
 /** Reads `bytes` in pieces of these sizes, over and over, as a socket would: never more than there is room for. */
 function read(bytes: Buffer, pieces: readonly number[]): { frames: Buffer[]; reader: FrameReader } {
   const frames: Buffer[] = []
-  const reader = new FrameReader((frame) => frames.push(frame), new AnswerMemory())
+  const reader = new FrameReader((frame) => frames.push(frame), new AnswerMemory(1_048_576))
   for (let at = 0, turn = 0; at < bytes.length; turn++) {
     const { room } = reader
     assert.ok(room.length > 0)
@@ -59,7 +59,7 @@ test('frame reader: cut at every byte, two frames are the same two frames', () =
 
 test('frame reader: what is behind the first piece of a large frame is read straight into it', () => {
   const frames: Buffer[] = []
-  const reader = new FrameReader((frame) => frames.push(frame), new AnswerMemory())
+  const reader = new FrameReader((frame) => frames.push(frame), new AnswerMemory(1_048_576))
   const size = 1_000_000
   reader.room.writeInt32BE(size)
   reader.filled(4)
@@ -71,7 +71,7 @@ test('frame reader: what is behind the first piece of a large frame is read stra
 })
 
 test('frame reader: the end of a half frame is told from the end between frames', () => {
-  const reader = new FrameReader(() => {}, new AnswerMemory())
+  const reader = new FrameReader(() => {}, new AnswerMemory(1_048_576))
   assert.ok(reader.isBetweenFrames)
   reader.room.set([0, 0])
   reader.filled(2)
@@ -85,7 +85,7 @@ test('frame reader: the end of a half frame is told from the end between frames'
 
 for (const size of [-1, 0, 3, -(2 ** 31), 2 ** 31 - 1, maxFrameBytes + 1, 0x48545450])
   test(`frame reader: a size of ${size} is refused before anything is allocated`, () => {
-    const reader = new FrameReader(() => assert.fail('no frame'), new AnswerMemory())
+    const reader = new FrameReader(() => assert.fail('no frame'), new AnswerMemory(1_048_576))
     const beforeBytes = process.memoryUsage().arrayBuffers
     reader.room.writeInt32BE(size)
     assert.throws(

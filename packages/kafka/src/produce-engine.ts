@@ -113,8 +113,8 @@ export class ProduceEngine {
     }
     if (values.length === 0) return { partitions: new Int32Array(0), offsets: new Float64Array(0) }
     const call = this.#begin(values.length, { kind: 'columns', columns }, columns.onRefused)
-    await call.settled
-    return { partitions: call.partitions, offsets: call.offsets }
+    // Nothing that waits for the acknowledgement may hold the columns: their records stand in batches, and are garbage of some ms else.
+    return placesOf(call)
   }
 
   /** Fails every call under way; what is being sent may still arrive. */
@@ -236,6 +236,11 @@ export class ProduceEngine {
       { cause: this.#metadata.lastError },
     )
   }
+}
+
+async function placesOf(call: SendCall): Promise<SentColumns> {
+  await call.settled
+  return { partitions: call.partitions, offsets: call.offsets }
 }
 
 function codecOf(compression: Compression): number {

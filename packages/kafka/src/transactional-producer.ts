@@ -239,20 +239,21 @@ class KafkaTransactionalProducer
 
   /** Runs one piece of the transaction's work and keeps its failure, so that `commit` cannot succeed without it. */
   #within<T>(what: string, work: () => Promise<T>): Promise<T> {
-    const running = (async () => {
-      this.#refuseUnless(this.#state === TransactionState.OPEN, what)
-      try {
-        return await work()
-      } catch (error) {
-        const isOpen = this.#state === TransactionState.OPEN
-        if (isOpen && !isMistake(error)) this.fail(asKafkaError(error))
-        throw error
-      }
-    })()
+    // No frame that waits holds `work`, and with it the records: they stand in batches by then.
+    const running = this.#begun(what, work).catch((error: unknown) => {
+      const isOpen = this.#state === TransactionState.OPEN
+      if (isOpen && !isMistake(error)) this.fail(asKafkaError(error))
+      throw error
+    })
     this.#work.add(running)
     const forget = (): void => void this.#work.delete(running)
     running.then(forget, forget) // Also keeps a failure that nobody awaits from ending the process: commit tells it.
     return running
+  }
+
+  async #begun<T>(what: string, work: () => Promise<T>): Promise<T> {
+    this.#refuseUnless(this.#state === TransactionState.OPEN, what)
+    return work()
   }
 
   async #sendOffsets(
