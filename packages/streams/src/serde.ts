@@ -47,7 +47,13 @@ export const int64Serde: Serde<bigint> = {
     bytes.writeBigInt64BE(value)
     return bytes
   },
-  deserialize: (bytes) => bytes.readBigInt64BE(lengthChecked(bytes, 8)),
+  deserialize: (bytes) => int64At(bytes, 0, bytes.length),
+  deserializeAt: int64At,
+}
+
+function int64At(source: Buffer, start: number, end: number): bigint {
+  checkSize(end - start, 8)
+  return source.readBigInt64BE(start)
 }
 
 const twoTo32 = 2 ** 32
@@ -66,13 +72,16 @@ export const longSerde: Serde<number> = {
     putInt64(bytes, value, 0)
     return bytes
   },
-  deserialize(bytes) {
-    const at = lengthChecked(bytes, 8)
-    const value = bytes.readInt32BE(at) * twoTo32 + bytes.readUInt32BE(at + 4)
-    if (!Number.isSafeInteger(value))
-      throw new RangeError('The stored integer is beyond ±2^53; use int64Serde for it.')
-    return value
-  },
+  deserialize: (bytes) => longAt(bytes, 0, bytes.length),
+  deserializeAt: longAt,
+}
+
+function longAt(source: Buffer, start: number, end: number): number {
+  checkSize(end - start, 8)
+  const value = source.readInt32BE(start) * twoTo32 + source.readUInt32BE(start + 4)
+  if (!Number.isSafeInteger(value))
+    throw new RangeError('The stored integer is beyond ±2^53; use int64Serde for it.')
+  return value
 }
 
 /** 32-bit integers, big-endian, as Kafka's `IntegerSerde`. */
@@ -82,7 +91,13 @@ export const int32Serde: Serde<number> = {
     bytes.writeInt32BE(value)
     return bytes
   },
-  deserialize: (bytes) => bytes.readInt32BE(lengthChecked(bytes, 4)),
+  deserialize: (bytes) => int32At(bytes, 0, bytes.length),
+  deserializeAt: int32At,
+}
+
+function int32At(source: Buffer, start: number, end: number): number {
+  checkSize(end - start, 4)
+  return source.readInt32BE(start)
 }
 
 /** 64-bit floating point, big-endian, as Kafka's `DoubleSerde`. */
@@ -92,7 +107,13 @@ export const doubleSerde: Serde<number> = {
     bytes.writeDoubleBE(value)
     return bytes
   },
-  deserialize: (bytes) => bytes.readDoubleBE(lengthChecked(bytes, 8)),
+  deserialize: (bytes) => doubleAt(bytes, 0, bytes.length),
+  deserializeAt: doubleAt,
+}
+
+function doubleAt(source: Buffer, start: number, end: number): number {
+  checkSize(end - start, 8)
+  return source.readDoubleBE(start)
 }
 
 /** JSON in UTF-8. What JSON cannot hold (`undefined`, a function) is an error. */
@@ -109,10 +130,9 @@ export function jsonSerde<T>(): Serde<T> {
   }
 }
 
-function lengthChecked(bytes: Buffer, size: number): 0 {
-  if (bytes.length !== size)
-    throw new RangeError(`${bytes.length} bytes where ${size} are expected.`)
-  return 0
+function checkSize(sizeBytes: number, expectedBytes: number): void {
+  if (sizeBytes !== expectedBytes)
+    throw new RangeError(`${sizeBytes} bytes where ${expectedBytes} are expected.`)
 }
 
 /** @throws StreamsError `MR_STREAMS_NO_SERDE` where `serde` is undefined, naming who needs it and the option that gives it */

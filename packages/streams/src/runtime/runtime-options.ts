@@ -17,6 +17,8 @@ export interface RuntimeSettings {
   readonly maxTaskIdleMs: number
   /** Records fetched and not processed, over all partitions of a thread, above which no more are taken. */
   readonly bufferedRecords: number
+  /** The same in bytes, counted as they lie in memory. */
+  readonly bufferedBytes: number
   /** Changes of state that wait in memory for the next commit, bytes per thread; more bring the commit forward. */
   readonly stateBufferBytes: number
   /** Memory for updates of tables that are not sent yet, bytes; 0: each is sent. Java's `statestore.cache.max.bytes`. */
@@ -70,6 +72,7 @@ export interface ThreadSurroundings {
 const defaults = {
   maxTaskIdleMs: 0,
   bufferedRecords: 20_000,
+  bufferedBytes: 2_097_152,
   stateBufferBytes: 67_108_864,
   cacheMaxBytes: 10_485_760,
   repartitionPurgeIntervalMs: 30_000,
@@ -89,6 +92,7 @@ const bounds = {
   commitIntervalMs: [1, 3_600_000],
   maxTaskIdleMs: [-1, 3_600_000],
   bufferedRecords: [1, 10_000_000],
+  bufferedBytes: [1, 4_294_967_296],
   stateBufferBytes: [1, 4_294_967_296],
   cacheMaxBytes: [0, 4_294_967_296],
   repartitionPurgeIntervalMs: [1, 3_600_000],

@@ -30,17 +30,19 @@ export const sagaSource = 'order-saga'
  */
 export function envelopeSerde(contracts: readonly EventContract[]): Serde<EventEnvelope> {
   const registry = new ContractRegistry(contracts)
+  const read = (bytes: Buffer): EventEnvelope => {
+    const result = decodeEvent(bytes, registry)
+    if (result.kind !== 'undecodable') return result.event
+    throw new OrderSagaError(
+      'MR_ORDER_SAGA_UNDECODABLE',
+      `The record is not an event that the saga can read: ${result.reason}. It was left out, and its bytes are on the dead letter topic; correct whoever wrote it, and send it again.`,
+      { reason: result.reason },
+    )
+  }
   return {
     serialize: (event) => Buffer.from(JSON.stringify(event), 'utf8'),
-    deserialize(bytes) {
-      const result = decodeEvent(bytes, registry)
-      if (result.kind !== 'undecodable') return result.event
-      throw new OrderSagaError(
-        'MR_ORDER_SAGA_UNDECODABLE',
-        `The record is not an event that the saga can read: ${result.reason}. It was left out, and its bytes are on the dead letter topic; correct whoever wrote it, and send it again.`,
-        { reason: result.reason },
-      )
-    },
+    deserialize: read,
+    deserializeAt: (source, start, end) => read(source.subarray(start, end)),
   }
 }
 

@@ -14,6 +14,7 @@ function batch(first: number, released: number[], hasHeader = false): ConsumerBa
     topic: 't',
     partition: 0,
     length: 2,
+    sizeBytes: 40,
     offset: (index: number) => first + index,
     timestampMs: () => 5,
     key: (index: number) => bytes.subarray(index, index + 1),
@@ -36,10 +37,10 @@ const looks: readonly {
   { name: 'a key is given out', look: (record) => record.key, released: [] },
   { name: 'a value is given out', look: (record) => record.value, released: [] },
   {
-    name: 'headers are given out',
+    name: 'headers are given out, as copies',
     look: (record) => record.headers,
     hasHeader: true,
-    released: [],
+    released: [0, 2],
   },
 ]
 
@@ -57,6 +58,7 @@ for (const { name, look, hasHeader, released } of looks)
     }
     assert.deepEqual(gone, released)
     assert.equal(queue.nextOffset, 5n)
+    assert.equal(queue.sizeBytes, 40, 'one batch is not taken whole')
   })
 
 test('record queue: a batch that was peeked at stays', () => {

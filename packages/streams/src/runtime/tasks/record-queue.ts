@@ -12,6 +12,7 @@ export class RecordQueue {
   /** Of the head in the first batch. */
   #index = 0
   #length = 0
+  #sizeBytes = 0
   #nextOffset: bigint
   /** The record that was taken last: one object for all, since there may be a million of them each second. */
   readonly #taken: QueuedRecord
@@ -33,6 +34,11 @@ export class RecordQueue {
     return this.#length
   }
 
+  /** Memory of the batches that are not taken whole, about. */
+  get sizeBytes(): number {
+    return this.#sizeBytes
+  }
+
   /** What to commit: the head's offset, or that behind the last record (trap 37), markers and aborted records after it included. */
   get nextOffset(): bigint {
     const first = this.#batches[0]
@@ -42,6 +48,7 @@ export class RecordQueue {
   add(batch: ConsumerBatch): void {
     this.#batches.push(batch)
     this.#length += batch.length
+    this.#sizeBytes += batch.sizeBytes
   }
 
   /** The head's own timestamp; undefined without one. */
@@ -73,6 +80,7 @@ export class RecordQueue {
     this.#length--
     if (this.#index === batch.length) {
       this.#batches.shift()
+      this.#sizeBytes -= batch.sizeBytes
       this.#spent = batch
       this.#index = 0
       this.#nextOffset = batch.nextOffset
@@ -119,11 +127,11 @@ class QueuedRecord implements RawRecord {
     return this.#batch.value(this.#index)
   }
 
+  /** Copies: nearly every record of some topics has headers, and as views they would keep all the memory that could be used again. */
   get headers(): Headers {
     const headers = this.#batch.headers(this.#index)
     if (headers.length === 0) return noHeaders
-    this.hasViews = true
-    return headers.map(([key, value]) => ({ key, value }))
+    return headers.map(([key, value]) => ({ key, value: Buffer.from(value) }))
   }
 
   readKey(read: RangeReader<unknown>): unknown {

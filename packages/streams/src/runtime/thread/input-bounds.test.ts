@@ -6,6 +6,7 @@ import type { RunningTask, RunningTaskState } from '../tasks/running-task.ts'
 
 interface Queue extends TopicPartition {
   length: number
+  sizeBytes: number
 }
 
 function subject(
@@ -29,10 +30,16 @@ function subject(
     consumer,
     tasks: () => running as unknown as readonly RunningTask[],
     bufferedRecords: 100,
+    bufferedBytes: 10_000,
   })
   return { bounds, calls }
 }
-const queue = (topic: string, length: number): Queue => ({ topic, partition: 0, length })
+const queue = (topic: string, length: number, sizeBytes = length): Queue => ({
+  topic,
+  partition: 0,
+  length,
+  sizeBytes,
+})
 
 test('input bounds: below the bound everything is read on', () => {
   const { bounds, calls } = subject({ queues: [queue('a', 60), queue('b', 39)] })
@@ -58,7 +65,17 @@ test('input bounds: with enough for every task reading stops, whatever other tas
   assert.deepEqual(calls, [])
 })
 
+test('input bounds: few records that are large count as many', () => {
+  const { bounds } = subject({ queues: [queue('a', 2, 6_000), queue('b', 1, 4_000)] })
+  assert.equal(bounds.isFull(), true)
+})
+
 for (const { name, state, queues } of [
+  {
+    name: 'that has large records waits for a partition',
+    state: 'RUNNING',
+    queues: [queue('a', 3, 10_000), queue('b', 0)],
+  },
   { name: 'waits for a partition', state: 'RUNNING', queues: [queue('a', 100), queue('b', 0)] },
   { name: 'is being restored', state: 'RESTORING', queues: [queue('a', 100), queue('b', 5)] },
 ] as const)

@@ -7,6 +7,8 @@ export interface InputBoundsOptions {
   readonly tasks: () => Iterable<RunningTask>
   /** Records queued over all tasks. */
   readonly bufferedRecords: number
+  /** The same in bytes, batches counted until they are taken whole. */
+  readonly bufferedBytes: number
 }
 
 /** Keeps what is fetched and not processed within a bound, without starving a task that waits for one partition while others are full. */
@@ -23,22 +25,24 @@ export class InputBounds {
    * the full partitions are paused instead, or what it waits for would never come.
    */
   isFull(): boolean {
+    const { bufferedRecords, bufferedBytes } = this.#options
     let recordCount = 0
+    let sizeBytes = 0
     let taskCount = 0
     let isWaiting = false
     for (const { state, queues, task } of this.#options.tasks()) {
       if (state === 'STANDBY') continue
       taskCount++
       if (state !== 'RUNNING' || task.isFull) isWaiting = true
-      for (const { length } of queues) {
-        recordCount += length
-        if (length === 0 && queues.length > 1) isWaiting = true
+      for (const queue of queues) {
+        recordCount += queue.length
+        sizeBytes += queue.sizeBytes
+        if (queue.length === 0 && queues.length > 1) isWaiting = true
       }
     }
-    const { bufferedRecords } = this.#options
-    if (recordCount < bufferedRecords) return false
+    if (recordCount < bufferedRecords && sizeBytes < bufferedBytes) return false
     if (!isWaiting) return true
-    this.#pause(bufferedRecords / Math.max(1, taskCount))
+    this.#pause(Math.max(1, taskCount))
     return false
   }
 
@@ -56,11 +60,15 @@ export class InputBounds {
     for (const row of partitions) this.#paused.delete(partitionName(row))
   }
 
-  #pause(limit: number): void {
+  /** Those that have a task's share of the bounds by themselves. */
+  #pause(taskCount: number): void {
+    const { bufferedRecords, bufferedBytes } = this.#options
     for (const { queues } of this.#options.tasks())
-      for (const { topic, partition, length } of queues) {
+      for (const { topic, partition, length, sizeBytes } of queues) {
         const name = partitionName({ topic, partition })
-        if (length < limit || this.#paused.has(name)) continue
+        const isFull =
+          length >= bufferedRecords / taskCount || sizeBytes >= bufferedBytes / taskCount
+        if (!isFull || this.#paused.has(name)) continue
         this.#paused.set(name, { topic, partition })
         this.#options.consumer.pause([{ topic, partition }])
       }

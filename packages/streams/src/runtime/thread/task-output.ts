@@ -31,6 +31,8 @@ export interface TaskOutput extends AsyncDisposable {
   commit(offsets: readonly OffsetToCommit[], member: OutputMember): Promise<void>
 }
 
+/** A batch fills in some ms all the same, and each partition has one that is filled, one or more on their way, and memory for the next. */
+const batchSizeBytes = 262_144
 const unknownCommitAttempts = 30
 const unknownCommitPauseMs = 200
 
@@ -44,6 +46,7 @@ export async function transactionalOutput(
     ...kafka,
     transactionalId,
     transactionTimeoutMs,
+    batchSizeBytes,
   })
   try {
     // Fences this thread's former self, and ends what that left open, before anything is read.
@@ -78,7 +81,7 @@ export async function transactionalOutput(
 }
 
 export async function plainOutput(kafka: KafkaOptions): Promise<TaskOutput> {
-  const producer = await createProducer(kafka)
+  const producer = await createProducer({ ...kafka, batchSizeBytes })
   return {
     send: (columns) => producer.sendColumns(columns),
     async commit(offsets, { consumer, group }) {

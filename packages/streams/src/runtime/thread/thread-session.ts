@@ -79,6 +79,9 @@ export function isInstanceFenced(error: unknown): error is KafkaError {
 
 /** How often wall-clock punctuators are looked at while nothing comes. */
 const idleMs = 50
+/** Enough for some tens of ms of work; what lies in memory, and in how many threads, is several times that. */
+const fetchMaxBytes = 2_097_152
+const maxPartitionFetchBytes = 131_072
 
 export class ThreadSession {
   readonly #options: ThreadSessionOptions
@@ -132,6 +135,8 @@ export class ThreadSession {
       metadataMaxAgeMs: settings.metadataMaxAgeMs,
       maxBatchRecords: 1_000,
       maxWaitMs: 100,
+      fetchMaxBytes,
+      maxPartitionFetchBytes,
       assignors: [
         taskAssignor({
           processId: identity.processId,
@@ -154,6 +159,8 @@ export class ThreadSession {
       ...kafka,
       isolationLevel,
       maxBatchRecords: 5_000,
+      fetchMaxBytes,
+      maxPartitionFetchBytes,
     })
     const session: ThreadSession = new ThreadSession(options, {
       output,
@@ -190,6 +197,7 @@ export class ThreadSession {
       consumer: clients.consumer,
       tasks: () => this.#tasks.values(),
       bufferedRecords: settings.bufferedRecords,
+      bufferedBytes: settings.bufferedBytes,
     })
     this.#purge = new RepartitionPurge({
       admin: clients.admin,
