@@ -36,7 +36,7 @@ function listening(log: string[]): StoreContext {
       rawValue: null,
     },
     logChange: (_, value, timestamp) =>
-      void log.push(`${value?.readInt32BE(4) ?? null}@${timestamp}`),
+      void log.push(`${sentBytes(value)?.readInt32BE(4) ?? null}@${timestamp}`),
     countExpired: () => void log.push('expired'),
   }
 }

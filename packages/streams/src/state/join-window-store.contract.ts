@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { randomInt, seededRandom } from '@millrace/core'
 import { noHeaders } from '../record.ts'
-import { jsonSerde, stringSerde } from '../serde.ts'
+import { bytesSerde, jsonSerde, stringSerde } from '../serde.ts'
 import type { JoinWindowStore, JoinWindowStoreOptions } from './join-window-store.ts'
 import type { StoreBuilder } from './store.ts'
 import { opened } from './window-store.contract.ts'
@@ -79,6 +79,35 @@ export function joinWindowStoreContract(name: string, make: Make): void {
       found.n = 3
     })
     store.visit('k', 0, 10, (found) => assert.deepEqual(found, { n: 1 }))
+  })
+
+  test(`${name}: bytes that were shown may be kept, whatever is put when their record has passed`, () => {
+    const { store } = opened(make({ ...base, value: bytesSerde }))
+    const kept: Buffer[] = []
+    for (let at = 0; at < 2_000; at += 5) {
+      store.put('k', Buffer.from(`value ${at}`), at, noHeaders)
+      store.visit('k', at, at, (found) => void kept.push(found))
+    }
+    assert.deepEqual(
+      kept.map(String),
+      Array.from({ length: 400 }, (_, index) => `value ${5 * index}`),
+    )
+  })
+
+  test(`${name}: many records of one time, of one key and of many, come as they were put`, () => {
+    const { store } = opened(make({ ...base, value: stringSerde }))
+    const texts = Array.from({ length: 500 }, (_, index) => `${index} `.repeat(index % 40))
+    for (const [index, text] of texts.entries()) {
+      store.put('same', text, 50, noHeaders)
+      store.put(`own ${index}`, text, 50 - (index % 9), noHeaders)
+    }
+    const found = (key: string): string[] => {
+      const values: string[] = []
+      store.visit(key, 0, 100, (value) => void values.push(value))
+      return values
+    }
+    assert.deepEqual(found('same'), texts)
+    for (const [index, text] of texts.entries()) assert.deepEqual(found(`own ${index}`), [text])
   })
 
   // A key that went and came back was once lost when the time of its old records was cleared.

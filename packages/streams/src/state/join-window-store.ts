@@ -1,9 +1,9 @@
 import { OperationCounts } from '../metrics/store-operations.ts'
 import type { Headers } from '../record.ts'
-import type { Serde } from '../serde.ts'
+import { rangeReader, stringSerde, type RangeReader, type Serde } from '../serde.ts'
+import { JoinSpan, type RowVisitor } from './join-span.ts'
 import type { JournalOwner, StateJournal } from './state-journal.ts'
 import { storeKeys, type StoreKeys } from './store-keys.ts'
-import { storeValues, type StoreValues } from './store-values.ts'
 import type { StateStore, StoreBuilder, StoreContext } from './store.ts'
 import { readTime, writeTime } from './window-key.ts'
 
@@ -48,17 +48,8 @@ export function joinWindowStore<K, V>(
     topicConfig: options.topicConfig,
     kind: 'joinWindow',
     changelog: { policy: 'delete', retentionMs: options.retentionMs },
-    build: () => new ListedJoinWindowStore(options),
+    build: () => new ColumnJoinWindowStore(options),
   }
-}
-
-/** A key's records, ordered by time and then by arrival. */
-interface Rows {
-  readonly keyId: string
-  readonly timestamps: number[]
-  readonly values: unknown[]
-  /** Where its last record was noted for clearing. */
-  lastSpan: number
 }
 
 /** Old records are cleared a span of time at once, so that a put costs nothing but its own. */
@@ -66,7 +57,7 @@ const spansPerRetention = 4
 const timeAndSequenceSize = 12
 
 /** All records are in memory; on disk there is a journal of them, where that is wanted. */
-class ListedJoinWindowStore<K, V> implements JoinWindowStore<K, V>, JournalOwner {
+class ColumnJoinWindowStore<K, V> implements JoinWindowStore<K, V>, JournalOwner {
   readonly name: string
   readonly operations = new OperationCounts()
   readonly changedBytes = 0
@@ -76,14 +67,16 @@ class ListedJoinWindowStore<K, V> implements JoinWindowStore<K, V>, JournalOwner
   #journal: StateJournal | undefined
   readonly #keys: StoreKeys<K>
   readonly #serde: Serde<V>
-  readonly #values: StoreValues<V>
+  readonly #isText: boolean
+  readonly #read: RangeReader<V>
   readonly #retentionMs: number
   readonly #isCompatible: boolean
   readonly #spanMs: number
-  readonly #rows = new Map<string, Rows>()
-  /** By span of time, whose records are in it: what to look at when the span has passed. */
-  readonly #spans = new Map<number, Rows[]>()
-  #clearedSpan = 0
+  /** Those that have records and are not over, in order; a few. */
+  #spans: JoinSpan[] = []
+  /** The memory of one that has passed, for the next. */
+  #spare: JoinSpan | undefined
+  #firstSpan = -Infinity
   /** Largest time that was put, -1 before. */
   #observedTime = -1
   /** Tells records of equal key and time apart in the changelog; for the store as a whole. */
@@ -94,7 +87,11 @@ class ListedJoinWindowStore<K, V> implements JoinWindowStore<K, V>, JournalOwner
     this.name = options.name
     this.#keys = storeKeys(options.key)
     this.#serde = options.value
-    this.#values = storeValues(options.value)
+    this.#isText = Object.is(options.value, stringSerde)
+    // Who wants a view may keep it, and the memory of a span is used again.
+    this.#read =
+      rangeReader(options.value) ??
+      ((bytes, start, end) => options.value.deserialize(Buffer.from(bytes.subarray(start, end))))
     this.#retentionMs = options.retentionMs
     this.#isCompatible = options.isCompatible ?? false
     this.#spanMs = Math.max(1, Math.ceil(options.retentionMs / spansPerRetention))
@@ -118,18 +115,16 @@ class ListedJoinWindowStore<K, V> implements JoinWindowStore<K, V>, JournalOwner
   restore(key: Buffer, value: Buffer | null): void {
     const at = key.length - timeAndSequenceSize
     if (!this.#isCompatible) this.#setSequence(key.readInt32BE(at + 8))
-    const kept = value === null ? undefined : this.#values.keepBytes(value)
     const timestamp = readTime(key, at)
-    const isKept = this.#add(this.#keys.idOfBytes(key.subarray(0, at)), kept, timestamp)
+    const isKept = this.#add(this.#keys.idOfBytes(key.subarray(0, at)), value, timestamp)
     if (isKept && value !== null) this.#toJournal(key, value, timestamp)
   }
 
   put(key: K, value: V | null, timestamp: number, headers: Headers): void {
     this.operations.puts++
     const keyId = this.#keys.idOf(key)
-    const bytes = value === null ? null : this.#serde.serialize(value)
-    const kept = value === null || bytes === null ? undefined : this.#values.keep(value, bytes)
-    const isKept = this.#add(keyId, kept, timestamp)
+    const bytes = value === null ? null : this.#bytesOf(value)
+    const isKept = this.#add(keyId, bytes, timestamp)
     if (!isKept) this.#context?.countExpired()
     this.#setSequence((this.#sequence + 1) & 0x7fff_ffff)
     const logChange = this.#context?.logChange
@@ -147,24 +142,24 @@ class ListedJoinWindowStore<K, V> implements JoinWindowStore<K, V>, JournalOwner
     visitor: (value: V, timestamp: number) => void,
   ): number {
     this.operations.fetches++
-    const rows = this.#rows.get(this.#keys.idOf(key))
-    if (!rows) return 0
-    const { timestamps, values } = rows
-    const first = firstAtOrAfter(timestamps, Math.max(fromMs, this.#oldestKept))
-    let at = first
-    for (; at < timestamps.length; at++) {
-      const timestamp = timestamps[at] as number
-      if (timestamp > toMs) break
-      visitor(this.#values.give(values[at]), timestamp)
-    }
-    return at - first
+    const keyId = this.#keys.idOf(key)
+    const read = this.#read
+    const visitRow: RowVisitor = (bytes, start, end, timestamp) =>
+      visitor(read(bytes, start, end), timestamp)
+    const keptFromMs = Math.max(fromMs, this.#oldestKept)
+    const [first, last] = [this.#spanOf(keptFromMs), this.#spanOf(toMs)]
+    let count = 0
+    for (const span of this.#spans)
+      if (span.number >= first && span.number <= last)
+        count += span.visit(keyId, keptFromMs, toMs, visitRow)
+    return count
   }
 
   flush(): void {}
 
   close(): void {
-    this.#rows.clear()
-    this.#spans.clear()
+    this.#spans = []
+    this.#spare = undefined
   }
 
   appendChanges(): void {}
@@ -172,7 +167,7 @@ class ListedJoinWindowStore<K, V> implements JoinWindowStore<K, V>, JournalOwner
   clear(): void {
     this.close()
     this.#observedTime = -1
-    this.#clearedSpan = 0
+    this.#firstSpan = -Infinity
     this.#sequence = 0
   }
 
@@ -180,32 +175,36 @@ class ListedJoinWindowStore<K, V> implements JoinWindowStore<K, V>, JournalOwner
     return this.#observedTime - this.#retentionMs + 1
   }
 
+  /** Text goes as it is to where its bytes are wanted. */
+  #bytesOf(value: V): Buffer | string {
+    return this.#isText && typeof value === 'string' ? value : this.#serde.serialize(value)
+  }
+
   /** @returns whether the record was not too old to be kept */
-  #add(keyId: string, kept: unknown, timestamp: number): boolean {
+  #add(keyId: string, value: Buffer | string | null, timestamp: number): boolean {
     this.#observe(timestamp)
     if (timestamp < this.#oldestKept) return false
-    if (kept === undefined) return true
-    const span = Math.floor(timestamp / this.#spanMs)
-    const rows = this.#rows.get(keyId)
-    if (!rows) {
-      // Many keys have one record: an array that begins with it has room for just that, one that is pushed to has room for 17.
-      const first = { keyId, timestamps: [timestamp], values: [kept], lastSpan: span }
-      this.#rows.set(keyId, first)
-      this.#note(first, span)
-      return true
-    }
-    insert(rows, kept, timestamp)
-    if (span !== rows.lastSpan) {
-      rows.lastSpan = span
-      this.#note(rows, span)
-    }
+    if (value !== null) this.#spanFor(this.#spanOf(timestamp)).add(keyId, timestamp, value)
     return true
   }
 
-  #note(rows: Rows, span: number): void {
-    const noted = this.#spans.get(span)
-    if (noted) noted.push(rows)
-    else this.#spans.set(span, [rows])
+  #spanOf(timestamp: number): number {
+    return Math.floor(timestamp / this.#spanMs)
+  }
+
+  #spanFor(number: number): JoinSpan {
+    const spans = this.#spans
+    let at = spans.length
+    for (; at > 0; at--) {
+      const span = spans[at - 1] as JoinSpan
+      if (span.number === number) return span
+      if (span.number < number) break
+    }
+    const span = this.#spare ?? new JoinSpan()
+    this.#spare = undefined
+    span.begin(number)
+    spans.splice(at, 0, span)
+    return span
   }
 
   #setSequence(sequence: number): void {
@@ -213,8 +212,8 @@ class ListedJoinWindowStore<K, V> implements JoinWindowStore<K, V>, JournalOwner
     if (this.#journal) this.#journal.sequence = sequence
   }
 
-  #toJournal(key: Buffer, value: Buffer, timestamp: number): void {
-    this.#journal?.append(Math.floor(timestamp / this.#spanMs), key, value, timestamp)
+  #toJournal(key: Buffer, value: Buffer | string, timestamp: number): void {
+    this.#journal?.append(this.#spanOf(timestamp), key, value, timestamp)
   }
 
   /** Key, int64 time, int32 sequence: `WindowKeySchema.toStoreKeyBinary`. */
@@ -230,54 +229,17 @@ class ListedJoinWindowStore<K, V> implements JoinWindowStore<K, V>, JournalOwner
     if (timestamp <= this.#observedTime) return
     this.#observedTime = timestamp
     if (this.#journal) this.#journal.timeMs = timestamp
-    this.#clearPassedSpans()
+    const first = this.#spanOf(this.#oldestKept)
+    if (first > this.#firstSpan) this.#dropBefore(first)
   }
 
-  #clearPassedSpans(): void {
-    const span = Math.floor(this.#oldestKept / this.#spanMs)
-    if (span <= this.#clearedSpan) return
-    this.#clearedSpan = span
-    this.#journal?.dropBefore(span)
-    // Up to whole spans only: a key that is noted in a later span must not lose its rows here, and its place to another.
-    const clearedMs = span * this.#spanMs
-    // There are few of them, since none that has passed is left; numbers between may be missing.
-    for (const [each, noted] of this.#spans) {
-      if (each >= span) continue
-      this.#spans.delete(each)
-      for (const rows of noted) {
-        if ((rows.timestamps.at(-1) as number) < clearedMs) this.#rows.delete(rows.keyId)
-        else dropBefore(rows, clearedMs)
-      }
+  #dropBefore(first: number): void {
+    this.#firstSpan = first
+    this.#journal?.dropBefore(first)
+    while (this.#spans[0] && this.#spans[0].number < first) {
+      const passed = this.#spans.shift() as JoinSpan
+      // What a burst has made it is not kept for good.
+      if (passed.isFilled) this.#spare = passed
     }
   }
-}
-
-function dropBefore({ timestamps, values }: Rows, timestamp: number): void {
-  const passed = firstAtOrAfter(timestamps, timestamp)
-  timestamps.splice(0, passed)
-  values.splice(0, passed)
-}
-
-function insert({ timestamps, values }: Rows, value: unknown, timestamp: number): void {
-  const last = timestamps.at(-1)
-  if (last === undefined || last <= timestamp) {
-    timestamps.push(timestamp)
-    values.push(value)
-    return
-  }
-  // Times are integers: before the first that is later is after the last that is equal.
-  const at = firstAtOrAfter(timestamps, timestamp + 1)
-  timestamps.splice(at, 0, timestamp)
-  values.splice(at, 0, value)
-}
-
-function firstAtOrAfter(timestamps: readonly number[], timestamp: number): number {
-  let low = 0
-  let high = timestamps.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if ((timestamps[middle] as number) < timestamp) low = middle + 1
-    else high = middle
-  }
-  return low
 }

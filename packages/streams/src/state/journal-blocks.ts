@@ -3,32 +3,56 @@ import { crc32 } from 'node:zlib'
 /** A block is closed before it would be larger, unless its one row is. LMDB wants the pages of a block beside one another. */
 const blockBytes = 65_000
 const crcBytes = 4
+const maxFreeBlocks = 16
 /** int32 size of the key, int32 size of the value (-1: none), float64 timestamp. */
 const rowHeadBytes = 16
 
+/** Memory of blocks that nobody needs any more, for the next: megabytes a second else, each of which V8 has to collect. */
+export class BlockMemory {
+  readonly #free: Buffer[] = []
+
+  take(): Buffer {
+    return this.#free.pop() ?? Buffer.allocUnsafeSlow(blockBytes)
+  }
+
+  giveBack(block: Buffer): void {
+    if (block.buffer.byteLength === blockBytes && this.#free.length < maxFreeBlocks)
+      this.#free.push(Buffer.from(block.buffer))
+  }
+}
+
 /** Packs rows into blocks: CRC-32 of what follows, then the rows. */
 export class JournalBlocks {
+  readonly #memory: BlockMemory
   #full: Buffer[] = []
   #bytes: Buffer | undefined
-  #view = emptyView
+  #view: DataView = emptyView
   #at = 0
   #sizeBytes = 0
+
+  constructor(memory: BlockMemory) {
+    this.#memory = memory
+  }
 
   /** Of what was appended. */
   get sizeBytes(): number {
     return this.#sizeBytes
   }
 
-  append(key: Buffer, value: Buffer | null, timestamp: number): void {
-    const size = rowHeadBytes + key.length + (value?.length ?? 0)
+  /** @param value text stands for its UTF-8 */
+  append(key: Buffer, value: Buffer | string | null, timestamp: number): void {
+    const valueSize = value === null ? 0 : Buffer.byteLength(value)
+    const size = rowHeadBytes + key.length + valueSize
     const bytes = this.#room(size)
     const view = this.#view
     const at = this.#at
     view.setInt32(at, key.length)
-    view.setInt32(at + 4, value === null ? -1 : value.length)
+    view.setInt32(at + 4, value === null ? -1 : valueSize)
     view.setFloat64(at + 8, timestamp)
     bytes.set(key, at + rowHeadBytes)
-    if (value !== null) bytes.set(value, at + rowHeadBytes + key.length)
+    const valueAt = at + rowHeadBytes + key.length
+    if (typeof value === 'string') bytes.write(value, valueAt, valueSize, 'utf8')
+    else if (value !== null) bytes.set(value, valueAt)
     this.#at = at + size
     this.#sizeBytes += size
   }
@@ -39,10 +63,19 @@ export class JournalBlocks {
     return this.#full
   }
 
+  /** Gives the memory back; what `finish` gave is overwritten from now on. */
+  release(): void {
+    if (this.#bytes) this.#memory.giveBack(this.#bytes)
+    this.#bytes = undefined
+    for (const block of this.#full) this.#memory.giveBack(block)
+    this.#full = []
+  }
+
   #room(size: number): Buffer {
     if (this.#bytes && this.#at + size <= this.#bytes.length) return this.#bytes
     this.#close()
-    const bytes = Buffer.allocUnsafeSlow(Math.max(blockBytes, crcBytes + size))
+    const isUsual = crcBytes + size <= blockBytes
+    const bytes = isUsual ? this.#memory.take() : Buffer.allocUnsafeSlow(crcBytes + size)
     this.#bytes = bytes
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
     this.#at = crcBytes

@@ -12,6 +12,7 @@ import {
   type Logger,
   type Random,
 } from '@millrace/core'
+import { sentBytes } from '../task/stream-task.ts'
 import { noHeaders } from '../record.ts'
 import { jsonSerde, longSerde, stringSerde } from '../serde.ts'
 import { joinWindowStore, type JoinWindowStore } from './join-window-store.ts'
@@ -172,7 +173,8 @@ function started<S extends StateStore>(
     taskId: '0_0',
     record,
     environment,
-    logChange: (key, value, timestamp) => void log.push({ key, value, timestamp }),
+    logChange: (key, value, timestamp) =>
+      void log.push({ key, value: sentBytes(value), timestamp }),
     countExpired: () => {},
   }
   store.init(context)

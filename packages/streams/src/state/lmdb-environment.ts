@@ -12,6 +12,7 @@ import { join } from 'node:path'
 import { faults, type Clock, type Logger } from '@millrace/core'
 import { open, type Database, type RootDatabase } from 'lmdb'
 import { StreamsError } from '../errors.ts'
+import { BlockMemory } from './journal-blocks.ts'
 import { LmdbBytes } from './lmdb-bytes.ts'
 import { LmdbJournal } from './lmdb-journal.ts'
 import { keyEncoder } from './lmdb-keys.ts'
@@ -49,6 +50,7 @@ export function openTaskEnvironment(options: LmdbEnvironmentOptions): TaskEnviro
 class LmdbEnvironment implements TaskEnvironment {
   readonly #options: LmdbEnvironmentOptions
   readonly #stores = new Map<string, LmdbStore>()
+  readonly #blocks = new BlockMemory()
   #root: RootDatabase<Buffer, Buffer> | undefined
   /** Changelog offset by store, and when the last commit was. */
   #facts: Database<Buffer, string> | undefined
@@ -78,7 +80,7 @@ class LmdbEnvironment implements TaskEnvironment {
 
   journal(store: string, owner: JournalOwner): StateJournal {
     const database = this.#database(`${store}${journalSuffix}`)
-    const journal = new LmdbJournal(database, owner, (error) => this.#doubt(error))
+    const journal = new LmdbJournal(database, owner, this.#blocks, (error) => this.#doubt(error))
     this.#stores.set(store, journal)
     return journal
   }

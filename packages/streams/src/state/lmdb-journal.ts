@@ -1,6 +1,6 @@
 import type { Database } from 'lmdb'
 import type { StreamsError } from '../errors.ts'
-import { JournalBlocks, readBlock } from './journal-blocks.ts'
+import { JournalBlocks, readBlock, type BlockMemory } from './journal-blocks.ts'
 import { afterAllKeys, beforeAllKeys } from './lmdb-keys.ts'
 import type { LmdbStore } from './lmdb-store.ts'
 import type { AppendRow, JournalOwner, StateJournal } from './state-journal.ts'
@@ -29,6 +29,7 @@ export class LmdbJournal implements StateJournal, LmdbStore {
   readonly #database: Database<Buffer, Buffer>
   readonly #owner: JournalOwner
   readonly #doubt: (error: unknown) => StreamsError
+  readonly #memory: BlockMemory
   readonly #spans = new Map<number, Span>()
   /** Appended and not on disk. */
   readonly #pending = new Map<number, JournalBlocks>()
@@ -39,14 +40,19 @@ export class LmdbJournal implements StateJournal, LmdbStore {
   #sequence = 0
   #hasHeadChanged = false
 
-  /** @param doubt makes the error for what cannot be read */
+  /**
+   * @param memory of the task's journals
+   * @param doubt makes the error for what cannot be read
+   */
   constructor(
     database: Database<Buffer, Buffer>,
     owner: JournalOwner,
+    memory: BlockMemory,
     doubt: (error: unknown) => StreamsError,
   ) {
     this.#database = database
     this.#owner = owner
+    this.#memory = memory
     this.#doubt = doubt
     const head = database.get(headKey)
     if (head?.length !== 16) return
@@ -110,12 +116,19 @@ export class LmdbJournal implements StateJournal, LmdbStore {
 
   append: AppendRow = (span, key, value, timestamp) => {
     let blocks = this.#pending.get(span)
-    if (!blocks) this.#pending.set(span, (blocks = new JournalBlocks()))
+    if (!blocks) this.#pending.set(span, (blocks = new JournalBlocks(this.#memory)))
     blocks.append(key, value, timestamp)
   }
 
   dropBefore(span: number): void {
-    if (span > this.#firstKept) this.#firstKept = span
+    if (span <= this.#firstKept) return
+    this.#firstKept = span
+    // Who catches up comes to the end of a span long before the next commit.
+    for (const [each, blocks] of this.#pending) {
+      if (each >= span) continue
+      blocks.release()
+      this.#pending.delete(each)
+    }
   }
 
   /** Inside the environment's transaction. What is pending stays so until `written`. */
@@ -140,11 +153,11 @@ export class LmdbJournal implements StateJournal, LmdbStore {
     for (const [span, state] of this.#written)
       if (state) this.#spans.set(span, state)
       else this.#spans.delete(span)
-    this.#pending.clear()
-    this.#hasHeadChanged = false
+    this.drop()
   }
 
   drop(): void {
+    for (const blocks of this.#pending.values()) blocks.release()
     this.#pending.clear()
     this.#hasHeadChanged = false
   }
@@ -173,10 +186,11 @@ export class LmdbJournal implements StateJournal, LmdbStore {
       this.#written.set(span, { first, next: end, wholeBytes, sinceBytes })
       return
     }
-    const whole = new JournalBlocks()
+    const whole = new JournalBlocks(this.#memory)
     owner.appendSpan(span, (_, key, value, timestamp) => whole.append(key, value, timestamp))
     this.#remove(span)
     const end = this.#put(span, next, whole)
+    whole.release()
     this.#written.set(span, { first: next, next: end, wholeBytes: whole.sizeBytes, sinceBytes: 0 })
   }
 

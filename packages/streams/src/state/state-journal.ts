@@ -7,8 +7,13 @@
  * as rows and take 35 to 100 ms as blocks, and a span goes at the cost of its blocks.
  */
 
-/** @param value null: the key is gone */
-export type AppendRow = (span: number, key: Buffer, value: Buffer | null, timestamp: number) => void
+/** @param value null: the key is gone; text stands for its UTF-8 */
+export type AppendRow = (
+  span: number,
+  key: Buffer,
+  value: Buffer | string | null,
+  timestamp: number,
+) => void
 
 /** Where a store's rows are kept. Owner: the store. */
 export interface StateJournal {

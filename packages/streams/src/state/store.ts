@@ -64,10 +64,14 @@ export interface PersistentBytes {
 /** The timestamp of a changelog record for which the producer's clock is good enough. */
 export const unsetTimestamp = -1
 
-/** Writes a record of a changelog. @param timestamp ms, or `unsetTimestamp` */
+/**
+ * Writes a record of a changelog.
+ * @param value text stands for its UTF-8
+ * @param timestamp ms, or `unsetTimestamp`
+ */
 export type LogChange = (
   key: Buffer,
-  value: Buffer | null,
+  value: Buffer | string | null,
   timestamp: number,
   headers: Headers,
 ) => void

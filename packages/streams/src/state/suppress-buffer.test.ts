@@ -5,6 +5,7 @@ import { StreamsError } from '../errors.ts'
 import { noHeaders, type Headers, type RecordContext } from '../record.ts'
 import { stringSerde } from '../serde.ts'
 import { decodeBuffered, encodeBuffered } from './buffered-value.ts'
+import { sentBytes } from '../task/stream-task.ts'
 import { unsetTimestamp } from './store.ts'
 import { suppressBuffer } from './suppress-buffer.ts'
 import { TimeOrderedQueue, type Waiting } from './time-ordered-queue.ts'
@@ -36,7 +37,7 @@ function openedBuffer() {
     taskId: '0_0',
     record: recordAt(0),
     logChange: (key, value, timestamp, headers) =>
-      void log.push({ key, value, timestamp, headers }),
+      void log.push({ key, value: sentBytes(value), timestamp, headers }),
     countExpired: () => {},
   })
   return { buffer, log }

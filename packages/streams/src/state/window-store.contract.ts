@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { randomInt, seededRandom } from '@millrace/core'
 import { jsonSerde, longSerde, stringSerde, type Serde } from '../serde.ts'
+import { sentBytes } from '../task/stream-task.ts'
 import { noHeaders } from '../record.ts'
 import type { StoreBuilder, StoreContext } from './store.ts'
 import type { TimestampedWindowStore, WindowStoreOptions } from './window-store.ts'
@@ -31,7 +32,8 @@ export function opened<S extends { init(context: StoreContext): void }>(builder:
       rawKey: null,
       rawValue: null,
     },
-    logChange: (key, value, timestamp) => void log.push({ key, value, timestamp }),
+    logChange: (key, value, timestamp) =>
+      void log.push({ key, value: sentBytes(value), timestamp }),
     countExpired: (count = 1) => void (counted.expired += count),
   })
   return { store, log, counted }
