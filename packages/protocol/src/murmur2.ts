@@ -25,6 +25,23 @@ export function murmur2(bytes: Uint8Array): number {
  * @param count partitions of the topic, > 0
  */
 export function partitionForKey(key: string | Uint8Array, count: number): number {
-  const bytes = typeof key === 'string' ? Buffer.from(key) : key
-  return (murmur2(bytes) & 0x7fff_ffff) % count
+  const hash = typeof key === 'string' ? murmur2OfText(key) : murmur2(key)
+  return (hash & 0x7fff_ffff) % count
+}
+
+/** Room for a short text of each length, one memory for all: what is in it counts until the next is hashed. */
+const asciiBytes = new Uint8Array(32)
+const shortTexts = Array.from(asciiBytes, (_, length) => asciiBytes.subarray(0, length))
+
+/** Of a short text in ASCII, as most keys are, without a buffer of its own. */
+function murmur2OfText(text: string): number {
+  const { length } = text
+  const bytes = shortTexts[length]
+  if (bytes === undefined) return murmur2(Buffer.from(text))
+  for (let at = 0; at < length; at++) {
+    const unit = text.charCodeAt(at)
+    if (unit > 0x7f) return murmur2(Buffer.from(text))
+    bytes[at] = unit
+  }
+  return murmur2(bytes)
 }

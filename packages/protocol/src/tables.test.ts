@@ -45,6 +45,17 @@ test('murmur2, the partition of a key and CRC32C are those of Java', () => {
   assert.equal(partitionForKey('thread-é', 12), partitionForKey(Buffer.from('thread-é'), 12))
 })
 
+test('the partition of a text is that of its UTF-8, whatever its length', () => {
+  for (let length = 0; length < 70; length++)
+    for (const text of [
+      'abcdefghij'.repeat(7).slice(0, length),
+      `${'x'.repeat(length)}é`,
+      `${'x'.repeat(length)}\ud800`,
+      '\u{1f600}'.repeat(length),
+    ])
+      assert.equal(partitionForKey(text, 997), partitionForKey(Buffer.from(text), 997), text)
+})
+
 test('CRC32C: check value of RFC 3720, and a checksum in two parts', () => {
   const bytes = Buffer.from('123456789')
   assert.equal(crc32c(bytes), 0xe3069283)

@@ -74,8 +74,13 @@ export function windowedPartitioner(
 ): StreamPartitioner | undefined {
   if (!key || !('windowedKey' in key)) return undefined
   const { windowedKey } = key as unknown as WindowedSerde<unknown>
-  return (_topic, windowed, _value, partitionCount) =>
-    partitionForKey(windowedKey.serialize((windowed as Windowed<unknown>).key), partitionCount)
+  const isText = Object.is(windowedKey, stringSerde)
+  return (_topic, windowed, _value, partitionCount) => {
+    const { key: inner } = windowed as Windowed<unknown>
+    // Text is hashed without a buffer of its own.
+    const hashed = isText && typeof inner === 'string' ? inner : windowedKey.serialize(inner)
+    return partitionForKey(hashed, partitionCount)
+  }
 }
 
 /** A key's bytes with `room` behind them that the caller fills. */

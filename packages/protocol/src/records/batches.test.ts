@@ -46,6 +46,22 @@ for (const golden of batchGoldens) {
   })
 }
 
+test('texts and bytes of any length are written as their UTF-8', () => {
+  const builder = new RecordBatchBuilder(1)
+  const texts = ['', 'é', '\ud800', '\u{1f600}', 'ä'.repeat(20)].flatMap((end) =>
+    Array.from({ length: 70 }, (_, length) => 'abcdefghij'.repeat(7).slice(0, length) + end),
+  )
+  for (const text of texts) builder.add(text, Buffer.from(text), [[text, text]], 1)
+  columns.read(builder.build(), 0)
+  assert.equal(columns.count, texts.length)
+  for (const [index, text] of texts.entries()) {
+    const bytes = Buffer.from(text)
+    assert.deepEqual(columns.key(index), bytes)
+    assert.deepEqual(columns.value(index), bytes)
+    assert.deepEqual(columns.headers(index), [[bytes.toString(), bytes]])
+  }
+})
+
 test('the builder writes the very bytes that Java writes', () => {
   const plain = batchGoldens.filter(
     ({ codec, logAppendTime, control }) => codec === 0 && !logAppendTime && !control,

@@ -31,6 +31,9 @@ export interface BatchOptions {
   readonly leaderEpoch?: number
 }
 
+/** So few are sooner copied or counted one by one than by a call of V8's or Node's. */
+const fewBytes = 32
+
 /** Timestamps beyond this differ by more than a varlong holds here (2^52 ms is the year 144,683). */
 const maxTimestampMs = 2 ** 51
 
@@ -160,7 +163,15 @@ export class RecordBatchBuilder {
 
 /** -1 for null. */
 function lengthOf(bytes: RecordBytes): number {
-  return bytes === null ? -1 : typeof bytes === 'string' ? Buffer.byteLength(bytes) : bytes.length
+  return bytes === null ? -1 : typeof bytes === 'string' ? textLength(bytes) : bytes.length
+}
+
+/** Bytes in UTF-8. */
+function textLength(text: string): number {
+  const { length } = text
+  if (length > fewBytes) return Buffer.byteLength(text)
+  for (let i = 0; i < length; i++) if (text.charCodeAt(i) > 0x7f) return Buffer.byteLength(text)
+  return length
 }
 
 function headersBytes(headers: RecordHeadersInput): number {
@@ -192,9 +203,16 @@ function putHeaders(target: Buffer, from: number, headers: RecordHeadersInput): 
 function putBytes(target: Buffer, at: number, bytes: RecordBytes, length: number): number {
   const from = putVarint(target, at, length)
   if (bytes === null) return from
-  if (typeof bytes === 'string') target.write(bytes, from, length, 'utf8')
-  else target.set(bytes, from)
+  if (typeof bytes === 'string') putText(target, from, bytes, length)
+  else if (length > fewBytes) target.set(bytes, from)
+  else for (let i = 0; i < length; i++) target[from + i] = bytes[i]!
   return from + length
+}
+
+/** Text is ASCII where it has as many bytes as units. */
+function putText(target: Buffer, from: number, text: string, length: number): void {
+  if (length > fewBytes || length !== text.length) target.write(text, from, length, 'utf8')
+  else for (let i = 0; i < length; i++) target[from + i] = text.charCodeAt(i)
 }
 
 function refuseTimestamp(timestampMs: number): never {

@@ -49,10 +49,10 @@ export class JournalBlocks {
     view.setInt32(at, key.length)
     view.setInt32(at + 4, value === null ? -1 : valueSize)
     view.setFloat64(at + 8, timestamp)
-    bytes.set(key, at + rowHeadBytes)
     const valueAt = at + rowHeadBytes + key.length
+    put(bytes, at + rowHeadBytes, key)
     if (typeof value === 'string') bytes.write(value, valueAt, valueSize, 'utf8')
-    else if (value !== null) bytes.set(value, valueAt)
+    else if (value !== null) put(bytes, valueAt, value)
     this.#at = at + size
     this.#sizeBytes += size
   }
@@ -89,6 +89,15 @@ export class JournalBlocks {
     this.#full.push(block)
     this.#bytes = undefined
   }
+}
+
+/** So few bytes are sooner copied one by one than by a call of V8's. */
+const fewBytes = 32
+
+function put(target: Buffer, at: number, bytes: Buffer): void {
+  const { length } = bytes
+  if (length > fewBytes) target.set(bytes, at)
+  else for (let index = 0; index < length; index++) target[at + index] = bytes[index] as number
 }
 
 const emptyView = new DataView(new ArrayBuffer(0))
