@@ -1,5 +1,5 @@
 import type { Clock } from '@millrace/core'
-import type { Headers, RecordContext } from './record.ts'
+import type { Headers, RecordContext, RecordSource } from './record.ts'
 import type { StateStore } from './state/store.ts'
 
 /** Gives a record to the node's children, each in the order in which they were added. Everything downstream has run when it returns. */
@@ -80,6 +80,15 @@ export interface TaskContext {
   withRecord(timestamp: number, headers: Headers, run: () => void): void
   /** Runs as if another record were under way: one that was held back. */
   runAs(record: RecordContext, run: () => void): void
+  /** Forwards as if the record that is noted were under way; it becomes an object only where somebody looks at it. */
+  forwardAs(
+    source: Readonly<RecordSource>,
+    forward: Forward,
+    key: unknown,
+    value: unknown,
+    timestamp: number,
+    headers: Headers,
+  ): void
   /** Largest timestamp the task has taken, -1 before the first. */
   readonly streamTime: number
   /** Asks for a commit as soon as the record under way is done. */

@@ -47,9 +47,14 @@ export function sessionAggregateOperator<K, V, A>(
         closed = closeEmitter(context, aggregation)
         // A cache sends with the headers of the record (trap 47).
         isCached = store.onFlush(
-          (windowed, change, _, headers, record) =>
-            context.task.runAs(record, () =>
-              forward(windowed, change, windowed.window.endMs, headers),
+          (windowed, change, _, headers, source) =>
+            context.task.forwardAs(
+              source,
+              forward,
+              windowed,
+              change,
+              windowed.window.endMs,
+              headers,
             ),
           step.sendsOldValues,
         )

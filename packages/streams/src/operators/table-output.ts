@@ -30,8 +30,8 @@ export function tableOutput<K, V>(
   if (store instanceof CachedKeyValueStore) {
     const cached = store as CachedKeyValueStore<K, V>
     cached.onFlush(
-      (key, change, timestamp, headers, record) =>
-        task.runAs(record, () => forward(key, change, timestamp, headers)),
+      (key, change, timestamp, headers, source) =>
+        task.forwardAs(source, forward, key, change, timestamp, headers),
       sendsOldValues,
     )
     return {

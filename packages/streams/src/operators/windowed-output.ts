@@ -27,8 +27,8 @@ export class WindowedOutput<K, A> {
     if (closed) this.#sendsUpdates = false
     else
       this.#sendsUpdates = !store.onFlush(
-        (key, change, timestamp, headers, record) =>
-          task.runAs(record, () => forward(key, change, timestamp, headers)),
+        (key, change, timestamp, headers, source) =>
+          task.forwardAs(source, forward, key, change, timestamp, headers),
         sendsOldValues,
       )
   }

@@ -1,9 +1,9 @@
 import { OperationCounts } from '../metrics/store-operations.ts'
-import type { Change, Headers, RecordContext } from '../record.ts'
+import type { Change, Headers, RecordSource } from '../record.ts'
 import { bytesSerde, type Serde } from '../serde.ts'
 import { EntryOrder, type CacheEntry } from './entry-order.ts'
 import { updateOverheadBytes } from './held-updates.ts'
-import { noSource, noteSource, recordOf } from './record-source.ts'
+import { noSource, noteSource } from './record-source.ts'
 import {
   timestampedKeyValueStoreBuilder,
   type KeyValueStoreOptions,
@@ -14,13 +14,13 @@ import type { StoreContext, ValueAndTimestamp } from './store.ts'
 import { storeKeys, type StoreKeys } from './store-keys.ts'
 import { keptBytes, storeValues, type StoreValues } from './store-values.ts'
 
-/** Takes what a cache lets go. @param record that which was under way when it was put */
+/** Takes what a cache lets go. @param source of the record that was under way when it was put; good until the listener returns */
 export type FlushListener<K, V> = (
   key: K,
   change: Change<V>,
   timestamp: number,
   headers: Headers,
-  record: RecordContext,
+  source: Readonly<RecordSource>,
 ) => void
 
 /**
@@ -244,7 +244,7 @@ export class CachedKeyValueStore<K, V> implements TimestampedKeyValueStore<K, V>
       newValue: value === null ? null : this.#values.give(value),
       oldValue: old && this.#sendsOldValues ? this.#value.deserialize(old.value) : null,
     }
-    listener(this.#keys.keyOf(id), change, timestamp, headers, recordOf(entry))
+    listener(this.#keys.keyOf(id), change, timestamp, headers, entry)
   }
 
   #rows(): [Buffer, CacheEntry][] {

@@ -10,7 +10,7 @@ import type { AppendRow, JournalOwner, StateJournal } from './state-journal.ts'
 import { storeKeys, type StoreKeys } from './store-keys.ts'
 import { storeValues, type StoreValues } from './store-values.ts'
 import type { StoreContext } from './store.ts'
-import type { HoldingRow } from './update-columns.ts'
+import { objectRows, type HoldingRow } from './update-columns.ts'
 import { readSessionChangelogKey, sessionChangelogKey } from './window-key.ts'
 import { WindowedUpdates } from './windowed-updates.ts'
 
@@ -77,7 +77,8 @@ export class ListedSessionStore<K, V> implements SessionStore<K, V>, JournalOwne
     this.#isOnDisk = options.type !== 'memory'
     if (!cache) return
     const [keys, values] = [this.#keys, this.#values]
-    this.#updates = new WindowedUpdates(cache, {
+    this.#updates = new WindowedUpdates<K, V, Session>(cache, {
+      rows: objectRows,
       keys,
       values,
       windowOf: ({ window }) => window,

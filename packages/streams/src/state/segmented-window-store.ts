@@ -9,46 +9,31 @@ import type { AppendRow, JournalOwner, StateJournal } from './state-journal.ts'
 import { storeKeys, type StoreKeys } from './store-keys.ts'
 import { keptBytes, storeValues, type StoreValues } from './store-values.ts'
 import type { StoreContext, ValueAndTimestamp } from './store.ts'
-import type { HoldingRow } from './update-columns.ts'
 import { readWindowChangelogKey, windowChangelogKey } from './window-key.ts'
 import type { TimestampedWindowStore, WindowStoreOptions } from './window-store.ts'
+import { WindowRows } from './window-rows.ts'
 import { WindowedUpdates } from './windowed-updates.ts'
 
 /** The windows of one start. */
 interface Segment {
   readonly startMs: number
   /** By key; with those that are gone and have yet to be written or sent as such. */
-  readonly rows: Map<string, Row>
+  readonly rows: Map<string, number>
   /** Of those that are not gone. */
   count: number
 }
 
-/** A window of a key. Changed in place, so that an update costs no object; readers get copies. */
-class Row implements HoldingRow {
-  readonly id: string
-  readonly segment: Segment
-  /** As `StoreValues` keeps it; null: it is gone. */
-  value: unknown = null
-  timestamp = -1
-  /** Not in the journal as it is. */
-  isChanged = false
-  heldAt = -1
-
-  constructor(id: string, segment: Segment) {
-    this.id = id
-    this.segment = segment
-  }
-}
-
+/** No row. */
+const none = -1
 /** The journal's spans of the retention: so finely old windows are dropped, and so much is written anew at once. */
 const spansPerRetention = 256
 /** What a changed row costs beside its key and value. */
 const changeBytes = 64
 
 /**
- * One map per start, so that reading and writing a window are one lookup each, the second mostly remembered from the first; expiry drops a
- * whole map. Nothing is sorted until somebody walks, but the starts, which come nearly in order. All windows are in memory; on disk there
- * is a journal of them, where that is wanted.
+ * One map per start, to the rows in which the windows lie, so that reading and writing a window are one lookup, which the second remembers
+ * from the first, found or not; expiry drops a whole map. Nothing is sorted until somebody walks, but the starts, which come nearly in
+ * order. All windows are in memory; on disk there is a journal of them, where that is wanted.
  *
  * Behind a cache, what is sent and logged waits for the next flush (trap 36); the store is the same as without.
  * @see Kafka Streams `InMemoryWindowStore`, whose expiry this is (traps 1 and 5); `CachingWindowStore`
@@ -63,6 +48,7 @@ export class SegmentedWindowStore<K, V> implements TimestampedWindowStore<K, V>,
   readonly #retentionMs: number
   readonly #spanMs: number
   readonly #isOnDisk: boolean
+  readonly #rows = new WindowRows()
   readonly #segments = new Map<number, Segment>()
   readonly #starts = new SortedNumbers()
   /** Starts of each key; undefined where nobody asks by key. */
@@ -72,16 +58,17 @@ export class SegmentedWindowStore<K, V> implements TimestampedWindowStore<K, V>,
   /** The key used last. */
   #lastKey: K | undefined
   #lastKeyId = ''
-  /** The row used last: mostly it is read, and written then. */
-  #lastRow: Row | undefined
+  /** What was looked up last, a key in the last segment, and the row that it has or has not: mostly it is read, and written then. */
+  #lastId: string | undefined
+  #lastRow = none
   /** Latest start put (trap 1: a clock of its own). */
   #observedMs = -1
   #context: StoreContext | undefined
   #journal: StateJournal | undefined
   /** Rows that the journal does not have as they are. */
-  #changed: Row[] = []
+  #changed: number[] = []
   #changedBytes = 0
-  readonly #updates: WindowedUpdates<K, V, Row> | undefined
+  readonly #updates: WindowedUpdates<K, V, number> | undefined
 
   /** @param cache holds back what is sent and logged */
   constructor(options: WindowStoreOptions<K, V>, cache?: RecordCache) {
@@ -95,11 +82,15 @@ export class SegmentedWindowStore<K, V> implements TimestampedWindowStore<K, V>,
     this.#isOnDisk = options.type !== 'memory'
     this.#startsByKey = options.isIndexedByKey ? new Map() : undefined
     if (!cache) return
-    const [keys, values] = [this.#keys, this.#values]
-    this.#updates = new WindowedUpdates(cache, {
+    const [rows, keys, values] = [this.#rows, this.#keys, this.#values]
+    this.#updates = new WindowedUpdates<K, V, number>(cache, {
+      rows,
       keys,
       values,
-      windowOf: ({ segment: { startMs } }) => ({ startMs, endMs: startMs + options.sizeMs }),
+      windowOf(row) {
+        const startMs = rows.startOf(row)
+        return { startMs, endMs: startMs + options.sizeMs }
+      },
       onLeave: (row, value, timestamp, isNews) => {
         if (isNews) this.#log(row, value, timestamp)
         this.#dropIfDone(row)
@@ -143,14 +134,13 @@ export class SegmentedWindowStore<K, V> implements TimestampedWindowStore<K, V>,
       value && this.#values.keepBytes(value),
       timestamp,
     )
-    if (row) this.#dropIfDone(row)
+    if (row !== none) this.#dropIfDone(row)
   }
 
   fetch(key: K, startMs: number): ValueAndTimestamp<V> | undefined {
     this.operations.fetches++
     if (this.#isExpired(startMs)) return undefined
-    const row = this.#find(this.#idOf(key), startMs)
-    return row && row.value !== null ? this.#given(row) : undefined
+    return this.#givenIfThere(this.#find(this.#idOf(key), startMs))
   }
 
   put(key: K, value: V | null, timestamp: number, startMs: number, headers?: Headers): void {
@@ -163,7 +153,7 @@ export class SegmentedWindowStore<K, V> implements TimestampedWindowStore<K, V>,
     }
     const bytes = value === null ? null : this.#value.serialize(value)
     const kept = value === null || bytes === null ? null : this.#values.keep(value, bytes)
-    if (!this.#put(id, startMs, kept, timestamp)) context?.countExpired()
+    if (this.#put(id, startMs, kept, timestamp) === none) context?.countExpired()
     context?.logChange?.(windowChangelogKey(this.#keys, id, startMs), bytes, timestamp, noHeaders)
   }
 
@@ -209,7 +199,7 @@ export class SegmentedWindowStore<K, V> implements TimestampedWindowStore<K, V>,
   }
 
   flush(): void {
-    this.#updates?.flush()
+    this.#rows.whileKept(() => this.#updates?.flush())
   }
 
   close(): void {
@@ -227,9 +217,9 @@ export class SegmentedWindowStore<K, V> implements TimestampedWindowStore<K, V>,
     this.#changed = []
     this.#changedBytes = 0
     for (const row of changed) {
-      // Appended with what was logged.
-      if (!row.isChanged) continue
-      row.isChanged = false
+      // Appended with what was logged, or gone with its time.
+      if (!this.#rows.isChanged(row)) continue
+      this.#rows.setChanged(row, false)
       this.#append(row, append)
       this.#dropIfDone(row)
     }
@@ -239,61 +229,64 @@ export class SegmentedWindowStore<K, V> implements TimestampedWindowStore<K, V>,
     const fromMs = span * this.#spanMs
     for (const startMs of this.#starts.range(fromMs, fromMs + this.#spanMs - 1))
       for (const row of this.#segments.get(startMs)?.rows.values() ?? [])
-        if (row.value !== null) this.#append(row, append)
+        if (this.#rows.valueOf(row) !== null) this.#append(row, append)
   }
 
-  #append(row: Row, append: AppendRow): void {
-    const { startMs } = row.segment
+  #append(row: number, append: AppendRow): void {
+    const rows = this.#rows
+    const startMs = rows.startOf(row)
+    const value = rows.valueOf(row)
     append(
       Math.floor(startMs / this.#spanMs),
-      windowChangelogKey(this.#keys, row.id, startMs),
-      row.value === null ? null : this.#values.bytesOf(row.value),
-      row.timestamp,
+      windowChangelogKey(this.#keys, rows.idOf(row), startMs),
+      value === null ? null : this.#values.bytesOf(value),
+      rows.timestampOf(row),
     )
   }
 
-  #putHeld(context: StoreContext, updates: WindowedUpdates<K, V, Row>, put: Put): void {
+  #putHeld(context: StoreContext, updates: WindowedUpdates<K, V, number>, put: Put): void {
     const { id, startMs, kept, timestamp, headers } = put
-    const before = this.#isExpired(startMs) ? undefined : this.#find(id, startMs)
-    const valueBefore = before ? before.value : null
+    const before = this.#isExpired(startMs) ? none : this.#find(id, startMs)
+    const valueBefore = before === none ? null : this.#rows.valueOf(before)
     let row = this.#put(id, startMs, kept, timestamp)
-    if (!row) {
+    if (row === none) {
       context.countExpired()
       // Sent and logged all the same.
-      row = new Row(id, newSegment(startMs))
-      row.value = kept
-      row.timestamp = timestamp
+      row = this.#rows.addDetached(id, startMs)
+      this.#rows.set(row, kept, timestamp)
     }
     if (updates.hold(row, valueBefore, headers, context)) this.flush()
   }
 
   /** To the changelog, and to the journal in one go. */
-  #log(row: Row, value: unknown, timestamp: number): void {
+  #log(row: number, value: unknown, timestamp: number): void {
     const log = this.#context?.logChange
     if (!log) return
-    const { startMs } = row.segment
-    const key = windowChangelogKey(this.#keys, row.id, startMs)
+    const rows = this.#rows
+    const startMs = rows.startOf(row)
+    const key = windowChangelogKey(this.#keys, rows.idOf(row), startMs)
     const bytes = value === null ? null : this.#values.bytesOf(value)
     log(key, bytes, timestamp, noHeaders)
+    if (!this.#journal || !rows.isChanged(row)) return
     // What is sent may have changed the row again.
-    if (!this.#journal || !row.isChanged || row.value !== value || row.timestamp !== timestamp)
-      return
+    if (rows.valueOf(row) !== value || rows.timestampOf(row) !== timestamp) return
     this.#journal.append(Math.floor(startMs / this.#spanMs), key, bytes, timestamp)
-    row.isChanged = false
+    rows.setChanged(row, false)
   }
 
-  /** Returns undefined where it was expired already. */
-  #put(id: string, startMs: number, kept: unknown, timestamp: number): Row | undefined {
+  /** Returns `none` where it was expired already. */
+  #put(id: string, startMs: number, kept: unknown, timestamp: number): number {
     if (startMs > this.#observedMs) this.#observe(startMs)
-    if (this.#isExpired(startMs)) return undefined
-    const row = this.#find(id, startMs) ?? this.#add(id, startMs)
-    const was = row.value
-    row.value = kept
-    row.timestamp = timestamp
-    if (was === null && kept !== null) this.#appeared(row)
-    else if (was !== null && kept === null) this.#vanished(row)
-    if (this.#journal && !row.isChanged) {
-      row.isChanged = true
+    if (this.#isExpired(startMs)) return none
+    const rows = this.#rows
+    const present = this.#find(id, startMs)
+    const row = present === none ? this.#add(id, startMs) : present
+    const was = rows.valueOf(row)
+    rows.set(row, kept, timestamp)
+    if (was === null && kept !== null) this.#appeared(id, startMs)
+    else if (was !== null && kept === null) this.#vanished(id, startMs)
+    if (this.#journal && !rows.isChanged(row)) {
+      rows.setChanged(row, true)
       this.#changed.push(row)
       this.#changedBytes += changeBytes + 2 * id.length + keptBytes(kept)
     }
@@ -301,43 +294,54 @@ export class SegmentedWindowStore<K, V> implements TimestampedWindowStore<K, V>,
     return row
   }
 
-  #add(id: string, startMs: number): Row {
+  /** A row for what `#find` has not found. */
+  #add(id: string, startMs: number): number {
     let segment = this.#segment(startMs)
     if (!segment) {
-      segment = newSegment(startMs)
+      segment = { startMs, rows: new Map(), count: 0 }
       this.#segments.set(startMs, segment)
       this.#starts.add(startMs)
       this.#lastSegment = segment
     }
-    const row = new Row(id, segment)
+    const row = this.#rows.add(id, startMs)
     segment.rows.set(id, row)
+    this.#lastId = id
     this.#lastRow = row
     return row
   }
 
-  #appeared({ id, segment }: Row): void {
-    segment.count++
+  #appeared(id: string, startMs: number): void {
+    ;(this.#segment(startMs) as Segment).count++
     if (!this.#startsByKey) return
     let starts = this.#startsByKey.get(id)
     if (!starts) this.#startsByKey.set(id, (starts = new SortedNumbers()))
-    starts.add(segment.startMs)
+    starts.add(startMs)
   }
 
-  #vanished({ id, segment }: Row): void {
-    segment.count--
+  #vanished(id: string, startMs: number): void {
+    ;(this.#segment(startMs) as Segment).count--
+    this.#forgetStart(id, startMs)
+  }
+
+  #forgetStart(id: string, startMs: number): void {
     const starts = this.#startsByKey?.get(id)
-    starts?.remove(segment.startMs)
+    starts?.remove(startMs)
     if (starts?.size === 0) this.#startsByKey?.delete(id)
   }
 
   /** A row that is gone, once that is written and sent. */
-  #dropIfDone(row: Row): void {
-    if (row.value !== null || row.isChanged || row.heldAt >= 0) return
-    const { segment, id } = row
-    if (!segment.rows.delete(id)) return
+  #dropIfDone(row: number): void {
+    const rows = this.#rows
+    if (rows.isDetached(row)) return rows.letGoDetached(row)
+    if (rows.valueOf(row) !== null || rows.isChanged(row) || rows.heldAt(row) >= 0) return
+    const startMs = rows.startOf(row)
+    const segment = this.#segment(startMs) as Segment
+    segment.rows.delete(rows.idOf(row))
+    rows.detach(row)
     this.#forgetLast()
-    if (segment.rows.size > 0 || !this.#segments.delete(segment.startMs)) return
-    this.#starts.remove(segment.startMs)
+    if (segment.rows.size > 0) return
+    this.#segments.delete(startMs)
+    this.#starts.remove(startMs)
   }
 
   /** Time goes on, and with it windows. */
@@ -347,14 +351,19 @@ export class SegmentedWindowStore<K, V> implements TimestampedWindowStore<K, V>,
     if (this.#journal) this.#journal.timeMs = startMs
     const leastMs = startMs - this.#retentionMs + 1
     for (let first; (first = this.#starts.first) !== undefined && first < leastMs;) {
-      if (this.#startsByKey)
-        for (const row of (this.#segments.get(first) as Segment).rows.values())
-          if (row.value !== null) this.#vanished(row)
+      this.#detachRows(this.#segments.get(first) as Segment)
       this.#segments.delete(first)
       this.#starts.removeFirst()
-      this.#forgetLast()
     }
     this.#journal?.dropBefore(Math.floor(leastMs / this.#spanMs))
+  }
+
+  #detachRows({ rows, startMs }: Segment): void {
+    for (const [id, row] of rows) {
+      if (this.#startsByKey && this.#rows.valueOf(row) !== null) this.#forgetStart(id, startMs)
+      this.#rows.detach(row)
+    }
+    this.#forgetLast()
   }
 
   #isExpired(startMs: number): boolean {
@@ -367,29 +376,33 @@ export class SegmentedWindowStore<K, V> implements TimestampedWindowStore<K, V>,
     return (this.#lastKeyId = this.#keys.idOf(key))
   }
 
-  #find(id: string, startMs: number): Row | undefined {
+  #find(id: string, startMs: number): number {
     const segment = this.#segment(startMs)
-    if (!segment) return undefined
-    const last = this.#lastRow
-    if (last && last.segment === segment && last.id === id) return last
-    const row = segment.rows.get(id)
-    if (row) this.#lastRow = row
-    return row
+    if (!segment) return none
+    if (id !== this.#lastId) {
+      this.#lastId = id
+      this.#lastRow = segment.rows.get(id) ?? none
+    }
+    return this.#lastRow
   }
 
   #segment(startMs: number): Segment | undefined {
     if (startMs === this.#lastSegment?.startMs) return this.#lastSegment
     const segment = this.#segments.get(startMs)
-    if (segment) this.#lastSegment = segment
+    if (segment) {
+      this.#lastSegment = segment
+      this.#lastId = undefined
+    }
     return segment
   }
 
   #forgetLast(): void {
     this.#lastSegment = undefined
-    this.#lastRow = undefined
+    this.#lastId = undefined
   }
 
   #forgetRows(): void {
+    for (const segment of this.#segments.values()) this.#detachRows(segment)
     this.#segments.clear()
     this.#starts.clear()
     this.#startsByKey?.clear()
@@ -410,8 +423,8 @@ export class SegmentedWindowStore<K, V> implements TimestampedWindowStore<K, V>,
     this.operations.fetches++
     const id = this.#idOf(key)
     for (const startMs of starts) {
-      const row = this.#segments.get(startMs)?.rows.get(id)
-      if (row && row.value !== null) yield [startMs, this.#given(row)]
+      const given = this.#givenIfThere(this.#segments.get(startMs)?.rows.get(id) ?? none)
+      if (given) yield [startMs, given]
     }
   }
 
@@ -430,10 +443,10 @@ export class SegmentedWindowStore<K, V> implements TimestampedWindowStore<K, V>,
       const segment = this.#segments.get(startMs)
       if (!segment) continue
       for (const id of this.#sortedIds(segment, low, high, isReverse)) {
-        const row = segment.rows.get(id)
-        if (!row || row.value === null) continue
+        const given = this.#givenIfThere(segment.rows.get(id) ?? none)
+        if (!given) continue
         const window = { startMs, endMs: startMs + this.#sizeMs }
-        yield [{ key: this.#keys.keyOf(id), window }, this.#given(row)]
+        yield [{ key: this.#keys.keyOf(id), window }, given]
       }
     }
   }
@@ -454,8 +467,10 @@ export class SegmentedWindowStore<K, V> implements TimestampedWindowStore<K, V>,
     return isReverse ? sorted.toReversed() : sorted
   }
 
-  #given({ value, timestamp }: Row): ValueAndTimestamp<V> {
-    return { value: this.#values.give(value), timestamp }
+  #givenIfThere(row: number): ValueAndTimestamp<V> | undefined {
+    const value = row === none ? null : this.#rows.valueOf(row)
+    if (value === null) return undefined
+    return { value: this.#values.give(value), timestamp: this.#rows.timestampOf(row) }
   }
 }
 
@@ -466,8 +481,4 @@ interface Put {
   readonly kept: unknown
   readonly timestamp: number
   readonly headers: Headers | undefined
-}
-
-function newSegment(startMs: number): Segment {
-  return { startMs, rows: new Map(), count: 0 }
 }

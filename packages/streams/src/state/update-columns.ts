@@ -2,18 +2,36 @@ import { noHeaders, type Headers, type RecordSource } from '../record.ts'
 import { noSource, noteSource } from './record-source.ts'
 import type { StoreContext } from './store.ts'
 
-/** A row of a store, whose last update may wait. */
+/** The rows of a store, whose last updates may wait. */
+export interface HoldingRows<R> {
+  /** The key, as `StoreKeys` has it. */
+  idOf(row: R): string
+  /** As `StoreValues` keeps it; null: the row is gone. */
+  valueOf(row: R): unknown
+  timestampOf(row: R): number
+  /** The place of its update among those that wait; -1: none does. */
+  heldAt(row: R): number
+  setHeldAt(row: R, at: number): void
+}
+
+/** A row that is an object. */
 export interface HoldingRow {
   readonly id: string
-  /** As `StoreValues` keeps it; null: the row is gone. */
-  value: unknown
-  timestamp: number
-  /** The place of its update among those that wait; -1: none does. */
+  readonly value: unknown
+  readonly timestamp: number
   heldAt: number
 }
 
+export const objectRows: HoldingRows<HoldingRow> = {
+  idOf: ({ id }) => id,
+  valueOf: ({ value }) => value,
+  timestampOf: ({ timestamp }) => timestamp,
+  heldAt: ({ heldAt }) => heldAt,
+  setHeldAt: (row, at) => void (row.heldAt = at),
+}
+
 /** An update that leaves, with the value and time that its row had when all began to leave. Good until the next one leaves. */
-export interface LeavingUpdate<R extends HoldingRow = HoldingRow> extends Readonly<RecordSource> {
+export interface LeavingUpdate<R> extends Readonly<RecordSource> {
   readonly row: R
   /** What the row had at the flush before; null: nothing. */
   readonly before: unknown
@@ -27,7 +45,8 @@ const startCapacity = 64
  * Updates in the order they came, a column for each part: they live until the next flush, and as objects each would be copied twice and then
  * be garbage among what V8 looks through seldom. Their memory is used again.
  */
-export class UpdateColumns<R extends HoldingRow> {
+export class UpdateColumns<R> {
+  readonly #of: HoldingRows<R>
   #length = 0
   /** Undefined where the place is void. */
   readonly #rows: (R | undefined)[] = []
@@ -41,6 +60,11 @@ export class UpdateColumns<R extends HoldingRow> {
   #offsets = new Float64Array(startCapacity)
   #recordTimestamps = new Float64Array(startCapacity)
   readonly #source: RecordSource = { ...noSource }
+
+  /** @param of what their rows are */
+  constructor(of: HoldingRows<R>) {
+    this.#of = of
+  }
 
   /** With those that are void. */
   get length(): number {
@@ -60,7 +84,7 @@ export class UpdateColumns<R extends HoldingRow> {
     this.#partitions[at] = source.partition
     this.#offsets[at] = source.offset
     this.#recordTimestamps[at] = source.recordTimestamp
-    row.heldAt = at
+    this.#of.setHeldAt(row, at)
   }
 
   beforeAt(at: number): unknown {
@@ -78,7 +102,7 @@ export class UpdateColumns<R extends HoldingRow> {
     let to = 0
     for (let at = 0; at < this.#length; at++) {
       const row = this.#rows[at]
-      if (!row) continue
+      if (row === undefined) continue
       this.#rows[to] = row
       this.#befores[to] = this.#befores[at]
       this.#topics[to] = this.#topics[at]
@@ -86,7 +110,7 @@ export class UpdateColumns<R extends HoldingRow> {
       this.#partitions[to] = this.#partitions[at] as number
       this.#offsets[to] = this.#offsets[at] as number
       this.#recordTimestamps[to] = this.#recordTimestamps[at] as number
-      row.heldAt = to++
+      this.#of.setHeldAt(row, to++)
     }
     this.#rows.fill(undefined, to, this.#length)
     this.#length = to
@@ -94,18 +118,19 @@ export class UpdateColumns<R extends HoldingRow> {
 
   /** Shows all, as their rows are now, and is empty then. Rows are held no longer: one that changes meanwhile waits elsewhere. */
   leave(visit: (update: LeavingUpdate<R>) => void): void {
+    const of = this.#of
     const length = this.#length
     for (let at = 0; at < length; at++) {
       const row = this.#rows[at]
-      if (!row) continue
-      row.heldAt = -1
-      this.#values[at] = row.value
-      this.#timestamps[at] = row.timestamp
+      if (row === undefined) continue
+      of.setHeldAt(row, -1)
+      this.#values[at] = of.valueOf(row)
+      this.#timestamps[at] = of.timestampOf(row)
     }
     const update: Leaving<R> = { ...nothing, row: undefined as unknown as R }
     for (let at = 0; at < length; at++) {
       const row = this.#rows[at]
-      if (!row) continue
+      if (row === undefined) continue
       update.row = row
       update.before = this.#befores[at]
       update.value = this.#values[at]
@@ -138,13 +163,14 @@ export class UpdateColumns<R extends HoldingRow> {
   }
 }
 
-type Leaving<R extends HoldingRow> = {
+type Leaving<R> = {
   -readonly [Part in keyof LeavingUpdate<R>]: LeavingUpdate<R>[Part]
 }
 
 const nothing = { ...noSource, before: null, value: null, timestamp: -1 }
 
-function grown<T extends Float64Array | Int32Array>(from: T, to: T): T {
+/** A column with more places. */
+export function grown<T extends Float64Array | Int32Array | Uint8Array>(from: T, to: T): T {
   to.set(from)
   return to
 }

@@ -3,13 +3,13 @@ import type { Window, Windowed } from '../windowed.ts'
 import type { FlushListener } from './cached-key-value-store.ts'
 import { HeldUpdates } from './held-updates.ts'
 import type { RecordCache } from './record-cache.ts'
-import { recordOf } from './record-source.ts'
 import type { StoreKeys } from './store-keys.ts'
 import type { StoreValues } from './store-values.ts'
 import type { StoreContext } from './store.ts'
-import type { HoldingRow, LeavingUpdate } from './update-columns.ts'
+import type { HoldingRows, LeavingUpdate } from './update-columns.ts'
 
-export interface WindowedUpdatesOptions<K, V, R extends HoldingRow> {
+export interface WindowedUpdatesOptions<K, V, R> {
+  readonly rows: HoldingRows<R>
   readonly keys: StoreKeys<K>
   readonly values: StoreValues<V>
   readonly windowOf: (row: R) => Window
@@ -18,14 +18,14 @@ export interface WindowedUpdatesOptions<K, V, R extends HoldingRow> {
 }
 
 /** The updates of a windowed store behind a cache: held until the next flush, then logged and sent, in the order of the last ones. */
-export class WindowedUpdates<K, V, R extends HoldingRow> {
+export class WindowedUpdates<K, V, R> {
   readonly #options: WindowedUpdatesOptions<K, V, R>
   readonly #held: HeldUpdates<R>
   #listener: FlushListener<Windowed<K>, V> | undefined
   #sendsOldValues = false
 
   constructor(cache: RecordCache, options: WindowedUpdatesOptions<K, V, R>) {
-    this.#held = new HeldUpdates(cache)
+    this.#held = new HeldUpdates(cache, options.rows)
     this.#options = options
   }
 
@@ -60,16 +60,16 @@ export class WindowedUpdates<K, V, R extends HoldingRow> {
   }
 
   readonly #letGo = (update: LeavingUpdate<R>): void => {
-    const { keys, values, windowOf, onLeave } = this.#options
+    const { rows, keys, values, windowOf, onLeave } = this.#options
     const { row, before, value, timestamp, headers } = update
     const isNews = value !== null || before !== null
     onLeave(row, value, timestamp, isNews)
     if (!isNews || !this.#listener) return
-    const windowed = { key: keys.keyOf(row.id), window: windowOf(row) }
+    const windowed = { key: keys.keyOf(rows.idOf(row)), window: windowOf(row) }
     const change = {
       newValue: value === null ? null : values.give(value),
       oldValue: before === null || !this.#sendsOldValues ? null : values.give(before),
     }
-    this.#listener(windowed, change, timestamp, headers, recordOf(update))
+    this.#listener(windowed, change, timestamp, headers, update)
   }
 }

@@ -1,3 +1,4 @@
+import type { Forward } from '../operator.ts'
 import {
   noHeaders,
   type Headers,
@@ -5,6 +6,7 @@ import {
   type RecordContext,
   type RecordSource,
 } from '../record.ts'
+import { recordOf } from '../state/record-source.ts'
 
 /** Inside a punctuator, or before the first record. */
 export const noRecord: RecordContext = {
@@ -23,6 +25,8 @@ export const noRecord: RecordContext = {
  */
 export class RecordUnderWay {
   #raw: RawRecord | undefined
+  /** In place of the raw record: one that was noted when something that it made was held back. */
+  #source: Readonly<RecordSource> | undefined
   #timestamp = -1
   #headers: Headers = noHeaders
   #context: RecordContext | undefined = noRecord
@@ -43,12 +47,34 @@ export class RecordUnderWay {
 
   /** Copies what `context` has but the bytes, without making an object. */
   note(into: RecordSource): void {
-    const record = this.#context ?? (this.#raw as RawRecord)
+    const record = this.#context ?? this.#source ?? (this.#raw as RawRecord)
     into.topic = record.topic
     into.partition = record.partition
     into.offset = record.offset
-    into.recordTimestamp = this.#context?.timestamp ?? this.#timestamp
-    into.headers = this.#context?.headers ?? this.#headers
+    const made = this.#context
+    into.recordTimestamp = made?.timestamp ?? this.#source?.recordTimestamp ?? this.#timestamp
+    into.headers = made?.headers ?? this.#source?.headers ?? this.#headers
+  }
+
+  /** Forwards as if a record that was noted were under way. */
+  forwardAs(
+    source: Readonly<RecordSource>,
+    forward: Forward,
+    key: unknown,
+    value: unknown,
+    timestamp: number,
+    headers: Headers,
+  ): void {
+    const sourceBefore = this.#source
+    const contextBefore = this.#context
+    this.#source = source
+    this.#context = undefined
+    try {
+      forward(key, value, timestamp, headers)
+    } finally {
+      this.#source = sourceBefore
+      this.#context = contextBefore
+    }
   }
 
   get context(): RecordContext {
@@ -60,6 +86,7 @@ export class RecordUnderWay {
   }
 
   #made(): RecordContext {
+    if (this.#source) return recordOf(this.#source)
     const { topic, partition, offset, key, value } = this.#raw as RawRecord
     const [timestamp, headers] = [this.#timestamp, this.#headers]
     return { topic, partition, offset, timestamp, headers, rawKey: key, rawValue: value }

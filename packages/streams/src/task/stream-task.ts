@@ -125,6 +125,8 @@ export class StreamTask {
       withRecord: (timestamp, headers, run) =>
         this.#runAs(this.#recordWith(timestamp, headers), run),
       runAs: (record, run) => this.#runAs(record, run),
+      forwardAs: (source, forward, key, value, timestamp, headers) =>
+        underWay.forwardAs(source, forward, key, value, timestamp, headers),
       streamTime: -1,
       requestCommit: () => void (this.#wantsCommit = true),
       wake: () => options.onWake?.(),
