@@ -10,6 +10,8 @@ export type Forward = (key: unknown, value: unknown, timestamp: number, headers:
  * through a topology is not an object of its own per step. Users write a `Processor` instead.
  */
 export interface Operator<K = unknown, V = unknown> {
+  /** It asks of a value only whether it is null: any other may stand for it. */
+  readonly ignoresValues?: boolean
   init?(context: OperatorContext): void
   process(key: K, value: V, timestamp: number, headers: Headers): void
   close?(): void

@@ -17,6 +17,11 @@ export interface Serde<T> {
   deserializeAt?(source: Buffer, start: number, end: number): T
 }
 
+/** Whether a serde makes something of any bytes. */
+export function readsAnything(serde: Serde<unknown>): boolean {
+  return Object.is(serde, stringSerde) || Object.is(serde, bytesSerde)
+}
+
 /** Makes a value of the bytes from `start` to `end` (exclusive). */
 export type RangeReader<T> = (source: Buffer, start: number, end: number) => T
 

@@ -1,4 +1,4 @@
-import { aggregateOperator } from '../operators/aggregate.ts'
+import { aggregateOperator, countRecords } from '../operators/aggregate.ts'
 import { longSerde } from '../serde.ts'
 import type { SessionWindows, SlidingWindows, TimeWindows } from '../windows.ts'
 import type { CogroupAggregator } from './cogroup-table.ts'
@@ -37,12 +37,7 @@ export class KGroupedStream<K, V> {
     if (options.store !== undefined && storeOptions(options.store).name === undefined)
       graph.newStoreName(prefix)
     const plan = planStore(graph, prefix, options.store, { key, value: longSerde })
-    return this.#aggregate(
-      options,
-      plan,
-      () => 0,
-      (count) => (count ?? 0) + 1,
-    )
+    return this.#aggregate(options, plan, () => 0, countRecords)
   }
 
   /** The values of a key made one: the first as it is, then `reducer(soFar, next)`. */

@@ -1,5 +1,6 @@
 import { windowView } from '../operators/window-view.ts'
 import { slidingAggregateOperator } from '../operators/sliding-aggregate.ts'
+import { countRecords } from '../operators/aggregate.ts'
 import { windowAggregateOperator } from '../operators/window-aggregate.ts'
 import { longSerde } from '../serde.ts'
 import { timeWindowedSerde, type Windowed } from '../windowed.ts'
@@ -35,12 +36,7 @@ export class TimeWindowedKStream<K, V> {
     // Java takes a number here for a name it no longer uses.
     if (this.#windows.kind === 'time' && isUnnamed(options.store)) graph.newStoreName(prefix)
     const plan = planStore(graph, prefix, options.store, { key, value: longSerde })
-    return this.#aggregate<number>(
-      options,
-      plan,
-      () => 0,
-      (count) => (count ?? 0) + 1,
-    )
+    return this.#aggregate<number>(options, plan, () => 0, countRecords)
   }
 
   /** The values of a window made one: the first as it is, then `reducer(soFar, next)`. */

@@ -7,6 +7,9 @@ export interface TableStep {
   sendsOldValues: boolean
 }
 
+/** Counts records, whatever their values are. */
+export const countRecords = (count: number | null): number => (count ?? 0) + 1
+
 /**
  * A value per key, made from its records one after the other. `initialize` gives the value before the first one; null is none, which
  * the first record then becomes (a reduce).
@@ -22,6 +25,7 @@ export function aggregateOperator<K, V, A>(
     let output: TableOutput<K, A>
     let countDropped: () => void
     return {
+      ignoresValues: Object.is(aggregate, countRecords),
       init(context) {
         store = context.store(storeName) as TimestampedKeyValueStore<K, A>
         output = tableOutput(context, store, step.sendsOldValues)

@@ -2,7 +2,7 @@ import type { Forward, OperatorSupplier } from '../operator.ts'
 import { noHeaders, type Headers } from '../record.ts'
 import type { TimestampedWindowStore } from '../state/window-store.ts'
 import { firstStartMs, type TimeWindows } from '../windows.ts'
-import type { TableStep } from './aggregate.ts'
+import { countRecords, type TableStep } from './aggregate.ts'
 import { closeEmitter, type Emit } from './close-emitter.ts'
 import { idleWatch, type IdleWatch } from './idle-watch.ts'
 import { forwardLate, forwardResults, type Outlets } from './late-records.ts'
@@ -49,6 +49,7 @@ export function windowAggregateOperator<K, V, A>(
         closedStarts(windows, closeMs, emittedMs),
       )
     return {
+      ignoresValues: Object.is(aggregate, countRecords) && !aggregation.outlets,
       init(context) {
         store = context.store(storeName) as TimestampedWindowStore<K, A>
         const closed = closeEmitter(context, aggregation)

@@ -43,6 +43,8 @@ export class ProcessGraph {
     readonly context: OperatorContext
   }[] = []
   readonly #entries = new Map<string, Forward>()
+  /** Sources of whose values nobody asks more than whether they are null. */
+  readonly #unread = new Set<string>()
 
   /** @param nodes of the task's part of the topology, parents before children */
   constructor(nodes: readonly TopologyNode[], host: GraphHost) {
@@ -56,8 +58,10 @@ export class ProcessGraph {
     for (const node of nodes.toReversed()) {
       const own = children.get(node.name) ?? []
       const forward = fanOut(own.map((child) => inlets.get(child.name) as Forward))
-      if (node.kind === 'source') this.#entries.set(node.name, forward)
-      else if (node.kind === 'sink') inlets.set(node.name, sinkInlet(node, host))
+      if (node.kind === 'source') {
+        this.#entries.set(node.name, forward)
+        if (own.every((child) => this.#ignoresValues(child))) this.#unread.add(node.name)
+      } else if (node.kind === 'sink') inlets.set(node.name, sinkInlet(node, host))
       else inlets.set(node.name, this.#addOperator(node, own, forward, inlets, host))
     }
     this.#operators.reverse()
@@ -66,6 +70,11 @@ export class ProcessGraph {
   /** Where records of a source enter. */
   entry(source: SourceNode): Forward {
     return this.#entries.get(source.name) as Forward
+  }
+
+  /** Whether somebody looks at the values of a source. */
+  readsValues(source: SourceNode): boolean {
+    return !this.#unread.has(source.name)
   }
 
   init(): void {
@@ -86,6 +95,11 @@ export class ProcessGraph {
 
   close(): void {
     for (const { operator } of this.#operators) operator.close?.()
+  }
+
+  #ignoresValues({ name }: TopologyNode): boolean {
+    const found = this.#operators.find((each) => each.name === name)
+    return found?.operator.ignoresValues ?? false
   }
 
   #addOperator(

@@ -1,6 +1,6 @@
 import { sentenceOf, StreamsError } from '../errors.ts'
 import type { RawRecord, RecordContext } from '../record.ts'
-import { rangeReader, type RangeReader, type Serde } from '../serde.ts'
+import { rangeReader, readsAnything, type RangeReader, type Serde } from '../serde.ts'
 import type { SourceNode } from '../topology/topology.ts'
 import type { TaskErrors } from './task-errors.ts'
 
@@ -18,10 +18,18 @@ export class SourceReader {
   readonly #errors: TaskErrors
   readonly #countDropped: (count: number) => void
 
-  constructor(source: SourceNode, errors: TaskErrors, countDropped: (count: number) => void) {
+  /** @param isRead false: nobody asks of a value more than whether it is null */
+  constructor(
+    source: SourceNode,
+    errors: TaskErrors,
+    countDropped: (count: number) => void,
+    isRead = true,
+  ) {
     this.#source = source
     this.#readKey = rangeReader(source.key)
-    this.#readValue = rangeReader(source.value)
+    // Bytes that its serde would refuse are an error also where nobody looks at them.
+    const mayPass = !isRead && !source.timestampExtractor && readsAnything(source.value)
+    this.#readValue = mayPass ? unread : rangeReader(source.value)
     this.#errors = errors
     this.#countDropped = countDropped
   }
@@ -112,6 +120,9 @@ export class SourceReader {
     )
   }
 }
+
+/** Stands for a value that nobody looks at. */
+const unread: RangeReader<unknown> = () => ''
 
 function read(bytes: Buffer | null, serde: Serde<unknown>): unknown {
   return bytes === null ? null : serde.deserialize(bytes)

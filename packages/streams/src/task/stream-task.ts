@@ -183,7 +183,12 @@ export class StreamTask {
 
   #addSource(node: SourceNode, topic: string): Source {
     const source = {
-      reader: new SourceReader(node, this.errors, (count) => this.#countDropped(count)),
+      reader: new SourceReader(
+        node,
+        this.errors,
+        (count) => this.#countDropped(count),
+        this.#graph.readsValues(node),
+      ),
       entry: this.#graph.entry(node),
       count: this.counts.source(node.name),
       latency: this.counts.latency(node.name),
