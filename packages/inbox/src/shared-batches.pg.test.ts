@@ -19,11 +19,11 @@ interface Opened {
   readonly calls: number[][]
   /** Partition, count of what took effect, and of repeats, of each batch that was committed. */
   readonly committed: [number, number, number][]
-  job(
+  readonly job: (
     partition: number,
     events: readonly (EventEnvelope | object)[],
     more?: Partial<BatchJob> & { readonly topic?: string; readonly firstOffset?: number },
-  ): BatchJob
+  ) => BatchJob
 }
 
 async function open(fixture: Fixture, handler: BatchHandler = book): Promise<Opened> {

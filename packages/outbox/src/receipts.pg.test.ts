@@ -17,9 +17,9 @@ async function assertPlaces({ database }: OutboxFixture, producer: RecordingProd
   const found = await database.query<{ id: string; status: string; place: string }>(
     `select event_id as id, status, partition_number || '/' || "offset" as place from outbox.event_production_log`,
   )
-  const wanted = producer.eventIds.map((id, offset) => [id, 'PUBLISHED', `0/${offset}`])
+  const wanted = producer.eventIds.map((id, offset) => `${id} PUBLISHED 0/${offset}`)
   assert.deepEqual(
-    found.rows.map(({ id, status, place }) => [id, status, place]).toSorted(),
+    found.rows.map(({ id, status, place }) => `${id} ${status} ${place}`).toSorted(),
     wanted.toSorted(),
   )
   const counted = await database.query<{ receipts: number; events: number }>(

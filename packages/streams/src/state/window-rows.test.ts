@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { randomInt, seededRandom } from '@millrace/core'
 import { longSerde, stringSerde } from '../serde.ts'
 import { noHeaders } from '../record.ts'
+import { sentBytes } from '../task/stream-task.ts'
 import { RecordCache } from './record-cache.ts'
 import { timestampedWindowStore } from './window-store.ts'
 import { WindowRows } from './window-rows.ts'
@@ -80,8 +81,10 @@ test('a cached window store tells each update once and as it was, also where wha
         rawKey: null,
         rawValue: null,
       },
-      logChange: (key, value) =>
-        void logged.push(`${key.readInt32BE(key.length - 8)} ${value?.readInt32BE(4)}`),
+      logChange: (key, value) => {
+        const [name, count] = [sentBytes(key), sentBytes(value)]
+        logged.push(`${name?.readInt32BE(name.length - 8)} ${count?.readInt32BE(4)}`)
+      },
       countExpired() {},
     })
     let now = 0
@@ -100,7 +103,7 @@ test('a cached window store tells each update once and as it was, also where wha
       if (randomInt(random, 3) === 0) next()
       if (randomInt(random, 30) === 0) now += 40
     }, false)
-    while (count < 300) next()
+    for (let put = 0; put < 300; put++) next()
     for (let left = -1; left !== told.length;) {
       left = told.length
       store.flush()

@@ -138,7 +138,7 @@ function orderOf(wanted: NewOrder, { orderId, createdAt }: InsertedOrder): Order
 
 /** Says so to the one who asked, when the transaction is over. */
 function refused(problem: Error): Promise<never> {
-  const refusal = Promise.reject<never>(problem)
+  const refusal = Promise.reject(problem)
   // Nobody is told before the commit; should it fail, nobody is told at all.
   refusal.catch(() => {})
   return refusal
