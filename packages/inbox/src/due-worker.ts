@@ -31,8 +31,8 @@ export interface DueWorkerOptions {
   readonly pollMs: number
   readonly drainTimeoutMs: number
   readonly lease: Lease
-  readonly runner: DueRunner
-  readonly gate: OutageGate
+  readonly runner: Pick<DueRunner, 'run'>
+  readonly gate: Pick<OutageGate, 'outage'>
   readonly logger: Logger
   readonly clock: Clock
 }
@@ -125,17 +125,18 @@ export class DueWorker {
 
   #begin(event: DueEvent): void {
     const { runner, logger, database, statements, lease } = this.#options
-    // Ours already: its lease ran out while it waits for something, and it was given to us again.
-    if (this.#active.has(event.id)) return
-    const work = runner
-      .run(event, this.#cancel.signal)
+    // Its last attempt may not be over here: the row is due again as soon as that is written, or its lease ran out while it waits for something. The row
+    // is ours in either case, and nobody else's until the new lease is over.
+    const before = this.#active.get(event.id) ?? Promise.resolve()
+    const work = before
+      .then(() => runner.run(event, this.#cancel.signal))
       .catch(async (error: unknown) => {
         if (!this.#cancel.signal.aborted)
           logger.error('A waiting event could not be dealt with', { eventId: event.id, error })
         await releaseDue(database, statements.due, event, lease.owner, 1_000).catch(() => {})
       })
       .finally(() => {
-        this.#active.delete(event.id)
+        if (this.#active.get(event.id) === work) this.#active.delete(event.id)
         this.wake(0)
       })
     this.#active.set(event.id, work)
