@@ -75,9 +75,13 @@ export function tellParent(event: unknown): void {
   process.send?.({ event })
 }
 
-/** The child's side: one function per command. Ends when the parent goes. */
+/**
+ * The child's side: one function per command. Ends when the parent goes.
+ * @param close before the end: a member that does not leave its group keeps the next one waiting until its session is over
+ */
 export function serveChild(
   commands: Readonly<Record<string, (argument: never) => Promise<unknown>>>,
+  close: () => Promise<void> = () => Promise.resolve(),
 ): void {
   const usage = (): Promise<Usage> => {
     const used = process.resourceUsage()
@@ -102,5 +106,5 @@ export function serveChild(
         } satisfies Reply),
     )
   })
-  process.on('disconnect', () => process.exit(0))
+  process.on('disconnect', () => void close().finally(() => process.exit(0)))
 }

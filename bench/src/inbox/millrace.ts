@@ -29,20 +29,23 @@ const handler: BatchHandler = async (events, context) => {
   await aggregate(events, context)
 }
 
-serveChild({
-  install: async () => {
-    await inbox.migrate()
-    await migrateAggregates(database)
-  },
-  start: () => {
-    inbox
-      .consume({
-        kafka: { brokers: (process.env['KAFKA_BROKERS'] ?? '').split(','), clientId: 'bench' },
-        topics: [discussionEventsTopic.name],
-        handler,
-        retryBackoff: { baseMs: 10, maxMs: 10 },
-      })
-      .start()
-    return Promise.resolve()
-  },
+const consumer = inbox.consume({
+  kafka: { brokers: (process.env['KAFKA_BROKERS'] ?? '').split(','), clientId: 'bench' },
+  topics: [discussionEventsTopic.name],
+  handler,
+  retryBackoff: { baseMs: 10, maxMs: 10 },
 })
+
+serveChild(
+  {
+    install: async () => {
+      await inbox.migrate()
+      await migrateAggregates(database)
+    },
+    start: () => {
+      consumer.start()
+      return Promise.resolve()
+    },
+  },
+  () => consumer.close(),
+)

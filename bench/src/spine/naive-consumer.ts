@@ -50,8 +50,10 @@ async function processEvent(event: NaiveEvent): Promise<void> {
   }
 }
 
+let consumer: Consumer<string, string, string, string> | undefined
+
 async function consume(): Promise<void> {
-  const consumer = new Consumer({
+  consumer = new Consumer({
     clientId: 'naive',
     groupId: 'naive-analytics',
     bootstrapBrokers: (process.env['KAFKA_BROKERS'] ?? '').split(','),
@@ -68,12 +70,17 @@ async function consume(): Promise<void> {
     await processEvent(JSON.parse(message.value ?? '') as NaiveEvent)
 }
 
-serveChild({
-  start: () => {
-    consume().catch((error: unknown) => {
-      console.error(error)
-      process.exit(1)
-    })
-    return Promise.resolve()
+serveChild(
+  {
+    start: () => {
+      consume().catch((error: unknown) => {
+        console.error(error)
+        process.exit(1)
+      })
+      return Promise.resolve()
+    },
   },
-})
+  async () => {
+    await consumer?.close(true)
+  },
+)
