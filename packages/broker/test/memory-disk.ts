@@ -8,6 +8,9 @@ interface Node {
   /** Whether a power cut leaves the name. */
   isNameSynced: boolean
   modifiedMs: number
+  /** Syncs that have begun, and the last of them that is over: one that began before it has nothing to add. */
+  syncsBegun: number
+  lastSynced: number
 }
 
 /**
@@ -33,7 +36,7 @@ export class MemoryDisk implements Disk {
   open(path: string): DiskFile {
     let node = this.#nodes.get(path)
     if (node === undefined) {
-      node = { bytes: Buffer.alloc(0), synced: Buffer.alloc(0), isNameSynced: false, modifiedMs: 0 }
+      node = nodeOf(Buffer.alloc(0), Buffer.alloc(0), false)
       this.#nodes.set(path, node)
     }
     return new MemoryFile(this, node)
@@ -56,12 +59,8 @@ export class MemoryDisk implements Disk {
   replaceFile(path: string, bytes: Uint8Array, durable: boolean): void {
     const content = Buffer.from(bytes)
     const before = this.#nodes.get(path)
-    this.#nodes.set(path, {
-      bytes: content,
-      synced: durable ? Buffer.from(content) : Buffer.alloc(0),
-      isNameSynced: durable || (before?.isNameSynced ?? false),
-      modifiedMs: 0,
-    })
+    const synced = durable ? Buffer.from(content) : Buffer.alloc(0)
+    this.#nodes.set(path, nodeOf(content, synced, durable || (before?.isNameSynced ?? false)))
   }
 
   rename(from: string, to: string): void {
@@ -127,20 +126,31 @@ class MemoryFile implements DiskFile {
   }
 
   async sync(): Promise<void> {
-    const content = Buffer.from(this.#node.bytes)
+    const keep = this.#beginSync()
     await Promise.resolve()
-    this.#keep(content)
+    keep()
   }
 
   syncNow(): void {
-    this.#keep(Buffer.from(this.#node.bytes))
+    this.#beginSync()()
   }
 
   close(): void {}
 
-  #keep(content: Buffer): void {
-    if (this.#disk.syncError !== undefined) throw this.#disk.syncError
-    this.#disk.syncCount++
-    this.#node.synced = content
+  #beginSync(): () => void {
+    const node = this.#node
+    const content = Buffer.from(node.bytes)
+    const began = ++node.syncsBegun
+    return () => {
+      if (this.#disk.syncError !== undefined) throw this.#disk.syncError
+      this.#disk.syncCount++
+      if (began < node.lastSynced) return
+      node.lastSynced = began
+      node.synced = content
+    }
   }
+}
+
+function nodeOf(bytes: Buffer, synced: Buffer, isNameSynced: boolean): Node {
+  return { bytes, synced, isNameSynced, modifiedMs: 0, syncsBegun: 0, lastSynced: 0 }
 }

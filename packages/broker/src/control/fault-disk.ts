@@ -6,8 +6,11 @@ interface FileState {
   size: number
   /** Bytes from the start whose content is on the device, but for what `undo` restores. */
   durableSize: number
-  /** The size that a sync under way will make durable. */
+  /** The size that syncs under way will make durable. */
   syncingSize: number
+  /** Syncs that have begun, and the last of them that is over: one that began before it has nothing to add. */
+  syncsBegun: number
+  lastSynced: number
   /** From here on nothing becomes durable: a sync of it has failed, and the kernel takes its pages for written (fsyncgate) until they are cut away. */
   brokenFrom: number
   /** Whether the directory entry was synced. */
@@ -247,6 +250,8 @@ export class FaultDisk implements Disk {
       size,
       durableSize: size,
       syncingSize: 0,
+      syncsBegun: 0,
+      lastSynced: 0,
       brokenFrom: Infinity,
       isNameDurable,
       undo: [],
@@ -392,10 +397,14 @@ class FaultFile implements DiskFile {
     const state = this.#state
     const size = state.size
     const order = state.order
+    const began = ++state.syncsBegun
     state.syncingSize = Math.max(state.syncingSize, size)
     return () => {
+      if (began < state.lastSynced) return
+      state.lastSynced = began
       state.durableSize = Math.min(size, state.brokenFrom)
-      state.syncingSize = 0
+      // Others may still be under way.
+      if (began === state.syncsBegun) state.syncingSize = 0
       state.undo = state.undo.filter((entry) => entry.order > order)
     }
   }
