@@ -13,6 +13,7 @@ import { labelsOf, placeOf, type BatchEnd, type BatchJob } from './batch-job.ts'
 import type { Delivery } from './delivery.ts'
 import type { FailedEvents } from './failed-events.ts'
 import { decodeFailure, type Failure } from './failure.ts'
+import { handleInParts } from './handle-in-parts.ts'
 import type { HandlerCall } from './handler-call.ts'
 import type { Counts, Instruments } from './instruments.ts'
 import type { OneAtATime } from './one-at-a-time.ts'
@@ -95,6 +96,8 @@ interface Attempt {
 export class BatchRunner {
   readonly #options: RunnerOptions
   readonly #shared: SharedBatches | undefined
+  /** The last batch had events that were refused: the next is handled in parts from the start. */
+  #expectsFailures = false
 
   constructor(options: RunnerOptions) {
     this.#options = options
@@ -196,10 +199,7 @@ export class BatchRunner {
       const index = blamedIndex(error, segment)
       if (index === undefined) return { kind: 'split', segments: halvesOf(segment) }
       const isRefused = this.#refuse(job, segment[index], error)
-      return {
-        kind: 'split',
-        segments: isRefused ? upTo(segment, index) : isolated(segment, index),
-      }
+      return { kind: 'split', segments: isRefused ? [segment] : isolated(segment, index) }
     }
     switch (move.kind) {
       case 'done':
@@ -218,13 +218,18 @@ export class BatchRunner {
   }
 
   /**
-   * What an error was blamed on has had its attempt, with others, and there is a next one: its failure is written down together with those
-   * before it, in place of trying it again alone.
+   * What an error was blamed on has had its attempt, with others, and there is a next one: its failure is written down together with what is
+   * handled without it, in place of trying it again alone.
    * @returns false where it is to be tried alone first: anything but a next attempt is decided there
    */
-  #refuse(job: BatchJob, delivery: Delivery | undefined, thrown: unknown): boolean {
-    const { failures } = this.#options
-    if (delivery?.attempt !== 0) return false
+  #refuse(
+    job: BatchJob,
+    delivery: Delivery | undefined,
+    thrown: unknown,
+  ): delivery is RefusedDelivery {
+    const { failures, gate } = this.#options
+    if (delivery?.attempt !== 0 || gate.outage) return false
+    this.#expectsFailures = true
     delivery.attempt = 1
     const outcome = failures.isRetried(delivery, thrown)
       ? failures.judge(job, delivery, thrown)
@@ -243,7 +248,7 @@ export class BatchRunner {
   async #transact(job: BatchJob, attempt: Attempt): Promise<NextMove | { readonly kind: 'full' }> {
     attempt.isHandling = false
     attempt.taken = []
-    const { database, statements, call } = this.#options
+    const { database, statements } = this.#options
     const { segment } = attempt
     let sorted: SortedDeliveries | undefined
     let handlerMs = 0
@@ -252,17 +257,13 @@ export class BatchRunner {
         sorted = await this.#sort(tx, job, segment)
         if (!sorted) return { kind: 'full' } as const
         if (sorted.move.kind !== 'done') return sorted.move
-        const { taken } = sorted
-        attempt.taken = taken
+        attempt.taken = sorted.taken
         attempt.isHandling = true
-        const events = receivedOf(taken)
-        if (events.length > 0)
-          handlerMs = await call.run(tx, events, {
-            signal: job.signal,
-            attempt: Math.max(1, taken[0]?.attempt ?? 1),
-            isReplay: false,
-            operationId: null,
-          })
+        if (this.#expectsFailures || sorted.refused.length > 0) {
+          ;[sorted, handlerMs] = await this.#handleInParts(tx, job, sorted)
+          attempt.taken = sorted.taken
+        } else handlerMs = await this.#call(tx, job, sorted.taken)
+        const { taken } = sorted
         await faults.at('inbox.consumer.afterHandler')
         job.signal.throwIfAborted()
         await this.#record(tx, job, taken, handlerMs)
@@ -280,6 +281,7 @@ export class BatchRunner {
       })
     if (move.kind === 'done' && sorted) {
       const { recovered, repeats, setAside: aside, refused } = sorted
+      this.#expectsFailures = refused.length > 0
       await this.#afterCommit(job, async () => {
         await faults.at('inbox.consumer.afterCommit')
         this.#noteSetAside(job, aside)
@@ -288,6 +290,51 @@ export class BatchRunner {
       })
     }
     return move
+  }
+
+  /** @returns how long the handler took, ms */
+  async #call(tx: Transaction, job: BatchJob, taken: readonly Delivery[]): Promise<number> {
+    const events = receivedOf(taken)
+    if (events.length === 0) return 0
+    return this.#options.call.run(tx, events, {
+      signal: job.signal,
+      attempt: Math.max(1, taken[0]?.attempt ?? 1),
+      isReplay: false,
+      operationId: null,
+    })
+  }
+
+  /** What is refused on the way is set aside, and later events of its key. @returns what came of it, and how long the handler took, ms */
+  async #handleInParts(
+    tx: Transaction,
+    job: BatchJob,
+    sorted: SortedDeliveries,
+  ): Promise<[SortedDeliveries, number]> {
+    const { isOrdered, patience } = this.#options
+    const { handled, refused, parked, handlerMs } = await handleInParts(tx, sorted.taken, {
+      call: (scope, deliveries) => this.#call(scope, job, deliveries),
+      refuse: (error, deliveries) => {
+        if (job.signal.aborted || isFenced(error) || patience.isTransient(error)) return undefined
+        const delivery = deliveries[blamedIndex(error, deliveries) ?? -1]
+        return this.#refuse(job, delivery, error) ? delivery : undefined
+      },
+      isOrdered,
+    })
+    // Keys that are blocked here stay so until the commit.
+    if (refused.length > 0) await this.#block(tx, job, { ...sorted, refused, setAside: parked })
+    const byOffset = (one: Delivery, other: Delivery): number =>
+      one.record.offset < other.record.offset ? -1 : 1
+    return [
+      {
+        ...sorted,
+        taken: handled,
+        refused: [...sorted.refused, ...refused].toSorted(byOffset),
+        setAside: [...sorted.setAside, ...parked].toSorted((one, other) =>
+          byOffset(one.delivery, other.delivery),
+        ),
+      },
+      handlerMs,
+    ]
   }
 
   /** Undefined: so much is parked in this partition that it must wait. */
@@ -606,10 +653,6 @@ function blamedIndex(error: unknown, segment: readonly Delivery[]): number | und
   const event = blamedEvent(error)
   const index = event ? segment.findIndex((each) => each.received === event) : -1
   return index < 0 ? undefined : index
-}
-
-function upTo(segment: readonly Delivery[], index: number): readonly (readonly Delivery[])[] {
-  return [segment.slice(0, index + 1), segment.slice(index + 1)]
 }
 
 function halvesOf(segment: readonly Delivery[]): readonly (readonly Delivery[])[] {

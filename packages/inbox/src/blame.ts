@@ -4,8 +4,8 @@ import type { ReceivedEvent } from './types.ts'
 const blamed = new WeakMap<Error, ReceivedEvent>()
 
 /**
- * Says which event of a batch an error is about: `throw blame(event, error)`. The batch is then parted behind it at once, where halving would
- * take a handful of transactions to find it, and the error counts as the event's attempt where there is a next one. What is handled by
+ * Says which event of a batch an error is about: `throw blame(event, error)`. The rest of the batch is then handled without it, where halving
+ * would take a handful of transactions to find it, and the error counts as the event's attempt where there is a next one. What is handled by
  * `forEachEvent` does so by itself.
  * @returns the error, made one if it was none
  */

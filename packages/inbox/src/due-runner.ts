@@ -1,11 +1,11 @@
 import { faults, type Clock, type Logger } from '@millrace/core'
 import type { ContractRegistry } from '@millrace/events'
-import type { Database, Transaction } from '@millrace/postgres'
+import { inSavepoint, type Database, type Transaction } from '@millrace/postgres'
 import { afterCommit, isCommitUnknown } from './after-commit.ts'
 import { cutShort, payloadMissing } from './batch-faults.ts'
 import { labelsOf, placeOf, type BatchJob } from './batch-job.ts'
 import { deliveryOf, type Delivery } from './delivery.ts'
-import type { FailedEvents } from './failed-events.ts'
+import type { FailedEvents, FailureOutcome } from './failed-events.ts'
 import { decodeFailure, failureOf, type Failure } from './failure.ts'
 import type { HandlerCall } from './handler-call.ts'
 import type { Counts, Instruments } from './instruments.ts'
@@ -86,6 +86,16 @@ interface Done {
   readonly step: Step
   readonly segment: readonly Waiting[]
   readonly handlerMs: number
+  /** It failed: until its next attempt. */
+  readonly retryInMs?: number
+}
+
+/** What a failed attempt leaves its row as. */
+interface Left {
+  readonly status: 'RECEIVED' | 'FAILED' | 'SKIPPED'
+  readonly retryInMs?: number
+  readonly metadata?: string | null
+  readonly attempts?: number
 }
 
 /** Tries at a row and those behind it. */
@@ -94,6 +104,8 @@ interface Attempt {
   isHandling: boolean
   /** Events handled together. */
   count: number
+  /** Of the failure the try ended with, where it was looked at already. */
+  outcome: FailureOutcome | undefined
   /** An earlier try whose commit's answer was lost. */
   maybeDone: Done | undefined
 }
@@ -158,7 +170,12 @@ export class DueRunner {
       return this.#failed(job, head, cutShort(delivery.attempt))
     }
     if (delivery.kind === 'undecodable') return this.#undecodable(job, head)
-    const state: Attempt = { isHandling: false, count: 1, maybeDone: undefined }
+    const state: Attempt = {
+      isHandling: false,
+      count: 1,
+      outcome: undefined,
+      maybeDone: undefined,
+    }
     try {
       return await this.#options.patience.persist(
         job,
@@ -175,7 +192,7 @@ export class DueRunner {
         return { kind: 'ended' }
       }
       if (state.count > 1) return { kind: 'alone' }
-      return this.#failed(job, head, error)
+      return this.#failed(job, head, error, state.outcome)
     }
   }
 
@@ -204,7 +221,8 @@ export class DueRunner {
     if (!found) return { kind: 'lost' }
     await this.#afterCommit(job, async () => {
       await faults.at('inbox.due.afterCommit')
-      this.#committed(job, found.segment, found.handlerMs)
+      if (found.retryInMs === undefined) this.#committed(job, found.segment, found.handlerMs)
+      else this.#options.onDue(found.retryInMs)
     })
     return found.step
   }
@@ -217,9 +235,10 @@ export class DueRunner {
     size: number,
     state: Attempt,
   ): Promise<Done | undefined> {
-    const { statements, groupId, call, lease } = this.#options
+    const { statements, groupId, lease } = this.#options
     state.isHandling = false
     state.count = 1
+    state.outcome = undefined
     if (!(await lockDue(tx, statements.due, head.row, lease.owner))) {
       const left = { attempts: head.row.attempts, statuses: ['PROCESSED', 'SKIPPED'] }
       return this.#recovered(tx, head.row, state.maybeDone, left)
@@ -230,15 +249,18 @@ export class DueRunner {
     state.count = segment.length
     state.isHandling = true
     const events = becomes ? [] : receivedOf(segment)
-    const handlerMs =
-      events.length === 0
-        ? 0
-        : await call.run(tx, events, {
-            signal: job.signal,
-            attempt: head.row.attempts,
-            isReplay: false,
-            operationId: head.row.operationId,
-          })
+    let handlerMs = 0
+    try {
+      handlerMs = await this.#call(tx, job, head, events)
+    } catch (error) {
+      const retry = segment.length === 1 ? this.#retryOf(job, head, error, state) : undefined
+      if (!retry) throw error
+      await this.#recordFailed(tx, head.row, retry.failure, {
+        status: 'RECEIVED',
+        retryInMs: retry.inMs,
+      })
+      return { step: { kind: 'ended' }, segment: [], handlerMs: 0, retryInMs: retry.inMs }
+    }
     await faults.at('inbox.due.afterHandler')
     job.signal.throwIfAborted()
     const rows = segment.map((each) => handledOf(each, becomes))
@@ -253,6 +275,38 @@ export class DueRunner {
       failed: 0,
     })
     return { step: { kind: 'done', next }, segment, handlerMs }
+  }
+
+  /** A single event's failure leaves the transaction as it was before, so that it can be written down there. @returns the handler's time, ms */
+  async #call(
+    tx: Transaction,
+    job: BatchJob,
+    { row }: Waiting,
+    events: readonly ReceivedEvent[],
+  ): Promise<number> {
+    if (events.length === 0) return 0
+    const call = (scope: Transaction): Promise<number> =>
+      this.#options.call.run(scope, events, {
+        signal: job.signal,
+        attempt: row.attempts,
+        isReplay: false,
+        operationId: row.operationId,
+      })
+    return events.length === 1 ? inSavepoint(tx, call) : call(tx)
+  }
+
+  /** Where the failure means no more than a next attempt. Undefined: it is dealt with once the transaction is rolled back. */
+  #retryOf(
+    job: BatchJob,
+    { delivery }: Waiting,
+    thrown: unknown,
+    state: Attempt,
+  ): Extract<FailureOutcome, { readonly kind: 'retry' }> | undefined {
+    const { failures, patience } = this.#options
+    if (job.signal.aborted || patience.isTransient(thrown)) return undefined
+    if (!failures.isRetried(delivery, thrown)) return undefined
+    state.outcome = failures.judge(job, delivery, thrown)
+    return state.outcome.kind === 'retry' ? state.outcome : undefined
   }
 
   /**
@@ -330,10 +384,15 @@ export class DueRunner {
     instruments.handlerSeconds.observe(handlerMs / 1_000, labelsOf(job))
   }
 
-  async #failed(job: BatchJob, head: Waiting, thrown: unknown): Promise<Step> {
+  async #failed(
+    job: BatchJob,
+    head: Waiting,
+    thrown: unknown,
+    judged?: FailureOutcome,
+  ): Promise<Step> {
     const { failures, gate, patience, onDue } = this.#options
     const { row, delivery } = head
-    const outcome = failures.judge(job, delivery, thrown)
+    const outcome = judged ?? failures.judge(job, delivery, thrown)
     switch (outcome.kind) {
       case 'stop':
         await this.#release(row, 0)
@@ -391,34 +450,16 @@ export class DueRunner {
   }
 
   /** Writes the failed attempt; where it was the last, the key goes on or is held. */
-  async #leave(
-    job: BatchJob,
-    row: DueEvent,
-    failure: Failure,
-    left: {
-      readonly status: 'RECEIVED' | 'FAILED' | 'SKIPPED'
-      readonly retryInMs?: number
-      readonly metadata?: string | null
-      readonly attempts?: number
-    },
-  ): Promise<Step> {
-    const { database, statements, groupId, patience, maxAttempts, lease, holdsKeys } = this.#options
-    const { status } = left
-    const outcome = {
-      failure,
-      retryInMs: null,
-      maxRetries: maxAttempts - 1,
-      metadata: row.metadata,
-      attempts: row.attempts,
-      ...left,
-    }
+  async #leave(job: BatchJob, row: DueEvent, failure: Failure, left: Left): Promise<Step> {
+    const { database, statements, groupId, patience, holdsKeys } = this.#options
+    const { status, attempts = row.attempts } = left
     let maybeDone: Step | undefined
     return patience.persist(job, () => {
       let done: Step | undefined
       return database
         .transaction<Step>(async (tx) => {
-          if (!(await recordDueFailed(tx, statements.due, row, lease.owner, outcome))) {
-            const as = { attempts: outcome.attempts, statuses: [status] }
+          if (!(await this.#recordFailed(tx, row, failure, left))) {
+            const as = { attempts, statuses: [status] }
             return (await this.#recovered(tx, row, maybeDone, as)) ?? { kind: 'lost' }
           }
           if (status === 'RECEIVED') return { kind: 'ended' }
@@ -436,6 +477,19 @@ export class DueRunner {
           if (isCommitUnknown(error)) maybeDone = done
           throw error
         })
+    })
+  }
+
+  /** False when the row is no longer ours. */
+  #recordFailed(tx: Transaction, row: DueEvent, failure: Failure, left: Left): Promise<boolean> {
+    const { statements, maxAttempts, lease } = this.#options
+    return recordDueFailed(tx, statements.due, row, lease.owner, {
+      failure,
+      retryInMs: null,
+      maxRetries: maxAttempts - 1,
+      metadata: row.metadata,
+      attempts: row.attempts,
+      ...left,
     })
   }
 

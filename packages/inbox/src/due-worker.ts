@@ -18,6 +18,8 @@ import { waitAtMost } from './wait-at-most.ts'
 const mendIntervalMs = 60_000
 /** An id no event has: nothing is settled but the lock. */
 const nobody = '00000000-0000-0000-0000-000000000000'
+/** When a row is due again that could not be dealt with, ms. */
+const releaseMs = 1_000
 /** After the drain time, for the rollback, ms. */
 const abandonMs = 5_000
 
@@ -53,6 +55,8 @@ export class DueWorker {
   #nextMs = 0
   #nextMendMs = 0
   #isFailing = false
+  /** More may be due than there was room for. */
+  #isFull = false
 
   constructor(options: DueWorkerOptions) {
     this.#options = options
@@ -107,11 +111,13 @@ export class DueWorker {
     const outage = gate.outage
     this.#nextMs = clock.monotonicMs() + Math.max(pollMs, outage?.nextProbeInMs ?? 0)
     if (outage && outage.nextProbeInMs > 0) return
-    if (room === 0) return
-    const claim = { ...lease, groupId, topics, limit: outage ? 1 : room, isOrdered }
+    this.#isFull = room === 0
+    if (this.#isFull) return
+    const limit = outage ? 1 : room
+    const claim = { ...lease, groupId, topics, limit, isOrdered }
     const claimed = await claimDue(database, statements.due, claim)
     for (const event of claimed) this.#begin(event)
-    if (claimed.length > 0) {
+    if (claimed.length === limit) {
       this.#nextMs = clock.monotonicMs()
       return
     }
@@ -133,11 +139,12 @@ export class DueWorker {
       .catch(async (error: unknown) => {
         if (!this.#cancel.signal.aborted)
           logger.error('A waiting event could not be dealt with', { eventId: event.id, error })
-        await releaseDue(database, statements.due, event, lease.owner, 1_000).catch(() => {})
+        await releaseDue(database, statements.due, event, lease.owner, releaseMs).catch(() => {})
+        this.wake(releaseMs)
       })
       .finally(() => {
         if (this.#active.get(event.id) === work) this.#active.delete(event.id)
-        this.wake(0)
+        if (this.#isFull) this.wake(0)
       })
     this.#active.set(event.id, work)
   }

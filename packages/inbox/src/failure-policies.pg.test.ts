@@ -4,6 +4,7 @@ import { MillraceError } from '@millrace/core'
 import { eventually } from '@millrace/core/testing'
 import { book, dealtWith, deposit, openFixture } from '../test/fixture.ts'
 import { forEachEvent } from './inbox.ts'
+import { blame } from './blame.ts'
 import type { BatchHandler } from './types.ts'
 
 class CardDeclined extends Error {
@@ -101,18 +102,90 @@ function amountOf(event: { readonly data: unknown }): number {
   return (event.data as { readonly amount: number }).amount
 }
 
-test('blame: the failed event is written down with those before it, and not tried again alone', async () => {
+test('blame: the failed event is written down with what is handled without it, and not tried again alone', async () => {
   await using fixture = await openFixture()
   const events = Array.from({ length: 64 }, (_, amount) => deposit(amount))
   for (const [index, event] of events.entries()) fixture.send(event, 0, `k${index}`)
   const { handler, sizes } = blaming(() => true)
   const consumer = fixture.consume({ handler, retryBackoff: { baseMs: 60_000, maxMs: 60_000 } })
   await dealtWith(consumer, 63)
-  assert.deepEqual(sizes, [64, 40, 23])
+  assert.deepEqual(sizes, [64, 63])
   const row = await fixture.inbox.findEvent(events[40]?.eventId ?? '')
   assert.deepEqual([row?.status, row?.attempts, row?.errorMessage], ['RECEIVED', 1, 'no'])
   assert.ok(row?.nextRetryAt, 'its next attempt has a time')
   assert.equal(consumer.stats().failedAttempts, 1)
+})
+
+test('blame: several of a batch fail in one transaction, whose statements fail with them; the rest takes effect once, behind them waits their key', async () => {
+  await using fixture = await openFixture()
+  const failing = new Set([10, 20, 40])
+  const sizes: number[] = []
+  const consumer = fixture.consume({
+    handler: async (events, context) => {
+      sizes.push(events.length)
+      await book(events, context)
+      for (const received of events)
+        if (failing.has(amountOf(received.event)))
+          await context.tx.query('select 1 / 0').catch((error: unknown) => {
+            throw blame(received, error)
+          })
+    },
+    retryBackoff: { baseMs: 60_000, maxMs: 60_000 },
+  })
+  const events = Array.from({ length: 64 }, (_, amount) => deposit(amount))
+  // 42 has the key of 10, and 52 of 20.
+  for (const [index, event] of events.entries()) fixture.send(event, 0, `k${index % 32}`)
+  await dealtWith(consumer, 59)
+  const statuses = new Map<string, number[]>()
+  for (const [amount, { eventId }] of events.entries()) {
+    const status = (await fixture.statusOf(eventId)) ?? 'none'
+    statuses.set(status, [...(statuses.get(status) ?? []), amount])
+  }
+  assert.deepEqual(statuses.get('RECEIVED'), [10, 20, 40])
+  assert.deepEqual(statuses.get('PARKED'), [42, 52])
+  assert.equal(statuses.get('PROCESSED')?.length, 59)
+  const effects = await fixture.effects()
+  assert.deepEqual([effects.length, effects.every(({ count }) => count === 1)], [59, true])
+  // The whole; without 10 and 42 to 20; those before 20; behind it without 52 to 40; those before 40; the rest.
+  assert.deepEqual(sizes, [64, 62, 19, 41, 19, 21])
+  assert.equal(consumer.stats().failedAttempts, 3)
+})
+
+test('blame: a batch behind one with failures loses no transaction to its own', async () => {
+  await using fixture = await openFixture()
+  const { handler, sizes } = blaming(() => true)
+  const consumer = fixture.consume({
+    handler,
+    retryBackoff: { baseMs: 60_000, maxMs: 60_000 },
+    maxBatchRecords: 64,
+  })
+  for (const round of [1, 2])
+    for (let amount = 0; amount < 64; amount++)
+      fixture.send(deposit(amount), 0, `${round} ${amount}`)
+  await dealtWith(consumer, 126)
+  assert.deepEqual(sizes, [64, 63, 64, 40, 23])
+  assert.equal((await fixture.effects()).length, 0)
+  assert.equal(consumer.stats().failedAttempts, 2)
+})
+
+test('a next attempt that fails leaves nothing of what it did but its failure', async () => {
+  await using fixture = await openFixture()
+  let tries = 0
+  const event = deposit(1)
+  fixture.send(event)
+  const consumer = fixture.consume({
+    handler: async (events, context) => {
+      await book(events, context)
+      if (++tries < 4) await context.tx.query('select 1 / 0')
+    },
+    maxAttempts: 5,
+    retryBackoff: { baseMs: 1, maxMs: 1 },
+  })
+  await dealtWith(consumer, 1)
+  assert.deepEqual(await fixture.effects(), [{ event_id: event.eventId, count: 1 }])
+  const row = await fixture.inbox.findEvent(event.eventId)
+  assert.deepEqual([row?.status, row?.attempts, tries], ['PROCESSED', 4, 4])
+  assert.equal(consumer.stats().failedAttempts, 3)
 })
 
 test('blame: later events of the key wait behind the failed one and are handled after it, in order', async () => {
@@ -349,7 +422,7 @@ test('maxParkedEvents: a partition whose keys wait too long waits itself, and go
   const parked = consumer.stats().parked
   assert.ok(parked >= 10 && parked < 15, `${parked} parked`)
   isBroken = false
-  await dealtWith(consumer, 60)
+  await dealtWith(consumer, 59)
   assert.equal((await fixture.effects()).length, 60)
 })
 

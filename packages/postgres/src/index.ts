@@ -19,6 +19,7 @@ export {
 } from './errors.ts'
 export type { ForeignPool } from './foreign-pool.ts'
 export { migrate, type MigrateOptions } from './migrate.ts'
+export { inSavepoint } from './savepoint.ts'
 export type {
   Database,
   DatabaseOptions,
