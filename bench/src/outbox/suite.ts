@@ -11,6 +11,7 @@ import type { ProcessUsage } from '../kafka/measured-process.ts'
 import { cpuOfTree } from '../orders/service-process.ts'
 import { percentile, Results, type ResultRow, type SuiteRun } from '../result.ts'
 import { findDebezium } from './debezium-jars.ts'
+import { warmUp } from './warm-up.ts'
 import { partitions, topic, type CommitTimes, type Pace } from './workload.ts'
 
 /** A relay with the table it reads; writer and relay are processes of their own. */
@@ -28,6 +29,8 @@ interface System {
 
 interface Sizes {
   readonly rounds: number
+  /** Of the broker, in each of two ways. */
+  readonly warmUpSeconds: number
   readonly backlog: number
   readonly latencySeconds: number
   readonly steadySeconds: number
@@ -37,6 +40,7 @@ interface Sizes {
 
 const full: Sizes = {
   rounds: 3,
+  warmUpSeconds: 10,
   backlog: 100_000,
   latencySeconds: 20,
   steadySeconds: 10,
@@ -45,6 +49,7 @@ const full: Sizes = {
 }
 const quick: Sizes = {
   rounds: 1,
+  warmUpSeconds: 1,
   backlog: 5_000,
   latencySeconds: 3,
   steadySeconds: 2,
@@ -80,6 +85,7 @@ export async function runOutboxSuite(asked: SuiteRun): Promise<readonly ResultRo
   })
   await using broker = await startBroker(asked, folder)
   try {
+    await warmUp(broker.address, sizes.warmUpSeconds)
     for (let round = 1; round <= rounds; round++) {
       const first = round % systems.length
       for (const system of [...systems.slice(first), ...systems.slice(0, first)]) {
