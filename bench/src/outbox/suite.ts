@@ -8,10 +8,10 @@ import { ensureDatabase, openDatabase, withDatabaseName, type Database } from '@
 import { startChild, type BenchChild, type Usage } from '../child.ts'
 import { startApache, startOurs, type BenchBroker } from '../kafka/brokers.ts'
 import type { ProcessUsage } from '../kafka/measured-process.ts'
+import { warmUp } from '../kafka/warm-up.ts'
 import { cpuOfTree } from '../orders/service-process.ts'
 import { percentile, Results, type ResultRow, type SuiteRun } from '../result.ts'
 import { findDebezium } from './debezium-jars.ts'
-import { warmUp } from './warm-up.ts'
 import { partitions, topic, type CommitTimes, type Pace } from './workload.ts'
 
 /** A relay with the table it reads; writer and relay are processes of their own. */

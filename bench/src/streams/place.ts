@@ -11,6 +11,8 @@ export const partitions = 6
 
 export interface Sizes extends Filling {
   readonly rounds: number
+  /** Of the broker, in each of two ways. */
+  readonly warmUpSeconds: number
   /** Keys of the state that is restored. */
   readonly restoredKeys: number
   /** How long latency is looked at, after a warm-up of a quarter of it, ms. */

@@ -8,6 +8,7 @@ import { promisify } from 'node:util'
 import { createAdmin } from '@millrace/kafka'
 import { fetchJars, whyNoJars, type JarSet } from '@millrace/testkit'
 import { startApache, startOurs, type BenchBroker } from '../kafka/brokers.ts'
+import { warmUp } from '../kafka/warm-up.ts'
 import type { Program } from '../kafka/measured-process.ts'
 import type { Peer } from '../kafka/peers.ts'
 import { Results, type ResultRow, type SuiteRun } from '../result.ts'
@@ -22,6 +23,7 @@ const run = promisify(execFile)
 
 const full: Sizes = {
   rounds: 3,
+  warmUpSeconds: 10,
   records: 2_000_000,
   keys: 100_000,
   spanMs: 3_600_000,
@@ -30,6 +32,7 @@ const full: Sizes = {
 }
 const quick: Sizes = {
   rounds: 1,
+  warmUpSeconds: 1,
   records: 100_000,
   keys: 10_000,
   spanMs: 600_000,
@@ -78,6 +81,7 @@ export async function runStreamsSuite(asked: SuiteRun): Promise<readonly ResultR
     const systems = await findSystems(asked, folder)
     await using broker = await startBroker(asked, folder)
     await using admin = await createAdmin({ brokers: [broker.address], clientId: 'bench' })
+    await warmUp(broker.address, sizes.warmUpSeconds)
     const place: Place = { asked, admin, broker, folder, systems, sizes, results }
     if (isMatrix) await runMatrix(place)
     else for (const each of cases) if (each.name.includes(asked.caseWord)) await each.run(place)
