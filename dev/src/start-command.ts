@@ -192,7 +192,7 @@ export class StartCommand {
     else if (!this.#options.json)
       this.#progress.say(
         'try',
-        '  Try: open the page, press "Follow one event", and watch it go from your click to the figures',
+        '  Try: open the page, do one of the acts under "Follow one event", and watch it go from your click to the figures',
       )
     if (this.#options.open) openBrowser(url)
   }

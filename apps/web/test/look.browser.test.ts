@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { assertAccessible, assertNoSidewaysScroll } from './fixture/accessibility.ts'
+import {
+  assertAccessible,
+  assertNoSidewaysScroll,
+  assertWordsWhole,
+} from './fixture/accessibility.ts'
 import { browserMissing } from './fixture/browser.ts'
 import { openHouse } from './fixture/house.ts'
 import type { MockApi } from './fixture/mock-api.ts'
@@ -93,6 +97,7 @@ for (const { name, path, ready } of pages) {
           await house.page.waitForSelector(ready)
           await assertAccessible(house.page)
           await assertNoSidewaysScroll(house.page)
+          await assertWordsWhole(house.page)
           assert.deepEqual(house.errors, [])
         },
       )

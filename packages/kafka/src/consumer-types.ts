@@ -203,6 +203,11 @@ export interface Consumer extends AsyncIterable<ConsumerBatch>, AsyncDisposable 
    * @param reason for the broker's log
    */
   enforceRebalance(reason: string): void
+  /**
+   * Asks the group's coordinator now how the group stands, in place of at the next heartbeat: for who knows that another member joins or
+   * leaves. Does nothing without a group.
+   */
+  heartbeatNow(): void
   /** First offset of each partition. @throws KafkaError */
   beginningOffsets(partitions: readonly TopicPartition[]): Promise<readonly TopicPartitionOffset[]>
   /** End of each partition, as the isolation level has it. @throws KafkaError */

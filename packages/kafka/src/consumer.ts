@@ -215,6 +215,10 @@ class KafkaConsumer implements Consumer {
     if (this.#membership instanceof GroupMembership) this.#membership.enforceRebalance(reason)
   }
 
+  heartbeatNow(): void {
+    this.#membership?.heartbeatNow()
+  }
+
   beginningOffsets(
     partitions: readonly TopicPartition[],
   ): Promise<readonly TopicPartitionOffset[]> {

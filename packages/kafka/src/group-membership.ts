@@ -121,6 +121,10 @@ export class GroupMembership {
     this.#wanted = reason
   }
 
+  heartbeatNow(): void {
+    this.#loop.heartbeatNow()
+  }
+
   /**
    * @param areOwned whether the partitions have been owned since the call, looked at before each attempt
    * @throws KafkaError `MR_KAFKA_FENCED` when they are given up; retryable ones when the coordinator stays away for 5 s

@@ -91,6 +91,11 @@ export class MembershipLoop {
     return clock.monotonicMs() - dueMs
   }
 
+  /** Ends the wait for the next heartbeat. */
+  heartbeatNow(): void {
+    this.#wakeup.signal()
+  }
+
   async pause(ms: number): Promise<void> {
     await this.#cluster.clock.sleep(ms, this.#closing.signal).catch(() => {}) // Closed: the loop's condition ends it.
   }
@@ -127,7 +132,7 @@ export class MembershipLoop {
       try {
         return await send(present)
       } catch (error) {
-        this.#wakeup.signal() // The next heartbeat finds out what is wrong, and need not wait for its turn.
+        this.heartbeatNow() // It finds out what is wrong.
         const pauseMs = backoffMs(attempt, pauses)
         const isTooLate = clock.monotonicMs() + pauseMs > deadlineMs
         if (!isPassing(error, present) || isTooLate) throw error

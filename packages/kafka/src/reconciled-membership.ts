@@ -120,6 +120,10 @@ export class ReconciledMembership {
    * @param areOwned whether the partitions have been owned since the call, looked at before each attempt
    * @throws KafkaError `MR_KAFKA_FENCED` when they are given up; retryable ones when the coordinator stays away for 5 s
    */
+  heartbeatNow(): void {
+    this.#loop.heartbeatNow()
+  }
+
   async commit(offsets: readonly OffsetToCommit[], areOwned: () => boolean): Promise<void> {
     await this.#loop.commit({
       member: () => {

@@ -53,6 +53,17 @@ export function cancelOrder(orderId: string): Promise<Answer> {
   return request(`${at(orderId)}/cancel`, { method: 'POST', body: {} })
 }
 
-export async function listProducts(signal?: AbortSignal): Promise<readonly Product[]> {
-  return toProducts((await request('/api/products?limit=100', { signal })).body)
+/** Products of one look. */
+export const maxProducts = 100
+
+/**
+ * The first `maxProducts` by sku.
+ * @param query part of a sku or name
+ */
+export async function listProducts(
+  query: string,
+  signal?: AbortSignal,
+): Promise<readonly Product[]> {
+  const search = new URLSearchParams({ query, limit: String(maxProducts) })
+  return toProducts((await request(`/api/products?${search}`, { signal })).body)
 }

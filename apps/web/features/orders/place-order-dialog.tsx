@@ -1,4 +1,4 @@
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { keepPreviousData, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 import { type SubmitEvent, useState } from 'react'
 import { asProblem } from '../../lib/problem.ts'
@@ -6,31 +6,41 @@ import { Button } from '../../ui/button.tsx'
 import { Dialog } from '../../ui/dialog.tsx'
 import { ProblemNotice, Skeleton } from '../../ui/states.tsx'
 import { recordAct } from '../follow/own-acts.ts'
-import { listProducts, placeOrder } from './api.ts'
+import { listProducts, maxProducts, placeOrder } from './api.ts'
 import { money, placedIdOf } from './mappers.ts'
 import type { Product } from './model.ts'
 
 /** The largest quantity of a line. */
 const maxQuantity = 1_000_000
 
+/** What an order shall have of a product. */
+interface Line {
+  readonly product: Product
+  readonly quantity: number
+}
+
 /** Chooses products and quantities, and places one order. What was chosen stays until it was accepted. */
 export function PlaceOrderDialog(props: {
   readonly isOpen: boolean
   readonly onClose: () => void
 }) {
-  const [quantities, setQuantities] = useState<Readonly<Record<string, number>>>({})
+  const [lines, setLines] = useState<ReadonlyMap<string, Line>>(new Map())
+  const [query, setQuery] = useState('')
   const products = useQuery({
-    queryKey: ['products'],
-    queryFn: ({ signal }) => listProducts(signal),
+    queryKey: ['products', query.trim()],
+    queryFn: ({ signal }) => listProducts(query.trim(), signal),
     enabled: props.isOpen,
+    placeholderData: keepPreviousData,
   })
   const place = usePlaceOrder(() => {
-    setQuantities({})
+    setLines(new Map())
     props.onClose()
   })
-  const items = Object.entries(quantities).flatMap(([sku, quantity]) =>
-    quantity > 0 ? [{ sku, quantity }] : [],
-  )
+  const chosen = [...lines.values()].filter(({ quantity }) => quantity > 0)
+  const items = chosen.map(({ product: { sku }, quantity }) => ({ sku, quantity }))
+  const found = products.data ?? []
+  const skus = new Set(found.map(({ sku }) => sku))
+  const elsewhere = chosen.flatMap(({ product }) => (skus.has(product.sku) ? [] : product))
   const submit = (event: SubmitEvent): void => {
     event.preventDefault()
     if (!place.isPending && items.length > 0) place.mutate(items)
@@ -45,21 +55,46 @@ export function PlaceOrderDialog(props: {
             onRetry={() => void products.refetch()}
           />
         )}
+        <label>
+          Find a product
+          <input
+            className="input"
+            type="search"
+            value={query}
+            maxLength={100}
+            placeholder="part of a name or sku"
+            autoComplete="off"
+            onChange={(event) => setQuery(event.target.value)}
+            // Enter would place the order.
+            onKeyDown={(event) => event.key === 'Enter' && event.preventDefault()}
+          />
+        </label>
         {products.data !== undefined && (
           <ul className="order-products">
-            {products.data.map((product) => (
+            {[...elsewhere, ...found].map((product) => (
               <ProductRow
                 key={product.sku}
                 product={product}
-                quantity={quantities[product.sku] ?? 0}
-                onChange={(quantity) => setQuantities({ ...quantities, [product.sku]: quantity })}
+                quantity={lines.get(product.sku)?.quantity ?? 0}
+                onChange={(quantity) =>
+                  setLines(new Map(lines).set(product.sku, { product, quantity }))
+                }
               />
             ))}
           </ul>
         )}
+        {products.isSuccess && found.length === 0 && (
+          <p>
+            {query.trim() === ''
+              ? 'The catalogue is empty: add a product first.'
+              : `No product has “${query.trim()}” in its name or sku.`}
+          </p>
+        )}
+        {found.length === maxProducts && (
+          <small>The first {maxProducts} by sku; find others by their name.</small>
+        )}
         <p className="order-total">
-          Together{' '}
-          <strong className="figure">{money(totalOf(products.data ?? [], quantities))}</strong>
+          Together <strong className="figure">{money(totalOf(chosen))}</strong>
         </p>
         {place.isError && <ProblemNotice problem={asProblem(place.error)} />}
         <div className="actions">
@@ -125,12 +160,6 @@ function wholeNumber(text: string): number {
   return Number.isFinite(value) ? Math.min(maxQuantity, Math.max(0, value)) : 0
 }
 
-function totalOf(
-  products: readonly Product[],
-  quantities: Readonly<Record<string, number>>,
-): number {
-  return products.reduce(
-    (sum, { sku, unitPriceMills }) => sum + unitPriceMills * (quantities[sku] ?? 0),
-    0,
-  )
+function totalOf(lines: readonly Line[]): number {
+  return lines.reduce((sum, { product, quantity }) => sum + product.unitPriceMills * quantity, 0)
 }

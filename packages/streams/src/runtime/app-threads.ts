@@ -118,6 +118,11 @@ export class AppThreads {
     row.taskIds = taskIds
   }
 
+  /** A thread asks to be let into the group: the others need not find that out by their next heartbeat. */
+  joins(index: number): void {
+    for (const row of this.#live()) if (row.index !== index) row.handle.othersJoin()
+  }
+
   /** Makes so many threads before any of them begins. @param isWanted asked when it is their turn */
   add(count: number, isWanted: () => boolean): Promise<readonly string[]> {
     return this.#changes.run(() => {

@@ -430,6 +430,7 @@ export class StreamsApp implements AsyncDisposable {
         }
         return decision
       },
+      onJoining: () => this.#threads.joins(index),
       onShutdown: () => {
         this.#failure ??= shutdownRequested(this.#settings.applicationId)
         void this.close()

@@ -68,6 +68,30 @@ for (const backend of await kafkaBackends())
       assert.equal(app.state, 'NOT_RUNNING')
     })
 
+    test('threads of a process come together at once, long before their next heartbeat', async () => {
+      await using directory = await stateDirectory()
+      const { settings } = await subject()
+      await using app = new StreamsApp({
+        ...settings,
+        stateDir: directory.path,
+        threads: 3,
+        heartbeatIntervalMs: 300_000,
+        sessionTimeoutMs: 1_200_000,
+      })
+      await app.start()
+      await eventually('shared', () => {
+        const counts = app.threads.map(({ taskIds }) => taskIds.length)
+        assert.deepEqual(counts.toSorted(), [2, 3, 3])
+        return app.state === 'RUNNING'
+      })
+      await app.addThread()
+      await eventually('shared anew', () => {
+        const counts = app.threads.map(({ taskIds }) => taskIds.length)
+        assert.deepEqual(counts, [2, 2, 2, 2])
+        return app.state === 'RUNNING'
+      })
+    })
+
     test('what ends a worker ends the application, and is told with its cause', async () => {
       await using directory = await stateDirectory()
       const { settings } = await subject('&broken')

@@ -44,6 +44,7 @@ export interface ThreadEvents {
   readonly onProgress: (progress: RestoreProgress) => void
   readonly onUncaught: (error: Error) => UncaughtDecision | Promise<UncaughtDecision>
   readonly countDropped: (count: number) => void
+  readonly onJoining: () => void
   /** The group has told who runs what. */
   readonly onShutdown: () => void
   /** Of a worker, which has a meter of its own. */
@@ -57,6 +58,8 @@ export interface ThreadEvents {
 export interface ThreadHandle {
   start(): void
   adjust(controls: ThreadControls): void
+  /** Another thread of this process asks to be let into the group. */
+  othersJoin(): void
   /** Its tasks as of now. */
   tasks(): Promise<readonly TaskMetadata[]>
   /** How far the stores of its tasks are behind their changelogs. */
@@ -78,6 +81,7 @@ export type StreamThreadOptions = Omit<
   | 'onInstances'
   | 'onTopics'
   | 'onShutdown'
+  | 'onJoining'
   | 'onTasks'
   | 'onCommitted'
   | 'countDropped'
@@ -138,6 +142,10 @@ export class StreamThread implements ThreadHandle {
   adjust(controls: ThreadControls): void {
     Object.assign(this.#options.controls, controls)
     this.#session?.adjusted()
+  }
+
+  othersJoin(): void {
+    this.#session?.othersJoin()
   }
 
   async tasks(): Promise<readonly TaskMetadata[]> {
@@ -206,6 +214,7 @@ export class StreamThread implements ThreadHandle {
         this.#failingSinceMs = this.#unwritten = undefined
       },
       countDropped: events.countDropped,
+      onJoining: events.onJoining,
       onTopics: events.onTopics,
       onInstances: events.onInstances,
       onShutdown: events.onShutdown,

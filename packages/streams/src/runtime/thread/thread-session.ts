@@ -47,6 +47,9 @@ import { ThreadMetrics } from './thread-metrics.ts'
 import { inputEnds, taskMetadata, type TaskMetadata } from './thread-metadata.ts'
 import type { CurrentPlan } from '../current-plan.ts'
 
+/** After word that another thread of this process joins, one after the other. */
+const joinLooksMs = [30, 120, 350]
+
 export interface ThreadSessionOptions extends ThreadSurroundings {
   readonly settings: RuntimeSettings
   readonly controls: Readonly<ThreadControls>
@@ -63,6 +66,8 @@ export interface ThreadSessionOptions extends ThreadSurroundings {
   /** @param tasks the thread's, by id */
   readonly onCommitted: (tasks: ReadonlyMap<string, RunningTask>) => void
   readonly countDropped: (count: number) => void
+  /** It asks to be let into the group's next generation. */
+  readonly onJoining: () => void
   /** Another instance ended the application everywhere. */
   readonly onShutdown: () => void
   readonly onTopics: (matched: ReadonlyMap<string, number>) => void
@@ -105,6 +110,9 @@ export class ThreadSession {
   readonly #room: Wakeup
   #failure: Error | undefined
   #isStopping = false
+  /** Other threads of this process join, and this one has begun to look whether the group waits for it. */
+  #hasWordOfJoins = false
+  #isLooking = false
   #groupMembershipOperation: GroupMembershipOperation = 'LEAVE_GROUP'
 
   /** @throws KafkaError where the cluster does not answer, or refuses */
@@ -143,7 +151,10 @@ export class ThreadSession {
           plan,
           rules: settings,
           probingIntervalMs: settings.probingRebalanceIntervalMs,
-          state: () => session.#moves.state(),
+          state: () => {
+            options.onJoining()
+            return session.#moves.state()
+          },
           onTasks: (tasks) => session.#moves.told(tasks),
           applicationServer: identity.applicationServer,
           onTopics: options.onTopics,
@@ -332,6 +343,15 @@ export class ThreadSession {
     this.#news.signal()
   }
 
+  /**
+   * Another thread of this process asks to be let into the group, which waits for all members to ask too; they learn of it by a heartbeat, so
+   * one is sent as soon as the request may be there.
+   */
+  othersJoin(): void {
+    this.#hasWordOfJoins = true
+    if (!this.#isLooking) void this.#lookForJoins()
+  }
+
   /** The tasks with their places in the input. */
   metadata(): readonly TaskMetadata[] {
     const endOf = inputEnds(this.#consumer)
@@ -347,6 +367,19 @@ export class ThreadSession {
   /** Ends it as a failure: nothing more is committed. */
   abandon(error: Error): void {
     this.#fail(error)
+  }
+
+  /** However many join at once, as they do at a start. */
+  async #lookForJoins(): Promise<void> {
+    this.#isLooking = true
+    while (this.#hasWordOfJoins) {
+      this.#hasWordOfJoins = false
+      for (const inMs of joinLooksMs) {
+        await this.#options.clock.sleep(inMs)
+        if (!this.#isStopping) this.#consumer.heartbeatNow()
+      }
+    }
+    this.#isLooking = false
   }
 
   async #close(feeding: Promise<void>): Promise<void> {

@@ -79,6 +79,7 @@ async function run(): Promise<void> {
           tell({ kind: 'uncaught', error: sentError(error) })
         }),
       countDropped: (count) => tell({ kind: 'dropped', count }),
+      onJoining: () => tell({ kind: 'joining' }),
       onShutdown: () => tell({ kind: 'shutdown' }),
       // They go past the thread, by the worker's meter.
       onMetrics: () => {},
@@ -101,6 +102,8 @@ async function run(): Promise<void> {
           .then((figures) => tell({ kind: 'figures', id: message.id, figures }))
       case 'adjust':
         return thread.adjust(message.controls)
+      case 'othersJoin':
+        return thread.othersJoin()
       case 'tasks':
         return void thread.tasks().then((tasks) => tell({ kind: 'tasks', id: message.id, tasks }))
       case 'close':

@@ -33,6 +33,7 @@ export type ToWorker =
   | { readonly kind: 'figures'; readonly id: number }
   | { readonly kind: 'close'; readonly operation: GroupMembershipOperation }
   | { readonly kind: 'adjust'; readonly controls: ThreadControls }
+  | { readonly kind: 'othersJoin' }
   | { readonly kind: 'tasks'; readonly id: number }
   | { readonly kind: 'decision'; readonly decision: UncaughtDecision }
 
@@ -56,6 +57,7 @@ export type FromWorker =
   | { readonly kind: 'progress'; readonly progress: RestoreProgress }
   | { readonly kind: 'uncaught'; readonly error: SentError }
   | { readonly kind: 'tasks'; readonly id: number; readonly tasks: readonly TaskMetadata[] }
+  | { readonly kind: 'joining' }
   | { readonly kind: 'shutdown' }
   | { readonly kind: 'topics'; readonly matched: ReadonlyMap<string, number> }
   | { readonly kind: 'metrics'; readonly changes: readonly MetricChange[] }

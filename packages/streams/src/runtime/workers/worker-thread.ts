@@ -65,6 +65,10 @@ export class WorkerThread implements ThreadHandle {
     this.#tell({ kind: 'adjust', controls })
   }
 
+  othersJoin(): void {
+    this.#tell({ kind: 'othersJoin' })
+  }
+
   tasks(): Promise<readonly TaskMetadata[]> {
     return this.#ask(this.#askers, (id) => ({ kind: 'tasks', id }))
   }
@@ -120,6 +124,8 @@ export class WorkerThread implements ThreadHandle {
         return this.#pages.failed(message.id, receivedError(message.error))
       case 'metrics':
         return this.#events.onMetrics(message.changes)
+      case 'joining':
+        return this.#events.onJoining()
       case 'shutdown':
         return this.#events.onShutdown()
       case 'topics':
