@@ -81,7 +81,10 @@ for (const backend of await kafkaBackends())
       await app.start()
       await eventually('shared', () => {
         const counts = app.threads.map(({ taskIds }) => taskIds.length)
-        assert.deepEqual(counts.toSorted(), [2, 3, 3])
+        assert.deepEqual(
+          counts.toSorted((a, b) => a - b),
+          [2, 3, 3],
+        )
         return app.state === 'RUNNING'
       })
       await app.addThread()
