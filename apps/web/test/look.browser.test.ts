@@ -42,7 +42,12 @@ function withAdmin({ people }: MockApi): void {
   people.actAs('barbara')
 }
 
-const pages = [
+const pages: readonly {
+  readonly name: string
+  readonly path: string
+  readonly ready: string
+  readonly isStudent?: boolean
+}[] = [
   { name: 'Overview', path: '/', ready: '.strip' },
   { name: 'Event log', path: '/log', ready: '.event-table' },
   { name: 'a journey', path: '/journeys/qc-q12', ready: '.story' },
@@ -77,12 +82,13 @@ const pages = [
   { name: 'an open order', path: '/orders/1', ready: '.order-countdown' },
   { name: 'an order rolled back', path: '/orders/2', ready: '.order-side p' },
   { name: 'People', path: '/people', ready: '.people-table' },
+  { name: 'People, for a student', path: '/people', ready: '.state', isStudent: true },
   { name: 'a person', path: '/people/mary', ready: '.role-choices' },
   { name: 'Discussions', path: '/discussions?course=qc/quantum-gate', ready: '.thread-list' },
   { name: 'a thread', path: '/discussions/qc-q12', ready: '.engagement-score' },
 ]
 
-for (const { name, path, ready } of pages) {
+for (const { name, path, ready, isStudent } of pages) {
   for (const theme of ['light', 'dark'] as const) {
     for (const width of [360, 1280]) {
       test(
@@ -92,7 +98,7 @@ for (const { name, path, ready } of pages) {
           await using house = await openHouse(path, { theme, width }, (api) => {
             withOperations(api)
             withOrders(api)
-            if (path.startsWith('/people')) withAdmin(api)
+            if (path.startsWith('/people') && !isStudent) withAdmin(api)
           })
           await house.page.waitForSelector(ready)
           await assertAccessible(house.page)
