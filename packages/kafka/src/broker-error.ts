@@ -37,6 +37,16 @@ const membershipOver = setOf(
   'STALE_MEMBER_EPOCH',
 )
 
+/** Said before anything is appended: too few replicas are in sync, or the transaction cannot take the partition in yet (KIP-890). */
+const beforeAppend = setOf(
+  'NOT_ENOUGH_REPLICAS',
+  'CONCURRENT_TRANSACTIONS',
+  'COORDINATOR_LOAD_IN_PROGRESS',
+  'COORDINATOR_NOT_AVAILABLE',
+  'NOT_COORDINATOR',
+)
+
+export const isBeforeAppend = (errorCode: number): boolean => beforeAppend.has(errorCode)
 export const isPassing = (errorCode: number): boolean => kafkaErrorCode(errorCode).retriable
 export const isCoordinatorMoved = (errorCode: number): boolean => coordinatorMoved.has(errorCode)
 export const isLeaderInDoubt = (errorCode: number): boolean => leaderInDoubt.has(errorCode)

@@ -119,6 +119,21 @@ test('producer: what follows a batch that was appended unseen and then refused i
   assert.equal(log.length, 2)
 })
 
+for (const name of ['NOT_ENOUGH_REPLICAS', 'CONCURRENT_TRANSACTIONS'] as const)
+  test(`producer: a batch answered with ${name} was not appended: refused afterwards, it leaves its sequence to the next`, async () => {
+    const { TOPIC_AUTHORIZATION_FAILED: errorCode } = code
+    const { send, log } = scriptedBroker([
+      { errorCode: code[name], isAppended: false },
+      { errorCode, isAppended: false },
+    ])
+    await assert.rejects(send(), { code: 'MR_KAFKA_RECORD_REFUSED' })
+    assert.equal(await send(), 0)
+    assert.deepEqual(
+      log.map(({ producerId, baseSequence }) => [producerId, baseSequence]),
+      [[1, 0]],
+    )
+  })
+
 for (const name of [
   'UNKNOWN_SERVER_ERROR',
   'NOT_LEADER_OR_FOLLOWER',

@@ -5,7 +5,7 @@
  * small calls gather instead of becoming small requests. What a partition may have under way is its lane's business.
  */
 import { assert, backoffMs, noopMeter, type Counter, type Meter, type Timer } from '@millrace/core'
-import { brokerError, code, errorName, isLeaderInDoubt } from './broker-error.ts'
+import { brokerError, code, errorName, isBeforeAppend, isLeaderInDoubt } from './broker-error.ts'
 import type { Cluster } from './cluster.ts'
 import { isForGood, isNeverSent, KafkaError } from './errors.ts'
 import type { LeaderMetadata } from './leader-metadata.ts'
@@ -362,7 +362,7 @@ export class ProduceSender {
     // Behind a batch that has not arrived every other one is out of order: it says nothing about the batch itself.
     if (outcome === 'retry' || lane.unresolved[0] !== batch)
       return this.#retry(flight, error, {
-        isUnknown: outcome === 'retry',
+        isUnknown: outcome === 'retry' && !isBeforeAppend(answer.errorCode),
         isLeaderInDoubt: isLeaderInDoubt(answer.errorCode),
       })
     batch.isFlying = false
