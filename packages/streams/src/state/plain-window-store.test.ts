@@ -35,6 +35,21 @@ test('a plain window store has values alone; its changelog has the timestamp of 
   assert.equal(store.approximateEntryCount, 2)
 })
 
+test('a plain window store: a walk during which time goes on past its windows shows none of others in their place', () => {
+  for (const walk of ['fetchAll', 'reverseFetchAll'] as const) {
+    const { store } = opened(windowStore(options))
+    store.put('a', 1, 0)
+    store.put('b', 2, 0)
+    const seen: unknown[] = []
+    for (const [{ key, window }, value] of store[walk](0, 0)) {
+      seen.push([key, window.startMs, value])
+      store.put('c', 3, 1_000)
+      store.put('d', 4, 1_000)
+    }
+    assert.deepEqual(seen, walk === 'fetchAll' ? [['a', 0, 1]] : [['b', 0, 2]])
+  }
+})
+
 test('a plain window store is walked by key, by keys and whole, both ways', () => {
   const { store } = opened(windowStore(options))
   store.put('a', 1, 0)

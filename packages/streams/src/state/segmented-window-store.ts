@@ -363,6 +363,8 @@ export class SegmentedWindowStore<K, V> implements TimestampedWindowStore<K, V>,
       if (this.#startsByKey && this.#rows.valueOf(row) !== null) this.#forgetStart(id, startMs)
       this.#rows.detach(row)
     }
+    // A walk that is under way holds the segment, and its numbers may be others' from now on.
+    rows.clear()
     this.#forgetLast()
   }
 
