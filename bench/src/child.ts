@@ -27,6 +27,9 @@ type Reply =
   | { readonly id: number; readonly value: unknown }
   | { readonly id: number; readonly error: string }
 
+/** So long a child may take to close; what it works with may be gone. */
+const closeTimeoutMs = 10_000
+
 /** Run from TypeScript a process would hold the type stripper as well, 27 MB that are not the system's. The first run fills it. */
 const compiled = fileURLToPath(new URL('../../.cache/bench-compiled', import.meta.url))
 
@@ -106,5 +109,8 @@ export function serveChild(
         } satisfies Reply),
     )
   })
-  process.on('disconnect', () => void close().finally(() => process.exit(0)))
+  process.on('disconnect', () => {
+    setTimeout(() => process.exit(0), closeTimeoutMs).unref()
+    void close().finally(() => process.exit(0))
+  })
 }

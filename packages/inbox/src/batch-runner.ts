@@ -319,6 +319,7 @@ export class BatchRunner {
         return this.#refuse(job, delivery, error) ? delivery : undefined
       },
       isOrdered,
+      clock: this.#options.clock,
     })
     // Keys that are blocked here stay so until the commit.
     if (refused.length > 0) await this.#block(tx, job, { ...sorted, refused, setAside: parked })

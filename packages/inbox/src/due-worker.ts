@@ -132,10 +132,12 @@ export class DueWorker {
   #begin(event: DueEvent): void {
     const { runner, logger, database, statements, lease } = this.#options
     // Its last attempt may not be over here: the row is due again as soon as that is written, or its lease ran out while it waits for something. The row
-    // is ours in either case, and nobody else's until the new lease is over.
+    // is ours in either case, by the newest claim alone, and nobody else's until its lease is over.
     const before = this.#active.get(event.id) ?? Promise.resolve()
-    const work = before
-      .then(() => runner.run(event, this.#cancel.signal))
+    const work: Promise<void> = before
+      .then(async () => {
+        if (this.#active.get(event.id) === work) await runner.run(event, this.#cancel.signal)
+      })
       .catch(async (error: unknown) => {
         if (!this.#cancel.signal.aborted)
           logger.error('A waiting event could not be dealt with', { eventId: event.id, error })

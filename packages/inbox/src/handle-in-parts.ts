@@ -1,3 +1,4 @@
+import type { Clock } from '@millrace/core'
 import { inSavepoint, type Transaction } from '@millrace/postgres'
 import type { Delivery } from './delivery.ts'
 import type { RefusedDelivery } from './sort-deliveries.ts'
@@ -5,6 +6,8 @@ import type { SetAside } from './sql/set-aside.ts'
 
 /** So many savepoints that fail in one transaction are enough: Postgres keeps 64 of a transaction at hand. */
 const maxRefused = 50
+/** Nor is a transaction held open for longer by failures that take their time, ms. */
+const maxMs = 10_000
 
 export interface PartsHandler {
   /** Handles these together. @returns how long the handler took, ms */
@@ -13,6 +16,7 @@ export interface PartsHandler {
   readonly refuse: (error: unknown, deliveries: readonly Delivery[]) => RefusedDelivery | undefined
   /** Later events of a key wait for an earlier one that waits. */
   readonly isOrdered: boolean
+  readonly clock: Clock
 }
 
 export interface HandledParts {
@@ -27,17 +31,18 @@ export interface HandledParts {
 /**
  * Handles deliveries of which some may fail, in one transaction: a failure that is blamed on one undoes its part of the transaction alone; what stands
  * before it is handled once more without it, and then what stands behind.
- * @throws the handler's error where it is not one delivery's, and where there were too many
+ * @throws the handler's error where it is not one delivery's, and where there were too many or they took too long
  */
 export async function handleInParts(
   tx: Transaction,
   deliveries: readonly Delivery[],
-  { call, refuse, isOrdered }: PartsHandler,
+  { call, refuse, isOrdered, clock }: PartsHandler,
 ): Promise<HandledParts> {
   const handled: Delivery[] = []
   const refused: RefusedDelivery[] = []
   const parked: SetAside[] = []
   let handlerMs = 0
+  const endMs = clock.monotonicMs() + maxMs
   for (let rest = deliveries; rest.length > 0;) {
     const part = rest
     rest = []
@@ -45,7 +50,8 @@ export async function handleInParts(
     try {
       handlerMs += await inSavepoint(tx, (scope) => call(scope, part))
     } catch (error) {
-      const blamed = refused.length < maxRefused ? refuse(error, part) : undefined
+      const isEnough = refused.length >= maxRefused || clock.monotonicMs() > endMs
+      const blamed = isEnough ? undefined : refuse(error, part)
       if (!blamed) throw error
       refused.push(blamed)
       const at = part.indexOf(blamed)

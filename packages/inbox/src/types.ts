@@ -157,8 +157,8 @@ export interface ConsumeOptions {
   /**
    * True: batches of several partitions that are there at once share a transaction (`maxBatchRecords` in all), and those of one topic a call of the handler,
    * each partition's events in their order. A handler that assumes one partition must not say so; one that assumes one topic may. Where such a transaction
-   * fails, or something in it must wait, each partition is handled by itself. Worth it where many partitions bring few records each. Not with
-   * `effects: 'external'`. Default false.
+   * fails, or something in it must wait, each partition is handled by itself. Worth it where many partitions bring few records each; all of them wait
+   * while one transaction waits, for a slow handler or for a lock that who had a partition before still holds. Not with `effects: 'external'`. Default false.
    */
   readonly sharesTransactions?: boolean
   /** How often a failing event is tried in all, 1 to 100. Default 3. */

@@ -127,3 +127,17 @@ test('savepoint: where the connection breaks the error of the work is thrown, an
   )
   assert.deepEqual(await names(), [])
 })
+
+test('savepoint: a connection that breaks afterwards is what the transaction fails by, not what was undone', async () => {
+  await empty()
+  await using other = openDatabase({ url: home.url, applicationName: 'other', maxConnections: 1 })
+  await assert.rejects(
+    database.transaction(async (tx) => {
+      const { rows } = await tx.query<{ pid: number }>('select pg_backend_pid() as pid')
+      await inSavepoint(tx, (part) => part.query('select 1 / 0')).catch(() => {})
+      await other.query('select pg_terminate_backend($1)', [rows[0]?.pid])
+      await tx.query('select 1').catch(() => {})
+    }),
+    { code: 'MR_POSTGRES_UNAVAILABLE' },
+  )
+})

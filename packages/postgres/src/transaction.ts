@@ -63,8 +63,9 @@ export class PooledTransaction implements Transaction {
 
   /** The connection reported an error by itself. */
   markBroken(error: unknown): void {
+    // What was told before may have been undone by a savepoint; that the connection is gone is not.
+    if (!this.#isBroken) this.#firstFault = error
     this.#isBroken = true
-    this.#firstFault ??= error
   }
 
   async query<Row extends object>(
@@ -115,8 +116,8 @@ export class PooledTransaction implements Transaction {
     try {
       return await this.#client.query(config)
     } catch (error) {
-      this.#firstFault ??= error
-      if (breaksConnection(error)) this.#isBroken = true
+      if (breaksConnection(error)) this.markBroken(error)
+      else this.#firstFault ??= error
       if (!isAftermath(error)) this.#abortedBy = error
       // Of statements that were sent together, callers may hear any one's fault first: each tells the one that says why.
       throw toPostgresError(this.#abortedBy ?? error)
@@ -161,7 +162,7 @@ export class PooledTransaction implements Transaction {
       'A statement of the transaction failed and its error was swallowed, so the commit became a rollback. Let the error through, or use a savepoint.',
       {},
       // As ours, so that whoever looks through the causes sees a swallowed deadlock for what it is.
-      { cause: toPostgresError(this.#firstFault) },
+      { cause: toPostgresError(this.#abortedBy ?? this.#firstFault) },
     )
   }
 }
