@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { globSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 /**
@@ -29,7 +30,7 @@ const tiers = {
   /** What Kafka Streams itself answers, asked anew (needs Java 17 and Maven). At most 5 minutes. */
   oracle: { takes: (file: string) => file.endsWith('.oracle.test.ts'), env: {}, concurrency: 1 },
   /** Real processes, killed. At most 15 minutes. */
-  faults: { takes: (file: string) => file.endsWith('.fault.test.ts'), env: {}, concurrency: 1 },
+  faults: { takes: (file: string) => file.endsWith('.fault.test.ts'), env: {}, concurrency: 2 },
   long: {
     takes: (file: string) => /\.(fault|long)\.test\.ts$/.test(file),
     env: { MILLRACE_TEST_LONG: 'true' },
@@ -67,6 +68,8 @@ if (files.length === 0) {
   console.error(`No test file of the tier "${tier}" has ${words.join(' or ')} in its path.`)
   process.exit(1)
 }
+/** Compiled code of earlier processes: of a file that takes a second or two half a second is the compiling of what it imports. */
+const compileCache = join(root, '.cache', 'test-compiled')
 const child = spawn(
   process.execPath,
   [
@@ -77,6 +80,10 @@ const child = spawn(
     ...(tier === 'long' ? [] : [`--test-timeout=${testTimeoutMs}`, '--import', testProcess]),
     ...files,
   ],
-  { cwd: root, stdio: 'inherit', env: { ...process.env, ...tiers[tier].env } },
+  {
+    cwd: root,
+    stdio: 'inherit',
+    env: { NODE_COMPILE_CACHE: compileCache, ...process.env, ...tiers[tier].env },
+  },
 )
 child.on('exit', (code) => process.exit(code ?? 1))
