@@ -56,7 +56,7 @@ export interface RelayOptions {
   readonly leaseMs?: number
   /** How often to look for events without having been woken, ms. Default 250. */
   readonly pollIntervalMs?: number
-  /** Most events claimed, sent and marked together. Default 2,000, at most 10,000. */
+  /** Most events claimed, sent and marked together. Default 4,000, at most 10,000. */
   readonly chunkRecords?: number
   /** Most payload bytes of such a chunk. Default 8,000,000. */
   readonly chunkBytes?: number
@@ -97,7 +97,7 @@ export interface RelayContext {
 /** An outage is noticed within these, and a transaction that a killed relay left open does not hold readers up for longer. */
 const kafkaDefaults = { deliveryTimeoutMs: 10_000, requestTimeoutMs: 10_000 }
 
-/** Listed at once, and few enough to send the first of them soon; a walk over a set of a million for each 2,000 would take longer than they do. */
+/** Listed at once, and few enough to send the first of them soon; a walk over a set of a million for each chunk would take longer than they do. */
 const windowRecords = 20_000
 
 export class LaneRelay implements Relay {
@@ -133,7 +133,7 @@ export class LaneRelay implements Relay {
       leaseMs,
       pollIntervalMs: bounded('pollIntervalMs', options.pollIntervalMs ?? 250, 1, 60_000),
       limits: {
-        records: bounded('chunkRecords', options.chunkRecords ?? 2_000, 1, 10_000),
+        records: bounded('chunkRecords', options.chunkRecords ?? 4_000, 1, 10_000),
         bytes: bounded('chunkBytes', options.chunkBytes ?? 8_000_000, 1, 100_000_000),
         windowRecords,
       },

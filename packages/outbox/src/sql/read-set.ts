@@ -23,8 +23,8 @@ export interface PendingEvent {
   readonly payload: string | null
 }
 
-/** A page of 2,000 events brings at most 32 MB along. */
-const inlinePayloadBytes = 16_384
+/** A page of 4,000 events brings at most 32 MB along. */
+const inlinePayloadBytes = 8_192
 const maxBigint = 9_223_372_036_854_775_807n
 
 /** What the relay needs of an event, from a table or subquery `d`. */
