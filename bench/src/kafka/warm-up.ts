@@ -8,7 +8,7 @@ import {
 
 const topic = 'bench.warm-up'
 const partitions = 6
-const batch = 500
+const batch = 2_000
 const valueBytes = 370
 
 /**
@@ -33,10 +33,12 @@ export async function warmUp(address: string, seconds: number): Promise<void> {
   }
   {
     const transactionalId = 'bench-warm-up'
+    const groupId = `${transactionalId}-offsets`
     await using producer = await createTransactionalProducer({ ...client, transactionalId })
     await producer.init()
     await during(async () => {
       await producer.begin()
+      await producer.sendOffsets([{ topic, partition: 0, offset: BigInt(batches) }], { groupId })
       await producer.sendColumns(columns)
       await producer.commit()
     })

@@ -40,7 +40,7 @@ interface Sizes {
 
 const full: Sizes = {
   rounds: 3,
-  warmUpSeconds: 10,
+  warmUpSeconds: 15,
   backlog: 100_000,
   latencySeconds: 20,
   steadySeconds: 10,
