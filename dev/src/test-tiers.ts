@@ -1,7 +1,13 @@
 import { spawn } from 'node:child_process'
 import { globSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+
+/** Test files at once: one for each core, within bounds of what their servers need of memory… */
+const perCore = Math.max(2, Math.min(8, availableParallelism()))
+/** …and one more where a file waits for the start of its servers for a good part of its time. */
+const perCoreAndOne = perCore + 1
 
 /**
  * The tiers, by the suffix of a test file (STYLE 8). Each has a time budget on 2 cores; `long` holds the full counts named in the issues
@@ -12,25 +18,32 @@ const tiers = {
   test: {
     takes: (file: string) => !/\.(fault|long|client|oracle)\.test\.ts$/.test(file),
     env: {},
-    concurrency: 2,
+    concurrency: perCoreAndOne,
   },
   /** The broker-facing suites again, on Apache Kafka alone (needs Java 17 and Maven): the tier `test` has them on the embedded broker. */
   kafka: {
     takes: (file: string) => file.endsWith('.kafka.test.ts'),
     env: { MILLRACE_TEST_KAFKA: 'apache-only' },
-    // Of each file some seconds are its broker's start.
-    concurrency: 2,
+    concurrency: perCoreAndOne,
   },
   /** Clients nobody here wrote, on our broker and on Apache Kafka; one that is absent is skipped by name, on CI it fails. At most 12 minutes. */
   clients: {
     takes: (file: string) => file.endsWith('.client.test.ts'),
     env: { MILLRACE_TEST_KAFKA: 'apache' },
-    concurrency: 2,
+    concurrency: perCore,
   },
   /** What Kafka Streams itself answers, asked anew (needs Java 17 and Maven). At most 5 minutes. */
-  oracle: { takes: (file: string) => file.endsWith('.oracle.test.ts'), env: {}, concurrency: 1 },
+  oracle: {
+    takes: (file: string) => file.endsWith('.oracle.test.ts'),
+    env: {},
+    concurrency: perCore,
+  },
   /** Real processes, killed. At most 15 minutes. */
-  faults: { takes: (file: string) => file.endsWith('.fault.test.ts'), env: {}, concurrency: 2 },
+  faults: {
+    takes: (file: string) => file.endsWith('.fault.test.ts'),
+    env: {},
+    concurrency: perCore,
+  },
   long: {
     takes: (file: string) => /\.(fault|long)\.test\.ts$/.test(file),
     env: { MILLRACE_TEST_LONG: 'true' },
