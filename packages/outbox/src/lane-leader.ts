@@ -332,12 +332,24 @@ export class LaneLeader {
     } finally {
       // What came in while so much went out may be as much.
       this.#isPrevOld ||= reader.isLarge
-      await reader.settle()
+      // What is being looked up of a set that somebody else goes on with, nobody needs.
+      if (!this.#ended.aborted) await reader.settle()
     }
   }
 
-  #next(waiting: Chunk[], reader: SetReader): Chunk | undefined | Promise<Chunk | undefined> {
-    return this.#ended.aborted ? undefined : (waiting.shift() ?? reader.next())
+  /** Undefined at the end of the set, and as soon as the lane is not ours any more: to look up the next of a large set may take seconds. */
+  async #next(waiting: Chunk[], reader: SetReader): Promise<Chunk | undefined> {
+    if (this.#ended.aborted) return undefined
+    const ready = waiting.shift() ?? reader.take()
+    if (ready) return ready
+    const ended = Promise.withResolvers<undefined>()
+    const onEnded = (): void => ended.resolve(undefined)
+    this.#ended.addEventListener('abort', onEnded, { once: true })
+    try {
+      return await Promise.race([reader.next(), ended.promise])
+    } finally {
+      this.#ended.removeEventListener('abort', onEnded)
+    }
   }
 
   async #claimNext(waiting: Chunk[], reader: SetReader): Promise<ClaimedChunk | undefined> {

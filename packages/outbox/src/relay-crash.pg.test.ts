@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { armFaults, eventually } from '@millrace/core/testing'
 import { SimulatedClock } from '@millrace/core/testing'
 import { systemClock } from '@millrace/core'
+import type { Database, Transaction } from '@millrace/postgres'
 import { outboxFixture, publishAll, testEvent } from '../test/fixture.ts'
 import { envelopeOf, RecordingProducer } from '../test/recording-producer.ts'
 
@@ -18,6 +19,25 @@ function firstAppearances(producer: RecordingProducer): ReadonlyMap<string, read
     if (!versions.includes(aggregateVersion ?? 0)) versions.push(aggregateVersion ?? 0)
   }
   return seen
+}
+
+/** The database, but that the pages of a set are not looked up before `wait` is over. */
+function withSlowListing(database: Database, wait: () => Promise<void>): Database {
+  const slowed = (tx: Transaction): Transaction => ({
+    queryLast: (statement, values) => tx.queryLast(statement, values),
+    query: async (statement, values) => {
+      if (typeof statement !== 'string' && statement.name.includes('list_set_pages')) await wait()
+      return tx.query(statement, values)
+    },
+  })
+  return {
+    url: database.url,
+    query: (statement, values) => database.query(statement, values),
+    transaction: (work, options) => database.transaction((tx) => work(slowed(tx)), options),
+    listen: (channel, onNotify, options) => database.listen(channel, onNotify, options),
+    close: () => Promise.resolve(),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  }
 }
 
 for (const point of ['afterClaim', 'beforePublish', 'afterPublish', 'afterMark']) {
@@ -217,6 +237,37 @@ test('relay: a clean close hands the lane over at once', async () => {
   await publishAll(outbox, [testEvent('a', 2)])
   await eventually('and publishes', () => two.records.length === 1)
   assert.equal(one.records.length, 1)
+})
+
+test('relay: a lane is handed over at once while the pages of a large set are looked up', async () => {
+  await using fixture = await outboxFixture()
+  const { outbox, database } = fixture
+  const second = fixture.second()
+  await publishAll(outbox, [testEvent('a', 1), testEvent('a', 2)])
+  const [one, two] = [new RecordingProducer(), new RecordingProducer()]
+  const listing = Promise.withResolvers<void>()
+  let isListing = false
+  const slow = withSlowListing(database, () => {
+    isListing = true
+    return listing.promise
+  })
+  // Nobody waits these out.
+  const leader = outbox.createRelay({
+    producer: one,
+    database: slow,
+    instanceId: 'one',
+    leaseMs: 600_000,
+    closeTimeoutMs: 600_000,
+  })
+  leader.start()
+  await eventually('it looks the pages up', () => isListing)
+  await using standby = second.outbox.createRelay({ producer: two, instanceId: 'two' })
+  standby.start()
+  const closing = leader.close()
+  await eventually('the other publishes', () => two.records.length === 2)
+  listing.resolve()
+  await closing
+  assert.equal(one.records.length, 0)
 })
 
 test('relay: broken database connections do not stop it', async () => {
