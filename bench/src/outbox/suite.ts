@@ -36,6 +36,8 @@ interface Sizes {
   readonly steadySeconds: number
   readonly openTransactionSeconds: number
   readonly transactions: number
+  /** Events published before. */
+  readonly history: number
 }
 
 const full: Sizes = {
@@ -46,6 +48,7 @@ const full: Sizes = {
   steadySeconds: 10,
   openTransactionSeconds: 60,
   transactions: 20_000,
+  history: 10_000_000,
 }
 const quick: Sizes = {
   rounds: 1,
@@ -55,6 +58,7 @@ const quick: Sizes = {
   steadySeconds: 2,
   openTransactionSeconds: 3,
   transactions: 1_000,
+  history: 200_000,
 }
 
 const program = (file: string): URL => new URL(`./${file}.ts`, import.meta.url)
@@ -206,6 +210,9 @@ class OutboxRun {
   async measure(caseWord: string): Promise<void> {
     const { openTransactionSeconds, latencySeconds, steadySeconds } = this.#sizes
     const isOurs = this.#system.name === 'millrace'
+    const { history } = this.#sizes
+    /** To write ten million rows takes minutes. */
+    const isHistoryAsked = caseWord.startsWith('history')
     const cases: readonly (readonly [string, boolean, (stage: Stage) => Promise<void>])[] = [
       ['drain', true, (stage) => this.#drain(stage)],
       [
@@ -229,6 +236,7 @@ class OutboxRun {
         (stage) => this.#openTransaction(stage, openTransactionSeconds),
       ],
       ['write', isOurs, (stage) => this.#write(stage)],
+      ['history drain', isOurs && isHistoryAsked, (stage) => this.#afterHistory(stage, history)],
     ]
     for (const [name, isAsked, work] of cases)
       if (isAsked && name.includes(caseWord)) await this.#onStage(work, name)
@@ -261,35 +269,36 @@ class OutboxRun {
   }
 
   /** From the first pending row offered to a relay that is up to the last committed record on the topic. */
-  async #drain(stage: Stage): Promise<void> {
+  async #drain(stage: Stage, caseName = 'drain'): Promise<void> {
     const count = Math.max(100, Math.round(this.#sizes.backlog * this.#system.backlogShare))
     const wal = await walBytes(stage.database)
     await stage.writer.call('backlog', count)
-    this.#add('drain', 'wal', 'B/event written', ((await walBytes(stage.database)) - wal) / count)
+    this.#add(caseName, 'wal', 'B/event written', ((await walBytes(stage.database)) - wal) / count)
     const written = await walBytes(stage.database)
     const [before, servers] = [await this.#relayUsage(stage), this.#serverUsage()]
     await stage.relay.call('startRelay', this.#system.way)
     const startedAtMs = performance.now()
     const end = await this.#untilStill(stage, count)
-    this.#add('drain', 'throughput', 'events/s', count / ((end.reachedAtMs - startedAtMs) / 1_000))
-    await this.#addUsage('drain', stage, before, count)
-    this.#addServerUsage('drain', servers, count)
+    this.#add(caseName, 'throughput', 'events/s', count / ((end.reachedAtMs - startedAtMs) / 1_000))
+    await this.#addUsage(caseName, stage, before, count)
+    this.#addServerUsage(caseName, servers, count)
     await this.#countRecords(stage, count, end.offset)
     await stage.relay.call('stopRelay')
     this.#add(
-      'drain',
+      caseName,
       'wal marking',
       'B/event',
       ((await walBytes(stage.database)) - written) / count,
     )
   }
 
-  async #pace(stage: Stage, caseName: string, pace: Pace): Promise<void> {
-    await stage.reader.call('start')
+  /** @param already records that are on the topic and read */
+  async #pace(stage: Stage, caseName: string, pace: Pace, already = 0): Promise<void> {
+    if (already === 0) await stage.reader.call('start')
     await stage.relay.call('startRelay', this.#system.way)
     const warmUp = { ...pace, seconds: warmUpSeconds }
     await stage.writer.call('pace', warmUp)
-    const warmUpCount = eventsOf(warmUp)
+    const warmUpCount = already + eventsOf(warmUp)
     await this.#until(stage, warmUpCount)
     await stage.reader.call('time', true)
     const before = await this.#relayUsage(stage)
@@ -302,6 +311,14 @@ class OutboxRun {
     await this.#addLatencies(stage, caseName, times)
     await this.#addUsage(caseName, stage, before, eventsOf(pace))
     await stage.relay.call('stopRelay')
+  }
+
+  /** Beside a log of that many events: the drain, and then the latency. */
+  async #afterHistory(stage: Stage, events: number): Promise<void> {
+    const { latencySeconds, backlog } = this.#sizes
+    await stage.writer.call('history', events)
+    await this.#drain(stage, 'history drain')
+    await this.#pace(stage, 'history latency', single(latencySeconds), backlog)
   }
 
   /** A transaction that wrote stays open beside the load: nothing may stall behind it. */
