@@ -332,8 +332,7 @@ export class LaneLeader {
     } finally {
       // What came in while so much went out may be as much.
       this.#isPrevOld ||= reader.isLarge
-      // What is being looked up of a set that somebody else goes on with, nobody needs.
-      if (!this.#ended.aborted) await reader.settle()
+      await this.#unlessEnded(reader.stop())
     }
   }
 
@@ -342,11 +341,17 @@ export class LaneLeader {
     if (this.#ended.aborted) return undefined
     const ready = waiting.shift() ?? reader.take()
     if (ready) return ready
+    return this.#unlessEnded(reader.next())
+  }
+
+  /** Undefined as soon as the lane is not ours any more; the work, which only reads, goes on then and nobody hears of it. */
+  async #unlessEnded<T>(work: Promise<T>): Promise<T | undefined> {
     const ended = Promise.withResolvers<undefined>()
     const onEnded = (): void => ended.resolve(undefined)
     this.#ended.addEventListener('abort', onEnded, { once: true })
+    if (this.#ended.aborted) onEnded()
     try {
-      return await Promise.race([reader.next(), ended.promise])
+      return await Promise.race([work, ended.promise])
     } finally {
       this.#ended.removeEventListener('abort', onEnded)
     }

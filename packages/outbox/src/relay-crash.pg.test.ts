@@ -263,10 +263,13 @@ test('relay: a lane is handed over at once while the pages of a large set are lo
   await eventually('it looks the pages up', () => isListing)
   await using standby = second.outbox.createRelay({ producer: two, instanceId: 'two' })
   standby.start()
-  const closing = leader.close()
-  await eventually('the other publishes', () => two.records.length === 2)
-  listing.resolve()
-  await closing
+  try {
+    const closing = leader.close()
+    await eventually('the other publishes', () => two.records.length === 2)
+    await closing
+  } finally {
+    listing.resolve()
+  }
   assert.equal(one.records.length, 0)
 })
 

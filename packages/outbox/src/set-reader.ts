@@ -43,6 +43,7 @@ export class SetReader {
   #windowRecords: number
   #nextWindow: Promise<readonly SetPage[]> | undefined
   #nextPage: Promise<readonly PendingEvent[] | undefined> | undefined
+  #isStopped = false
 
   /** `firstPage` is what `readSet` gave for `bounds` and `limits.records`; undefined: nothing was read yet. */
   constructor(
@@ -93,14 +94,20 @@ export class SetReader {
     return this.take()
   }
 
-  /** Waits for what is being read ahead, so that nothing of it is under way afterwards. */
+  /** Waits for what is being read ahead. */
   async settle(): Promise<void> {
     await Promise.allSettled([this.#nextPage, this.#nextWindow])
   }
 
+  /** Begins no further read, and waits as `settle` does: nothing of it is under way afterwards. To be called last. */
+  stop(): Promise<void> {
+    this.#isStopped = true
+    return this.settle()
+  }
+
   async #readPage(): Promise<readonly PendingEvent[] | undefined> {
     if (this.#pages.length === 0) await this.#openWindow()
-    const page = this.#pages.shift()
+    const page = this.#isStopped ? undefined : this.#pages.shift()
     if (!page) return undefined
     const bounds = { ...this.#bounds, afterId: this.#afterId }
     this.#afterId = page.uptoId
@@ -108,14 +115,14 @@ export class SetReader {
   }
 
   async #openWindow(): Promise<void> {
-    if (this.#isLastWindow) return
+    if (this.#isLastWindow || this.#isStopped) return
     const pages = await (this.#nextWindow ?? this.#listPages(this.#afterId))
     this.#nextWindow = undefined
     this.#pages = [...pages]
     const count = pages.reduce((sum, page) => sum + page.count, 0)
     const last = pages.at(-1)
     this.#isLastWindow = !last || count < this.#windowRecords
-    if (!last || this.#isLastWindow) return
+    if (!last || this.#isLastWindow || this.#isStopped) return
     const largest = this.#limits.windowRecords * maxWindowGrowth
     this.#windowRecords = Math.min(2 * this.#windowRecords, largest)
     this.#nextWindow = this.#listPages(last.uptoId)
