@@ -4,8 +4,8 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-/** Test files at once: one for each core, within bounds of what their servers need of memory… */
-const perCore = Math.max(2, Math.min(8, availableParallelism()))
+/** Test files at once: one for each core; each may run several servers, so no more than four… */
+const perCore = Math.max(2, Math.min(4, availableParallelism()))
 /** …and one more where a file waits for the start of its servers for a good part of its time. */
 const perCoreAndOne = perCore + 1
 
@@ -99,4 +99,6 @@ const child = spawn(
     env: { NODE_COMPILE_CACHE: compileCache, ...process.env, ...tiers[tier].env },
   },
 )
+// Whoever ends this process wants the end of the run, and what it has found until then.
+process.on('SIGTERM', () => child.kill('SIGTERM'))
 child.on('exit', (code) => process.exit(code ?? 1))
