@@ -3,8 +3,8 @@ import { createEvent, defineEvent } from '@millrace/events'
 import { createOutbox, type OutboxTransaction, type Relay } from '@millrace/outbox'
 import { openDatabase } from '@millrace/postgres'
 import { Type } from 'typebox'
-import { packedReceipts } from '../../../packages/outbox/test/packed-receipts.ts'
 import { serveChild } from '../child.ts'
+import { writeHistory } from './history.ts'
 import {
   brokers,
   databaseUrl,
@@ -18,13 +18,7 @@ import {
 } from './workload.ts'
 
 /** Ours, writer or relay: the suite starts one process for each. */
-const database = openDatabase({
-  url: databaseUrl,
-  applicationName: 'bench',
-  maxConnections: 16,
-  // To clean up behind ten million rows takes a minute.
-  statementTimeoutMs: 600_000,
-})
+const database = openDatabase({ url: databaseUrl, applicationName: 'bench', maxConnections: 16 })
 const outbox = createOutbox({ database, serviceName: 'bench' })
 const placed = defineEvent({
   eventType: 'bench_order_placed',
@@ -53,40 +47,6 @@ const insert: InsertEvents = (first, count) =>
   outbox.transaction((tx) =>
     Promise.resolve(Array.from({ length: count }, (_, n) => publish(tx, first + n))),
   )
-
-const historyBatch = 100_000
-/** The time that history is of: all of it lies in one day's partition, or two about midnight. */
-const historySpanMs = 1_200_000
-
-/** So many events that were published long ago, with their receipts as a relay packs them. */
-async function writeHistory(rows: number): Promise<void> {
-  const endMs = Date.now()
-  let next = 0
-  const write = async (): Promise<void> => {
-    while (next < rows) {
-      const from = next
-      next += historyBatch
-      const to = Math.min(rows, next) - 1
-      await database.query(
-        `with written as (
-           insert into outbox.event_production_data (event_id, slot, schema_version, max_retries, aggregate_version, occurred_at,
-             correlation_id, service_name, topic, event_key, event_type, aggregate_type, aggregate_id, payload)
-           select rpad(lpad(to_hex($3::bigint - $4::bigint * ($5 - n) / $5), 12, '0') || '70008' || lpad(to_hex(n), 7, '0'), 32, '0')::uuid,
-             n % 16, 1, 5, 1, now(), gen_random_uuid(), 'bench', $6, 'order-' || n % 1000, 'bench_order_placed', 'order',
-             'order-' || n % 1000, '{"text":"' || repeat('x', 376) || '"}'
-           from generate_series($1::bigint, $2::bigint) n
-           returning event_id, id
-         )
-         ${packedReceipts('written', 128)}`,
-        [from, to, endMs, historySpanMs, rows, topic],
-      )
-    }
-  }
-  await Promise.all([write(), write()])
-  await database.query('update outbox.relay_lane set prev = pg_current_snapshot()')
-  await database.query('vacuum analyze outbox.event_production_data, outbox.event_delivery_chunk')
-  await database.query('checkpoint')
-}
 
 const insertOrder = 'insert into business_order (id, note) values ($1, $2)'
 

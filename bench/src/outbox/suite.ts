@@ -236,7 +236,7 @@ class OutboxRun {
         (stage) => this.#openTransaction(stage, openTransactionSeconds),
       ],
       ['write', isOurs, (stage) => this.#write(stage)],
-      ['history drain', isOurs && isHistoryAsked, (stage) => this.#afterHistory(stage, history)],
+      ['history', isOurs && isHistoryAsked, (stage) => this.#afterHistory(stage, history)],
     ]
     for (const [name, isAsked, work] of cases)
       if (isAsked && name.includes(caseWord)) await this.#onStage(work, name)
@@ -313,7 +313,7 @@ class OutboxRun {
     await stage.relay.call('stopRelay')
   }
 
-  /** Beside a log of that many events: the drain, and then the latency. */
+  /** Beside a log of that many events: the drain, and then the latency, whose memory is the drain's. */
   async #afterHistory(stage: Stage, events: number): Promise<void> {
     const { latencySeconds, backlog } = this.#sizes
     await stage.writer.call('history', events)
