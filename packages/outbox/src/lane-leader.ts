@@ -339,9 +339,7 @@ export class LaneLeader {
   /** Undefined at the end of the set, and as soon as the lane is not ours any more: to look up the next of a large set may take seconds. */
   async #next(waiting: Chunk[], reader: SetReader): Promise<Chunk | undefined> {
     if (this.#ended.aborted) return undefined
-    const ready = waiting.shift() ?? reader.take()
-    if (ready) return ready
-    return this.#unlessEnded(reader.next())
+    return waiting.shift() ?? this.#unlessEnded(reader.next())
   }
 
   /** Undefined as soon as the lane is not ours any more; the work, which only reads, goes on then and nobody hears of it. */
